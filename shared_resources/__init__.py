@@ -1,0 +1,1 @@
+"""The platform of the mesh: contracts, audit, publishing, governance, for every domain alike."""

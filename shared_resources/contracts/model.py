@@ -1,0 +1,291 @@
+"""What a contract says, once it was read: the platform's own model of an ODCS file.
+
+Belongs here: the immutable types that everything else is compiled from (contract, column, rule,
+threshold, landing source), and nothing that reads files or runs checks.
+Does not belong here: parsing (`odcs.py`), compiling rules (`rules.py`), engine types (`types.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from shared_resources.contracts.types import ColumnType
+
+
+class Classification(StrEnum):
+    """How sensitive a column is. The last two are *classified*: masked wherever a person looks."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    CONFIDENTIAL = "confidential"
+    RESTRICTED = "restricted"
+
+    @property
+    def classified(self) -> bool:
+        return self in (Classification.CONFIDENTIAL, Classification.RESTRICTED)
+
+
+class Severity(StrEnum):
+    """What a failed rule does: `BLOCKING` keeps the batch from readers, `WARNING` only reports."""
+
+    BLOCKING = "blocking"
+    WARNING = "warning"
+
+
+class Operator(StrEnum):
+    """The eight comparison operators of ODCS 3.2, by their names in the standard."""
+
+    MUST_BE = "mustBe"
+    MUST_NOT_BE = "mustNotBe"
+    GREATER_THAN = "mustBeGreaterThan"
+    GREATER_OR_EQUAL = "mustBeGreaterOrEqualTo"
+    LESS_THAN = "mustBeLessThan"
+    LESS_OR_EQUAL = "mustBeLessOrEqualTo"
+    BETWEEN = "mustBeBetween"
+    NOT_BETWEEN = "mustNotBeBetween"
+
+
+class Unit(StrEnum):
+    ROWS = "rows"
+    PERCENT = "percent"
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """What a measured number must satisfy, e.g. `mustBeLessThan 0.5 percent`.
+
+    `bounds` holds one number, or two (smallest first, both inclusive) for the BETWEEN operators.
+    """
+
+    operator: Operator = Operator.MUST_BE
+    bounds: tuple[float, ...] = (0,)
+    unit: Unit = Unit.ROWS
+
+    def holds(self, measured: float, of: int) -> bool:
+        """Whether `measured` rows out of `of` satisfy the threshold (0 percent of an empty batch)."""
+        value = measured
+        if self.unit is Unit.PERCENT:
+            value = 100.0 * measured / of if of else 0.0
+        low, high = self.bounds[0], self.bounds[-1]
+        match self.operator:
+            case Operator.MUST_BE:
+                return value == low
+            case Operator.MUST_NOT_BE:
+                return value != low
+            case Operator.GREATER_THAN:
+                return value > low
+            case Operator.GREATER_OR_EQUAL:
+                return value >= low
+            case Operator.LESS_THAN:
+                return value < low
+            case Operator.LESS_OR_EQUAL:
+                return value <= low
+            case Operator.BETWEEN:
+                return low <= value <= high
+            case Operator.NOT_BETWEEN:
+                return not low <= value <= high
+
+    def __str__(self) -> str:
+        shown = " and ".join(f"{bound:g}" for bound in self.bounds)
+        return f"{self.operator.value} {shown}" + (" %" if self.unit is Unit.PERCENT else " rows")
+
+
+class RuleKind(StrEnum):
+    """Every kind of rule that the audit knows. The comment gives `Rule.arguments`."""
+
+    COLUMNS = "columns"  # missing, extra, type of the whole batch; {}
+    PARSE = "parse"  # text cells that are no value of the declared type; {}
+    NOT_EMPTY = "not_empty"  # {}
+    REQUIRED = "required"  # one column; {}
+    UNIQUE = "unique"  # one column or the composite primary key; {}
+    ENUMERATION = "enumeration"  # {"values": [...]}
+    PATTERN = "pattern"  # {"pattern": str}: ECMA-262 search, as in JSON Schema
+    RANGE = "range"  # {"minimum"|"exclusiveMinimum"|"maximum"|"exclusiveMaximum": value}
+    LENGTH = "length"  # {"minLength"|"maxLength": int}, in Unicode code points
+    MULTIPLE_OF = "multiple_of"  # {"multipleOf": number}
+    NULL_VALUES = "null_values"  # {}
+    MISSING_VALUES = "missing_values"  # {"missingValues": [...]}
+    INVALID_VALUES = "invalid_values"  # {"validValues": [...]} and/or {"pattern": str}
+    DUPLICATE_VALUES = "duplicate_values"  # one column, or several: the row's combination
+    ROW_COUNT = "row_count"  # {}
+    SQL = "sql"  # {"query": str} with ${object} / ${property} already replaced by `batch`
+    CUSTOM = "custom"  # {"implementation": "rules:function"} in the product's folder
+    RELATIONSHIP = "relationship"  # {"product": "domain/name", "columns": [...]}
+    PARTITION = "partition"  # rows that lie outside their partition; {}
+    PERSONAL_DATA = "personal_data"  # a policy: undeclared personal data in one text column; {}
+
+
+ROW_LEVEL = frozenset(
+    {
+        RuleKind.PARSE,
+        RuleKind.REQUIRED,
+        RuleKind.UNIQUE,
+        RuleKind.ENUMERATION,
+        RuleKind.PATTERN,
+        RuleKind.RANGE,
+        RuleKind.LENGTH,
+        RuleKind.MULTIPLE_OF,
+        RuleKind.NULL_VALUES,
+        RuleKind.MISSING_VALUES,
+        RuleKind.INVALID_VALUES,
+        RuleKind.DUPLICATE_VALUES,
+        RuleKind.RELATIONSHIP,
+        RuleKind.PARTITION,
+        RuleKind.PERSONAL_DATA,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of a contract or of a policy: one asset check.
+
+    `name` is unique within the product and fits a Dagster check name (`[A-Za-z0-9_]+`).
+    `clause` is where it stands, e.g. `schema.transactions.properties.quantity.quality[0]`, and
+    `line` the line there (0 when it is implied). `reason` is why a tolerance is what it is.
+    """
+
+    name: str
+    kind: RuleKind
+    columns: tuple[str, ...]
+    clause: str
+    threshold: Threshold = Threshold()
+    severity: Severity = Severity.BLOCKING
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    description: str = ""
+    dimension: str | None = None
+    reason: str = ""
+    line: int = 0
+
+    @property
+    def row_level(self) -> bool:
+        """Whether the rule tells which rows fail, so that they alone can go to quarantine."""
+        return self.kind in ROW_LEVEL
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: ColumnType
+    description: str
+    classification: Classification | None
+    required: bool = False
+    unique: bool = False
+    primary_key_position: int | None = None
+    business_name: str = ""
+    tags: tuple[str, ...] = ()
+    line: int = 0
+
+
+class LandingFormat(StrEnum):
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+class LandingMode(StrEnum):
+    """`REPLACE`: each object is a full extract. `PARTITION`: each object is one partition."""
+
+    REPLACE = "replace"
+    PARTITION = "partition"
+
+
+@dataclass(frozen=True)
+class Landing:
+    """Where a source-aligned product's objects land, and what they look like.
+
+    `prefix` is relative to the landing zone. `object_name` is the object's name below it; in
+    PARTITION mode it holds `{partition}` once, in REPLACE mode it may hold `*`.
+    """
+
+    prefix: str
+    format: LandingFormat
+    object_name: str
+    mode: LandingMode = LandingMode.REPLACE
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    null_text: str = ""  # CSV: an unquoted cell of exactly this text is a null
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Partitioning:
+    """Daily partitions by one date or timestamp column. `end` is the first day that is out."""
+
+    column: str
+    start: date
+    end: date | None = None
+
+
+class Server(StrEnum):
+    """Where a product is published. ODCS: `servers[].server`, of type iceberg and duckdb/snowflake."""
+
+    LAKE = "lake"
+    WAREHOUSE = "warehouse"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One contract: one product with one table. `digest` is the SHA-256 of the file's bytes."""
+
+    path: Path
+    digest: str
+    id: str
+    domain: str
+    name: str
+    version: str
+    status: str
+    description: str
+    owner: str
+    columns: tuple[Column, ...]
+    rules: tuple[Rule, ...]
+    servers: tuple[Server, ...]
+    clauses: tuple[Clause, ...] = ()
+    tags: tuple[str, ...] = ()
+    landing: Landing | None = None
+    partitioning: Partitioning | None = None
+    freshness: timedelta | None = None
+    retention: timedelta | None = None
+    loss_budget_percent: float = 0.0
+    allow_empty: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.domain}/{self.name}"
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        keyed = [c for c in self.columns if c.primary_key_position is not None]
+        return tuple(c.name for c in sorted(keyed, key=lambda c: c.primary_key_position or 0))
+
+    @property
+    def classified_columns(self) -> frozenset[str]:
+        """Columns whose values no sample, log or check may show. Unclassified counts as classified."""
+        return frozenset(
+            c.name for c in self.columns if c.classification is None or c.classification.classified
+        )
+
+    def column(self, name: str) -> Column:
+        """The column of that name. Raises `KeyError` when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One statement of the file, and whether the platform enforces it.
+
+    `how` says by what (a check's name, the publish protocol, a policy) or why it is not enforced.
+    """
+
+    path: str
+    line: int
+    enforced: bool
+    how: str

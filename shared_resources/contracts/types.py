@@ -1,0 +1,83 @@
+"""Column types: one closed list, and what each is called in Arrow, Iceberg and DuckDB.
+
+Belongs here: the mapping from ODCS `logicalType` / `physicalType` to engine types.
+Does not belong here: converting values (`lossless.py`) or reading contracts (`odcs.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+
+class Family(StrEnum):
+    """What a type's values are, whatever their width: the unit in which the rules think."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    FLOAT = "float"
+    DECIMAL = "decimal"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    TIMESTAMP_TZ = "timestamp_tz"
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """`width`: bits of an integer or float. `precision`, `scale`: of a decimal."""
+
+    family: Family
+    width: int = 64
+    precision: int = 38
+    scale: int = 0
+
+    @property
+    def arrow(self) -> pa.DataType:
+        match self.family:
+            case Family.STRING:
+                return pa.string()
+            case Family.INTEGER:
+                return pa.int32() if self.width == 32 else pa.int64()
+            case Family.FLOAT:
+                return pa.float32() if self.width == 32 else pa.float64()
+            case Family.DECIMAL:
+                return pa.decimal128(self.precision, self.scale)
+            case Family.BOOLEAN:
+                return pa.bool_()
+            case Family.DATE:
+                return pa.date32()
+            case Family.TIMESTAMP:
+                return pa.timestamp("us")
+            case Family.TIMESTAMP_TZ:
+                return pa.timestamp("us", tz="UTC")
+
+    @property
+    def duckdb(self) -> str:
+        match self.family:
+            case Family.STRING:
+                return "VARCHAR"
+            case Family.INTEGER:
+                return "INTEGER" if self.width == 32 else "BIGINT"
+            case Family.FLOAT:
+                return "FLOAT" if self.width == 32 else "DOUBLE"
+            case Family.DECIMAL:
+                return f"DECIMAL({self.precision},{self.scale})"
+            case Family.BOOLEAN:
+                return "BOOLEAN"
+            case Family.DATE:
+                return "DATE"
+            case Family.TIMESTAMP:
+                return "TIMESTAMP"
+            case Family.TIMESTAMP_TZ:
+                return "TIMESTAMP WITH TIME ZONE"
+
+    def __str__(self) -> str:
+        return self.duckdb
+
+
+def arrow_schema(columns: tuple[tuple[str, ColumnType], ...]) -> pa.Schema:
+    """The Arrow schema, nullable throughout (a null in a required column is the audit's to find)."""
+    return pa.schema([pa.field(name, type_.arrow) for name, type_ in columns])

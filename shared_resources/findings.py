@@ -1,0 +1,34 @@
+"""A finding: one thing that is wrong, where it stands, and what to do about it.
+
+Belongs here: the type that contract errors, policies and `mesh check` all speak in.
+Does not belong here: what is looked for (`contracts/`, `governance/policies/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """`rule` names what was broken: a policy's name, or `contract` for a file that is not valid."""
+
+    file: Path
+    line: int
+    rule: str
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else str(self.file)
+        return f"{place}: {self.message} [{self.rule}] -> {self.remedy}"
+
+
+class InvalidFile(Exception):
+    """A contract or a domain file that cannot be used; carries every finding, not only the first."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(sorted(findings))
+        super().__init__("\n".join(str(finding) for finding in self.findings))

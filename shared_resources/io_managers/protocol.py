@@ -1,0 +1,161 @@
+"""The publish protocol: how a batch becomes a version that readers see, in any store.
+
+Belongs here: the types that pass between the audit, the stores and the readers, and the interface
+that each store implements (`lake.py`, `warehouse.py`). One conformance suite tests them all.
+Does not belong here: anything that knows Dagster, Iceberg, DuckDB or S3.
+
+    stage -> (audit) -> publish | discard          rollback, versions, read
+
+A staged batch is a set of Parquet files that no reader can see. Publishing is one atomic commit;
+whoever dies before it has changed nothing, whoever dies after it has changed everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+import pyarrow as pa
+
+from shared_resources.contracts.model import Contract
+
+UNPARTITIONED = ""
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """One Parquet file of a staged batch. `partition` is a key such as `2017-03-01`, or ``""``."""
+
+    path: Path
+    partition: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class StagedBatch:
+    """What was made and not yet published.
+
+    `batch_id` names the attempt and is the idempotency key: publishing the same id twice publishes
+    once. `partitions` are those that the batch replaces, even when it holds no row for one; it is
+    ``("",)`` for a product without partitions. `rejects`, if any, is a Parquet file of the rows that
+    could not be read as the contract's types, as text, with their place and reasons
+    (`landing/rejects.py` gives its columns).
+    """
+
+    product: str
+    batch_id: str
+    folder: Path
+    files: tuple[StagedFile, ...]
+    partitions: tuple[str, ...] = (UNPARTITIONED,)
+    rejects: Path | None = None
+    rejected_rows: int = 0
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for file in self.files)
+
+
+@dataclass(frozen=True)
+class Version:
+    """One published version of a product, in one store.
+
+    `snapshot` is the store's own name for it (the Iceberg snapshot id, the warehouse manifest).
+    `properties` are the evidence that was committed with it: see `evidence.py` for the keys.
+    `rollback_of` is the number of the version that a rollback restored, else None.
+    """
+
+    product: str
+    store: str
+    number: int
+    snapshot: str
+    rows: int
+    published_at: datetime
+    properties: Mapping[str, str] = field(default_factory=dict)
+    rollback_of: int | None = None
+
+
+class Snapshot(Protocol):
+    """A pinned version, open for reading. It does not change, whatever is published meanwhile."""
+
+    @property
+    def version(self) -> Version: ...
+
+    @property
+    def schema(self) -> pa.Schema: ...
+
+    def batches(
+        self, columns: Sequence[str] | None = None, partitions: Sequence[str] | None = None
+    ) -> pa.RecordBatchReader:
+        """Stream the rows: only `columns`, only `partitions`, when given."""
+        ...
+
+    def register(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Make the version queryable as the view `name` on a DuckDB connection, nothing copied."""
+        ...
+
+    def paths(self) -> tuple[Path, ...]:
+        """The immutable files that hold the rows: what the audit's connection may read."""
+        ...
+
+
+class ProductStore(Protocol):
+    """A place where products are published. Every method is safe to call from many processes."""
+
+    name: str
+
+    def staging_folder(self, contract: Contract, batch_id: str) -> Path:
+        """Create and return the folder that this batch's Parquet files are written to."""
+        ...
+
+    def publish(
+        self,
+        contract: Contract,
+        staged: StagedBatch,
+        properties: Mapping[str, str],
+        *,
+        append: bool = False,
+    ) -> Version:
+        """Make the batch the next version, in one atomic commit.
+
+        Replaces the whole product, or exactly the batch's partitions. With `append` nothing is
+        replaced: the rows are added to what is published. Publishing a `batch_id` that is already
+        published returns that version and changes nothing. Other writers' versions are never lost:
+        on a conflict the commit is made again on top of theirs.
+
+        Raises `PublishError` when the product's published schema cannot take the contract's.
+        """
+        ...
+
+    def discard(self, contract: Contract, batch_id: str) -> None:
+        """Remove what was staged for the batch, unless it is published. No error if there is none."""
+        ...
+
+    def versions(self, product: str) -> list[Version]:
+        """All kept versions, oldest first; empty for a product that was never published."""
+        ...
+
+    def open(self, product: str, number: int | None = None) -> Snapshot:
+        """Pin a version (the current one by default). Raises `NotPublished` when there is none."""
+        ...
+
+    def rollback(
+        self, contract: Contract, to: int, properties: Mapping[str, str], *, batch_id: str
+    ) -> Version:
+        """Publish the content of version `to` again as the next version, in one atomic commit."""
+        ...
+
+    def published_batch(self, product: str, batch_id: str) -> Version | None:
+        """The version that published this batch, if one did."""
+        ...
+
+
+class PublishError(Exception):
+    """The store refused to publish; the message says why and what to do."""
+
+
+class NotPublished(LookupError):
+    """The product, or the version asked for, is not there; the message says which are."""
