@@ -7,8 +7,19 @@ Does not belong here: how a store works (`io_managers/`), or anything done on im
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared_resources.contracts.model import Contract, Server
+
+if TYPE_CHECKING:
+    from shared_resources.governance.quarantine import Quarantine
+    from shared_resources.io_managers.pins import Pins
+    from shared_resources.io_managers.protocol import ProductStore, Snapshot
+    from shared_resources.landing.zone import LandingZone
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
@@ -29,32 +40,60 @@ class Environment:
         return self.root / "domains"
 
     @property
-    def landing(self) -> Path:
-        return self.home / "landing"
-
-    @property
-    def lake(self) -> Path:
-        return self.home / "lake"
-
-    @property
-    def warehouse(self) -> Path:
-        return self.home / "warehouse"
-
-    @property
-    def quarantine(self) -> Path:
-        return self.home / "quarantine"
-
-    @property
-    def pins(self) -> Path:
-        return self.home / "pins"
-
-    @property
     def dagster(self) -> Path:
-        return self.home / "dagster"
+        """Dagster's instance: `DAGSTER_HOME` where it is set."""
+        return Path(os.environ.get("DAGSTER_HOME") or self.home / "dagster").resolve()
 
     @property
     def dbt(self) -> Path:
         return self.home / "dbt"
+
+    @cached_property
+    def stores(self) -> Mapping[Server, ProductStore]:
+        """Every store, the lake first: the order in which a product of both is published."""
+        from shared_resources.io_managers.lake import LakeStore
+        from shared_resources.io_managers.warehouse import WarehouseStore
+
+        return {
+            Server.LAKE: LakeStore(self.home / "lake"),
+            Server.WAREHOUSE: WarehouseStore(self.home / "warehouse"),
+        }
+
+    @cached_property
+    def landing_zone(self) -> LandingZone:
+        from shared_resources.landing.zone import LandingZone
+
+        return LandingZone(self.home / "landing")
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        from shared_resources.governance.quarantine import Quarantine
+
+        return Quarantine(self.home / "quarantine")
+
+    @cached_property
+    def pins(self) -> Pins:
+        from shared_resources.io_managers.pins import Pins
+
+        return Pins(self.home / "pins")
+
+    def stores_of(self, contract: Contract) -> tuple[ProductStore, ...]:
+        """The stores that the contract's `servers` name, the lake first."""
+        return tuple(store for server, store in self.stores.items() if server in contract.servers)
+
+    def open_product(self, product: str, number: int | None = None) -> Snapshot:
+        """A published version, from the first store that has the product.
+
+        Raises `NotPublished` when no store has it.
+        """
+        from shared_resources.io_managers.protocol import NotPublished
+
+        for store in self.stores.values():
+            if store.versions(product):
+                return store.open(product, number)
+        raise NotPublished(
+            f"{product} is not published yet; run `mesh run {product}`, or check its name"
+        )
 
 
 def current() -> Environment:

@@ -1,0 +1,104 @@
+"""What a domain developer writes in `product.py`: a function, and where its inputs come from.
+
+Belongs here: the decorator `data_product`, `product_input`, and what a function may return.
+Does not belong here: turning it into a Dagster asset (`asset.py`) or running it (`making.py`).
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+_KEY = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
+CONTEXT = "context"
+
+
+class ProductProblem(Exception):
+    """A product's code cannot be used; the message names the function and what to do."""
+
+
+@dataclass(frozen=True)
+class ProductInput:
+    """A published product that a function reads: `key` is `domain/product`; None means all columns."""
+
+    key: str
+    columns: tuple[str, ...] | None = None
+
+
+def product_input(key: str, columns: Sequence[str] | None = None) -> ProductInput:
+    """An input of which only `columns` are read. Raises `ProductProblem` for a malformed key."""
+    if not _KEY.fullmatch(key):
+        raise ProductProblem(f"{key!r} is no product key; write it as 'domain/product'")
+    return ProductInput(key, tuple(columns) if columns is not None else None)
+
+
+@dataclass(frozen=True)
+class Produced:
+    """A function's result with numbers to show beside every version (`metadata`, JSON values)."""
+
+    frame: Any
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MakingContext:
+    """What a function learns about its run when it has a parameter named `context`.
+
+    `partitions` are the partition keys to make, `("",)` for a product without partitions.
+    """
+
+    product: str
+    run_id: str
+    partitions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ProductFunction:
+    """A decorated function. `inputs` maps parameters to products, `frames` to annotated types."""
+
+    function: Callable[..., Any]
+    inputs: Mapping[str, ProductInput]
+    frames: Mapping[str, Any]
+    wants_context: bool
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+
+def data_product(
+    _function: Callable[..., Any] | None = None, /, **inputs: str | ProductInput
+) -> Any:
+    """Make a function the maker of its folder's product.
+
+        @data_product(transactions="order/transactions")
+        def baskets(transactions: pl.LazyFrame) -> pl.LazyFrame: ...
+
+    Each keyword names a parameter and the product that it receives, as the type that the parameter
+    is annotated with: pandas (the default) or polars frame, Arrow table, stream of record batches.
+    The contract beside the function says the rest. Raises `ProductProblem` when parameters and
+    inputs do not match.
+    """
+
+    def decorate(function: Callable[..., Any]) -> ProductFunction:
+        parameters = [name for name in inspect.signature(function).parameters if name != CONTEXT]
+        if sorted(parameters) != sorted(inputs):
+            raise ProductProblem(
+                f"{function.__module__}.{function.__name__} takes ({', '.join(parameters)}) but "
+                f"@data_product names ({', '.join(inputs)}); each parameter needs its product key"
+            )
+        hints = typing.get_type_hints(function)
+        return ProductFunction(
+            function=function,
+            inputs={
+                name: product_input(given) if isinstance(given, str) else given
+                for name, given in inputs.items()
+            },
+            frames={name: hints.get(name) for name in parameters},
+            wants_context=CONTEXT in inspect.signature(function).parameters,
+        )
+
+    return decorate(_function) if _function is not None else decorate
