@@ -53,6 +53,7 @@ class StagedBatch:
     partitions: tuple[str, ...] = (UNPARTITIONED,)
     rejects: Path | None = None
     rejected_rows: int = 0
+    replaces_all: bool = False  # a partitioned product's whole content, not only these partitions
 
     @property
     def rows(self) -> int:
@@ -95,6 +96,10 @@ class Snapshot(Protocol):
 
     def register(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
         """Make the version queryable as the view `name` on a DuckDB connection, nothing copied."""
+        ...
+
+    def partitions(self) -> tuple[str, ...]:
+        """The partition keys that hold rows, sorted; empty for a product without partitions."""
         ...
 
     def paths(self) -> tuple[Path, ...]:
