@@ -1,0 +1,77 @@
+"""A product ready to be made: its contract, its folder, its maker, and every rule that holds for it.
+
+Belongs here: putting together what stands in a product's folder, its code imported.
+Does not belong here: reading the folder (`mesh.py`), Dagster (`asset.py`), running (`making.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from shared_resources.contracts.model import Contract, Rule, RuleKind
+from shared_resources.data_products.product import ProductFunction, ProductProblem
+from shared_resources.mesh import Domain, ProductFolder, ProductKind
+
+
+@dataclass(frozen=True)
+class ProductDefinition:
+    """`rules` are the contract's and the central policies', in the order of the checks."""
+
+    contract: Contract
+    folder: Path
+    kind: ProductKind
+    rules: tuple[Rule, ...]
+    function: ProductFunction | None = None
+
+    @property
+    def key(self) -> str:
+        return self.contract.key
+
+    @cached_property
+    def referenced_products(self) -> tuple[str, ...]:
+        """Products that the rules look into: relationships to their published versions."""
+        named = (r.arguments["product"] for r in self.rules if r.kind is RuleKind.RELATIONSHIP)
+        return tuple(dict.fromkeys(named))
+
+    @cached_property
+    def policies_digest(self) -> str:
+        """SHA-256 over the rules that do not stand in the contract: which policies were checked."""
+        own = set(self.contract.rules)
+        central = [repr(rule) for rule in self.rules if rule not in own]
+        return hashlib.sha256(json.dumps(central).encode()).hexdigest()
+
+
+def define_product(domain: Domain, product: ProductFolder) -> ProductDefinition:
+    """Import the product's code, if it has any, and add the central rules.
+
+    Raises `ProductProblem` when `product.py` does not hold exactly one `@data_product` function.
+    """
+    from shared_resources.governance.catalogue import data_time_rules
+
+    assert product.contract is not None, "check_domain refuses a product without a contract"
+    function = None
+    if product.kind is ProductKind.FUNCTION:
+        function = _load_function(domain.name, product.name)
+    return ProductDefinition(
+        contract=product.contract,
+        folder=product.folder,
+        kind=product.kind,
+        rules=(*product.contract.rules, *data_time_rules(product.contract, domain)),
+        function=function,
+    )
+
+
+def _load_function(domain: str, product: str) -> ProductFunction:
+    name = f"domains.{domain}.products.{product}.product"
+    module = importlib.import_module(name)
+    found = [value for value in vars(module).values() if isinstance(value, ProductFunction)]
+    if len(found) != 1:
+        raise ProductProblem(
+            f"{module.__file__} holds {len(found)} functions with @data_product; one makes the product"
+        )
+    return found[0]

@@ -1,0 +1,133 @@
+"""Publishing an audited batch to every store that its contract names, and rolling back.
+
+Belongs here: the order of stores, finishing what a dead process left half known, re-pinning.
+Does not belong here: how one store publishes (`io_managers/`), what may be published (`auditing.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from filelock import FileLock
+
+from shared_resources.contracts.model import Contract
+from shared_resources.data_products.batch import AuditedBatch
+from shared_resources.environment import Environment
+from shared_resources.io_managers.pins import Pin
+from shared_resources.io_managers.protocol import (
+    UNPARTITIONED,
+    ProductStore,
+    StagedBatch,
+    Version,
+)
+
+
+def publish(environment: Environment, audited: AuditedBatch) -> tuple[Version, ...]:
+    """Publish to each store, the lake first; one version a store. Doing it twice changes nothing.
+
+    Raises `PublishError` when a store refuses; what the stores before it published stays, and the
+    next run brings the others level.
+    """
+    assert audited.staged is not None, "a refused batch reached publishing"
+    contract = audited.definition.contract
+    stores = environment.stores_of(contract)
+    with _product_lock(environment, contract.key):
+        bring_level(contract, stores)
+        versions = tuple(
+            store.publish(contract, audited.staged, audited.properties, append=audited.append)
+            for store in stores
+        )
+    environment.pins.replace(audited.run.run_id, pin_of(versions[0]))
+    return versions
+
+
+def already_published(
+    environment: Environment, contract: Contract, batch_id: str
+) -> tuple[Version, ...] | None:
+    """The versions of a batch that every store has: a retried run has nothing left to do."""
+    stores = environment.stores_of(contract)
+    if stores[0].published_batch(contract.key, batch_id) is None:
+        return None
+    with _product_lock(environment, contract.key):
+        bring_level(contract, stores)
+    found = [store.published_batch(contract.key, batch_id) for store in stores]
+    return tuple(version for version in found if version is not None)
+
+
+def rollback(
+    environment: Environment, contract: Contract, to: int, properties: Mapping[str, str]
+) -> tuple[Version, ...]:
+    """Make version `to` of the first store the current content again, as a new version everywhere.
+
+    Raises `NotPublished` when there is no such version.
+    """
+    stores = environment.stores_of(contract)
+    batch_id = f"rollback-{datetime.now(UTC):%Y%m%dT%H%M%S%f}-to-{to}"
+    with _product_lock(environment, contract.key):
+        bring_level(contract, stores)
+        first = stores[0].rollback(contract, to, properties, batch_id=batch_id)
+        bring_level(contract, stores)
+    others = [store.published_batch(contract.key, batch_id) for store in stores[1:]]
+    return (first, *(version for version in others if version is not None))
+
+
+def bring_level(contract: Contract, stores: tuple[ProductStore, ...]) -> None:
+    """Give the later stores what the first has and they lack: a process died between two commits.
+
+    The first store's current version is the truth; it was audited. Its rows become the later
+    store's next version under the same batch id, so doing this twice changes nothing.
+    """
+    versions = stores[0].versions(contract.key)
+    if not versions:
+        return
+    truth = versions[-1]
+    batch_id = truth.properties["mesh.batch-id"]
+    for store in stores[1:]:
+        theirs = store.versions(contract.key)
+        if theirs and theirs[-1].properties["mesh.batch-id"] == batch_id:
+            continue
+        _copy_version(contract, stores[0], store, truth)
+
+
+def _copy_version(
+    contract: Contract, source: ProductStore, target: ProductStore, truth: Version
+) -> None:
+    from shared_resources.io_managers.staging import write_staged
+
+    batch_id = truth.properties["mesh.batch-id"]
+    snapshot = source.open(contract.key, truth.number)
+    partitions = snapshot.partitions() or (UNPARTITIONED,)
+    folder = target.staging_folder(contract, batch_id)
+    staged = StagedBatch(
+        product=contract.key,
+        batch_id=batch_id,
+        folder=folder,
+        files=write_staged(snapshot.batches(), folder, contract, partitions),
+        partitions=partitions,
+    )
+    carried = {k: v for k, v in truth.properties.items() if k not in _STORE_PROPERTIES}
+    target.publish(contract, replace(staged, replaces_all=True), carried)
+
+
+_STORE_PROPERTIES = frozenset(
+    {"mesh.version", "mesh.batch-id", "mesh.rollback-of", "mesh.rows", "mesh.published-at"}
+)
+
+
+def pin_of(version: Version) -> Pin:
+    return Pin(version.product, version.store, version.number, version.snapshot)
+
+
+@contextlib.contextmanager
+def _product_lock(environment: Environment, product: str) -> Iterator[None]:
+    """One publisher of a product at a time on this machine, so that two stores keep the same order.
+
+    Each store is correct without it; it is held for the commits only and freed when a process dies.
+    """
+    folder = environment.home / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / (product.replace("/", ".") + ".publish.lock")):
+        yield
