@@ -1,0 +1,59 @@
+"""`python -m domains.source_systems`: land the real data, as the operational systems would.
+
+Belongs here: the command line. Does not belong here: what is sent (`systems.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from domains.source_systems.objects import LandingWriter
+from domains.source_systems.source import SourceMissing
+from domains.source_systems.systems import SYSTEMS
+from shared_resources import environment
+
+
+def land(root: Path) -> dict[str, int]:
+    """Write every object of every system below `root`; the rows that each product was sent."""
+    landing = LandingWriter(root)
+    started = time.monotonic()
+    sent: dict[str, int] = {}
+    for number, (product, system) in enumerate(SYSTEMS.items(), start=1):
+        _progress(f"landing {number}/{len(SYSTEMS)} {product}")
+        sent[product] = system(landing)
+    _progress("")
+    print(
+        f"landed {sum(sent.values()):,} rows of {len(sent)} products in {root}: "
+        f"{landing.written} objects written, {landing.kept} unchanged "
+        f"({time.monotonic() - started:.1f} s)",
+        file=sys.stderr,
+    )
+    return sent
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[2K{text}", end="", file=sys.stderr, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit code: 0 landed, 1 the source or the disk is at fault, 2 wrong use."""
+    parser = argparse.ArgumentParser(prog="python -m domains.source_systems", description=__doc__)
+    parser.add_argument(
+        "--to", type=Path, metavar="DIR", help="the landing zone (default: the environment's)"
+    )
+    to: Path | None = parser.parse_args(arguments).to
+    try:
+        land(to if to is not None else environment.current().landing_zone.root)
+    except (SourceMissing, OSError, environment.EnvironmentProblem) as error:
+        print(f"nothing more was landed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
