@@ -1,0 +1,105 @@
+"""The catalogue of central policies: finding them, and applying them to a domain.
+
+Belongs here: discovery of `policies/`, `check_domain`, and the rules that policies add to an audit.
+Does not belong here: any policy, or which domain may carry which waiver (`waivers.py`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from functools import cache
+
+from shared_resources.contracts.model import Contract, Rule
+from shared_resources.findings import Finding
+from shared_resources.governance import policies
+from shared_resources.governance.policy import DataTimePolicy, LoadTimePolicy, Policy
+from shared_resources.governance.waivers import (
+    CheckOutcome,
+    WaivedFinding,
+    apply_waivers,
+    judge_waivers,
+    soften,
+)
+from shared_resources.mesh import Domain, Mesh
+
+__all__ = ["CheckOutcome", "PolicyViolation", "WaivedFinding", "check_domain", "data_time_rules"]
+
+
+class PolicyViolation(Exception):
+    """A domain breaks load-time policies, so its location does not load. Lists every finding."""
+
+    def __init__(self, domain: str, findings: Iterable[Finding]) -> None:
+        self.domain = domain
+        self.findings = tuple(sorted(findings))
+        count = len(self.findings)
+        super().__init__(
+            f"domain {domain!r} does not load: {count} finding{'s' if count != 1 else ''}\n"
+            + "\n".join(f"  {finding}" for finding in self.findings)
+        )
+
+
+@cache
+def all_policies() -> dict[str, Policy]:
+    """Every policy of the folder by name, in alphabetical order.
+
+    Raises `TypeError` for a file there that does not define `POLICY` under its own name.
+    """
+    found: dict[str, Policy] = {}
+    for module in sorted(pkgutil.iter_modules(policies.__path__), key=lambda m: m.name):
+        where = f"{policies.__name__}.{module.name}"
+        policy = getattr(importlib.import_module(where), "POLICY", None)
+        if not isinstance(policy, LoadTimePolicy | DataTimePolicy) or policy.name != module.name:
+            raise TypeError(
+                f"{where} must define POLICY, a LoadTimePolicy or a DataTimePolicy named "
+                f"{module.name!r}"
+            )
+        found[policy.name] = policy
+    return found
+
+
+def load_time_policies() -> tuple[LoadTimePolicy, ...]:
+    """The policies that look at a domain's files."""
+    return tuple(p for p in all_policies().values() if isinstance(p, LoadTimePolicy))
+
+
+def data_time_policies() -> tuple[DataTimePolicy, ...]:
+    """The policies that add rules to every product's audit."""
+    return tuple(p for p in all_policies().values() if isinstance(p, DataTimePolicy))
+
+
+def data_time_rules(
+    contract: Contract, domain: Domain | None = None, *, today: date | None = None
+) -> tuple[Rule, ...]:
+    """The rules that central policies add to the contract's own.
+
+    A valid waiver of the `domain` turns its policy's rules into warnings. A waiver holds to the end
+    of its last day in UTC; ask again on another day.
+    """
+    waivers = judge_waivers(domain, all_policies(), today or utc_today())[0] if domain else []
+    by_policy = {w.policy: w for w in waivers if w.product == contract.name}
+    return tuple(
+        rule
+        for policy in data_time_policies()
+        for rule in soften(policy.rules(contract), by_policy.get(policy.name))
+    )
+
+
+def check_domain(domain: Domain, mesh: Mesh, *, today: date | None = None) -> CheckOutcome:
+    """Everything that is wrong with a domain: its files, its waivers, and the policies it breaks.
+
+    `build_domain` raises `PolicyViolation` with the findings; `mesh check` prints them.
+    """
+    today = today or utc_today()
+    known = all_policies()
+    valid, bad = judge_waivers(domain, known, today)
+    found = {finding for policy in load_time_policies() for finding in policy.check(domain, mesh)}
+    outcome = apply_waivers(domain, sorted(found - set(domain.findings)), valid)
+    return CheckOutcome(tuple(sorted({*domain.findings, *bad, *outcome.findings})), outcome.waived)
+
+
+def utc_today() -> date:
+    """Today in UTC: the same day for every location, wherever it runs."""
+    return datetime.now(UTC).date()

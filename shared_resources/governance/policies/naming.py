@@ -1,0 +1,78 @@
+"""Policy: one way to name things, and one name for each thing.
+
+Belongs here: this one rule. Does not belong here: names within the code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from shared_resources.contracts.model import Contract
+from shared_resources.findings import Finding
+from shared_resources.governance.policy import LoadTimePolicy
+from shared_resources.mesh import Domain, Mesh, ProductFolder
+
+NAME = "naming"
+_SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+
+def check(domain: Domain, mesh: Mesh) -> Iterator[Finding]:
+    """Names become asset keys, table names and file names: one spelling fits all of them."""
+    if not _snake_case(domain.name):
+        yield Finding(
+            domain.file, 1, NAME, f"the domain's folder {domain.name!r} is not snake_case", _RENAME
+        )
+    if domain.declared_name and domain.declared_name != domain.name:
+        yield Finding(
+            domain.file,
+            domain.lines.get("name", 1),
+            NAME,
+            f"domain.yaml says name {domain.declared_name!r} but its folder is {domain.name!r}",
+            "give both the same name",
+        )
+    for product, contract in domain.contracts:
+        yield from _of_product(product, contract)
+
+
+def _of_product(product: ProductFolder, contract: Contract) -> Iterator[Finding]:
+    def finding(line: int, message: str, remedy: str) -> Finding:
+        return Finding(product.contract_file, line, NAME, f"{product.key}: {message}", remedy)
+
+    if not _snake_case(product.name):
+        yield finding(product.line("name"), "the product's folder is not snake_case", _RENAME)
+    if contract.name != product.name:
+        yield finding(
+            product.line("name"),
+            f"the contract's name is {contract.name!r} but its folder is {product.name!r}",
+            "give both the same name",
+        )
+    if contract.domain != product.domain:
+        yield finding(
+            product.line("domain"),
+            f"the contract's domain is {contract.domain!r} but it lies in domain "
+            f"{product.domain!r}",
+            "name the domain of the folder, or move the product's folder",
+        )
+    expected = f"{contract.domain}-{contract.name}"
+    # Underscores and hyphens are told apart by no reader, and by no catalog that slugifies ids.
+    if contract.id.replace("_", "-") != expected.replace("_", "-"):
+        yield finding(
+            product.line("id"),
+            f"the contract's id is {contract.id!r}",
+            f"make it {expected.replace('_', '-')!r}: the domain, a hyphen, the name",
+        )
+    for column in contract.columns:
+        if not _snake_case(column.name):
+            yield finding(column.line, f"column {column.name!r} is not snake_case", _RENAME)
+
+
+def _snake_case(name: str) -> bool:
+    return _SNAKE_CASE.fullmatch(name) is not None
+
+
+_RENAME = "use lower-case letters and digits, words joined by single underscores"
+
+POLICY = LoadTimePolicy(
+    NAME, "Names are snake_case; folder, contract, domain and id agree with each other.", check
+)

@@ -1,0 +1,133 @@
+"""Waivers: a domain may break one policy in one product, for a reason, until a day.
+
+Belongs here: which waivers are acceptable, and what each does to findings and to data-time rules.
+Does not belong here: reading them from `domain.yaml` (`mesh/domain_file.py`), or policies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from shared_resources.contracts.model import Rule, Severity
+from shared_resources.findings import Finding
+from shared_resources.governance.policy import Policy
+from shared_resources.mesh import Domain, Waiver
+
+RULE = "waiver"
+
+
+@dataclass(frozen=True)
+class WaivedFinding:
+    """A finding that a waiver suspends: still listed, but it does not keep the location out."""
+
+    finding: Finding
+    waiver: Waiver
+
+    def __str__(self) -> str:
+        return (
+            f"{self.finding} (waived until {self.waiver.expires} by {self.waiver.approver}: "
+            f"{self.waiver.reason})"
+        )
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """What a check of a domain found. The location loads only when `findings` is empty."""
+
+    findings: tuple[Finding, ...]
+    waived: tuple[WaivedFinding, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return not self.findings
+
+
+def judge_waivers(
+    domain: Domain, policies: Mapping[str, Policy], today: date
+) -> tuple[list[Waiver], list[Finding]]:
+    """(the waivers that hold, what is wrong with the others) of a domain."""
+    valid: list[Waiver] = []
+    findings: list[Finding] = []
+    for waiver in domain.waivers:
+        problems = [
+            Finding(waiver.file, waiver.line, RULE, f"{_named(domain, waiver)} {message}", remedy)
+            for message, remedy in _problems(domain, waiver, policies, today)
+        ]
+        findings += problems
+        if not problems:
+            valid.append(waiver)
+    return valid, findings
+
+
+def _named(domain: Domain, waiver: Waiver) -> str:
+    return f"the waiver of {waiver.policy!r} for {domain.name}/{waiver.product}"
+
+
+def _problems(
+    domain: Domain, waiver: Waiver, policies: Mapping[str, Policy], today: date
+) -> Iterator[tuple[str, str]]:
+    """(what is wrong, what to do) for each reason for which a waiver does not hold."""
+    products = {product.name for product in domain.products}
+    policy = policies.get(waiver.policy)
+    if policy is None:
+        yield "names no policy", f"name one of: {', '.join(sorted(policies))}"
+    elif not policy.waivable:
+        yield "cannot be: that policy has no waivers", "remove the waiver and mend the product"
+    if waiver.product not in products:
+        yield (
+            "names no product of this domain",
+            f"name one of: {', '.join(sorted(products)) or 'none yet'}",
+        )
+    # Whoever wants the exception does not grant it: that is all that a waiver is worth.
+    team = {address.casefold() for address in (domain.owner, *domain.owners) if address}
+    if waiver.approver.casefold() in team:
+        yield (
+            f"is approved by {waiver.approver}, an owner of the domain itself",
+            "let somebody outside of the domain, such as the governance team, approve it",
+        )
+    if waiver.expired(today):
+        yield (
+            f"expired on {waiver.expires}",
+            "mend what it covers and remove it, or have it approved again with a later day",
+        )
+
+
+def apply_waivers(
+    domain: Domain, found: Iterable[Finding], valid: Iterable[Waiver]
+) -> CheckOutcome:
+    """Part the policies' findings into those that count and those that a valid waiver suspends."""
+    by_place = {(waiver.policy, waiver.product): waiver for waiver in valid}
+    counting: list[Finding] = []
+    waived: list[WaivedFinding] = []
+    for finding in found:
+        waiver = by_place.get((finding.rule, product_of(finding.file, domain) or ""))
+        if waiver is None:
+            counting.append(finding)
+        else:
+            waived.append(WaivedFinding(finding, waiver))
+    return CheckOutcome(tuple(counting), tuple(waived))
+
+
+def product_of(file: Path, domain: Domain) -> str | None:
+    """The name of the product that a file belongs to; None for the files of the whole domain."""
+    for product in domain.products:
+        if file.is_relative_to(product.folder) or file == product.model_file:
+            return product.name
+    return None
+
+
+def soften(rules: Sequence[Rule], waiver: Waiver | None) -> tuple[Rule, ...]:
+    """A data-time policy's rules under a waiver: they still run and report, but do not block."""
+    if waiver is None:
+        return tuple(rules)
+    return tuple(
+        replace(
+            rule,
+            severity=Severity.WARNING,
+            reason=f"waived until {waiver.expires} by {waiver.approver}: {waiver.reason}",
+        )
+        for rule in rules
+    )

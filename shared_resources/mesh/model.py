@@ -1,0 +1,195 @@
+"""The mesh as its files describe it: domains, their products, and what is wrong with them.
+
+Belongs here: the immutable types of the static view, and look-ups in them.
+Does not belong here: reading files (`read.py`, `domain_file.py`, `product_code.py`), policies
+(`governance/policies/`), or anything that a running Dagster or a store knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+
+from shared_resources.contracts.model import Contract
+from shared_resources.findings import Finding
+
+
+class ProductKind(StrEnum):
+    """How a product is made: by `product.py`, by a dbt model, or from its landing objects alone."""
+
+    FUNCTION = "function"
+    DBT = "dbt"
+    INGEST = "ingest"
+
+
+class Archetype(StrEnum):
+    SOURCE_ALIGNED = "source-aligned"
+    AGGREGATE = "aggregate"
+    CONSUMER_ALIGNED = "consumer-aligned"
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A domain's permission to break one policy in one product, until the day `expires` is over."""
+
+    policy: str
+    product: str
+    reason: str
+    approver: str
+    expires: date
+    file: Path
+    line: int = 0
+
+    def expired(self, today: date) -> bool:
+        """Whether the waiver no longer holds: its last day lies before `today`."""
+        return self.expires < today
+
+
+@dataclass(frozen=True)
+class ProductReference:
+    """Where a product's code reads another product. `columns` is None when it reads them all."""
+
+    key: str
+    columns: tuple[str, ...] | None
+    file: Path
+    line: int
+
+
+@dataclass(frozen=True)
+class ProductFolder:
+    """One folder below `products/`. `contract` is None when the file is missing or not valid.
+
+    `kind` is None when the product has no maker or more than one. `lines` gives the line of each
+    statement of the contract by its path, e.g. `schema.transactions.properties.quantity`.
+    """
+
+    domain: str
+    name: str
+    folder: Path
+    contract: Contract | None
+    kind: ProductKind | None
+    inputs: tuple[ProductReference, ...] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return f"{self.domain}/{self.name}"
+
+    @property
+    def contract_file(self) -> Path:
+        return self.folder / CONTRACT_FILE
+
+    @property
+    def code_file(self) -> Path:
+        return self.folder / CODE_FILE
+
+    @property
+    def model_file(self) -> Path:
+        """Where its dbt model would be: below the project's `dbt_project`, a folder a domain."""
+        root = self.folder.parents[3]
+        return root / "dbt_project" / "models" / self.domain / f"{self.name}.sql"
+
+    def line(self, path: str) -> int:
+        """The line of a statement of the contract, or of the first one within it; 0 if none."""
+        within = [line for p, line in self.lines.items() if p.startswith((f"{path}.", f"{path}["))]
+        return self.lines.get(path) or min(within, default=0)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The keys of the products that its code reads or its relationships refer to, sorted."""
+        related: set[str] = {reference.key for reference in self.inputs}
+        if self.contract is not None:
+            related |= {
+                str(rule.arguments["product"])
+                for rule in self.contract.rules
+                if "product" in rule.arguments
+            }
+        return tuple(sorted(related - {self.key}))
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One folder below `domains/`: one team, one code location. `name` is the folder's name.
+
+    Fields that `domain.yaml` lacks or garbles are empty, and `findings` says so; `findings` holds
+    everything that is wrong with the domain's files before any policy is asked.
+    """
+
+    name: str
+    folder: Path
+    declared_name: str = ""
+    description: str = ""
+    owner: str = ""
+    owners: tuple[str, ...] = ()
+    contact: str = ""
+    archetype: Archetype | None = None
+    waivers: tuple[Waiver, ...] = ()
+    products: tuple[ProductFolder, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def file(self) -> Path:
+        return self.folder / DOMAIN_FILE
+
+    @property
+    def contracts(self) -> Iterator[tuple[ProductFolder, Contract]]:
+        """The products whose contract is valid, with it: what the policies look at."""
+        for product in self.products:
+            if product.contract is not None:
+                yield product, product.contract
+
+    def product(self, name: str) -> ProductFolder:
+        """The product of that name. Raises `KeyError` when there is none."""
+        for product in self.products:
+            if product.name == name:
+                return product
+        raise KeyError(f"domain {self.name!r} has no product {name!r}")
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """Every domain below `root`, broken ones included, sorted by name."""
+
+    root: Path
+    domains: tuple[Domain, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(finding for domain in self.domains for finding in domain.findings)
+
+    @property
+    def products(self) -> tuple[ProductFolder, ...]:
+        return tuple(product for domain in self.domains for product in domain.products)
+
+    @property
+    def domain_names(self) -> tuple[str, ...]:
+        return tuple(domain.name for domain in self.domains)
+
+    def domain(self, name: str) -> Domain:
+        """The domain of that name. Raises `KeyError` when there is none."""
+        for domain in self.domains:
+            if domain.name == name:
+                return domain
+        raise KeyError(f"no domain {name!r}; there are: {', '.join(self.domain_names) or 'none'}")
+
+    def product(self, key: str) -> ProductFolder:
+        """The product in the folder of that `domain/name`. Raises `KeyError` when there is none."""
+        for product in self.products:
+            if product.key == key:
+                return product
+        raise KeyError(f"no product {key!r} below {self.root / 'domains'}")
+
+    def consumers(self, key: str) -> tuple[ProductFolder, ...]:
+        """The products that read `key`, or relate to it, directly."""
+        return tuple(product for product in self.products if key in product.reads)
+
+
+DOMAIN_FILE = "domain.yaml"
+CONTRACT_FILE = "contract.odcs.yaml"
+CODE_FILE = "product.py"
+ACCESS_FILE = "access.yaml"
+DEFINITIONS_FILE = "definitions.py"

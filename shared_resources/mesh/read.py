@@ -1,0 +1,143 @@
+"""Reading the whole mesh from its files.
+
+Belongs here: which folders are domains and products, and how each product is made.
+Does not belong here: the content of `domain.yaml` (`domain_file.py`), of a contract
+(`contracts/odcs.py`), of code (`product_code.py`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shared_resources.contracts.model import Contract
+from shared_resources.findings import Finding, InvalidFile
+from shared_resources.mesh.domain_file import read_domain_file
+from shared_resources.mesh.model import (
+    CODE_FILE,
+    CONTRACT_FILE,
+    Domain,
+    Mesh,
+    ProductFolder,
+    ProductKind,
+    ProductReference,
+)
+from shared_resources.mesh.product_code import inputs_of_code, inputs_of_model
+
+RULE = "product"
+
+
+def read_mesh(root: Path) -> Mesh:
+    """Everything that stands below `root / "domains"`, read without running any of it.
+
+    Never raises for what stands in the files: that becomes `findings` of its domain, beside which
+    the other domains are whole.
+    """
+    folders = _subfolders(root / "domains")
+    return Mesh(root=root, domains=tuple(_read_domain(folder, root) for folder in folders))
+
+
+def _read_domain(folder: Path, root: Path) -> Domain:
+    findings: list[Finding] = []
+    products = tuple(
+        _read_product(product, folder.name, root, findings)
+        for product in _subfolders(folder / "products")
+    )
+    return read_domain_file(folder, products, findings)
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """The folders that people made: a cache left behind by a deleted domain is none."""
+    if not folder.is_dir():
+        return []
+    return [
+        inner
+        for inner in sorted(folder.iterdir())
+        if inner.is_dir()
+        and not inner.name.startswith((".", "_"))
+        and any(item.name != "__pycache__" for item in inner.iterdir())
+    ]
+
+
+def _read_product(folder: Path, domain: str, root: Path, findings: list[Finding]) -> ProductFolder:
+    contract = _read_contract(folder, findings)
+    model = root / "dbt_project" / "models" / domain / f"{folder.name}.sql"
+    inputs: tuple[ProductReference, ...] = ()
+    if (folder / CODE_FILE).is_file():
+        inputs, broken = inputs_of_code(folder / CODE_FILE)
+        findings += [broken] if broken else []
+    elif model.is_file():
+        inputs = inputs_of_model(model)
+    return ProductFolder(
+        domain=domain,
+        name=folder.name,
+        folder=folder,
+        contract=contract,
+        kind=_kind(folder, model, contract, findings),
+        inputs=inputs,
+        lines={clause.path: clause.line for clause in contract.clauses} if contract else {},
+    )
+
+
+def _read_contract(folder: Path, findings: list[Finding]) -> Contract | None:
+    file = folder / CONTRACT_FILE
+    if not file.is_file():
+        findings.append(
+            Finding(
+                file,
+                0,
+                RULE,
+                "the product's folder has no contract",
+                f"add {CONTRACT_FILE}, or remove the folder",
+            )
+        )
+        return None
+    # Late, because most of what imports the mesh's types reads no contract.
+    from shared_resources.contracts.odcs import read_contract
+
+    try:
+        return read_contract(file)
+    except InvalidFile as invalid:
+        findings += invalid.findings
+        return None
+
+
+def _kind(
+    folder: Path, model: Path, contract: Contract | None, findings: list[Finding]
+) -> ProductKind | None:
+    """How the product is made. Without a valid contract an ingest cannot be told from nothing."""
+    makers: dict[ProductKind, tuple[str, Path, int]] = {}
+    if (folder / CODE_FILE).is_file():
+        makers[ProductKind.FUNCTION] = (CODE_FILE, folder / CODE_FILE, 0)
+    if model.is_file():
+        makers[ProductKind.DBT] = (f"the dbt model {model.name}", model, 0)
+    if contract is not None and contract.landing is not None:
+        place = (folder / CONTRACT_FILE, contract.landing.line)
+        makers[ProductKind.INGEST] = ("`landing` in its contract", *place)
+    if len(makers) == 1:
+        return next(iter(makers))
+    if makers:
+        names = [name for name, _, _ in makers.values()]
+        _, file, line = list(makers.values())[-1]
+        findings.append(
+            Finding(
+                file,
+                line,
+                RULE,
+                f"{folder.parent.parent.name}/{folder.name} is made in {len(makers)} ways: "
+                + " and ".join(names),
+                "keep one of them",
+            )
+        )
+    elif contract is not None:
+        findings.append(
+            Finding(
+                folder / CONTRACT_FILE,
+                1,
+                RULE,
+                f"nothing makes {folder.parent.parent.name}/{folder.name}",
+                f"add {CODE_FILE} with a @data_product function, or the dbt model "
+                f"{model.relative_to(folder.parents[3])}, or `landing` to the contract's "
+                "customProperties",
+            )
+        )
+    return None
