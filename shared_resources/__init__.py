@@ -1,1 +1,37 @@
-"""The platform of the mesh: contracts, audit, publishing, governance, for every domain alike."""
+"""The platform of the mesh: contracts, audit, publishing, governance, for every domain alike.
+
+Belongs here: the few names that a domain's code needs. They load on first use, so that importing
+one part of the platform does not import all of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shared_resources.consuming import read
+    from shared_resources.data_products.domain import build_domain
+    from shared_resources.data_products.product import (
+        MakingContext,
+        Produced,
+        data_product,
+        product_input,
+    )
+
+__all__ = ["MakingContext", "Produced", "build_domain", "data_product", "product_input", "read"]
+
+_HOMES = {
+    "MakingContext": "shared_resources.data_products.product",
+    "Produced": "shared_resources.data_products.product",
+    "build_domain": "shared_resources.data_products.domain",
+    "data_product": "shared_resources.data_products.product",
+    "product_input": "shared_resources.data_products.product",
+    "read": "shared_resources.consuming",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -18,7 +18,7 @@ from shared_resources.contracts.model import RuleKind
 from shared_resources.data_products.batch import AuditedBatch, Made, Run, Unreadable
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.environment import Environment
-from shared_resources.governance.audit import audit_parts
+from shared_resources.governance.audit import audit, audit_parts
 from shared_resources.governance.quarantine import QuarantineEntry, Rejection
 from shared_resources.governance.report import AuditReport, RuleResult
 from shared_resources.governance.split import split
@@ -80,6 +80,23 @@ def audit_batch(
         column_lineage=made.column_lineage,
         partition_rows=_rows_by_partition(staged),
         append=append,
+    )
+
+
+def audit_published(
+    environment: Environment, definition: ProductDefinition, references: Mapping[str, Snapshot]
+) -> AuditReport:
+    """Audit what readers see now, against the contract and the policies as they are now.
+
+    Raises `NotPublished`.
+    """
+    store = environment.stores_of(definition.contract)[0]
+    return audit(
+        store.open(definition.key),
+        definition.contract,
+        rules=definition.rules,
+        references=references,
+        folder=definition.folder,
     )
 
 

@@ -16,7 +16,7 @@ from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.governance.quarantine import QuarantineEntry
 from shared_resources.governance.report import AuditReport, RuleResult
 from shared_resources.io_managers.pins import Pin
-from shared_resources.io_managers.protocol import UNPARTITIONED, StagedBatch
+from shared_resources.io_managers.protocol import UNPARTITIONED, StagedBatch, Version
 
 
 @dataclass(frozen=True)
@@ -81,3 +81,10 @@ class AuditedBatch:
     @property
     def passed(self) -> bool:
         return self.staged is not None and not self.refused
+
+
+@dataclass(frozen=True)
+class PublishedBefore:
+    """A retried run's batch that was published already, the leading store's version first."""
+
+    versions: tuple[Version, ...]

@@ -15,18 +15,29 @@ from pathlib import Path
 
 from shared_resources.contracts.model import Contract, Rule, RuleKind
 from shared_resources.data_products.product import ProductFunction, ProductProblem
-from shared_resources.mesh import Domain, ProductFolder, ProductKind
+from shared_resources.mesh import Domain, ProductFolder, ProductKind, Waiver
 
 
 @dataclass(frozen=True)
 class ProductDefinition:
-    """`rules` are the contract's and the central policies', in the order of the checks."""
+    """`dbt_tests` are the rules that a dbt model's own tests amount to, checked by dbt itself."""
 
     contract: Contract
     folder: Path
     kind: ProductKind
-    rules: tuple[Rule, ...]
+    waivers: tuple[Waiver, ...] = ()
     function: ProductFunction | None = None
+    dbt_tests: tuple[Rule, ...] = ()
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The contract's rules and the central policies', in the order of the checks.
+
+        Not kept: a waiver may expire while a code server runs.
+        """
+        from shared_resources.governance.catalogue import data_time_rules
+
+        return (*self.contract.rules, *data_time_rules(self.contract, self.waivers))
 
     @property
     def key(self) -> str:
@@ -51,9 +62,7 @@ def define_product(domain: Domain, product: ProductFolder) -> ProductDefinition:
 
     Raises `ProductProblem` when `product.py` does not hold exactly one `@data_product` function.
     """
-    from shared_resources.governance.catalogue import data_time_rules
-
-    assert product.contract is not None, "check_domain refuses a product without a contract"
+    assert product.contract is not None and product.kind is not None, "check_domain refuses these"
     function = None
     if product.kind is ProductKind.FUNCTION:
         function = _load_function(domain.name, product.name)
@@ -61,7 +70,7 @@ def define_product(domain: Domain, product: ProductFolder) -> ProductDefinition:
         contract=product.contract,
         folder=product.folder,
         kind=product.kind,
-        rules=(*product.contract.rules, *data_time_rules(product.contract, domain)),
+        waivers=domain.waivers,
         function=function,
     )
 

@@ -1,0 +1,91 @@
+"""`mesh`: the front door of the command line.
+
+Belongs here: the list of commands, loaded when one is called, and how errors reach a person.
+Does not belong here: what a command does (one module a command).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+_COMMANDS = {
+    "run": "materialize products in dependency order across domains",
+    "status": "a row a product: version, rows, checks, freshness",
+    "check": "every contract and policy, statically",
+    "audit": "a contract's rules on a file, without Dagster",
+    "read": "what a consumer gets",
+    "versions": "the published versions of a product",
+    "rollback": "publish an earlier version again",
+    "quarantine": "what was rejected and why; try it again",
+}
+
+# What a command may raise as its verdict on the input: one readable message, exit code 2.
+_WRONG_USE = (
+    "EnvironmentProblem",
+    "InvalidFile",
+    "NotPublished",
+    "ProductProblem",
+    "UnsupportedFrame",
+    "UnknownSelection",
+    "UnknownEntry",
+    "UnreadableObject",
+)
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when it is called, so that `mesh status` never waits for Dagster."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"shared_resources.cli.{cmd_name}")
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_LazyGroup,
+    epilog="Example: mesh run && mesh status",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+def mesh() -> None:
+    """The data mesh: run its products, look at them, read them."""
+
+
+def main() -> None:
+    """Run `mesh`; exit 0 done, 1 a rule or check failed, 2 wrong use. Never a traceback."""
+    try:
+        mesh.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(1)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head` does; nothing is left to say to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as problem:  # noqa: BLE001 - the last place where a message can be made of it
+        if os.environ.get("MESH_DEBUG"):
+            raise
+        known = type(problem).__name__ in _WRONG_USE
+        text = str(problem) or type(problem).__name__
+        if not known:
+            text = f"{type(problem).__name__}: {text} (MESH_DEBUG=1 shows where)"
+        click.echo(f"mesh: {text}", err=True)
+        sys.exit(2 if known else 1)

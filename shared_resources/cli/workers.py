@@ -1,0 +1,137 @@
+"""Worker processes of `mesh run`: one a domain, forked from a server that has imported the libraries.
+
+Belongs here: starting a domain's process, handing it products, and hearing how they ended.
+Does not belong here: which product is next (`run.py`), how a product is executed (`execution.py`).
+
+A domain in a process of its own: one that does not load, crashes or is killed ends alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared_resources.environment import Environment
+
+if TYPE_CHECKING:
+    from shared_resources.cli.execution import RunOutcome
+
+_PRELOADED = (
+    "dagster",
+    "duckdb",
+    "pandas",
+    "polars",
+    "pyarrow.parquet",
+    "pyiceberg.catalog.sql",
+    "shared_resources.cli.execution",
+    "shared_resources.data_products.domain",
+    "shared_resources.io_managers.lake",
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    product: str
+    partitions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A location that loaded: what each of its products reads."""
+
+    reads: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class NotLoaded:
+    message: str
+
+
+class Worker:
+    """The handle of one domain's process."""
+
+    def __init__(self, environment: Environment, domain: str, log: Path) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(list(_PRELOADED))
+        self.domain = domain
+        self.log = log
+        self.running: Task | None = None
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, environment, domain, log), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    def start(self, task: Task) -> None:
+        self.running = task
+        self.connection.send(task)
+
+    def receive(self) -> Loaded | NotLoaded | RunOutcome | None:
+        """The next message; None when the process died without one."""
+        try:
+            message: Loaded | NotLoaded | RunOutcome = self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            self._process.join(timeout=5)
+            return None
+        return message
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._process.exitcode
+
+    def stop(self) -> None:
+        self.connection.close()
+        self._process.join(timeout=5)
+        if self._process.is_alive():
+            self._process.kill()
+
+
+def _serve(connection: Connection, environment: Environment, domain: str, log: Path) -> None:
+    """The worker's life: load the location, then execute what comes until the pipe closes."""
+    _redirect_output(log)
+    try:
+        definitions, reads = _load(environment, domain)
+    except Exception as problem:  # noqa: BLE001 - whatever a domain's code raises is its finding
+        traceback.print_exc()
+        connection.send(NotLoaded(str(problem) or type(problem).__name__))
+        return
+    connection.send(Loaded(reads))
+
+    from shared_resources.cli.execution import execute_product
+    from shared_resources.cli.instance import open_instance
+
+    with open_instance(environment) as instance:
+        while True:
+            try:
+                task: Task = connection.recv()
+            except EOFError:
+                return
+            connection.send(execute_product(definitions, instance, task.product, task.partitions))
+
+
+def _load(environment: Environment, domain: str) -> tuple[Any, dict[str, tuple[str, ...]]]:
+    sys.path.insert(0, str(environment.root))
+    definitions = importlib.import_module(f"domains.{domain}.definitions").defs
+    graph = definitions.resolve_asset_graph()
+    reads = {
+        "/".join(key.path): tuple("/".join(dep.path) for dep in graph.get(key).parent_keys)
+        for key in graph.materializable_asset_keys
+    }
+    return definitions, reads
+
+
+def _redirect_output(log: Path) -> None:
+    """Dagster's console log goes to a file: the terminal belongs to the progress display."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)

@@ -1,0 +1,148 @@
+"""What Dagster is told about a product, all of it from the contract.
+
+Belongs here: the asset spec, the check specs, the partitions definition.
+Does not belong here: the op that makes the product (`asset.py`).
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from shared_resources.contracts.model import Column, Contract, Rule, Severity
+from shared_resources.data_products.definition import ProductDefinition
+from shared_resources.mesh import ProductKind
+
+_TAG_VALUE = re.compile(r"[^A-Za-z0-9_.-]")
+
+
+def asset_key(product: str) -> dg.AssetKey:
+    return dg.AssetKey(product.split("/"))
+
+
+def asset_spec(definition: ProductDefinition, deps: Sequence[str]) -> dg.AssetSpec:
+    """The product's spec; `deps` are the products that it reads."""
+    contract = definition.contract
+    freshness = contract.freshness
+    return dg.AssetSpec(
+        key=asset_key(contract.key),
+        deps=[asset_key(dep) for dep in deps],
+        description=contract.description,
+        owners=[contract.owner],
+        group_name=contract.domain,
+        kinds=_kinds(definition),
+        tags={
+            "mesh/contract-version": _TAG_VALUE.sub("-", contract.version),
+            "mesh/status": _TAG_VALUE.sub("-", contract.status or "active"),
+            **{f"mesh/{_TAG_VALUE.sub('-', tag)}": "" for tag in contract.tags},
+        },
+        metadata=_metadata(definition),
+        code_version=f"{contract.version}-{contract.digest[:8]}",
+        partitions_def=partitions_def(contract),
+        freshness_policy=(
+            dg.FreshnessPolicy.time_window(fail_window=freshness) if freshness else None
+        ),
+        automation_condition=(
+            None if definition.kind is ProductKind.INGEST else dg.AutomationCondition.eager()
+        ),
+    )
+
+
+def check_specs(contract: Contract, rules: Sequence[Rule]) -> list[dg.AssetCheckSpec]:
+    """One check a rule. `blocking` is what the platform does, not what Dagster would do after it."""
+    return [
+        dg.AssetCheckSpec(
+            name=rule.name,
+            asset=asset_key(contract.key),
+            blocking=rule.severity is Severity.BLOCKING,
+            description=rule.description or rule.clause,
+            metadata={"clause": rule.clause, "threshold": str(rule.threshold), "reason": rule.reason},
+        )
+        for rule in rules
+    ]
+
+
+def partitions_def(contract: Contract) -> dg.TimeWindowPartitionsDefinition | None:
+    partitioning = contract.partitioning
+    if partitioning is None:
+        return None
+    end = partitioning.end
+    return dg.DailyPartitionsDefinition(
+        start_date=partitioning.start.isoformat(), end_date=end.isoformat() if end else None
+    )
+
+
+def _kinds(definition: ProductDefinition) -> set[str]:
+    kinds = {"iceberg" if server.value == "lake" else "duckdb" for server in definition.contract.servers}
+    match definition.kind:
+        case ProductKind.DBT:
+            kinds.add("dbt")
+        case ProductKind.FUNCTION:
+            kinds.add("python")
+        case ProductKind.INGEST:
+            landing = definition.contract.landing
+            assert landing is not None
+            kinds.add({"jsonl": "json"}.get(landing.format.value, landing.format.value))
+    return kinds
+
+
+def _metadata(definition: ProductDefinition) -> dict[str, Any]:
+    contract = definition.contract
+    references: list[dg.LocalFileCodeReference] = [
+        dg.LocalFileCodeReference(file_path=str(contract.path), label="contract")
+    ]
+    code = definition.folder / "product.py"
+    if definition.kind is ProductKind.FUNCTION and definition.function is not None:
+        line = definition.function.function.__code__.co_firstlineno
+        references.append(
+            dg.LocalFileCodeReference(file_path=str(code), line_number=line, label="code")
+        )
+    if definition.kind is ProductKind.DBT:
+        references.append(
+            dg.LocalFileCodeReference(file_path=str(_model_file(definition)), label="dbt model")
+        )
+    return {
+        "dagster/column_schema": dg.TableSchema(
+            columns=[_table_column(contract, column) for column in contract.columns]
+        ),
+        "dagster/table_name": contract.key.replace("/", "."),
+        "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=references),
+        "contract": dg.MetadataValue.text(f"{contract.id} {contract.version}"),
+        "clauses enforced": sum(clause.enforced for clause in contract.clauses),
+        "clauses not enforced": sum(not clause.enforced for clause in contract.clauses),
+        "loss budget percent": contract.loss_budget_percent,
+    }
+
+
+def _model_file(definition: ProductDefinition) -> Path:
+    root = definition.folder.parents[3]
+    return root / "dbt_project" / "models" / definition.contract.domain / f"{definition.contract.name}.sql"
+
+
+def _table_column(contract: Contract, column: Column) -> dg.TableColumn:
+    alone = contract.primary_key == (column.name,)
+    return dg.TableColumn(
+        name=column.name,
+        type=str(column.type),
+        description=column.description,
+        constraints=dg.TableColumnConstraints(
+            nullable=not column.required, unique=column.unique or alone
+        ),
+        tags={
+            "classification": column.classification.value if column.classification else "undeclared"
+        },
+    )
+
+
+def quiet_dagster_previews() -> None:
+    """Silence the preview and beta warnings of the few Dagster features that the mesh builds on.
+
+    They are named in the README's limits; a warning an asset and process tells nobody anything.
+    """
+    warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)

@@ -1,0 +1,79 @@
+"""A domain's folder as one Dagster code location.
+
+Belongs here: `build_domain`, which attaches to every location what the mesh decides centrally.
+Does not belong here: one product's asset (`asset.py`), what the policies look for (`governance/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from shared_resources import environment as environments
+from shared_resources.data_products.asset import build_asset
+from shared_resources.data_products.asset_spec import quiet_dagster_previews
+from shared_resources.data_products.definition import ProductDefinition, define_product
+from shared_resources.environment import Environment
+from shared_resources.governance.catalogue import PolicyViolation, check_domain
+from shared_resources.io_managers.published import io_managers
+from shared_resources.landing.sensor import landing_sensor
+from shared_resources.mesh import Domain, ProductKind, read_mesh
+
+
+def build_domain(
+    definitions_file: str, *, resource_overrides: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """Everything of the domain whose `definitions.py` this is (pass `__file__`).
+
+    `resource_overrides` replaces shared resources by key, for tests. Raises `PolicyViolation`, with
+    every finding in one message, when the domain breaks a load-time policy.
+    """
+    quiet_dagster_previews()
+    environment = environments.current()
+    domain = define_domain(environment, Path(definitions_file).resolve().parent)
+    definitions = [define_product(domain, product) for product in domain.products]
+    return dg.Definitions(
+        assets=[build_asset(one, product_inputs(environment, one)) for one in definitions],
+        sensors=[*_landing_sensors(definitions), _automation(domain)],
+        resources={**io_managers(), **(resource_overrides or {})},
+    )
+
+
+def define_domain(environment: Environment, folder: Path) -> Domain:
+    """The domain in `folder`, checked against the central policies. Raises `PolicyViolation`."""
+    mesh = read_mesh(environment.root)
+    domain = mesh.domain(folder.name)
+    outcome = check_domain(domain, mesh)
+    if outcome.findings:
+        raise PolicyViolation(domain.name, outcome.findings)
+    return domain
+
+
+def product_inputs(environment: Environment, definition: ProductDefinition) -> tuple[str, ...]:
+    """Every product that this one reads: its inputs, and what its relationships refer to."""
+    read: list[str] = []
+    if definition.function is not None:
+        read.extend(given.key for given in definition.function.inputs.values())
+    if definition.kind is ProductKind.DBT:
+        from shared_resources.data_products.dbt_model import DbtModels
+
+        read.extend(DbtModels(environment).inputs(definition.key))
+    read.extend(definition.referenced_products)
+    return tuple(dict.fromkeys(key for key in read if key != definition.key))
+
+
+def _landing_sensors(definitions: list[ProductDefinition]) -> list[dg.SensorDefinition]:
+    return [landing_sensor(one.contract) for one in definitions if one.kind is ProductKind.INGEST]
+
+
+def _automation(domain: Domain) -> dg.AutomationConditionSensorDefinition:
+    """Consumers follow their producers: a materialization exists only when its audit had passed."""
+    return dg.AutomationConditionSensorDefinition(
+        f"{domain.name}_automation",
+        target=dg.AssetSelection.all(),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=30,
+    )

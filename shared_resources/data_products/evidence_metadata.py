@@ -1,0 +1,116 @@
+"""Outcomes in Dagster's words: metadata of a materialization, results of checks.
+
+Belongs here: turning reports, versions and audited batches into Dagster metadata.
+Does not belong here: the evidence that is committed with a version (`auditing.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from shared_resources.contracts.model import Severity
+from shared_resources.data_products.asset_spec import asset_key
+from shared_resources.data_products.batch import AuditedBatch
+from shared_resources.governance.report import AuditReport, RuleResult
+from shared_resources.io_managers.protocol import Version
+
+
+def version_metadata(audited: AuditedBatch, versions: Sequence[Version]) -> dict[str, Any]:
+    """What the UI shows of a published version."""
+    leading = versions[0]
+    metadata: dict[str, Any] = {
+        "dagster/row_count": leading.rows,
+        "version": leading.number,
+        "published to": ", ".join(f"{v.store} v{v.number} ({v.snapshot})" for v in versions),
+        "contract version": audited.definition.contract.version,
+        "rows quarantined": sum(entry.rows for entry in audited.quarantined),
+    }
+    if audited.run.partitions != ("",):
+        metadata["dagster/partition_row_count"] = sum(audited.partition_rows.values())
+    if audited.inputs:
+        metadata["inputs"] = dg.MetadataValue.json({p.product: str(p) for p in audited.inputs})
+    if audited.quarantined:
+        metadata["quarantine"] = ", ".join(entry.id for entry in audited.quarantined)
+    if audited.column_lineage:
+        metadata["dagster/column_lineage"] = column_lineage(audited)
+    return {**metadata, **audited.metadata}
+
+
+def column_lineage(audited: AuditedBatch) -> dg.TableColumnLineage:
+    return dg.TableColumnLineage(
+        {
+            column: [
+                dg.TableColumnDep(asset_key=asset_key(product), column_name=name)
+                for product, name in sources
+            ]
+            for column, sources in audited.column_lineage.items()
+        }
+    )
+
+
+def check_results(report: AuditReport) -> list[dg.AssetCheckResult]:
+    """One result a rule, with its clause, threshold, counts, percentage and masked sample."""
+    key = asset_key(report.product)
+    return [
+        dg.AssetCheckResult(
+            asset_key=key,
+            check_name=result.rule.name,
+            passed=result.passed,
+            severity=(
+                dg.AssetCheckSeverity.ERROR
+                if result.rule.severity is Severity.BLOCKING
+                else dg.AssetCheckSeverity.WARN
+            ),
+            description=result.message,
+            metadata=_result_metadata(result),
+        )
+        for result in report.results
+    ]
+
+
+def _result_metadata(result: RuleResult) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "clause": result.rule.clause,
+        "threshold": str(result.rule.threshold),
+        "rows checked": result.rows_checked,
+        "measured": float(result.measured),
+    }
+    if result.rows_failed is not None:
+        metadata["rows failed"] = result.rows_failed
+        metadata["percent failed"] = round(result.percent_failed, 4)
+    if result.rule.reason:
+        metadata["reason"] = result.rule.reason
+    if result.sample:
+        metadata["failing rows"] = _sample_table(result)
+    return metadata
+
+
+def _sample_table(result: RuleResult) -> dg.TableMetadataValue:
+    names = list(result.sample[0])
+    return dg.MetadataValue.table(
+        records=[
+            dg.TableRecord({name: _cell(row.get(name)) for name in names}) for row in result.sample
+        ],
+        schema=dg.TableSchema(columns=[dg.TableColumn(name=name) for name in names]),
+    )
+
+
+def _cell(value: object) -> str | int | float | bool | None:
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return str(value)
+
+
+def refusal_message(audited: AuditedBatch) -> str:
+    """Why a batch was refused, for people: every broken rule, and where the rows are."""
+    lines = [f"{result.rule.name}: {result.message}" for result in audited.report.refusals]
+    where = ", ".join(entry.id for entry in audited.quarantined)
+    refused = [partition for partition in audited.refused if partition]
+    of = f" for {', '.join(refused[:5])}{' ...' if len(refused) > 5 else ''}" if refused else ""
+    return (
+        f"{audited.definition.key}{of} was refused and nothing of it published; readers keep the "
+        f"last good version.\n" + "\n".join(lines) + f"\nWhat was refused is in quarantine: {where}"
+    )
