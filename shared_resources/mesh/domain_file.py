@@ -1,26 +1,25 @@
 """`domain.yaml`, read strictly: the team behind a domain, and its waivers.
 
 Belongs here: which fields there are, of which form, and the line that each stands on.
-Does not belong here: whether names and owners agree with the contracts, or whether a waiver holds:
-that is for the policies and `governance/waivers.py`.
+Does not belong here: YAML itself (`contracts/source.py`); whether names and owners agree with the
+contracts (`governance/policies/`), or whether a waiver holds (`governance/waivers.py`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from shared_resources.findings import Finding
+from shared_resources.contracts.source import Place, Source, read_source
+from shared_resources.findings import Finding, InvalidFile
 from shared_resources.mesh.model import DOMAIN_FILE, Archetype, Domain, ProductFolder, Waiver
 
 RULE = "domain"
-_FIELDS = ("name", "description", "archetype", "owner", "owners", "contact", "waivers")
 _WAIVER_FIELDS = ("policy", "product", "reason", "approver", "expires")
 _EXAMPLES: Mapping[str, str] = {
     "name": "name: order",
@@ -29,171 +28,170 @@ _EXAMPLES: Mapping[str, str] = {
     "owner": "owner: orders@example.com",
     "owners": "owners: [orders@example.com]",
     "contact": 'contact: "#order-data"',
+    "waivers": "waivers: [{policy: …, product: …, reason: …, approver: …, expires: 2030-12-31}]",
     "policy": "policy: described",
     "product": "product: transactions",
     "reason": "reason: why the policy cannot hold yet",
     "approver": "approver: governance@example.com",
     "expires": "expires: 2030-12-31",
 }
+_FIELDS = ("name", "description", "archetype", "owner", "owners", "contact", "waivers")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def read_domain_file(
     folder: Path, products: tuple[ProductFolder, ...], findings: list[Finding]
 ) -> Domain:
-    """The domain of a folder, with `findings` and what is wrong with its `domain.yaml`."""
-    reader = _Reader(folder / DOMAIN_FILE, findings)
-    given = reader.mapping(reader.document(), "domain.yaml", _FIELDS, optional=("waivers",))
-    owner = reader.text(given, "owner")
-    owners = reader.texts(given, "owners")
-    if owner and owners and owner.casefold() not in {o.casefold() for o in owners}:
-        reader.add(
-            given["owner"].start_mark.line + 1,
-            f"the owner {owner!r} is not among `owners`",
-            "add it to `owners`: only they may own the domain's contracts",
+    """The domain of a folder; its findings are `findings` and what is wrong with `domain.yaml`."""
+    file = folder / DOMAIN_FILE
+    if not file.is_file():
+        missing = Finding(
+            file,
+            0,
+            RULE,
+            "the domain's folder has no domain.yaml",
+            f"add it, with {_list(_FIELDS)}",
         )
+        return _domain(folder, products, [*findings, missing])
+    try:
+        source = read_source(file, RULE)
+    except InvalidFile as invalid:
+        return _domain(folder, products, [*findings, *invalid.findings])
+    reader = _Reader(source, [*findings, *source.findings])
+    reader.expect_fields((), source.data, _FIELDS, optional="waivers")
+    given = {name: reader.text((name,)) for name in (*_FIELDS[:4], "contact")}
+    owners = reader.texts(("owners",))
+    reader.expect_owner_among(given["owner"], owners)
+    archetype = reader.archetype(given["archetype"])
+    waivers = tuple(reader.waivers())
+    return _domain(
+        folder,
+        products,
+        reader.findings,
+        declared_name=given["name"],
+        description=given["description"],
+        owner=given["owner"],
+        owners=owners,
+        contact=given["contact"],
+        archetype=archetype,
+        waivers=waivers,
+        lines=source.lines,
+    )
+
+
+def _domain(
+    folder: Path, products: tuple[ProductFolder, ...], findings: list[Finding], **fields: Any
+) -> Domain:
     return Domain(
         name=folder.name,
         folder=folder,
-        declared_name=reader.text(given, "name"),
-        description=reader.text(given, "description"),
-        owner=owner,
-        owners=owners,
-        contact=reader.text(given, "contact"),
-        archetype=reader.archetype(given),
-        waivers=reader.waivers(given),
         products=products,
-        findings=tuple(sorted(set(reader.findings))),
-        lines={name: node.start_mark.line + 1 for name, node in given.items()},
+        findings=tuple(sorted(set(findings))),
+        **fields,
     )
 
 
 @dataclass
 class _Reader:
-    """Reads YAML nodes rather than values, because nodes know their lines."""
+    """Reads fields of one source and collects what is wrong with them."""
 
-    file: Path
+    source: Source
     findings: list[Finding] = field(default_factory=list)
 
-    def add(self, line: int, message: str, remedy: str) -> None:
-        self.findings.append(Finding(self.file, line, RULE, message, remedy))
+    def add(self, place: Place, message: str, remedy: str) -> None:
+        line = self.source.line(place)
+        self.findings.append(Finding(self.source.path, line, RULE, message, remedy))
 
-    def document(self) -> yaml.Node | None:
-        """The file's only document; None, with a finding, when there is none to read."""
-        try:
-            text = self.file.read_text(encoding="utf-8")
-            node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
-        except FileNotFoundError:
-            self.add(0, "the domain's folder has no domain.yaml", "add it: name, owner, contact, …")
-            return None
-        except UnicodeDecodeError as error:
-            self.add(0, f"the file is not UTF-8: {error.reason}", "save it as UTF-8")
-            return None
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            problem = getattr(error, "problem", None) or str(error)
-            self.add(mark.line + 1 if mark else 0, f"no valid YAML: {problem}", "mend the syntax")
-            return None
-        if node is None:
-            self.add(1, "the file is empty", f"fill in: {', '.join(_FIELDS)}")
-        return node
-
-    def mapping(
-        self, node: yaml.Node | None, what: str, fields: tuple[str, ...], optional: tuple[str, ...]
-    ) -> dict[str, yaml.Node]:
-        """The fields of a mapping by name; unknown, double and missing ones are findings."""
-        if node is None:
-            return {}
-        if not isinstance(node, yaml.MappingNode):
-            self.add(_line(node), f"{what} is no mapping", f"give the fields {', '.join(fields)}")
-            return {}
-        given: dict[str, yaml.Node] = {}
-        for key, value in node.value:
-            name = str(key.value)
+    def expect_fields(
+        self, place: Place, given: Mapping[str, Any], fields: tuple[str, ...], optional: str = ""
+    ) -> None:
+        """Unknown and missing fields are findings."""
+        what = "waiver: " if place else ""
+        for name in given:
             if name not in fields:
-                self.add(_line(key), f"{what}: unknown field {name!r}", f"use {', '.join(fields)}")
-            elif name in given:
-                self.add(_line(key), f"{what}: {name!r} is given twice", "keep one of them")
-            else:
-                given[name] = value
+                close = get_close_matches(name, fields, n=1)
+                remedy = f"did you mean {close[0]!r}?" if close else f"there are {_list(fields)}"
+                self.add((*place, name), f"{what}unknown field {name!r}", remedy)
         for name in fields:
-            if name not in given and name not in optional:
-                self.add(_line(node), f"{what}: {name!r} is missing", f"add `{_EXAMPLES[name]}`")
-        return given
+            if name not in given and name != optional:
+                self.add(place, f"{what}{name!r} is missing", f"add `{_EXAMPLES[name]}`")
 
-    def text(self, given: Mapping[str, yaml.Node], name: str) -> str:
+    def text(self, place: Place) -> str:
         """A field that is text and not blank; ``""``, with a finding, when it is anything else."""
-        node = given.get(name)
-        if node is None:
-            return ""
-        value = _value(node)
+        value = self._value(place)
         if isinstance(value, str) and value.strip():
             return value.strip()
-        self.add(_line(node), f"{name!r} is no text", f"write `{_EXAMPLES[name]}`")
+        if place in self.source.places:
+            name = str(place[-1])
+            self.add(place, f"{name!r} is not text", f"write `{_EXAMPLES[name]}`")
         return ""
 
-    def texts(self, given: Mapping[str, yaml.Node], name: str) -> tuple[str, ...]:
-        node = given.get(name)
-        if node is None:
-            return ()
-        value = _value(node)
+    def texts(self, place: Place) -> tuple[str, ...]:
+        value = self._value(place)
         if isinstance(value, list) and value and all(isinstance(v, str) and v for v in value):
             return tuple(v.strip() for v in value)
-        self.add(_line(node), f"{name!r} is no list of texts", f"write `{_EXAMPLES[name]}`")
+        if place in self.source.places:
+            name = str(place[-1])
+            self.add(place, f"{name!r} is not a list of texts", f"write `{_EXAMPLES[name]}`")
         return ()
 
-    def archetype(self, given: Mapping[str, yaml.Node]) -> Archetype | None:
-        value = self.text(given, "archetype")
-        if value and value not in list(Archetype):
+    def expect_owner_among(self, owner: str, owners: tuple[str, ...]) -> None:
+        if owner and owners and owner.casefold() not in {o.casefold() for o in owners}:
             self.add(
-                _line(given["archetype"]),
-                f"unknown archetype {value!r}",
-                f"use one of {', '.join(Archetype)}",
+                ("owner",),
+                f"the owner {owner!r} is not among `owners`",
+                "add it to `owners`: only they may own the domain's contracts",
+            )
+
+    def archetype(self, given: str) -> Archetype | None:
+        if given and given not in list(Archetype):
+            self.add(
+                ("archetype",), f"unknown archetype {given!r}", f"use one of {_list(Archetype)}"
             )
             return None
-        return Archetype(value) if value else None
+        return Archetype(given) if given else None
 
-    def waivers(self, given: Mapping[str, yaml.Node]) -> tuple[Waiver, ...]:
-        node = given.get("waivers")
-        if node is None or _value(node) in (None, []):
-            return ()
-        if not isinstance(node, yaml.SequenceNode):
-            self.add(_line(node), "'waivers' is no list", "write each waiver as one list item")
-            return ()
-        read = (self._waiver(item) for item in node.value)
-        return tuple(waiver for waiver in read if waiver is not None)
+    def waivers(self) -> Iterator[Waiver]:
+        """The complete waivers; half a waiver is a finding and waives nothing."""
+        items = self.source.data.get("waivers") or []
+        if not isinstance(items, list):
+            self.add(("waivers",), "'waivers' is not a list", f"write `{_EXAMPLES['waivers']}`")
+            return
+        for index, item in enumerate(items):
+            place: Place = ("waivers", index)
+            if not isinstance(item, dict):
+                self.add(place, "a waiver without fields", f"write `{_EXAMPLES['waivers']}`")
+                continue
+            self.expect_fields(place, item, _WAIVER_FIELDS)
+            policy, product, reason, approver = (
+                self.text((*place, name)) for name in _WAIVER_FIELDS[:4]
+            )
+            expires = self._day((*place, "expires"))
+            if policy and product and reason and approver and expires:
+                file, line = self.source.path, self.source.line(place)
+                yield Waiver(policy, product, reason, approver, expires, file, line)
 
-    def _waiver(self, node: yaml.Node) -> Waiver | None:
-        """One waiver; None, with findings, when it lacks anything: half a waiver waives nothing."""
-        given = self.mapping(node, "waiver", _WAIVER_FIELDS, optional=())
-        texts = {name: self.text(given, name) for name in _WAIVER_FIELDS[:-1]}
-        expires = self._day(given.get("expires"))
-        if expires is None or not all(texts.values()):
-            return None
-        return Waiver(**texts, expires=expires, file=self.file, line=_line(node))
-
-    def _day(self, node: yaml.Node | None) -> date | None:
-        if node is None:
-            return None
-        value = _value(node)
-        if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+    def _day(self, place: Place) -> date | None:
+        value = self._value(place)
+        if isinstance(value, str) and _DAY.fullmatch(value):
             try:
                 return date.fromisoformat(value)
-            except ValueError:
-                value = None
-        if type(value) is date:
-            return value
-        self.add(_line(node), "'expires' is no day", f"write `{_EXAMPLES['expires']}`")
+            except ValueError:  # the 30th of February
+                pass
+        if place in self.source.places:
+            self.add(place, f"'expires' is not a day: {value!r}", f"write `{_EXAMPLES['expires']}`")
         return None
 
+    def _value(self, place: Place) -> Any:
+        """The value at a place; None where there is none."""
+        value: Any = self.source.data
+        for step in place:
+            if isinstance(value, dict):
+                value = value.get(str(step))
+            elif isinstance(value, list) and isinstance(step, int):
+                value = value[step]
+        return value
 
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
 
-
-def _value(node: yaml.Node) -> Any:
-    """The plain value of a node; None where YAML promises a value that does not exist."""
-    constructor = yaml.constructor.SafeConstructor()
-    try:
-        return constructor.construct_document(node)
-    except (yaml.YAMLError, ValueError):  # `expires: 2030-02-31` is a date to YAML, and is none
-        return None
+def _list(names: Any) -> str:
+    return ", ".join(str(name) for name in names)

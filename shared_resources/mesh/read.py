@@ -15,6 +15,7 @@ from shared_resources.mesh.domain_file import read_domain_file
 from shared_resources.mesh.model import (
     CODE_FILE,
     CONTRACT_FILE,
+    SOURCE_SYSTEMS,
     Domain,
     Mesh,
     ProductFolder,
@@ -32,7 +33,7 @@ def read_mesh(root: Path) -> Mesh:
     Never raises for what stands in the files: that becomes `findings` of its domain, beside which
     the other domains are whole.
     """
-    folders = _subfolders(root / "domains")
+    folders = [f for f in _subfolders(root / "domains") if f.name != SOURCE_SYSTEMS]
     return Mesh(root=root, domains=tuple(_read_domain(folder, root) for folder in folders))
 
 

@@ -14,11 +14,10 @@ from pathlib import Path
 from shared_resources.findings import Finding
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.mesh import Domain, Mesh
+from shared_resources.mesh.model import SOURCE_SYSTEMS
 from shared_resources.mesh.product_code import docstrings, parse_python, python_files
 
 NAME = "no_domain_imports"
-# What feeds the landing zone stands for systems outside of the mesh: no domain may look into it.
-_OUTSIDE = "source_systems"
 _IMPORTERS = {"import_module", "__import__", "run_module", "resolve_name", "find_spec"}
 _REMEDY = (
     "read the other domain's product instead (`@data_product(rows='domain/product')`), or move "
@@ -86,19 +85,19 @@ def _absolute(module: str, level: int, package: list[str]) -> str:
 def _forbidden(name: str, own: str) -> str | None:
     """What `name` reaches that this domain may not reach, else None."""
     parts = name.split(".")
-    if parts[0] == _OUTSIDE:
-        return f"{_OUTSIDE!r}, which stands for systems outside of the mesh"
     if parts[0] != "domains":
         return None
     # `import domains` and `from domains import *` give every domain that happens to be loaded.
     if len(parts) == 1 or parts[1] == "*":
         return "the package of all domains"
+    if parts[1] == SOURCE_SYSTEMS:
+        return f"{SOURCE_SYSTEMS!r}, which stands for systems outside of the mesh"
     return None if parts[1] == own else f"domain {parts[1]!r}"
 
 
 def _as_module(text: str) -> str | None:
     """A string that is a module name or a path below `domains`, as a dotted name; else None."""
-    found = re.fullmatch(rf"(?:\./)?((?:domains[./][a-z]\w*|{_OUTSIDE})(?:[./][\w./-]*)?)", text)
+    found = re.fullmatch(r"(?:\./)?(domains[./][a-z]\w*(?:[./][\w./-]*)?)", text)
     return found[1].replace("/", ".") if found else None
 
 
@@ -115,7 +114,7 @@ def _dynamic_import(node: ast.Call, own: str, package: list[str]) -> Iterator[tu
     first, dot, second = known.partition(".")
     if not whole and (not dot or (first == "domains" and "." not in second)):
         yield node.lineno, "a module whose name is put together while it runs"
-    elif first == "domains" or first == _OUTSIDE:
+    elif first == "domains":
         target = _forbidden(known, own)
         if target is not None:
             yield node.lineno, target
