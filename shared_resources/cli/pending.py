@@ -1,0 +1,93 @@
+"""What of a product is to be made: its new or asked-for partitions, as contiguous ranges.
+
+Belongs here: turning landed objects and published partitions into tasks of `mesh run`.
+Does not belong here: executing them, or what a sensor does with new objects (`landing/sensor.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+
+import click
+
+from shared_resources.cli.selection import product_folder
+from shared_resources.cli.workers import Task
+from shared_resources.contracts.model import Contract, LandingMode
+from shared_resources.environment import Environment
+from shared_resources.io_managers.protocol import NotPublished
+from shared_resources.landing.ledger import unseen
+from shared_resources.landing.objects import match
+
+
+class UpToDate(Exception):
+    """Nothing of the product is to be made; the message says why."""
+
+
+def tasks_of(environment: Environment, product: str, asked: str | None) -> list[Task]:
+    """The runs that make the product. `asked` is FIRST or FIRST..LAST, for partitioned products.
+
+    Raises `UpToDate` when nothing new has landed.
+    """
+    folder = product_folder(environment, product)
+    contract = folder.contract
+    if contract is None or contract.partitioning is None:
+        return [Task(product)]
+    days = _days_between(asked) if asked else _new_days(environment, contract, folder.reads)
+    within = [day for day in days if _within(contract, day)]
+    if not within:
+        raise UpToDate("nothing new has landed" if not asked else "no such partition")
+    return [Task(product, chunk) for chunk in contiguous(within)]
+
+
+def _within(contract: Contract, day: str) -> bool:
+    partitioning = contract.partitioning
+    assert partitioning is not None
+    parsed = date.fromisoformat(day)
+    return partitioning.start <= parsed and (partitioning.end is None or parsed < partitioning.end)
+
+
+def _days_between(asked: str) -> list[str]:
+    first, _, last = asked.partition("..")
+    try:
+        start, end = date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError as problem:
+        raise click.BadParameter(
+            f"{asked!r} is no day or range of days; write 2017-03-01 or 2017-03-01..2017-03-31",
+            param_hint="--partitions",
+        ) from problem
+    return [(start + timedelta(days=n)).isoformat() for n in range((end - start).days + 1)]
+
+
+def _new_days(environment: Environment, contract: Contract, reads: Iterable[str]) -> list[str]:
+    """Landed days that are not published yet, or the days of what a function reads."""
+    landing = contract.landing
+    if landing is not None and landing.mode is LandingMode.PARTITION:
+        found = match(landing, environment.landing_zone.list(landing.prefix)).by_partition
+        new = set(
+            unseen(
+                found.values(), environment.stores_of(contract), environment.quarantine, contract.key
+            )
+        )
+        return sorted(day for day, landed in found.items() if landed in new)
+    days: set[str] = set()
+    for upstream in reads:
+        try:
+            days.update(environment.open_product(upstream).partitions())
+        except NotPublished:
+            continue
+    return sorted(days)
+
+
+def contiguous(days: Sequence[str]) -> list[tuple[str, ...]]:
+    """Sorted days in runs without gaps: a run over a range takes every day between its ends."""
+    chunks: list[list[str]] = []
+    for day in sorted(days):
+        follows = chunks and date.fromisoformat(day) - date.fromisoformat(
+            chunks[-1][-1]
+        ) == timedelta(days=1)
+        if follows:
+            chunks[-1].append(day)
+        else:
+            chunks.append([day])
+    return [tuple(chunk) for chunk in chunks]
