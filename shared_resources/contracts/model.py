@@ -117,7 +117,7 @@ class RuleKind(StrEnum):
     CUSTOM = "custom"  # {"implementation": "rules:function"} in the product's folder
     RELATIONSHIP = "relationship"  # {"product": "domain/name", "columns": [...]}
     PARTITION = "partition"  # rows that lie outside their partition; {}
-    PERSONAL_DATA = "personal_data"  # a policy: undeclared personal data in one text column; {}
+    PERSONAL_DATA = "personal_data"  # a policy; {"predicate_patterns": [...]}, text columns
 
 
 ROW_LEVEL = frozenset(
