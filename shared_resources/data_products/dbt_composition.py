@@ -1,0 +1,244 @@
+"""The dbt project of one domain, put together from `dbt_project/` and the contracts.
+
+Belongs here: what dbt sees of a domain (its models, tests and the shared macros), the sources and
+descriptions that are derived from contracts and therefore written nowhere, the generated profile.
+Does not belong here: running dbt (`dbt_process.py`), or reading what it made (`dbt_model.py`).
+
+Each domain is composed by itself: other products, whoever makes them, are *sources* known by their
+contracts alone. So one domain's broken model never keeps another domain from loading.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from shared_resources.contracts.model import Contract
+from shared_resources.contracts.odcs import read_contract
+from shared_resources.environment import Environment
+from shared_resources.findings import InvalidFile
+
+PROJECT_FOLDER = "dbt_project"
+SCRATCH = "scratch.duckdb"
+TARGET = "local"
+MEMORY_LIMIT = "1GiB"
+
+_SHARED = ("macros", "tests/generic", "packages.yml", "package-lock.yml", "dbt_packages")
+_OWN = ("models", "tests")  # these hold one folder a domain
+_KNOWN = {"dbt_project.yml", "README.md", ".gitignore", ".user.yml", "target", "logs", *_OWN} | {
+    shared.split("/")[0] for shared in _SHARED
+}
+_THIS_FILE = Path(__file__)
+_PLUGIN = "shared_resources.data_products.dbt_confinement"
+
+
+class DbtProjectInvalid(Exception):
+    """`dbt_project/` cannot be used as it is; the message names the file and what to do."""
+
+
+def contract_files(environment: Environment) -> list[Path]:
+    return sorted(environment.domains.glob("*/products/*/contract.odcs.yaml"))
+
+
+def digest(environment: Environment, domain: str) -> str:
+    """What the composed project depends on, hashed without parsing any of it."""
+    project = environment.root / PROJECT_FOLDER
+    hashed = hashlib.sha256(_dbt_versions().encode())
+    files = [*_project_files(project, domain), *contract_files(environment), _THIS_FILE]
+    for file in files:
+        inside = file.is_relative_to(environment.root)
+        name = file.relative_to(environment.root).as_posix() if inside else file.name
+        content = file.read_bytes()
+        hashed.update(f"{name}\0{len(content)}\0".encode())
+        hashed.update(content)
+    return hashed.hexdigest()[:20]
+
+
+@cache
+def _dbt_versions() -> str:
+    return " ".join(f"{name}={version(name)}" for name in ("dbt-core", "dbt-duckdb"))
+
+
+def _project_files(project: Path, domain: str) -> Iterator[Path]:
+    yield project / "dbt_project.yml"
+    for shared in _SHARED:
+        yield from _files(project / shared)
+    for own in _OWN:
+        yield from _files(project / own / domain)
+
+
+def _files(place: Path) -> Iterator[Path]:
+    if place.is_file():
+        yield place
+    elif place.is_dir():
+        yield from sorted(file for file in place.rglob("*") if file.is_file())
+
+
+def compose(environment: Environment, domain: str, into: Path) -> None:
+    """Write the domain's dbt project to the new folder `into`.
+
+    Raises `DbtProjectInvalid` for files that would otherwise be left out in silence.
+    """
+    project = environment.root / PROJECT_FOLDER
+    _refuse_strays(project)
+    for file in _project_files(project, domain):
+        copy = into / file.relative_to(project)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+    settings = _project_settings(project / "dbt_project.yml")
+    _dump(into / "dbt_project.yml", settings)
+    _dump(into / "profiles.yml", _profile(settings["profile"]))
+    contracts = _contracts(environment)
+    described = _describe_models(into / "models" / domain, domain, contracts)
+    derived = {
+        "version": 2,
+        "sources": _sources(contracts),
+        "models": [
+            _properties(contract, {})
+            for contract in contracts.values()
+            if contract.domain == domain
+            and contract.name not in described
+            and (into / "models" / domain / f"{contract.name}.sql").exists()
+        ],
+    }
+    _dump(into / "models" / "_contracts.yml", derived)
+
+
+def _refuse_strays(project: Path) -> None:
+    """Each file of the project belongs to a domain or to all of them; others would go unnoticed."""
+    if not (project / "dbt_project.yml").is_file():
+        raise DbtProjectInvalid(f"{project} has no dbt_project.yml; restore it")
+    for entry in sorted(project.iterdir()):
+        if entry.name not in _KNOWN:
+            raise DbtProjectInvalid(
+                f"{PROJECT_FOLDER}/{entry.name}: the mesh runs models, tests and macros; "
+                "publish seeds and snapshots as products of their own and remove it"
+            )
+    for own in _OWN:
+        for entry in sorted((project / own).glob("*")):
+            if entry.is_file() and entry.suffix in {".sql", ".py", ".yml", ".yaml"}:
+                raise DbtProjectInvalid(
+                    f"{PROJECT_FOLDER}/{own}/{entry.name} is in no domain's folder; "
+                    f"move it to {PROJECT_FOLDER}/{own}/<domain>/"
+                )
+
+
+def _project_settings(file: Path) -> dict[str, Any]:
+    settings = _load(file)
+    settings.setdefault("profile", settings.get("name"))
+    settings["flags"] = {**settings.get("flags", {}), "send_anonymous_usage_stats": False}
+    return settings
+
+
+def _profile(name: str) -> dict[str, Any]:
+    """One profile for every run: dbt parses all anew whenever the connection's settings differ.
+
+    Its paths are relative to the run's own copy of the project, and what differs from run to run
+    (the attached inputs) is read from there by the plugin.
+    """
+    output = {
+        "type": "duckdb",
+        "path": SCRATCH,
+        "threads": 2,
+        "config_options": {
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": "spill",
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+        },
+        "plugins": [{"module": _PLUGIN}],
+    }
+    return {name: {"target": TARGET, "outputs": {TARGET: output}}}
+
+
+def _contracts(environment: Environment) -> dict[str, Contract]:
+    """Every valid contract by product key; invalid ones are `mesh check`'s to report."""
+    found: dict[str, Contract] = {}
+    for file in contract_files(environment):
+        try:
+            contract = read_contract(file)
+        except InvalidFile:
+            continue
+        found[contract.key] = contract
+    return found
+
+
+def _sources(contracts: Mapping[str, Contract]) -> list[dict[str, Any]]:
+    domains: dict[str, list[dict[str, Any]]] = {}
+    for contract in contracts.values():
+        domains.setdefault(contract.domain, []).append(_properties(contract, {}))
+    return [
+        {"name": domain, "schema": domain, "tables": tables} for domain, tables in domains.items()
+    ]
+
+
+def _describe_models(folder: Path, domain: str, contracts: Mapping[str, Contract]) -> set[str]:
+    """Put the contracts' words into the composed copies of the authors' schema files."""
+    described: set[str] = set()
+    for file in sorted([*folder.rglob("*.yml"), *folder.rglob("*.yaml")]):
+        properties = _load(file)
+        models = properties.get("models") or []
+        for position, model in enumerate(models):
+            contract = contracts.get(f"{domain}/{model.get('name')}")
+            if contract is not None:
+                models[position] = _properties(contract, model)
+                described.add(contract.name)
+        _dump(file, properties)
+    return described
+
+
+def _properties(contract: Contract, written: Mapping[str, Any]) -> dict[str, Any]:
+    """dbt's properties of a product: `written` (its tests, mostly) under the contract's words."""
+    own = {column.get("name"): column for column in written.get("columns") or []}
+    columns = [
+        {
+            **own.pop(column.name, {}),
+            "name": column.name,
+            "description": _plain(column.description),
+            "data_type": column.type.duckdb,
+        }
+        for column in contract.columns
+    ]
+    if own:
+        raise DbtProjectInvalid(
+            f"{PROJECT_FOLDER}/models/{contract.domain}: the schema file of {contract.name} "
+            f"describes columns that {contract.path} does not have: {', '.join(map(str, own))}; "
+            "declare them in the contract or remove their tests"
+        )
+    return {
+        **written,
+        "name": contract.name,
+        "description": _plain(contract.description),
+        "columns": columns,
+    }
+
+
+def _plain(text: str) -> str:
+    """`text` as dbt shows it: its descriptions are Jinja, a contract's are not."""
+    for opening in ("{{", "{%", "{#"):
+        text = text.replace(opening, opening[0] + " " + opening[1])
+    return text
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+        raise DbtProjectInvalid(f"{file.name} is not valid YAML: {problem}; mend it") from problem
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise DbtProjectInvalid(f"{file.name} must hold a mapping, as dbt's schema files do")
+    return content
+
+
+def _dump(file: Path, content: Mapping[str, Any]) -> None:
+    text = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True)
+    file.write_text(text, encoding="utf-8")

@@ -1,0 +1,226 @@
+"""dbt models as products: what each reads, which checks it has, and how its next batch is built.
+
+Belongs here: the platform's view of `dbt_project/`, and a build from pinned inputs to staged files.
+Does not belong here: composing the project (`dbt_composition.py`), starting dbt (`dbt_process.py`),
+the scratch database (`dbt_scratch.py`), the audit and publishing, which know no dbt at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from shared_resources.contracts.model import Contract
+from shared_resources.data_products import dbt_composition as composition
+from shared_resources.data_products import dbt_process
+from shared_resources.data_products.dbt_checks import (
+    DbtTest,
+    DbtTestResult,
+    as_rule_results,
+    results_of,
+    tests_of,
+)
+from shared_resources.data_products.dbt_composition import DbtProjectInvalid
+from shared_resources.data_products.dbt_process import DbtModelFailed
+from shared_resources.environment import Environment
+from shared_resources.governance.report import RuleResult
+from shared_resources.io_managers.protocol import UNPARTITIONED, Snapshot, StagedFile
+
+__all__ = ["DbtModelFailed", "DbtModels", "DbtOutcome", "DbtProjectInvalid", "DbtTest"]
+
+_KEPT_COMPOSITIONS = 4  # a domain: others may still be starting on the one before
+
+
+@dataclass(frozen=True)
+class DbtOutcome:
+    """What a build staged. `column_lineage`: column -> [(product key, its column)].
+
+    `results` are the tests in the audit's terms: a blocking one that failed keeps all from readers.
+    """
+
+    files: tuple[StagedFile, ...]
+    tests: tuple[DbtTestResult, ...]
+    column_lineage: Mapping[str, Sequence[tuple[str, str]]]
+    results: tuple[RuleResult, ...] = ()
+
+
+@dataclass
+class DbtModels:
+    """The dbt models of all domains. One domain is compiled without looking at another's models."""
+
+    environment: Environment
+    _projects: dict[str, Path] = field(default_factory=dict, repr=False)
+    _manifests: dict[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+
+    def manifest(self, domain: str) -> Mapping[str, Any]:
+        """dbt's manifest of the domain, parsed anew only when models, tests or contracts changed.
+
+        Raises `DbtModelFailed` or `DbtProjectInvalid`.
+        """
+        if domain not in self._manifests:
+            project = self._project(domain)
+            text = (project / "target" / "manifest.json").read_text(encoding="utf-8")
+            self._manifests[domain] = json.loads(text)
+        return self._manifests[domain]
+
+    def inputs(self, product: str) -> tuple[str, ...]:
+        """The products that the model and its tests read, by key, sorted."""
+        manifest, model = self._model(product)
+        tests = [manifest["nodes"][test.unique_id] for test in tests_of(manifest, model)]
+        read = {key for node in (model, *tests) for key in _upstream(manifest, node)}
+        return tuple(sorted({_product_of(manifest, key) for key in read} - {product}))
+
+    def tests(self, product: str) -> tuple[DbtTest, ...]:
+        """The model's dbt tests, by check name."""
+        return tests_of(*self._model(product))
+
+    def build(
+        self, contract: Contract, inputs: Mapping[str, Snapshot], folder: Path, run_id: str
+    ) -> DbtOutcome:
+        """Run the model and its tests on the pinned `inputs`, and stage its table in `folder`.
+
+        Tests that fail are results, not exceptions: the table is staged either way, for the audit
+        and the quarantine. Raises `DbtModelFailed` when dbt cannot compile or run the model.
+        """
+        from shared_resources.contracts.lossless import conform
+        from shared_resources.data_products import dbt_scratch as scratch
+        from shared_resources.data_products.dbt_lineage import column_lineage
+        from shared_resources.io_managers.staging import write_staged
+
+        if contract.partitioning is not None:
+            raise DbtModelFailed(
+                f"{contract.path}: {contract.key} is a dbt model, and those are published whole; "
+                "remove `partitions` from the contract"
+            )
+        manifest, model = self._model(contract.key)
+        tests = tests_of(manifest, model)
+        missing = set(self.inputs(contract.key)) - set(inputs)
+        if missing:
+            raise DbtModelFailed(
+                f"dbt_project/{model['original_file_path']}: no published version was given of "
+                f"{', '.join(sorted(missing))}; publish it first, with `mesh run`"
+            )
+        with self._run_folder(contract, run_id) as run:
+            scratch.create(run, inputs)
+            events = dbt_process.build(run, [".".join(model["fqn"]), *(t.fqn for t in tests)])
+            outcome = json.loads((run / "target" / "run_results.json").read_text(encoding="utf-8"))
+            _refuse_failed_model(model, outcome, run)
+            with scratch.opened_scratch(run) as connection:
+                files = write_staged(
+                    conform(scratch.read(connection, contract.key), contract),
+                    folder,
+                    contract,
+                    (UNPARTITIONED,),
+                )
+                known = {
+                    key: scratch.columns_of(connection, key) for key in (*inputs, contract.key)
+                }
+            lineage = column_lineage(
+                manifest, model, _upstream(manifest, model), known, events, run
+            )
+        results = results_of(tests, outcome)
+        rows = sum(file.rows for file in files)
+        return DbtOutcome(files, results, lineage, as_rule_results(tests, results, rows))
+
+    def _model(self, product: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        domain, name = product.split("/")
+        manifest = self.manifest(domain)
+        for node in manifest["nodes"].values():
+            if node["resource_type"] == "model" and node["name"] == name:
+                return manifest, node
+        raise DbtModelFailed(
+            f"dbt_project/models/{domain}/{name}.sql is not a model that dbt knows; "
+            "is it there, and not disabled?"
+        )
+
+    def _project(self, domain: str) -> Path:
+        """The composed and parsed project of the domain's present content."""
+        if domain not in self._projects:
+            home = self.environment.dbt / "projects"
+            name = f"{domain}-{composition.digest(self.environment, domain)}"
+            if not (home / name).exists():
+                home.mkdir(parents=True, exist_ok=True)
+                with FileLock(home / f"{domain}.lock"):
+                    if not (home / name).exists():
+                        self._compose(domain, home, name)
+            self._projects[domain] = home / name
+        return self._projects[domain]
+
+    def _compose(self, domain: str, home: Path, name: str) -> None:
+        draft = home / f".draft-{domain}"  # only the lock's holder touches it
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        composition.compose(self.environment, domain, draft)
+        dbt_process.parse(draft)
+        draft.rename(home / name)
+        dated = [(p.stat().st_mtime, p) for p in home.glob(f"{domain}-*") if p.name != name]
+        for _, old in sorted(dated, reverse=True)[_KEPT_COMPOSITIONS - 1 :]:
+            shutil.rmtree(old, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _run_folder(self, contract: Contract, run_id: str) -> Iterator[Path]:
+        """A private copy of the project for one run; it and what killed runs left is removed."""
+        home = self.environment.dbt / "runs"
+        home.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(home)
+        label = re.sub(r"[^\w.-]", "_", f"{contract.domain}.{contract.name}-{run_id}")
+        folder = home / f"{label[:120]}-{uuid.uuid4().hex[:8]}"
+        with FileLock(f"{folder}.lock"):
+            try:
+                shutil.copytree(self._project(contract.domain), folder)
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+        Path(f"{folder}.lock").unlink(missing_ok=True)
+
+
+def _remove_abandoned(home: Path) -> None:
+    for file in home.glob("*.lock"):
+        lock = FileLock(file, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            continue  # its run is alive
+        shutil.rmtree(file.with_suffix(""), ignore_errors=True)
+        file.unlink(missing_ok=True)
+        lock.release()
+
+
+def _upstream(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> tuple[str, ...]:
+    """The sources and models that hold what `node` reads; an ephemeral model is seen through."""
+    found: list[str] = []
+    for key in node["depends_on"]["nodes"]:
+        parent = manifest["nodes"].get(key)
+        if parent is not None and parent["config"]["materialized"] == "ephemeral":
+            found += _upstream(manifest, parent)
+        else:
+            found.append(key)
+    return tuple(dict.fromkeys(found))
+
+
+def _product_of(manifest: Mapping[str, Any], key: str) -> str:
+    if key in manifest["sources"]:
+        source = manifest["sources"][key]
+        return f"{source['source_name']}/{source['name']}"
+    node = manifest["nodes"][key]
+    return f"{node['fqn'][1]}/{node['name']}"
+
+
+def _refuse_failed_model(
+    model: Mapping[str, Any], run_results: Mapping[str, Any], run: Path
+) -> None:
+    for result in run_results["results"]:
+        if result["unique_id"] == model["unique_id"] and result["status"] == "success":
+            return
+        if result["unique_id"] == model["unique_id"]:
+            raise dbt_process.failure(model, result["message"] or result["status"], run)
+    raise DbtModelFailed(f"dbt_project/{model['original_file_path']}: dbt did not run the model")

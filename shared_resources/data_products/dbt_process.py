@@ -1,0 +1,160 @@
+"""Running dbt: one process a command, away from the network and from the author's project folder.
+
+Belongs here: starting dbt, its environment, its events, and turning its errors into one message.
+Does not belong here: what the project holds (`dbt_composition.py`) or what its results mean.
+
+dbt runs as a process of its own, not through dbt's in-process runner: that keeps global state
+(flags, adapters, event handlers, the current directory) and one DuckDB connection a process, so
+that two models in threads of one process would mix. `DbtCliInvocation` is used without `DbtCliResource`,
+whose `cli()` asks a package index for dbt's newest version and changes this process's directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+_log = logging.getLogger(__name__)
+_START = "from dbt.cli.main import cli; cli()"  # the `dbt` script need not be on the PATH
+_COMMAND = (sys.executable, "-P", "-c", _START, "--no-use-colors")
+_ERROR_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
+_COMPILED_AT = re.compile(r"\n?\s*compiled code at .*")
+_HEADING = re.compile(r"^\w+ Error in [\w ]+ \([^)]*\)\s*")
+
+
+class DbtModelFailed(Exception):
+    """A model (or its project) does not compile or run; the message names the file and why."""
+
+
+def parse(project: Path) -> None:
+    """Write `target/manifest.json` (and what partial parsing needs) into the composed project.
+
+    Raises `DbtModelFailed` with dbt's errors.
+    """
+    done = subprocess.run(
+        [*_COMMAND, "parse"],
+        cwd=project,
+        env=_variables(project),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        found = [
+            event["info"]["msg"]
+            for event in _json_lines(done.stdout)
+            if event["info"]["level"] == "error"
+        ]
+        raise DbtModelFailed(readable(found or [done.stderr or done.stdout]))
+
+
+def build(project: Path, selected: list[str]) -> list[Any]:
+    """`dbt build` of exactly the nodes `selected`; returns dagster-dbt's events of it.
+
+    A failed model or test is in `run_results.json`, not an exception. Raises `DbtModelFailed` when
+    dbt gave up before it ran anything.
+    """
+    from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation
+    from dagster_dbt.compat import DBT_PYTHON_VERSION
+
+    assert DBT_PYTHON_VERSION is not None, "dbt-core is a dependency of the platform"
+    invocation = DbtCliInvocation.run(
+        args=[*_COMMAND, "build", "--indirect-selection", "empty", "--select", *selected],
+        env=_variables(project),
+        manifest={},
+        dagster_dbt_translator=DagsterDbtTranslator(),
+        project_dir=project,
+        target_path=project / "target",
+        raise_on_error=False,
+        context=None,
+        adapter=None,
+        cli_version=DBT_PYTHON_VERSION,
+    )
+    try:
+        with contextlib.redirect_stdout(_ToLog()):
+            events = list(invocation.stream_raw_events())
+    finally:
+        if invocation.process.poll() is None:
+            invocation.process.terminate()
+        invocation.process.wait()
+    if not (project / "target" / "run_results.json").exists():
+        errors = [str(e) for e in events if e.raw_event["info"]["level"] == "error"]
+        raise DbtModelFailed(
+            readable(errors or [f"dbt ended with {invocation.process.returncode}"])
+        )
+    return events
+
+
+def _variables(project: Path) -> dict[str, str]:
+    """The caller's environment without its own dbt settings, which would change what is run."""
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("DBT_")}
+    target = str(project / "target")
+    return {
+        **inherited,
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+        "DBT_LOG_FORMAT": "json",
+        "DBT_LOG_LEVEL_FILE": "none",
+        "DBT_PROFILES_DIR": str(project),
+        "DBT_PROJECT_DIR": str(project),
+        "DBT_TARGET_PATH": target,
+        "DBT_LOG_PATH": target,
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+class _ToLog(io.TextIOBase):
+    """dagster-dbt prints dbt's lines; standard output belongs to whoever called us (`--json`)."""
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            _log.info("dbt: %s", text.rstrip())
+        return len(text)
+
+
+def _json_lines(text: str) -> Iterator[Mapping[str, Any]]:
+    for line in text.splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            yield json.loads(line)
+
+
+def readable(errors: list[str]) -> str:
+    """dbt's messages as one, its own paths turned into those of the author's project."""
+    text = "\n".join(dict.fromkeys(error.strip() for error in errors))
+    text = _COMPILED_AT.sub("", text)
+    return re.sub(r"\b((?:models|macros|tests)/[\w./-]+)", r"dbt_project/\1", text)
+
+
+def failure(node: Mapping[str, Any], message: str, project: Path) -> DbtModelFailed:
+    """The error of a model that dbt could not run, with the line of its file if it is known."""
+    file = node["original_file_path"]
+    line = _line_in_source(node, message, project)
+    reason = _HEADING.sub("", _COMPILED_AT.sub("", message.strip()))
+    reason = "\n".join(line for line in reason.splitlines() if line.strip())
+    place = f"dbt_project/{file}" + (f":{line}" if line else "")
+    return DbtModelFailed(f"{place}: dbt could not run the model: {reason}")
+
+
+def _line_in_source(node: Mapping[str, Any], message: str, project: Path) -> int | None:
+    """DuckDB counts the lines of dbt's statement; its text leads back to the author's line."""
+    found = _ERROR_LINE.search(message)
+    executed = project / "target" / "run" / node["package_name"] / node["original_file_path"]
+    if found is None or not executed.is_file():
+        return None
+    statement = executed.read_text(encoding="utf-8").splitlines()
+    number = int(found[1])
+    if number > len(statement):
+        return None
+    wanted = statement[number - 1].strip()
+    source = (project / node["original_file_path"]).read_text(encoding="utf-8").splitlines()
+    same = [at for at, text in enumerate(source, start=1) if text.strip() == wanted]
+    return same[0] if len(same) == 1 else None
