@@ -21,3 +21,32 @@ lock: ## pin every dependency again, with hashes, from pyproject.toml
 	$(BIN)/python -m uv pip compile --quiet --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header -o requirements.lock \
 	  pyproject.toml --upgrade
+land: setup ## write the example's landing zone, as the source systems would
+	$(BIN)/python -m domains.source_systems
+
+demo: setup ## land the real data, materialize the whole mesh, print its status
+	$(BIN)/python -m domains.source_systems
+	$(BIN)/mesh run
+	$(BIN)/mesh status
+
+dev: setup ## Dagster's UI, all code locations and the daemon on 127.0.0.1:3000
+	DAGSTER_HOME="$$($(BIN)/python -m shared_resources.cli.instance)" \
+	  $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
+
+test: setup ## every test, the slow chaos and scale suites last
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+	$(BIN)/pytest -m slow
+
+lint: setup ## formatting, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: setup ## every benchmark beside its peers
+	@set -e; for file in benchmarks/[a-z]*.py; do \
+	  name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
+
+clean: ## forget the mesh's state (.mesh), keep the landing zone's sources
+	rm -rf .mesh
+
+.PHONY: help setup lock land demo dev test lint bench clean

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared_resources.environment import Environment
+from shared_resources.environment import Environment, current
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -47,3 +47,10 @@ def open_instance(environment: Environment) -> dg.DagsterInstance:
 
     prepare_instance(environment)
     return dg.DagsterInstance.from_config(str(environment.dagster))
+
+
+if __name__ == "__main__":
+    # `make dev` needs the folder before Dagster starts.
+    here = current()
+    prepare_instance(here)
+    print(here.dagster)

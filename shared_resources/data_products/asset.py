@@ -30,8 +30,9 @@ from shared_resources.data_products.product import ProductProblem
 from shared_resources.data_products.publishing import already_published, publish
 from shared_resources.environment import Environment
 from shared_resources.governance.report import AuditReport
-from shared_resources.io_managers.published import PinnedInput
 from shared_resources.io_managers.protocol import UNPARTITIONED, NotPublished
+from shared_resources.io_managers.published import PinnedInput
+from shared_resources.landing.errors import LandingError
 
 OBJECT_TAG = "mesh/object"
 _RETRY_TAG = "dagster/retry_number"
@@ -131,7 +132,7 @@ class _Op:
                 snapshots,
                 self._context.run.tags.get(OBJECT_TAG),
             )
-        except (NothingToIngest, ProductProblem) as problem:
+        except (NothingToIngest, ProductProblem, LandingError) as problem:
             raise dg.Failure(str(problem), allow_retries=False) from problem
         return audit_batch(
             self._environment,

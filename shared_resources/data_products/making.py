@@ -20,8 +20,9 @@ from shared_resources.environment import Environment
 from shared_resources.io_managers.frames import as_frame
 from shared_resources.io_managers.protocol import UNPARTITIONED, Snapshot, StagedBatch, StagedFile
 from shared_resources.io_managers.staging import write_staged
+from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.objects import match
-from shared_resources.landing.reader import UnreadableObject, stage_object
+from shared_resources.landing.reader import stage_object
 from shared_resources.landing.zone import LandingObject
 from shared_resources.mesh import ProductKind
 
@@ -136,9 +137,9 @@ def _ingest(
     chosen = _choose_objects(environment, definition, landing, run, landing_object)
     parts: list[StagedBatch] = []
     unreadable: list[Unreadable] = []
-    for partition, found in chosen.items():
+    for partition, found in list(chosen.items()):
         copy = folder / "landed" / (partition or "all") / Path(found.key).name
-        environment.landing_zone.fetch(found, copy)
+        chosen[partition] = found = environment.landing_zone.fetch(found, copy)
         try:
             staged = stage_object(definition.contract, copy, found.key, folder, partition)
         except UnreadableObject as problem:

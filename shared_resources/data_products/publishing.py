@@ -62,13 +62,15 @@ def rollback(
 ) -> tuple[Version, ...]:
     """Make version `to` of the first store the current content again, as a new version everywhere.
 
+    The new version carries the evidence of the one it restores, and `properties` (why, by whom).
     Raises `NotPublished` when there is no such version.
     """
     stores = environment.stores_of(contract)
     batch_id = f"rollback-{datetime.now(UTC):%Y%m%dT%H%M%S%f}-to-{to}"
     with _product_lock(environment, contract.key):
         bring_level(contract, stores)
-        first = stores[0].rollback(contract, to, properties, batch_id=batch_id)
+        proof = _evidence(stores[0].open(contract.key, to).version)
+        first = stores[0].rollback(contract, to, {**proof, **properties}, batch_id=batch_id)
         bring_level(contract, stores)
     others = [store.published_batch(contract.key, batch_id) for store in stores[1:]]
     return (first, *(version for version in others if version is not None))
@@ -108,8 +110,12 @@ def _copy_version(
         files=write_staged(snapshot.batches(), folder, contract, partitions),
         partitions=partitions,
     )
-    carried = {k: v for k, v in truth.properties.items() if k not in _STORE_PROPERTIES}
-    target.publish(contract, replace(staged, replaces_all=True), carried)
+    target.publish(contract, replace(staged, replaces_all=True), _evidence(truth))
+
+
+def _evidence(version: Version) -> dict[str, str]:
+    """What the version was checked against: its properties without those of the one commit."""
+    return {k: v for k, v in version.properties.items() if k not in _STORE_PROPERTIES}
 
 
 _STORE_PROPERTIES = frozenset(

@@ -1,0 +1,119 @@
+"""`mesh audit`: a contract's rules on a file, without Dagster: for a producer's own CI.
+
+Belongs here: staging the file privately, auditing it, and showing the report.
+Does not belong here: the audit itself (`governance/audit.py`), reading files (`landing/`).
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from shared_resources.cli.tables import print_json, print_table
+from shared_resources.contracts.model import Contract, Landing, LandingFormat, Rule, RuleKind
+from shared_resources.governance.report import AuditReport
+
+_FORMATS = {
+    ".csv": LandingFormat.CSV,
+    ".jsonl": LandingFormat.JSONL,
+    ".ndjson": LandingFormat.JSONL,
+    ".parquet": LandingFormat.PARQUET,
+}
+_COMPRESSED = (".gz", ".zst")
+# What needs more than the one file: other products, or the partition it is meant for.
+_NEEDS_THE_MESH = frozenset({RuleKind.RELATIONSHIP, RuleKind.PARTITION})
+
+
+@click.command(epilog="Example: mesh audit contract.odcs.yaml --data extract.csv --json")
+@click.argument("contract", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="CSV, JSON lines (also .gz and .zst) or Parquet.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
+def audit(contract: Path, data: Path, as_json: bool) -> None:
+    """Check FILE against CONTRACT and the central policies; exit 1 when a blocking rule fails."""
+    from shared_resources.contracts.odcs import read_contract
+
+    read = _with_landing(read_contract(contract), data)
+    report, unchecked = _audit_file(read, contract.resolve().parent, data)
+    if as_json:
+        print_json({**report.as_json(), "not_checked": [rule.name for rule in unchecked]})
+    else:
+        _show(report, unchecked)
+    sys.exit(0 if report.passed else 1)
+
+
+def _with_landing(contract: Contract, data: Path) -> Contract:
+    """The contract reading `data` as its name says, whatever way its objects land otherwise."""
+    suffixes = [suffix for suffix in data.suffixes if suffix not in _COMPRESSED]
+    form = _FORMATS.get(suffixes[-1] if suffixes else "")
+    if form is None:
+        raise click.BadParameter(
+            f"{data} ends in none of {', '.join(_FORMATS)}", param_hint="--data"
+        )
+    landing = contract.landing
+    if landing is None or landing.format is not form:
+        landing = Landing(prefix=contract.key, format=form, object_name=data.name)
+    return replace(contract, landing=landing)
+
+
+def _audit_file(
+    contract: Contract, folder: Path, data: Path
+) -> tuple[AuditReport, tuple[Rule, ...]]:
+    from shared_resources.governance.audit import audit as run_audit
+    from shared_resources.governance.catalogue import data_time_rules
+    from shared_resources.governance.staged_data import StagedData
+    from shared_resources.io_managers.protocol import UNPARTITIONED, StagedBatch
+    from shared_resources.landing.reader import stage_object
+
+    rules = (*contract.rules, *data_time_rules(contract))
+    unchecked = tuple(rule for rule in rules if rule.kind in _NEEDS_THE_MESH)
+    with tempfile.TemporaryDirectory(prefix="mesh-audit-") as temporary:
+        staged = stage_object(contract, data, str(data), Path(temporary), UNPARTITIONED)
+        batch = StagedBatch(
+            product=contract.key,
+            batch_id="audit",
+            folder=Path(temporary),
+            files=staged.files,
+            rejects=staged.rejects,
+            rejected_rows=staged.rejected_rows,
+        )
+        report = run_audit(
+            StagedData(batch),
+            contract,
+            rules=[rule for rule in rules if rule not in unchecked],
+            folder=folder,
+            rejects=staged.rejects,
+            rejected_rows=staged.rejected_rows,
+        )
+    return report, unchecked
+
+
+def _show(report: AuditReport, unchecked: tuple[Rule, ...]) -> None:
+    rows = [
+        {
+            "rule": result.rule.name,
+            "result": "passed" if result.passed else ("FAILED" if result.refuses else "warning"),
+            "threshold": str(result.rule.threshold),
+            "rows failed": result.rows_failed,
+            "found": "" if result.passed else result.message,
+        }
+        for result in report.results
+    ]
+    print_table(rows, rows[0])
+    for result in report.refusals:
+        if result.sample:
+            click.echo(f"\n{result.rule.name}: failing rows")
+            print_table(result.sample, result.sample[0])
+    for rule in unchecked:
+        click.echo(f"not checked here, it needs the mesh: {rule.name}")
+    verdict = "would be published" if report.passed else "would be refused"
+    click.echo(f"\n{report.rows:,} rows of {report.product}: {verdict}")

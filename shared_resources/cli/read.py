@@ -1,0 +1,74 @@
+"""`mesh read`: what a consumer gets, on the screen or in a Parquet file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from shared_resources import environment as environments
+from shared_resources.cli.tables import print_table
+from shared_resources.io_managers.frames import as_frame
+
+_SHOWN_ROWS = 20
+
+
+@click.command(epilog="Example: mesh read product/catalog --columns product_id,brand")
+@click.argument("product", metavar="DOMAIN/PRODUCT")
+@click.option("--columns", metavar="A,B", help="Only these columns.")
+@click.option("--version", type=int, metavar="V", help="A version by its number; default the newest.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.parquet",
+    help="Write all rows there instead of showing the first.",
+)
+def read(product: str, columns: str | None, version: int | None, output: Path | None) -> None:
+    """The published rows of a product: one whole version, never a part of one."""
+    import pyarrow as pa
+
+    names = [name.strip() for name in columns.split(",")] if columns else None
+    if output is not None and output.suffix != ".parquet":
+        raise click.BadParameter(f"{output} must end in .parquet", param_hint="--output")
+    snapshot = environments.current().open_product(product, version)
+    try:
+        reader: pa.RecordBatchReader = as_frame(snapshot, pa.RecordBatchReader, names)
+    except KeyError as problem:
+        raise click.BadParameter(str(problem.args[0]), param_hint="--columns") from problem
+    if output is not None:
+        rows = _write(reader, output)
+        click.echo(f"{rows:,} rows of {product} version {snapshot.version.number} in {output}")
+        return
+    rows = _first_rows(reader)
+    print_table(rows, reader.schema.names)
+    click.echo(
+        f"{len(rows)} of {snapshot.version.rows:,} rows, version {snapshot.version.number} "
+        f"in the {snapshot.version.store}"
+    )
+
+
+def _first_rows(reader: object) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for batch in reader:  # type: ignore[attr-defined]
+        rows.extend(batch.slice(0, _SHOWN_ROWS - len(rows)).to_pylist())
+        if len(rows) >= _SHOWN_ROWS:
+            break
+    return rows
+
+
+def _write(reader: object, output: Path) -> int:
+    """Write beside the target and move it there: a reader of the file sees all of it or the old one."""
+    import pyarrow.parquet as pq
+
+    temporary = output.with_name(f".{output.name}.{os.getpid()}")
+    rows = 0
+    try:
+        with pq.ParquetWriter(temporary, reader.schema, compression="zstd") as writer:  # type: ignore[attr-defined]
+            for batch in reader:  # type: ignore[attr-defined]
+                writer.write_batch(batch)
+                rows += batch.num_rows
+        temporary.replace(output)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return rows

@@ -1,0 +1,31 @@
+"""`mesh rollback`: publish an earlier version again, as the next one."""
+
+from __future__ import annotations
+
+import getpass
+
+import click
+
+from shared_resources import environment as environments
+from shared_resources.cli.selection import product_contract
+from shared_resources.data_products.publishing import rollback as roll_back
+
+
+@click.command(epilog="Example: mesh rollback marketing/coupons --to 3 --reason 'late extract'")
+@click.argument("product", metavar="DOMAIN/PRODUCT")
+@click.option("--to", type=int, required=True, metavar="V", help="The version to publish again.")
+@click.option("--reason", default="", help="Kept with the version, for those who ask later.")
+def rollback(product: str, to: int, reason: str) -> None:
+    """Make version V the current one again, in one atomic step that is a version itself."""
+    from shared_resources.data_products.runless import report_version
+
+    environment = environments.current()
+    contract = product_contract(environment, product)
+    properties = {"mesh.rollback-reason": reason, "mesh.rollback-by": getpass.getuser()}
+    versions = roll_back(environment, contract, to, properties)
+    report_version(environment, contract, versions)
+    for version in versions:
+        click.echo(
+            f"{product}: version {version.number} in the {version.store} has the content of "
+            f"version {version.rollback_of} ({version.rows:,} rows)"
+        )

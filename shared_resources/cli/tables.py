@@ -1,0 +1,60 @@
+"""Tables and JSON on standard output, the same way for every command.
+
+Belongs here: how rows are printed.
+Does not belong here: which rows.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+_RIGHT = (int, float, Decimal)
+_PIPE_WIDTH = 160
+
+
+def print_json(value: object) -> None:
+    """JSON alone on standard output; dates in ISO 8601."""
+    click.echo(json.dumps(value, indent=2, default=_plain))
+
+
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Iterable[str], title: str = "") -> None:
+    """Rows as a table; wide enough to stay whole when the output is piped."""
+    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    names = list(columns)
+    for name in names:
+        numeric = any(isinstance(row.get(name), _RIGHT) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(name)) for name in names))
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "[red]no[/]"
+        case int():
+            return f"{value:,}"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S}"
+    return str(value).replace("[", "\\[")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal | bytes):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")

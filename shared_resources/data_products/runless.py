@@ -1,0 +1,43 @@
+"""Telling Dagster of versions that were published outside a run: rollbacks and replays.
+
+Belongs here: the events that keep the UI's history and the consumers' automation in step.
+Does not belong here: publishing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from shared_resources.cli.instance import open_instance
+from shared_resources.contracts.model import Contract
+from shared_resources.data_products.asset_spec import asset_key
+from shared_resources.environment import Environment
+from shared_resources.io_managers.protocol import Version
+
+
+def report_version(
+    environment: Environment,
+    contract: Contract,
+    versions: Sequence[Version],
+    partitions: Sequence[str] = ("",),
+) -> None:
+    """Record a materialization of each partition, so that consumers follow the new version."""
+    leading = versions[0]
+    metadata = {
+        "dagster/row_count": leading.rows,
+        "version": leading.number,
+        "published to": ", ".join(f"{v.store} v{v.number}" for v in versions),
+    }
+    if leading.rollback_of is not None:
+        metadata["rollback of"] = leading.rollback_of
+    with open_instance(environment) as instance:
+        for partition in partitions:
+            instance.report_runless_asset_event(
+                dg.AssetMaterialization(
+                    asset_key=asset_key(contract.key),
+                    partition=partition or None,
+                    metadata=metadata,
+                )
+            )
