@@ -69,9 +69,16 @@ class ProductFunction:
         return self.function(*args, **kwargs)
 
 
+Decorator = Callable[[Callable[..., Any]], ProductFunction]
+
+
+@typing.overload
+def data_product(_function: Callable[..., Any], /) -> ProductFunction: ...
+@typing.overload
+def data_product(**inputs: str | ProductInput) -> Decorator: ...
 def data_product(
     _function: Callable[..., Any] | None = None, /, **inputs: str | ProductInput
-) -> Any:
+) -> ProductFunction | Decorator:
     """Make a function the maker of its folder's product.
 
         @data_product(transactions="order/transactions")
