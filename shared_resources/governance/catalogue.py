@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 
@@ -23,7 +23,7 @@ from shared_resources.governance.waivers import (
     judge_waivers,
     soften,
 )
-from shared_resources.mesh import Domain, Mesh
+from shared_resources.mesh import Domain, Mesh, Waiver
 
 __all__ = ["CheckOutcome", "PolicyViolation", "WaivedFinding", "check_domain", "data_time_rules"]
 
@@ -71,19 +71,24 @@ def data_time_policies() -> tuple[DataTimePolicy, ...]:
 
 
 def data_time_rules(
-    contract: Contract, domain: Domain | None = None, *, today: date | None = None
+    contract: Contract, waivers: Sequence[Waiver] = (), *, today: date | None = None
 ) -> tuple[Rule, ...]:
-    """The rules that central policies add to the contract's own.
+    """The rules that central policies add to the contract's own, for an audit on the day `today`.
 
-    A valid waiver of the `domain` turns its policy's rules into warnings. A waiver holds to the end
-    of its last day in UTC; ask again on another day.
+    `waivers` are those of the product's domain, which `check_domain` found to be in order. Until
+    the end of its last day in UTC, a waiver turns the rules of its policy into warnings; so ask
+    for each audit anew, rather than once for a code server that runs for weeks.
     """
-    waivers = judge_waivers(domain, all_policies(), today or utc_today())[0] if domain else []
-    by_policy = {w.policy: w for w in waivers if w.product == contract.name}
+    today = today or utc_today()
+    holding = {
+        waiver.policy: waiver
+        for waiver in waivers
+        if waiver.product == contract.name and not waiver.expired(today)
+    }
     return tuple(
         rule
         for policy in data_time_policies()
-        for rule in soften(policy.rules(contract), by_policy.get(policy.name))
+        for rule in soften(policy.rules(contract), holding.get(policy.name))
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from shared_resources.findings import Finding
@@ -53,11 +53,13 @@ def docstrings(tree: ast.Module) -> set[int]:
 def inputs_of_code(file: Path) -> tuple[tuple[ProductReference, ...], Finding | None]:
     """The inputs that `@data_product(...)` names in `file`, and a finding if it cannot be parsed.
 
-    Inputs that are not written as literals are left out: loading the location tells those.
+    Names of constants of the same file are followed. Inputs that are put together in any other way
+    are left out: loading the location tells those.
     """
     tree, broken = parse_python(file)
     if tree is None:
         return (), broken
+    constants = _constants(tree)
     found: list[ProductReference] = []
     for node in ast.walk(tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -67,7 +69,7 @@ def inputs_of_code(file: Path) -> tuple[tuple[ProductReference, ...], Finding | 
                 found += [
                     reference
                     for keyword in decorator.keywords
-                    if (reference := _input(keyword.value, file)) is not None
+                    if (reference := _input(keyword.value, constants, file)) is not None
                 ]
     return tuple(found), None
 
@@ -90,24 +92,49 @@ def _called(call: ast.Call) -> str:
     return ""
 
 
-def _input(value: ast.expr, file: Path) -> ProductReference | None:
-    match value:
-        case ast.Constant(value=str(key)):
-            return ProductReference(key, None, file, value.lineno)
-        case ast.Call() if _called(value) == _INPUT:
-            given = {keyword.arg: keyword.value for keyword in value.keywords}
-            key_node = value.args[0] if value.args else given.get("key")
-            columns = value.args[1] if len(value.args) > 1 else given.get("columns")
-            if isinstance(key_node, ast.Constant) and isinstance(key_node.value, str):
-                return ProductReference(key_node.value, _names(columns), file, value.lineno)
-    return None
+def _constants(tree: ast.Module) -> dict[str, ast.expr]:
+    """What is assigned to plain names at the top of a module."""
+    return {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
 
 
-def _names(node: ast.expr | None) -> tuple[str, ...] | None:
-    if not isinstance(node, ast.List | ast.Tuple):
+def _input(
+    value: ast.expr, constants: Mapping[str, ast.expr], file: Path
+) -> ProductReference | None:
+    """The reference that one keyword of the decorator names, if it can be read."""
+    columns: tuple[str, ...] | None = None
+    key = value
+    if isinstance(value, ast.Call):
+        given = {keyword.arg: keyword.value for keyword in value.keywords}
+        first = value.args[0] if value.args else given.get("key")
+        if _called(value) != _INPUT or first is None:
+            return None
+        second = value.args[1] if len(value.args) > 1 else given.get("columns")
+        columns = _texts(second, constants) if second is not None else None
+        key = first
+    texts = _texts(key, constants)
+    if texts is None or len(texts) != 1:
         return None
-    return tuple(
-        item.value
-        for item in node.elts
-        if isinstance(item, ast.Constant) and isinstance(item.value, str)
-    )
+    return ProductReference(texts[0], columns, file, value.lineno)
+
+
+def _texts(node: ast.expr, constants: Mapping[str, ast.expr]) -> tuple[str, ...] | None:
+    """The constant text, or list of texts, that an expression stands for; None if it is neither."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return (text,)
+        case ast.Name(id=name) if name in constants:
+            # Without its own name, so that `a = a` cannot go round in circles.
+            return _texts(constants[name], {k: v for k, v in constants.items() if k != name})
+        case ast.Starred(value=inner):
+            return _texts(inner, constants)
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            read = [_texts(item, constants) for item in items]
+            known = [texts for texts in read if texts is not None]
+            return tuple(t for texts in known for t in texts) if len(known) == len(read) else None
+    return None
