@@ -156,7 +156,7 @@ class Rule:
     clause: str
     threshold: Threshold = Threshold()
     severity: Severity = Severity.BLOCKING
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
     description: str = ""
     dimension: str | None = None
     reason: str = ""

@@ -13,7 +13,7 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
-from shared_resources.contracts.model import Contract
+from shared_resources.contracts.model import Contract, RuleKind
 from shared_resources.findings import Finding
 
 
@@ -50,7 +50,7 @@ class Waiver:
 
 @dataclass(frozen=True)
 class ProductReference:
-    """Where a product's code reads another product. `columns` is None when it reads them all."""
+    """Where a product names another one. `columns` is None when it reads them all."""
 
     key: str
     columns: tuple[str, ...] | None
@@ -98,16 +98,32 @@ class ProductFolder:
         return self.lines.get(path) or min(within, default=0)
 
     @property
+    def relationships(self) -> tuple[ProductReference, ...]:
+        """What the contract's columns refer to."""
+        return tuple(
+            ProductReference(
+                str(rule.arguments["product"]),
+                tuple(map(str, rule.arguments.get("columns", ()))),
+                self.contract_file,
+                rule.line,
+            )
+            for rule in (self.contract.rules if self.contract else ())
+            if rule.kind is RuleKind.RELATIONSHIP
+        )
+
+    @property
+    def references(self) -> tuple[ProductReference, ...]:
+        """Everywhere that this product names another: its code's inputs, then its relationships."""
+        return tuple(
+            reference
+            for reference in (*self.inputs, *self.relationships)
+            if reference.key != self.key
+        )
+
+    @property
     def reads(self) -> tuple[str, ...]:
-        """The keys of the products that its code reads or its relationships refer to, sorted."""
-        related: set[str] = {reference.key for reference in self.inputs}
-        if self.contract is not None:
-            related |= {
-                str(rule.arguments["product"])
-                for rule in self.contract.rules
-                if "product" in rule.arguments
-            }
-        return tuple(sorted(related - {self.key}))
+        """The keys of the products that it needs to be there, sorted, each once."""
+        return tuple(sorted({reference.key for reference in self.references}))
 
 
 @dataclass(frozen=True)

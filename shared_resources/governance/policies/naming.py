@@ -54,13 +54,12 @@ def _of_product(product: ProductFolder, contract: Contract) -> Iterator[Finding]
             f"{product.domain!r}",
             "name the domain of the folder, or move the product's folder",
         )
-    expected = f"{contract.domain}-{contract.name}"
-    # Underscores and hyphens are told apart by no reader, and by no catalog that slugifies ids.
-    if contract.id.replace("_", "-") != expected.replace("_", "-"):
+    expected = f"{contract.domain}-{contract.name}".replace("_", "-")
+    if contract.id != expected:
         yield finding(
             product.line("id"),
             f"the contract's id is {contract.id!r}",
-            f"make it {expected.replace('_', '-')!r}: the domain, a hyphen, the name",
+            f"make it {expected!r}: domain and name, with hyphens",
         )
     for column in contract.columns:
         if not _snake_case(column.name):

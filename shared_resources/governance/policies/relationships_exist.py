@@ -6,79 +6,61 @@ Does not belong here: whether the referred rows exist, which the audit checks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from pathlib import Path
 
 from shared_resources.findings import Finding
 from shared_resources.governance.policy import LoadTimePolicy
-from shared_resources.mesh import Domain, Mesh
+from shared_resources.mesh import Domain, Mesh, ProductFolder, ProductReference
 
 NAME = "relationships_exist"
 
 
 def check(domain: Domain, mesh: Mesh) -> Iterator[Finding]:
     """A name that leads nowhere shows up as a consumer that never runs."""
+    known = {product.key: product for product in mesh.products}
     for product in domain.products:
-        for rule in product.contract.rules if product.contract else ():
-            if "product" in rule.arguments:
-                yield from _reference(
-                    mesh,
-                    f"{product.key}: the relationship {rule.name!r}",
-                    str(rule.arguments["product"]),
-                    [str(column) for column in rule.arguments.get("columns", ())],
-                    product.contract_file,
-                    rule.line,
-                )
+        for given in product.relationships:
+            yield from _reference(f"{product.key}: a relationship", given, known)
         for given in product.inputs:
-            yield from _reference(
-                mesh,
-                f"{product.key}: its input",
-                given.key,
-                given.columns or (),
-                given.file,
-                given.line,
-            )
+            yield from _reference(f"{product.key}: an input", given, known)
             if given.key == product.key:
                 yield Finding(
                     given.file,
                     given.line,
                     NAME,
-                    f"{product.key} reads itself",
-                    "remove the input; what a product was is read with `read(...)`, not awaited",
+                    f"{product.key} is an input of itself",
+                    "remove the input: a run would wait for itself",
                 )
 
 
 def _reference(
-    mesh: Mesh, who: str, key: str, columns: Sequence[str], file: Path, line: int
+    who: str, given: ProductReference, known: Mapping[str, ProductFolder]
 ) -> Iterator[Finding]:
-    """The finding for one reference, if it leads nowhere; none when its target is broken itself."""
-    known = {product.key: product for product in mesh.products}
-    if key not in known:
-        close = get_close_matches(key, known, n=1)
-        yield Finding(
-            file,
-            line,
-            NAME,
-            f"{who} names {key!r}, which no domain publishes",
-            f"did you mean {close[0]!r}?"
-            if close
-            else "name a product as 'domain/name', or add it to its domain first",
+    """The findings for one reference that leads nowhere; none when its target is broken itself."""
+
+    def finding(message: str, wrong: str, names: Iterable[str], otherwise: str) -> Finding:
+        close = get_close_matches(wrong, list(names), n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else otherwise
+        return Finding(given.file, given.line, NAME, message, remedy)
+
+    if given.key not in known:
+        yield finding(
+            f"{who} names {given.key!r}, which no domain publishes",
+            given.key,
+            known,
+            "name a product as 'domain/name', or add it to its domain first",
         )
         return
-    target = known[key].contract
-    if target is None:
-        return
-    names = [column.name for column in target.columns]
-    for column in columns:
-        if column not in names:
-            close = get_close_matches(column, names, n=1)
-            yield Finding(
-                file,
-                line,
-                NAME,
-                f"{who} names the column {column!r}, which {key} does not have",
-                f"did you mean {close[0]!r}?" if close else f"name one of: {', '.join(names)}",
+    target = known[given.key].contract
+    columns = [column.name for column in target.columns] if target else []
+    for column in given.columns or ():
+        if target is not None and column not in columns:
+            yield finding(
+                f"{who} names the column {column!r}, which {given.key} does not have",
+                column,
+                columns,
+                f"name one of: {', '.join(columns)}",
             )
 
 
