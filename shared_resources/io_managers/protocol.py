@@ -41,8 +41,8 @@ class StagedBatch:
 
     `batch_id` names the attempt and is the idempotency key: publishing the same id twice publishes
     once. `partitions` are those that the batch replaces, even when it holds no row for one; it is
-    ``("",)`` for a product without partitions. `rejects`, if any, is a Parquet file of the rows that
-    could not be read as the contract's types, as text, with their place and reasons
+    ``("",)`` for a product without partitions. `rejects`, if any, is a Parquet file of the rows
+    that could not be read as the contract's types, as text, with their place and reasons
     (`landing/rejects.py` gives its columns).
     """
 
@@ -113,7 +113,11 @@ class ProductStore(Protocol):
     name: str
 
     def staging_folder(self, contract: Contract, batch_id: str) -> Path:
-        """Create and return the folder that this batch's Parquet files are written to."""
+        """Create and return a new folder that this batch's Parquet files are written to.
+
+        Every call gives another folder: an attempt never writes into files that an earlier attempt
+        of the same batch may have published.
+        """
         ...
 
     def publish(
@@ -136,7 +140,7 @@ class ProductStore(Protocol):
         ...
 
     def discard(self, contract: Contract, batch_id: str) -> None:
-        """Remove what was staged for the batch, unless it is published. No error if there is none."""
+        """Remove what was staged for the batch, unless it is published; no error if nothing was."""
         ...
 
     def versions(self, product: str) -> list[Version]:

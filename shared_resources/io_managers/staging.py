@@ -4,7 +4,7 @@ Belongs here: splitting by partition and writing, in bounded memory.
 Does not belong here: converting values (`contracts/lossless.py`), judging them (`governance/`), or
 where the folder is (the stores).
 
-Layout: `part-00000.parquet`, or `partition=2017-03-01/part-00000.parquet` for a partitioned product.
+Layout: `part-00000.parquet`, for a partitioned product `partition=2017-03-01/part-00000.parquet`.
 Data that breaks the contract is written as it is: finding that is the audit's part.
 """
 

@@ -1,0 +1,78 @@
+"""Which change of a published schema a store may take: one rule for every store.
+
+Belongs here: comparing the published columns with the contract's.
+Does not belong here: changing a table (`lake_schema.py`, `warehouse.py`), or the verdict on a
+contract's version number (`contracts/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared_resources.contracts.model import Contract
+from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.io_managers.protocol import PublishError, Version
+
+Columns = Sequence[tuple[str, ColumnType]]
+
+
+def columns_of(contract: Contract) -> tuple[tuple[str, ColumnType], ...]:
+    return tuple((column.name, column.type) for column in contract.columns)
+
+
+def widens(old: ColumnType, new: ColumnType) -> bool:
+    """Whether every value of `old` is one of `new` without loss, so that old files need no rewrite.
+
+    The promotions of the Iceberg specification: int to long, float to double, more decimal digits.
+    """
+    if old == new:
+        return True
+    if old.family is not new.family:
+        return False
+    if old.family is Family.DECIMAL:
+        return new.scale == old.scale and new.precision >= old.precision
+    if old.family in (Family.INTEGER, Family.FLOAT):
+        return new.width >= old.width
+    return True
+
+
+def check_evolution(
+    contract: Contract, published: Columns, last: Version | None, *, replaces_everything: bool
+) -> None:
+    """Raise `PublishError` unless the published schema can become the contract's.
+
+    Added columns and widened types always can. A column that is gone or has another type breaks
+    readers: it needs a new major version of the contract; another type also needs a batch that
+    replaces everything, since rows that stay cannot be of two types.
+    """
+    wanted = dict(columns_of(contract))
+    gone = [name for name, _ in published if name not in wanted]
+    retyped = [
+        f"{name} from {old} to {wanted[name]}"
+        for name, old in published
+        if name in wanted and not widens(old, wanted[name])
+    ]
+    if not gone and not retyped:
+        return
+    what = "; ".join(
+        ([f"column {', '.join(gone)} is gone"] if gone else [])
+        + ([f"the type changes: {', '.join(retyped)}"] if retyped else [])
+    )
+    before = last.properties.get("mesh.contract-version", "") if last else ""
+    if _major(contract.version) <= _major(before):
+        raise PublishError(
+            f"{contract.key}: the contract no longer fits what is published ({what}), and nothing "
+            f"was published. Take the change back, or, if it is meant, raise the contract's "
+            f"version from {contract.version} to a new major version in {contract.path}."
+        )
+    if retyped and not replaces_everything:
+        raise PublishError(
+            f"{contract.key}: {what}, but this batch replaces only some of the rows, and rows that "
+            f"stay cannot have two types. Publish every partition in one batch."
+        )
+
+
+def _major(version: str) -> int:
+    """The major number; -1 for text that has none, so that such a version permits nothing."""
+    head = version.partition(".")[0]
+    return int(head) if head.isdecimal() else -1

@@ -1,0 +1,241 @@
+"""The lake's commit: adopting Parquet files as they are, and one snapshot with an exact file set.
+
+Belongs here: what Iceberg is told about a file, and the snapshot that replaces files by files.
+Does not belong here: which files a version has (`lake.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow.parquet as pq
+from pyiceberg.io.pyarrow import (
+    compute_statistics_plan,
+    data_file_statistics_from_parquet_metadata,
+    parquet_path_to_id_mapping,
+)
+from pyiceberg.manifest import (
+    DataFile,
+    DataFileContent,
+    FileFormat,
+    ManifestContent,
+    ManifestEntry,
+    ManifestEntryStatus,
+    ManifestFile,
+)
+from pyiceberg.table import Table, TableProperties, Transaction
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.refs import SnapshotRefType
+from pyiceberg.table.snapshots import Operation, Snapshot
+from pyiceberg.table.update import AssertRefSnapshotId, SetSnapshotRefUpdate
+from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFiles
+
+from shared_resources.contracts.types import arrow_schema
+from shared_resources.io_managers.lake_schema import columns_of_schema, partition_key
+from shared_resources.io_managers.protocol import PublishError, StagedFile
+
+MERGE_MANIFESTS_FROM = 16
+TABLE_PROPERTIES = {
+    # Our own loop tries again: pyiceberg's would keep the old version number and drop the tag.
+    TableProperties.COMMIT_NUM_RETRIES: "0",
+    TableProperties.METADATA_DELETE_AFTER_COMMIT_ENABLED: "true",
+    TableProperties.METADATA_PREVIOUS_VERSIONS_MAX: "50",
+    TableProperties.MANIFEST_MERGE_ENABLED: "true",
+    TableProperties.MANIFEST_MIN_MERGE_COUNT: str(MERGE_MANIFESTS_FROM),
+}
+
+Footers = Sequence[tuple[StagedFile, pq.FileMetaData]]
+
+
+def read_footers(files: Iterable[StagedFile]) -> Footers:
+    """The Parquet footers of the files that hold rows, read concurrently."""
+    with ThreadPoolExecutor(8) as pool:
+        pairs = pool.map(lambda file: (file, pq.read_metadata(file.path)), files)
+        return [(file, footer) for file, footer in pairs if footer.num_rows]
+
+
+def data_files(footers: Footers, metadata: TableMetadata, product: str) -> list[DataFile]:
+    """What Iceberg records of each file: partition, row and null counts, bounds.
+
+    Raises `PublishError` when a file is not what the contract says; nothing else may be adopted.
+    """
+    schema, spec = metadata.schema(), metadata.spec()
+    columns = arrow_schema(columns_of_schema(schema))
+    plan = compute_statistics_plan(schema, metadata.properties)
+    ids = parquet_path_to_id_mapping(schema)
+    adopted = []
+    for file, footer in footers:
+        found = footer.schema.to_arrow_schema().remove_metadata()
+        if found != columns:
+            raise PublishError(
+                f"{product}: {file.path} does not have the contract's columns and types: it has "
+                f"{_shown(found)}; expected {_shown(columns)}. Stage it with `conform`."
+            )
+        statistics = data_file_statistics_from_parquet_metadata(footer, plan, ids)
+        try:
+            partition = statistics.partition(spec, schema)
+        except ValueError as problem:
+            raise PublishError(
+                f"{product}: {file.path} holds rows of more days: {problem}"
+            ) from None
+        if len(partition) and partition_key(partition[0]) != file.partition:
+            raise PublishError(
+                f"{product}: {file.path} was staged for partition {file.partition} and holds rows "
+                f"of {partition_key(partition[0])}; the audit's partition rule was not run"
+            )
+        adopted.append(
+            DataFile.from_args(
+                content=DataFileContent.DATA,
+                file_path=str(file.path),
+                file_format=FileFormat.PARQUET,
+                partition=partition,
+                file_size_in_bytes=file.path.stat().st_size,
+                sort_order_id=None,
+                spec_id=metadata.default_spec_id,
+                equality_ids=None,
+                key_metadata=None,
+                **statistics.to_serialized_dict(),
+            )
+        )
+    return adopted
+
+
+def _shown(schema: object) -> str:
+    return str(schema).replace("\n", ", ")
+
+
+def live_entries(table: Table, snapshot: Snapshot | None) -> dict[str, list[ManifestEntry]]:
+    """The entries of the snapshot's files, by the path of the manifest that lists them."""
+    if snapshot is None:
+        return {}
+    return {
+        manifest.manifest_path: manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+        for manifest in snapshot.manifests(table.io)
+        if manifest.content is ManifestContent.DATA
+    }
+
+
+def live_files(table: Table, snapshot: Snapshot | None) -> dict[str, DataFile]:
+    """The snapshot's data files by path."""
+    entries = live_entries(table, snapshot)
+    return {e.data_file.file_path: e.data_file for listed in entries.values() for e in listed}
+
+
+def stage_snapshot(
+    transaction: Transaction,
+    *,
+    live: Mapping[str, list[ManifestEntry]],
+    add: Sequence[DataFile],
+    remove: Iterable[str],
+    properties: Mapping[str, str],
+    tag: str,
+) -> int:
+    """Stage one snapshot on main that adds and removes exactly these files, and its tag.
+
+    `live` are the entries of main's current snapshot. Returns the new snapshot's id; it is visible
+    when the transaction is committed, all at once.
+    """
+    table = transaction._table
+    producer = _ExactFiles(
+        operation=Operation.APPEND,
+        transaction=transaction,
+        io=table.io,
+        snapshot_properties=dict(properties),
+    )
+    producer.plan(live, set(remove))
+    for data_file in add:
+        producer.append_data_file(data_file)
+    producer.commit()
+    stage_tag(transaction, producer.snapshot_id, tag)
+    return producer.snapshot_id
+
+
+def stage_tag(transaction: Transaction, snapshot_id: int, tag: str) -> None:
+    """A tag keeps its snapshot from every engine's snapshot expiry."""
+    transaction._stage(
+        (
+            SetSnapshotRefUpdate.model_validate(
+                {"snapshot-id": snapshot_id, "ref-name": tag, "type": SnapshotRefType.TAG}
+            ),
+        ),
+        (AssertRefSnapshotId.model_validate({"snapshot-id": None, "ref": tag}),),
+    )
+
+
+class _ExactFiles(_OverwriteFiles):
+    """Adds and removes named files; keeps manifests few, so that publishing stays fast.
+
+    pyiceberg's own overwrite keeps every manifest for ever, those that list nothing but deleted
+    files too, and never merges.
+    """
+
+    def plan(self, live: Mapping[str, list[ManifestEntry]], remove: set[str]) -> None:
+        self._live = live
+        self._remove = remove
+        for listed in live.values():
+            for entry in listed:
+                if entry.data_file.file_path in remove:
+                    self.delete_data_file(entry.data_file)
+        if self._deleted_data_files:
+            self._operation = Operation.OVERWRITE
+
+    def _build_delete_files_partition_predicate(self) -> None:
+        """The files are named: there is nothing to look for by partition."""
+
+    def _parent_manifests(self) -> list[ManifestFile]:
+        parent = self._transaction.table_metadata.snapshot_by_name(self._target_branch)
+        return parent.manifests(self._io) if parent else []
+
+    def _deleted_entries(self) -> list[ManifestEntry]:
+        return [
+            _with_status(entry, ManifestEntryStatus.DELETED, self._snapshot_id)
+            for listed in self._live.values()
+            for entry in listed
+            if entry.data_file.file_path in self._remove
+        ]
+
+    def _existing_manifests(self) -> list[ManifestFile]:
+        kept = []
+        for manifest in self._parent_manifests():
+            listed = self._live.get(manifest.manifest_path)
+            if listed is None:  # delete files of another tool: not ours to drop
+                kept.append(manifest)
+                continue
+            stay = [entry for entry in listed if entry.data_file.file_path not in self._remove]
+            if not stay:
+                continue
+            if len(stay) == len(listed):
+                kept.append(manifest)
+                continue
+            with self.new_manifest_writer(self.spec(manifest.partition_spec_id)) as writer:
+                for entry in stay:
+                    writer.add_entry(
+                        _with_status(entry, ManifestEntryStatus.EXISTING, entry.snapshot_id)
+                    )
+            kept.append(writer.to_manifest_file())
+        return kept
+
+    def _process_manifests(self, manifests: list[ManifestFile]) -> list[ManifestFile]:
+        properties = self._transaction.table_metadata.properties
+        merger = _ManifestMergeManager(
+            target_size_bytes=TableProperties.MANIFEST_TARGET_SIZE_BYTES_DEFAULT,
+            min_count_to_merge=int(
+                properties.get(TableProperties.MANIFEST_MIN_MERGE_COUNT, MERGE_MANIFESTS_FROM)
+            ),
+            merge_enabled=True,
+            snapshot_producer=self,
+        )
+        return merger.merge_manifests(manifests)
+
+
+def _with_status(
+    entry: ManifestEntry, status: ManifestEntryStatus, snapshot_id: int | None
+) -> ManifestEntry:
+    return ManifestEntry.from_args(
+        status=status,
+        snapshot_id=snapshot_id,
+        sequence_number=entry.sequence_number,
+        file_sequence_number=entry.file_sequence_number,
+        data_file=entry.data_file,
+    )

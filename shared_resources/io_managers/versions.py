@@ -1,0 +1,81 @@
+"""What every store records with a version, and checks before it makes one.
+
+Belongs here: the names of the stores' own properties, stamping, choosing a version by number.
+Does not belong here: the evidence (`data_products/`), and how a store keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from shared_resources.contracts.model import Contract
+from shared_resources.io_managers.protocol import (
+    UNPARTITIONED,
+    NotPublished,
+    PublishError,
+    StagedBatch,
+    Version,
+)
+
+NUMBER = "mesh.version"
+BATCH_ID = "mesh.batch-id"
+ROLLBACK_OF = "mesh.rollback-of"
+ROWS = "mesh.rows"
+PUBLISHED_AT = "mesh.published-at"
+
+
+def stamp(
+    properties: Mapping[str, str], number: int, batch_id: str, rows: int, rollback_of: int | None
+) -> dict[str, str]:
+    """The evidence with the store's own properties, which nobody else can set."""
+    own = {
+        NUMBER: str(number),
+        BATCH_ID: batch_id,
+        ROWS: str(rows),
+        PUBLISHED_AT: datetime.now(UTC).isoformat(),
+    }
+    if rollback_of is not None:
+        own[ROLLBACK_OF] = str(rollback_of)
+    carried = {key: value for key, value in properties.items() if key != ROLLBACK_OF}
+    return carried | own
+
+
+def choose(versions: Sequence[Version], product: str, store: str, number: int | None) -> Version:
+    """The version of that number, or the newest. Raises `NotPublished`."""
+    if not versions:
+        raise NotPublished(f"{product} is not published in the {store} yet; run it first")
+    if number is None:
+        return versions[-1]
+    for version in versions:
+        if version.number == number:
+            return version
+    known = ", ".join(str(version.number) for version in versions[-10:])
+    raise NotPublished(
+        f"{product} has no version {number} in the {store}; the latest versions are {known}"
+    )
+
+
+def check_batch(contract: Contract, staged: StagedBatch) -> None:
+    """Raise `PublishError` for a batch that would wipe the product, or that is another product's.
+
+    The audit refuses an empty batch first; this holds even for who forgot to ask it.
+    """
+    if staged.product != contract.key:
+        raise PublishError(f"a batch of {staged.product} cannot be published as {contract.key}")
+    if not staged.rows and not contract.allow_empty:
+        raise PublishError(
+            f"{contract.key}: batch {staged.batch_id} is empty and would replace what is "
+            f"published. If that is meant, set allowEmpty in {contract.path}."
+        )
+    strangers = {file.partition for file in staged.files if file.rows} - set(staged.partitions)
+    if strangers:
+        raise PublishError(
+            f"{contract.key}: batch {staged.batch_id} holds files of {sorted(strangers)}, which "
+            "are not among the partitions that it replaces"
+        )
+    if (contract.partitioning is None) != (staged.partitions == (UNPARTITIONED,)):
+        raise PublishError(
+            f"{contract.key}: the batch's partitions {staged.partitions[:3]} do not fit a contract "
+            f"{'without' if contract.partitioning is None else 'with'} partitions"
+        )

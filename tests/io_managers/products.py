@@ -1,0 +1,122 @@
+"""Contracts and batches for the stores' tests: small products, whose rows are made from numbers.
+
+Belongs here: making them by hand. Does not belong here: reading contract files (tests/contracts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from shared_resources.contracts.model import Classification, Column, Contract, Partitioning, Server
+from shared_resources.contracts.types import ColumnType, Family, arrow_schema
+from shared_resources.io_managers.protocol import (
+    UNPARTITIONED,
+    ProductStore,
+    StagedBatch,
+    Version,
+)
+from shared_resources.io_managers.staging import write_staged
+
+LONG = ColumnType(Family.INTEGER)
+INT = ColumnType(Family.INTEGER, width=32)
+TEXT = ColumnType(Family.STRING)
+FLOAT = ColumnType(Family.FLOAT)
+TIMESTAMP = ColumnType(Family.TIMESTAMP)
+
+START = date(2017, 1, 1)
+
+
+def column(name: str, type_: ColumnType) -> Column:
+    return Column(name, type_, f"the {name}", Classification.INTERNAL)
+
+
+def contract(
+    *columns: tuple[str, ColumnType],
+    partitioned: bool = False,
+    version: str = "1.0.0",
+    allow_empty: bool = False,
+    name: str = "sales",
+) -> Contract:
+    wanted = columns or (("id", LONG), ("label", TEXT), ("amount", FLOAT))
+    if partitioned and "at" not in dict(wanted):
+        wanted = (*wanted, ("at", TIMESTAMP))
+    return Contract(
+        path=Path("sales/contract.odcs.yaml"),
+        digest="0" * 64,
+        id=name,
+        domain="order",
+        name=name,
+        version=version,
+        status="active",
+        description="sales",
+        owner="orders@example.com",
+        columns=tuple(column(n, t) for n, t in wanted),
+        rules=(),
+        servers=(Server.LAKE, Server.WAREHOUSE),
+        partitioning=Partitioning("at", START) if partitioned else None,
+        allow_empty=allow_empty,
+    )
+
+
+def day(number: int) -> str:
+    return (START + timedelta(days=number)).isoformat()
+
+
+def rows(made_for: Contract, numbers: Sequence[int], partition: str = UNPARTITIONED) -> pa.Table:
+    """One row a number; the same number gives the same row."""
+    midnight = datetime.fromisoformat(partition or START.isoformat())
+    made: dict[Family, Any] = {
+        Family.INTEGER: lambda n: n,
+        Family.STRING: lambda n: f"row {n}",
+        Family.FLOAT: lambda n: n + 0.5,
+        Family.TIMESTAMP: lambda n: midnight + timedelta(seconds=n % 86_400),
+    }
+    columns = {
+        c.name: pa.array([made[c.type.family](n) for n in numbers], c.type.arrow)
+        for c in made_for.columns
+    }
+    schema = arrow_schema(tuple((c.name, c.type) for c in made_for.columns))
+    return pa.table(columns, schema=schema)
+
+
+def stage(
+    store: ProductStore,
+    made_for: Contract,
+    batch_id: str,
+    numbers: Sequence[int] | dict[str, Sequence[int]],
+    **changes: Any,
+) -> StagedBatch:
+    """Stage rows: `numbers` of an unpartitioned product, or by partition."""
+    if not isinstance(numbers, dict):
+        numbers = {UNPARTITIONED: numbers}
+    table = pa.concat_tables([rows(made_for, n, partition) for partition, n in numbers.items()])
+    folder = store.staging_folder(made_for, batch_id)
+    partitions = tuple(numbers)
+    files = write_staged(table.to_reader(), folder, made_for, partitions)
+    batch = StagedBatch(made_for.key, batch_id, folder, files, partitions)
+    return replace(batch, **changes)
+
+
+def publish(
+    store: ProductStore,
+    made_for: Contract,
+    batch_id: str,
+    numbers: Sequence[int] | dict[str, Sequence[int]],
+    *,
+    append: bool = False,
+    **changes: Any,
+) -> Version:
+    staged = stage(store, made_for, batch_id, numbers, **changes)
+    properties = {"mesh.run-id": batch_id, "mesh.contract-version": made_for.version}
+    return store.publish(made_for, staged, properties, append=append)
+
+
+def published(store: ProductStore, product: str, number: int | None = None) -> list[int]:
+    """The published row numbers, sorted."""
+    return sorted(store.open(product, number).batches(["id"]).read_all()["id"].to_pylist())
