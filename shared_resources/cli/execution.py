@@ -11,6 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run_iterator
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from shared_resources.data_products.asset_spec import asset_key
 
@@ -37,24 +45,37 @@ def execute_product(
     product: str,
     partitions: Sequence[str],
 ) -> RunOutcome:
-    """Materialize a product. `partitions` is a contiguous range of keys, empty for none."""
-    job = definitions.resolve_implicit_global_asset_job_def()
-    result = job.execute_in_process(
-        instance=instance,
-        asset_selection=[asset_key(product)],
+    """Materialize a product. `partitions` is a contiguous range of keys, empty for none.
+
+    What `job.execute_in_process` does, and the run's origin besides: with it the UI knows which
+    location the run belongs to and can launch it again.
+    """
+    key = asset_key(product)
+    job = definitions.resolve_implicit_global_asset_job_def().get_subset(asset_selection={key})
+    run = instance.create_run_for_job(
+        job,
         tags={"mesh/product": product.replace("/", "."), **_partition_tags(partitions)},
-        raise_on_error=False,
+        asset_selection=frozenset({key}),
+        remote_job_origin=_origin(product.split("/")[0], job.name),
     )
-    if not result.success:
-        return RunOutcome(product, result.run_id, False, _failure(result.all_events))
-    metadata = _materialization_metadata(result.all_events)
+    events = list(execute_run_iterator(InMemoryJob(job), run, instance))
+    if any(event.event_type is dg.DagsterEventType.RUN_FAILURE for event in events):
+        return RunOutcome(product, run.run_id, False, _failure(events))
+    metadata = _materialization_metadata(events)
     return RunOutcome(
         product,
-        result.run_id,
+        run.run_id,
         True,
         rows=metadata.get("dagster/row_count"),
         version=metadata.get("version"),
     )
+
+
+def _origin(domain: str, job: str) -> RemoteJobOrigin:
+    """Where the UI finds the job: the location of that name in `workspace.yaml`."""
+    target = LoadableTargetOrigin(module_name=f"domains.{domain}.definitions")
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, location_name=domain)
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), job)
 
 
 def _partition_tags(partitions: Sequence[str]) -> Mapping[str, str]:

@@ -43,7 +43,7 @@ def build_asset(definition: ProductDefinition, inputs: tuple[str, ...]) -> dg.As
     """The asset of a product; `inputs` are the keys of all products that it reads or refers to."""
     contract = definition.contract
     parameters = {product.replace("/", "__"): product for product in inputs}
-    spec = asset_spec(definition, inputs)
+    spec = asset_spec(definition)
 
     @dg.multi_asset(
         name=f"{contract.domain}__{contract.name}",

@@ -25,13 +25,12 @@ def asset_key(product: str) -> dg.AssetKey:
     return dg.AssetKey(product.split("/"))
 
 
-def asset_spec(definition: ProductDefinition, deps: Sequence[str]) -> dg.AssetSpec:
-    """The product's spec; `deps` are the products that it reads."""
+def asset_spec(definition: ProductDefinition) -> dg.AssetSpec:
+    """The product's spec. What it reads is told by the op's inputs."""
     contract = definition.contract
     freshness = contract.freshness
     return dg.AssetSpec(
         key=asset_key(contract.key),
-        deps=[asset_key(dep) for dep in deps],
         description=contract.description,
         owners=[contract.owner],
         group_name=contract.domain,

@@ -38,6 +38,8 @@ def build_domain(
     return dg.Definitions(
         assets=[build_asset(one, product_inputs(environment, one)) for one in definitions],
         sensors=[*_landing_sensors(definitions), _automation(domain)],
+        # A process a step costs 1.5 s; a run is a process of its own already.
+        executor=dg.in_process_executor,
         resources={**io_managers(), **(resource_overrides or {})},
     )
 

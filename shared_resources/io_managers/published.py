@@ -82,7 +82,7 @@ class ProductIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         product = "/".join(context.asset_key.path)
         try:
-            pinned = open_pinned(self._environment, context.run_id, product)
+            pinned = open_pinned(self._environment, context.step_context.run_id, product)
         except NotPublished as problem:
             raise dg.Failure(str(problem), allow_retries=False) from problem
         wanted = context.dagster_type.typing_type
@@ -101,4 +101,7 @@ def _partitions(context: dg.InputContext) -> Sequence[str] | None:
 
 def io_managers() -> dict[str, ProductIOManager]:
     """The resources that every code location shares, by resource key."""
-    return {"lake": ProductIOManager(store="lake"), "warehouse": ProductIOManager(store="warehouse")}
+    return {
+        "lake": ProductIOManager(store="lake"),
+        "warehouse": ProductIOManager(store="warehouse"),
+    }
