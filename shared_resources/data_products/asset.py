@@ -58,7 +58,7 @@ def build_asset(definition: ProductDefinition, inputs: tuple[str, ...]) -> dg.As
             )
             for parameter, product in parameters.items()
         },
-        check_specs=check_specs(contract, definition.rules),
+        check_specs=check_specs(contract, definition.checks),
         can_subset=True,
         partitions_def=spec.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run() if contract.partitioning else None,

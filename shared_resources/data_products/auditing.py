@@ -24,7 +24,7 @@ from shared_resources.governance.report import AuditReport, RuleResult
 from shared_resources.governance.split import split
 from shared_resources.governance.staged_data import StagedData
 from shared_resources.io_managers.pins import Pin
-from shared_resources.io_managers.protocol import Snapshot, StagedBatch
+from shared_resources.io_managers.protocol import Snapshot, StagedBatch, Version
 
 
 def audit_batch(
@@ -91,12 +91,31 @@ def audit_published(
     Raises `NotPublished`.
     """
     store = environment.stores_of(definition.contract)[0]
-    return audit(
-        store.open(definition.key),
+    published = store.open(definition.key)
+    report = audit(
+        published,
         definition.contract,
         rules=definition.rules,
         references=references,
         folder=definition.folder,
+    )
+    return replace(report, results=(*report.results, *_dbt_results(definition, published.version)))
+
+
+def _dbt_results(definition: ProductDefinition, version: Version) -> tuple[RuleResult, ...]:
+    """dbt's tests ran when the version was built; what they said is part of its evidence."""
+    said = {check["rule"]: check for check in json.loads(version.properties["mesh.checks"])}
+    return tuple(
+        RuleResult(
+            rule=rule,
+            passed=said[rule.name]["passed"],
+            rows_checked=version.rows,
+            rows_failed=said[rule.name]["rows_failed"],
+            measured=said[rule.name]["rows_failed"] or 0,
+            message=f"as dbt found when version {version.number} was built",
+        )
+        for rule in definition.dbt_tests
+        if rule.name in said
     )
 
 

@@ -5,8 +5,9 @@ Does not belong here: what the project holds (`dbt_composition.py`) or what its 
 
 dbt runs as a process of its own, not through dbt's in-process runner: that keeps global state
 (flags, adapters, event handlers, the current directory) and one DuckDB connection a process, so
-that two models in threads of one process would mix. `DbtCliInvocation` is used without `DbtCliResource`,
-whose `cli()` asks a package index for dbt's newest version and changes this process's directory.
+that two models in threads of one process would mix. `DbtCliInvocation` is used without
+`DbtCliResource`, whose `cli()` asks a package index for dbt's newest version and changes this
+process's current directory.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from shared_resources.contracts.model import Contract, Rule, RuleKind
 from shared_resources.data_products.product import ProductFunction, ProductProblem
+from shared_resources.environment import Environment
 from shared_resources.mesh import Domain, ProductFolder, ProductKind, Waiver
 
 
@@ -43,6 +44,11 @@ class ProductDefinition:
     def key(self) -> str:
         return self.contract.key
 
+    @property
+    def checks(self) -> tuple[Rule, ...]:
+        """Every rule that is an asset check: the audit's, then dbt's own tests."""
+        return (*self.rules, *self.dbt_tests)
+
     @cached_property
     def referenced_products(self) -> tuple[str, ...]:
         """Products that the rules look into: relationships to their published versions."""
@@ -57,21 +63,30 @@ class ProductDefinition:
         return hashlib.sha256(json.dumps(central).encode()).hexdigest()
 
 
-def define_product(domain: Domain, product: ProductFolder) -> ProductDefinition:
+def define_product(
+    environment: Environment, domain: Domain, product: ProductFolder
+) -> ProductDefinition:
     """Import the product's code, if it has any, and add the central rules.
 
-    Raises `ProductProblem` when `product.py` does not hold exactly one `@data_product` function.
+    Raises `ProductProblem` when `product.py` does not hold exactly one `@data_product` function,
+    `DbtModelFailed` when its dbt model does not parse.
     """
     assert product.contract is not None and product.kind is not None, "check_domain refuses these"
     function = None
     if product.kind is ProductKind.FUNCTION:
         function = _load_function(domain.name, product.name)
+    dbt_tests: tuple[Rule, ...] = ()
+    if product.kind is ProductKind.DBT:
+        from shared_resources.data_products.dbt_model import DbtModels
+
+        dbt_tests = tuple(test.rule for test in DbtModels(environment).tests(product.key))
     return ProductDefinition(
         contract=product.contract,
         folder=product.folder,
         kind=product.kind,
         waivers=domain.waivers,
         function=function,
+        dbt_tests=dbt_tests,
     )
 
 

@@ -34,7 +34,7 @@ def build_domain(
     quiet_dagster_previews()
     environment = environments.current()
     domain = define_domain(environment, Path(definitions_file).resolve().parent)
-    definitions = [define_product(domain, product) for product in domain.products]
+    definitions = [define_product(environment, domain, product) for product in domain.products]
     return dg.Definitions(
         assets=[build_asset(one, product_inputs(environment, one)) for one in definitions],
         sensors=[*_landing_sensors(definitions), _automation(domain)],
