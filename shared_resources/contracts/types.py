@@ -1,7 +1,8 @@
-"""Column types: one closed list, and what each is called in Arrow, Iceberg and DuckDB.
+"""Column types: one closed list, and what each is called in Arrow and DuckDB.
 
-Belongs here: the mapping from ODCS `logicalType` / `physicalType` to engine types.
-Does not belong here: converting values (`lossless.py`) or reading contracts (`odcs.py`).
+Belongs here: the closed list of types and their names in Arrow and DuckDB.
+Does not belong here: ODCS's names for them (`logical_types.py`), Iceberg's (`iceberg_schema.py`) or
+converting values (`lossless.py`).
 """
 
 from __future__ import annotations

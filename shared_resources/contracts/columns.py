@@ -1,0 +1,134 @@
+"""The properties of the schema object: the product's columns.
+
+Belongs here: names, types, classification and keys of the columns.
+Does not belong here: the rules that hold for them (`rules.py`, `quality.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared_resources.contracts.logical_types import declared_type
+from shared_resources.contracts.model import Classification, Column
+from shared_resources.contracts.node import Node, suggest
+
+# A leading underscore is the platform's own (`_reasons` in quarantine).
+IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}")
+
+
+@dataclass(frozen=True)
+class DeclaredColumn:
+    """A column and the property that declares it. `max_length` is the n of VARCHAR(n)."""
+
+    column: Column
+    node: Node
+    max_length: int | None = None
+
+
+def read_columns(table: Node) -> tuple[DeclaredColumn, ...]:
+    """All columns that could be read; findings for the others."""
+    nodes = list(table.each("properties"))
+    if not nodes:
+        table.problem("has no columns", "list them under `properties:`")
+    _check_names(nodes)
+    columns = [column for node in nodes if (column := _read_column(node)) is not None]
+    _check_key([c for c in columns if c.node.flag("primaryKey")])
+    return tuple(columns)
+
+
+def _read_column(node: Node) -> DeclaredColumn | None:
+    name = node.text("name")
+    declared = declared_type(node)
+    classification = _classification(node)
+    position = node.get("primaryKeyPosition")
+    if position is not None and not node.flag("primaryKey"):
+        position.problem("stands without `primaryKey: true`", "add primaryKey: true, or remove it")
+    physical = node.text("physicalName")
+    if physical and physical != name:
+        _at(node, "physicalName").problem(
+            f"is {physical!r}, but columns are published under their name", f"write {name!r}"
+        )
+    if node.text("semanticType") in ("measure", "dimension"):
+        _at(node, "semanticType").problem(
+            "describes a semantic model; a product's columns are stored", "remove it"
+        )
+    if declared is None or not IDENTIFIER.fullmatch(name):
+        return None
+    key = node.flag("primaryKey")
+    column = Column(
+        name=name,
+        type=declared.type,
+        description=node.text("description").strip(),
+        classification=classification,
+        required=node.flag("required") or key,
+        unique=node.flag("unique"),
+        primary_key_position=(node.whole("primaryKeyPosition") or 1) if key else None,
+        business_name=node.text("businessName"),
+        tags=node.strings("tags"),
+        line=node.line,
+    )
+    return DeclaredColumn(column, node, declared.max_length)
+
+
+def _classification(node: Node) -> Classification | None:
+    field = node.get("classification")
+    if field is None or not isinstance(field.value, str):
+        return None
+    try:
+        return Classification(field.value)
+    except ValueError:
+        message = f"is {field.value!r}, a classification that does not exist"
+        field.problem(message, suggest(field.value, Classification))
+        return None
+
+
+def _check_names(nodes: Sequence[Node]) -> None:
+    seen: dict[str, str] = {}
+    for node in nodes:
+        field = node.get("name")
+        if field is None or not isinstance(field.value, str):
+            continue
+        name = field.value
+        if not IDENTIFIER.fullmatch(name):
+            field.problem(
+                f"is {name!r}, which cannot name a column everywhere",
+                "start with a letter and use letters, digits and `_` only",
+            )
+        elif name.lower() in seen:
+            other = seen[name.lower()]
+            why = "a second time" if other == name else f"beside {other!r}; SQL ignores case"
+            field.problem(f"names the column {name!r} {why}", "rename or remove one of the two")
+        seen.setdefault(name.lower(), name)
+
+
+def _check_key(keyed: Sequence[DeclaredColumn]) -> None:
+    """The positions of a primary key are 1, 2, 3 ...; a key of one column needs none."""
+    if len(keyed) == 1 and keyed[0].node.get("primaryKeyPosition") is None:
+        return
+    taken: dict[int, str] = {}
+    for declared in keyed:
+        field = declared.node.get("primaryKeyPosition")
+        position = declared.node.whole("primaryKeyPosition")
+        if field is None:
+            declared.node.problem(
+                "is part of a composite primary key and has no place in it",
+                f"add primaryKeyPosition (1 to {len(keyed)})",
+            )
+        elif position in taken:
+            field.problem(
+                f"is {position}, as that of {taken[position]}",
+                f"use each of 1 to {len(keyed)} once",
+            )
+        elif position is not None and not 1 <= position <= len(keyed):
+            field.problem(
+                f"is {position}, but the primary key has {len(keyed)} columns",
+                f"use each of 1 to {len(keyed)} once",
+            )
+        if position is not None:
+            taken.setdefault(position, declared.column.name)
+
+
+def _at(node: Node, name: str) -> Node:
+    return node.get(name) or node

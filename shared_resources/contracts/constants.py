@@ -1,0 +1,125 @@
+"""Values that a contract writes down (bounds, allowed values) as values of the column's type.
+
+Belongs here: turning one YAML scalar into the Python value that is compared with the column.
+Does not belong here: converting data (`lossless.py`).
+
+    text -> str, integer -> int, float -> int | float, decimal -> Decimal, boolean -> bool,
+    date -> date, timestamp -> naive datetime, timestamp with time zone -> datetime in UTC
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from shared_resources.contracts.node import is_number
+from shared_resources.contracts.types import ColumnType, Family
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TIMESTAMP = re.compile(
+    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?"
+)
+
+
+class NotOfType(ValueError):
+    """A value that the column cannot hold. `message` says what it is, `remedy` what to write."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.message, self.remedy = message, remedy
+
+
+def constant(value: Any, type_: ColumnType, *, bound: bool = False) -> Any:
+    """`value` as a value of the type. A `bound` of integers may be a fraction (`minimum: 0.5`).
+
+    Raises `NotOfType`.
+    """
+    match type_.family:
+        case Family.STRING:
+            return _text(value)
+        case Family.BOOLEAN:
+            if isinstance(value, bool):
+                return value
+            raise NotOfType(f"is {value!r}, which is no boolean", "write true or false")
+        case Family.DATE:
+            return _date(value)
+        case Family.TIMESTAMP | Family.TIMESTAMP_TZ:
+            return _timestamp(value, zoned=type_.family is Family.TIMESTAMP_TZ)
+        case Family.INTEGER:
+            return _integer(value, type_.width, bound)
+        case Family.FLOAT:
+            return _float(value, type_.width)
+        case Family.DECIMAL:
+            return _decimal(value, type_, bound)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        shown = {True: "true", False: "false"}.get(value, value) if value is not None else "null"
+        raise NotOfType(f"is {shown}, which is no text", "put it in quotes")
+    if "\0" in value:
+        raise NotOfType("holds a NUL character", "remove it")
+    return value
+
+
+def _date(value: Any) -> date:
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise NotOfType(f"is {value!r}, which is no date", "write it as '2017-03-01'")
+
+
+def _timestamp(value: Any, *, zoned: bool) -> datetime:
+    example = "'2017-03-01T12:00:00Z'" if zoned else "'2017-03-01T12:00:00'"
+    if isinstance(value, str) and _DATE.fullmatch(value) and not zoned:
+        value = f"{value}T00:00:00"
+    if not isinstance(value, str) or not (spelling := _TIMESTAMP.fullmatch(value)):
+        raise NotOfType(f"is {value!r}, which is no timestamp", f"write it as {example}")
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise NotOfType(f"is {value!r}, which does not exist", f"write it as {example}") from None
+    if zoned and not spelling[3]:
+        raise NotOfType(f"is {value!r}, which has no time zone", f"write it as {example}")
+    if not zoned and spelling[3]:
+        remedy = f"write it as {example}, or give the column `timezone: true`"
+        raise NotOfType(f"is {value!r}, but the column has no time zone", remedy)
+    return moment.astimezone(UTC) if zoned else moment
+
+
+def _integer(value: Any, width: int, bound: bool) -> int | float:
+    if not is_number(value):
+        raise NotOfType(f"is {value!r}, which is no number", "write a whole number")
+    if value == int(value):
+        value = int(value)
+    elif not bound:
+        raise NotOfType(f"is {value}, which is no whole number", "write a whole number")
+    limit = 1 << (width - 1)
+    if not -limit <= value < limit:
+        remedy = "correct it, or remove it" if width == 64 else "correct it, or use BIGINT"
+        raise NotOfType(f"is {value}, which a {width}-bit integer cannot be", remedy)
+    return value
+
+
+def _float(value: Any, width: int) -> int | float:
+    if not is_number(value):
+        raise NotOfType(f"is {value!r}, which is no number", "write a finite number")
+    if abs(value) > (3.4028234663852886e38 if width == 32 else 1.7976931348623157e308):
+        raise NotOfType(f"is {value}, which a {width}-bit float cannot be", "correct it")
+    return float(value)
+
+
+def _decimal(value: Any, type_: ColumnType, bound: bool) -> Decimal:
+    if not is_number(value):
+        raise NotOfType(f"is {value!r}, which is no number", "write a number")
+    number = Decimal(str(value))
+    if abs(number) >= Decimal(10) ** (type_.precision - type_.scale):
+        raise NotOfType(f"is {value}, which {type_} cannot be", "correct it")
+    if not bound and (Fraction(number) * 10**type_.scale).denominator != 1:
+        raise NotOfType(f"is {value}, which has more decimals than {type_}", "round it")
+    return number

@@ -1,0 +1,111 @@
+"""A value of a contract file together with where it stands, and a way to complain about it.
+
+Belongs here: walking the raw YAML without knowing what its fields mean.
+Does not belong here: the standard's shape (`standard.py`) or any meaning (`odcs.py` and its parts).
+
+The accessors never raise: a value of the wrong kind reads as absent, because `standard.py` has
+already reported it. So one pass collects every finding of a file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from shared_resources.contracts.source import Place, Source, dotted
+from shared_resources.findings import Finding
+
+
+@dataclass(frozen=True)
+class Node:
+    """`findings` is shared by all nodes of a file."""
+
+    source: Source
+    findings: list[Finding]
+    place: Place = ()
+    value: Any = None
+
+    @classmethod
+    def root(cls, source: Source) -> Node:
+        return cls(source, list(source.findings), (), source.data)
+
+    @property
+    def line(self) -> int:
+        return self.source.line(self.place)
+
+    @property
+    def path(self) -> str:
+        """E.g. `schema.transactions.properties.quantity.quality[0]`."""
+        return dotted(self.source.data, self.place)
+
+    def get(self, name: str) -> Node | None:
+        """The field of that name, when this is a mapping that has it (even if it is null)."""
+        if isinstance(self.value, dict) and name in self.value:
+            return Node(self.source, self.findings, (*self.place, name), self.value[name])
+        return None
+
+    def fields(self) -> Iterator[tuple[str, Node]]:
+        if isinstance(self.value, dict):
+            for name, value in self.value.items():
+                yield name, Node(self.source, self.findings, (*self.place, name), value)
+
+    def items(self) -> Iterator[Node]:
+        if isinstance(self.value, list):
+            for position, value in enumerate(self.value):
+                yield Node(self.source, self.findings, (*self.place, position), value)
+
+    def each(self, name: str) -> Iterator[Node]:
+        """The items of the list in the field of that name."""
+        field = self.get(name)
+        return field.items() if field else iter(())
+
+    def text(self, name: str, default: str = "") -> str:
+        field = self.get(name)
+        return field.value if field and isinstance(field.value, str) else default
+
+    def flag(self, name: str) -> bool:
+        field = self.get(name)
+        return field is not None and field.value is True
+
+    def number(self, name: str) -> int | float | None:
+        field = self.get(name)
+        return field.value if field and is_number(field.value) else None
+
+    def whole(self, name: str) -> int | None:
+        """The field's number when it is a whole one (2.0 is, as in JSON)."""
+        number = self.number(name)
+        return int(number) if number is not None and number == int(number) else None
+
+    def strings(self, name: str) -> tuple[str, ...]:
+        return tuple(item.value for item in self.each(name) if isinstance(item.value, str))
+
+    def problem(self, message: str, remedy: str) -> None:
+        where = self.path or "the contract"
+        finding = Finding(self.source.path, self.line, "contract", f"{where}: {message}", remedy)
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+    def unknown_fields(self, known: Iterable[str]) -> None:
+        """Complain about each field that is not one of `known`."""
+        known = tuple(known)
+        for name, field in self.fields():
+            if name not in known:
+                field.problem("is a field that is not known here", suggest(name, known))
+
+
+def is_number(value: Any) -> bool:
+    """Whether `value` is a finite number; True and False are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def suggest(wrong: str, known: Iterable[str]) -> str:
+    """A remedy for a name that does not exist: the nearest one that does, else all of them."""
+    known = sorted(known)
+    lowered = {name.lower(): name for name in reversed(known)}
+    close = difflib.get_close_matches(wrong.lower(), lowered, n=1, cutoff=0.6)
+    if close:
+        return f"write {lowered[close[0]]!r}, or remove it"
+    return f"use one of {', '.join(known)}, or remove it" if known else "remove it"

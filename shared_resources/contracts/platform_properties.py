@@ -1,0 +1,203 @@
+"""The mesh's custom properties of a contract: landing, partitions, loss budget, empty batches.
+
+Belongs here: reading and checking their values.
+Does not belong here: objects in the landing zone (`landing/`) or what a budget does (the audit).
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from pathlib import PurePosixPath
+
+from shared_resources.contracts.columns import DeclaredColumn
+from shared_resources.contracts.constants import NotOfType, constant
+from shared_resources.contracts.model import Landing, LandingFormat, LandingMode, Partitioning
+from shared_resources.contracts.node import Node, is_number, suggest
+from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.contracts.vendor import vendor_properties
+
+PROPERTIES = ("landing", "partitions", "lossBudgetPercent", "allowEmpty")
+PARTITION = "{partition}"
+_LANDING = ("prefix", "format", "object", "mode", "encoding", "delimiter", "nullText")
+_PARTITIONS = ("cadence", "column", "start", "end")
+_DAYS = (Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ)
+
+
+@dataclass(frozen=True)
+class PlatformProperties:
+    """`nodes` are the values by name, for the lines of rules and clauses that follow from them."""
+
+    nodes: dict[str, Node]
+    landing: Landing | None = None
+    partitioning: Partitioning | None = None
+    loss_budget_percent: float = 0.0
+    allow_empty: bool = False
+
+
+def read_platform_properties(root: Node, columns: dict[str, DeclaredColumn]) -> PlatformProperties:
+    nodes = vendor_properties(root, PROPERTIES)
+    partitions, landing = nodes.get("partitions"), nodes.get("landing")
+    partitioned = partitions is not None
+    return PlatformProperties(
+        nodes,
+        landing=_landing(landing, partitioned) if landing else None,
+        partitioning=_partitioning(partitions, columns) if partitions else None,
+        loss_budget_percent=_budget(nodes.get("lossBudgetPercent")),
+        allow_empty=_allow_empty(nodes.get("allowEmpty")),
+    )
+
+
+def _budget(node: Node | None) -> float:
+    if node is None:
+        return 0.0
+    if not is_number(node.value) or not 0 <= node.value <= 100:
+        node.problem("is no percentage", "give a number from 0 to 100")
+        return 0.0
+    return float(node.value)
+
+
+def _allow_empty(node: Node | None) -> bool:
+    if node is not None and not isinstance(node.value, bool):
+        node.problem("is neither true nor false", "write true or false")
+    return node is not None and node.value is True
+
+
+def _mapping(node: Node, known: Collection[str], required: Collection[str]) -> bool:
+    if not isinstance(node.value, dict):
+        node.problem("must be a mapping of fields", f"give it {', '.join(required)}")
+        return False
+    node.unknown_fields(known)
+    complete = True
+    for name, field in node.fields():
+        if name in known and not isinstance(field.value, str):
+            field.problem("must be text", "put it in quotes")
+            complete = False
+    for name in required:
+        if node.get(name) is None:
+            node.problem(f"lacks the field {name!r}", f"add `{name}:`")
+            complete = False
+    return complete
+
+
+# Landing ---------------------------------------------------------------------------------------
+
+
+def _landing(node: Node, partitioned: bool) -> Landing | None:
+    if not _mapping(node, _LANDING, ("prefix", "format", "object")):
+        return None
+    before = len(node.findings)
+    format_ = _choice(node, "format", tuple(LandingFormat), None)
+    mode = _choice(node, "mode", tuple(LandingMode), LandingMode.REPLACE)
+    _check_key(node, "prefix")
+    _check_key(node, "object")
+    _check_object_name(node, mode)
+    _check_text_options(node, format_)
+    if mode == LandingMode.PARTITION and not partitioned:
+        node.problem("lands by partition, but the product has none", "add `partitions`")
+    if mode == LandingMode.REPLACE and partitioned:
+        (node.get("mode") or node).problem(
+            "replaces the whole product, but it has partitions", "write `mode: partition`"
+        )
+    if len(node.findings) > before:
+        return None
+    return Landing(
+        prefix=node.text("prefix").rstrip("/"),
+        format=LandingFormat(format_),
+        object_name=node.text("object"),
+        mode=LandingMode(mode),
+        encoding=node.text("encoding", "utf-8"),
+        delimiter=node.text("delimiter", ","),
+        null_text=node.text("nullText"),
+        line=node.line,
+    )
+
+
+def _choice(node: Node, name: str, allowed: Collection[str], default: str | None) -> str:
+    field = node.get(name)
+    if field is None:
+        return default or ""
+    if field.value not in allowed:
+        field.problem(f"is {field.value!r}, which does not exist", suggest(field.value, allowed))
+    return str(field.value)
+
+
+def _check_key(node: Node, name: str) -> None:
+    """A key of the landing zone: relative, without a way up and without surprises for a shell."""
+    field = node.get(name)
+    text = field.value if field else ""
+    parts = PurePosixPath(text).parts
+    bad = not parts or text.startswith("/") or "\\" in text or "//" in text
+    if field and (bad or any(p in (".", "..") for p in text.split("/")) or not text.isprintable()):
+        field.problem(
+            f"is {text!r}, which is no place below the landing zone",
+            "write a relative path such as order/transactions",
+        )
+
+
+def _check_object_name(node: Node, mode: str) -> None:
+    field = node.get("object")
+    name = node.text("object")
+    if field is None:
+        return
+    rest = name.replace(PARTITION, "", 1)
+    if mode == LandingMode.PARTITION and (PARTITION not in name or "*" in name):
+        field.problem(f"does not say which partition {name!r} is", f"name it '{PARTITION}.parquet'")
+    elif mode == LandingMode.REPLACE and PARTITION in name:
+        field.problem("names a partition, but the mode is replace", "use `mode: partition`")
+    elif any(character in rest for character in "{}[]?"):
+        field.problem(f"is {name!r}, a pattern that is not known", f"use `*`, or {PARTITION} once")
+
+
+def _check_text_options(node: Node, format_: str) -> None:
+    allowed = {"csv": ("encoding", "delimiter", "nullText"), "jsonl": ("encoding",)}
+    for name in ("encoding", "delimiter", "nullText"):
+        field = node.get(name)
+        if field and format_ in tuple(LandingFormat) and name not in allowed.get(format_, ()):
+            field.problem(f"means nothing for format {format_}", "remove it")
+    if field := node.get("encoding"):
+        try:
+            codecs.lookup(field.value).incrementaldecoder
+            "".encode(field.value)  # refuses codecs that do not decode to text, such as base64
+        except (LookupError, ValueError):
+            field.problem(f"is {field.value!r}, an encoding that does not exist", "write 'utf-8'")
+    if (field := node.get("delimiter")) and (len(field.value) != 1 or field.value in '"\r\n\0'):
+        field.problem("is no delimiter", "give one character, such as ',' or ';'")
+
+
+# Partitions ------------------------------------------------------------------------------------
+
+
+def _partitioning(node: Node, columns: dict[str, DeclaredColumn]) -> Partitioning | None:
+    if not _mapping(node, _PARTITIONS, ("cadence", "column", "start")):
+        return None
+    before = len(node.findings)
+    _choice(node, "cadence", ("daily",), None)
+    column, field = node.text("column"), node.get("column")
+    if column not in columns:
+        if field:
+            message = f"is {column!r}, a column that does not exist"
+            field.problem(message, suggest(column, columns))
+    elif columns[column].column.type.family not in _DAYS and field:
+        field.problem(f"is {column!r}, which holds no days", "use a date or timestamp column")
+    start, end = _day(node.get("start")), _day(node.get("end"))
+    if start and end and start >= end:
+        (node.get("end") or node).problem(
+            "does not lie after start", "end is the first day that is out"
+        )
+    if len(node.findings) > before or start is None:
+        return None
+    return Partitioning(column, start, end)
+
+
+def _day(node: Node | None) -> date | None:
+    if node is None:
+        return None
+    try:
+        day: date = constant(node.value, ColumnType(Family.DATE))
+    except NotOfType as error:
+        node.problem(error.message, error.remedy)
+        return None
+    return day
