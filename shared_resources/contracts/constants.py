@@ -95,15 +95,14 @@ def _timestamp(value: Any, *, zoned: bool) -> datetime:
 def _integer(value: Any, width: int, bound: bool) -> int | float:
     if not is_number(value):
         raise NotOfType(f"is {value!r}, which is no number", "write a whole number")
-    if value == int(value):
-        value = int(value)
-    elif not bound:
+    number: int | float = int(value) if value == int(value) else value
+    if isinstance(number, float) and not bound:
         raise NotOfType(f"is {value}, which is no whole number", "write a whole number")
     limit = 1 << (width - 1)
-    if not -limit <= value < limit:
+    if not -limit <= number < limit:
         remedy = "correct it, or remove it" if width == 64 else "correct it, or use BIGINT"
         raise NotOfType(f"is {value}, which a {width}-bit integer cannot be", remedy)
-    return value
+    return number
 
 
 def _float(value: Any, width: int) -> int | float:

@@ -1,4 +1,4 @@
-"""ODCS types: which column type `logicalType`, `physicalType` and `logicalTypeOptions` mean together.
+"""ODCS types: which column type `logicalType`, `physicalType` and the options mean together.
 
 Belongs here: the closed mapping from the standard's type names to the platform's.
 Does not belong here: the options that are rules, such as `minimum` (`rules.py`).

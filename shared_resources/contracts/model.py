@@ -67,7 +67,7 @@ class Threshold:
     unit: Unit = Unit.ROWS
 
     def holds(self, measured: float, of: int) -> bool:
-        """Whether `measured` rows out of `of` satisfy the threshold (0 percent of an empty batch)."""
+        """Whether `measured` rows out of `of` satisfy the threshold (of no rows: 0 percent)."""
         value = measured
         if self.unit is Unit.PERCENT:
             value = 100.0 * measured / of if of else 0.0
@@ -223,7 +223,7 @@ class Partitioning:
 
 
 class Server(StrEnum):
-    """Where a product is published. ODCS: `servers[].server`, of type iceberg and duckdb/snowflake."""
+    """Where a product is published: `servers[].server`, of type iceberg or duckdb/snowflake."""
 
     LAKE = "lake"
     WAREHOUSE = "warehouse"
@@ -265,7 +265,7 @@ class Contract:
 
     @property
     def classified_columns(self) -> frozenset[str]:
-        """Columns whose values no sample, log or check may show. Unclassified counts as classified."""
+        """Columns whose values no sample, log or check may show; unclassified ones are among them."""
         return frozenset(
             c.name for c in self.columns if c.classification is None or c.classification.classified
         )

@@ -23,7 +23,10 @@ from shared_resources.contracts.vendor import check_elsewhere
 from shared_resources.findings import InvalidFile
 
 STATUSES = ("proposed", "draft", "active", "deprecated", "retired")
-SERVER_TYPES = {Server.LAKE: ("iceberg",), Server.WAREHOUSE: ("duckdb", "snowflake")}
+SERVER_TYPES = {
+    Server.LAKE: ("iceberg", "glue", "custom"),
+    Server.WAREHOUSE: ("duckdb", "snowflake", "custom"),
+}
 _VERSION = re.compile(
     r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
     r"(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?"
@@ -154,7 +157,7 @@ def _servers(root: Node) -> tuple[Server, ...]:
 
 
 def _owner(root: Node) -> str:
-    """The member of the team whose role is owner; "" where there is none (a policy asks for one)."""
+    """The team's member in the role of owner; "" without one (a policy asks for it)."""
     team = root.get("team")
     if team is None:
         return ""

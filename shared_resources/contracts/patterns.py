@@ -5,7 +5,7 @@ Does not belong here: matching. Every engine of the platform matches with RE2 (D
 
 Patterns are ECMA-262 *search* patterns, as ODCS says. Outside of the subset, because the engines
 that a contract reaches disagree: look-around, back-references, inline flags, named groups,
-`\\u`, `\\p`, POSIX classes, unescaped `{`. `\\d \\w \\s` are ASCII; `$` is the end of the text only.
+`\\u`, `\\p`, POSIX classes, unescaped `{`. `\\d \\w \\s` are ASCII; `$` is the text's end only.
 """
 
 from __future__ import annotations

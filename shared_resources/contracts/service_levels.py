@@ -89,7 +89,8 @@ def _length(item: Node) -> timedelta | None:
             unit.problem(message, suggest(str(unit.value), _UNITS))
         return None
     try:
-        return _UNITS[unit.value] * value.value
+        length: timedelta = _UNITS[unit.value] * value.value
     except OverflowError:
         value.problem("is too long", "give a shorter time")
         return None
+    return length

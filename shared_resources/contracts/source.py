@@ -2,7 +2,7 @@
 
 Belongs here: text to plain values plus line numbers, and every way in which that can fail: not
 UTF-8, empty, tabs, duplicate keys, aliases, more than one document, too deep, too large.
-Does not belong here: what the fields mean (`odcs.py` for contracts, the mesh's readers for domains).
+Does not belong here: what the fields mean (`odcs.py` for contracts, `mesh/` for domains).
 
 Plain scalars follow the core schema of YAML 1.2: only `true` and `false` are booleans, dates stay
 text, `007` and `12:30` stay text. YAML 1.1 would turn the country code `no` into False.

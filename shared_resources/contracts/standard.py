@@ -40,22 +40,28 @@ _PATTERNS = {
 
 
 @cache
-def _validator() -> Draft201909Validator:
+def _schema() -> Schema:
     text = files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8")
-    return Draft201909Validator(json.loads(text))
+    schema: Schema = json.loads(text)
+    return schema
+
+
+@cache
+def _validator() -> Draft201909Validator:
+    return Draft201909Validator(_schema())
 
 
 def check_standard(root: Node) -> None:
     """Add a finding to `root.findings` for everything in which the file is not ODCS."""
     validator = _validator()
-    _check_known(root, [dict(validator.schema)])
+    _check_known(root, [_schema()])
     for error in validator.iter_errors(root.value):
         _report(root, error)
 
 
 def known_fields(node: Node) -> frozenset[str] | None:
     """The fields that ODCS knows for this mapping; None where it allows any."""
-    schemas: list[Schema] = [dict(_validator().schema)]
+    schemas: list[Schema] = [_schema()]
     here = Node.root(node.source)
     for step in node.place:
         applying = list(_applying(here.value, schemas))
@@ -94,7 +100,7 @@ def _below(applying: list[Schema], step: str | int) -> list[Schema]:
 
 
 def _applying(value: Any, schemas: list[Schema]) -> Iterator[Schema]:
-    """`schemas` and everything that they pull in for this value: references, branches, conditions."""
+    """`schemas` and all that they pull in for this value: references, branches, conditions."""
     kind = "object" if isinstance(value, dict) else "array"
     for schema in schemas:
         if schema.get("type", kind) != kind:
@@ -111,7 +117,7 @@ def _applying(value: Any, schemas: list[Schema]) -> Iterator[Schema]:
 
 
 def _definition(reference: str) -> Schema:
-    schema: Any = _validator().schema
+    schema: Any = _schema()
     for step in reference.removeprefix("#/").split("/"):
         schema = schema[step]
     return dict(schema)
@@ -155,7 +161,7 @@ def _at(root: Node, error: ValidationError) -> Node:
 
 def _explain(error: ValidationError) -> tuple[str, str]:
     wanted: Any = error.validator_value
-    given = error.instance
+    given: Any = error.instance
     match error.validator:
         case "type":
             kinds = [wanted] if isinstance(wanted, str) else list(wanted)

@@ -24,7 +24,7 @@ def read_threshold(rule: Node) -> Threshold | None:
         names = " and ".join(str(field.place[-1]) for field in used)
         used[1].problem(f"is a second operator in one rule ({names})", "make it two rules")
         return None
-    operator, field = Operator(used[0].place[-1]), used[0]
+    operator, field = Operator(str(used[0].place[-1])), used[0]
     bounds = _pair(field) if operator in _PAIRS else _single(field)
     if bounds is None or unit is None:
         return None

@@ -80,5 +80,5 @@ class ColumnType:
 
 
 def arrow_schema(columns: tuple[tuple[str, ColumnType], ...]) -> pa.Schema:
-    """The Arrow schema, nullable throughout (a null in a required column is the audit's to find)."""
+    """The Arrow schema, nullable throughout (nulls in required columns are the audit's to find)."""
     return pa.schema([pa.field(name, type_.arrow) for name, type_ in columns])
