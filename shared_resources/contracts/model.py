@@ -265,7 +265,7 @@ class Contract:
 
     @property
     def classified_columns(self) -> frozenset[str]:
-        """Columns whose values no sample, log or check may show; unclassified ones are among them."""
+        """Columns whose values no sample, log or check may show, the unclassified included."""
         return frozenset(
             c.name for c in self.columns if c.classification is None or c.classification.classified
         )
