@@ -22,6 +22,7 @@ import yaml
 
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.odcs import read_contract
+from shared_resources.data_products.dbt_process import DbtModelFailed
 from shared_resources.environment import Environment
 from shared_resources.findings import InvalidFile
 
@@ -37,10 +38,6 @@ _KNOWN = {"dbt_project.yml", "README.md", ".gitignore", ".user.yml", "target", "
 }
 _THIS_FILE = Path(__file__)
 _PLUGIN = "shared_resources.data_products.dbt_confinement"
-
-
-class DbtProjectInvalid(Exception):
-    """`dbt_project/` cannot be used as it is; the message names the file and what to do."""
 
 
 def contract_files(environment: Environment) -> list[Path]:
@@ -81,10 +78,12 @@ def _files(place: Path) -> Iterator[Path]:
         yield from sorted(file for file in place.rglob("*") if file.is_file())
 
 
-def compose(environment: Environment, domain: str, into: Path) -> None:
-    """Write the domain's dbt project to the new folder `into`.
+def compose(environment: Environment, domain: str, into: Path) -> tuple[Path, ...]:
+    """Write the domain's dbt project to the folder `into`; returns contracts that are not valid.
 
-    Raises `DbtProjectInvalid` for files that would otherwise be left out in silence.
+    Their products are no sources: `mesh check` reports them, and a model that reads one fails.
+
+    Raises `DbtModelFailed` for files that would otherwise be left out in silence.
     """
     project = environment.root / PROJECT_FOLDER
     _refuse_strays(project)
@@ -95,13 +94,13 @@ def compose(environment: Environment, domain: str, into: Path) -> None:
     settings = _project_settings(project / "dbt_project.yml")
     _dump(into / "dbt_project.yml", settings)
     _dump(into / "profiles.yml", _profile(settings["profile"]))
-    contracts = _contracts(environment)
+    contracts, invalid = _contracts(environment)
     described = _describe_models(into / "models" / domain, domain, contracts)
     derived = {
         "version": 2,
         "sources": _sources(contracts),
         "models": [
-            _properties(contract, {})
+            _properties(contract)
             for contract in contracts.values()
             if contract.domain == domain
             and contract.name not in described
@@ -109,29 +108,30 @@ def compose(environment: Environment, domain: str, into: Path) -> None:
         ],
     }
     _dump(into / "models" / "_contracts.yml", derived)
+    return invalid
 
 
 def _refuse_strays(project: Path) -> None:
     """Each file of the project belongs to a domain or to all of them; others would go unnoticed."""
     if not (project / "dbt_project.yml").is_file():
-        raise DbtProjectInvalid(f"{project} has no dbt_project.yml; restore it")
+        raise DbtModelFailed(f"{project} has no dbt_project.yml; restore it")
     for entry in sorted(project.iterdir()):
         if entry.name not in _KNOWN:
-            raise DbtProjectInvalid(
+            raise DbtModelFailed(
                 f"{PROJECT_FOLDER}/{entry.name}: the mesh runs models, tests and macros; "
                 "publish seeds and snapshots as products of their own and remove it"
             )
     for own in _OWN:
         for entry in sorted((project / own).glob("*")):
             if entry.is_file() and entry.suffix in {".sql", ".py", ".yml", ".yaml"}:
-                raise DbtProjectInvalid(
+                raise DbtModelFailed(
                     f"{PROJECT_FOLDER}/{own}/{entry.name} is in no domain's folder; "
                     f"move it to {PROJECT_FOLDER}/{own}/<domain>/"
                 )
 
 
 def _project_settings(file: Path) -> dict[str, Any]:
-    settings = _load(file)
+    settings = _load(file, f"{PROJECT_FOLDER}/{file.name}")
     settings.setdefault("profile", settings.get("name"))
     settings["flags"] = {**settings.get("flags", {}), "send_anonymous_usage_stats": False}
     return settings
@@ -152,28 +152,31 @@ def _profile(name: str) -> dict[str, Any]:
             "temp_directory": "spill",
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
+            "TimeZone": "UTC",
         },
         "plugins": [{"module": _PLUGIN}],
     }
     return {name: {"target": TARGET, "outputs": {TARGET: output}}}
 
 
-def _contracts(environment: Environment) -> dict[str, Contract]:
-    """Every valid contract by product key; invalid ones are `mesh check`'s to report."""
+def _contracts(environment: Environment) -> tuple[dict[str, Contract], tuple[Path, ...]]:
+    """Every valid contract by product key, and the files of the others."""
     found: dict[str, Contract] = {}
+    invalid: list[Path] = []
     for file in contract_files(environment):
         try:
             contract = read_contract(file)
         except InvalidFile:
+            invalid.append(file.relative_to(environment.root))
             continue
         found[contract.key] = contract
-    return found
+    return found, tuple(invalid)
 
 
 def _sources(contracts: Mapping[str, Contract]) -> list[dict[str, Any]]:
     domains: dict[str, list[dict[str, Any]]] = {}
     for contract in contracts.values():
-        domains.setdefault(contract.domain, []).append(_properties(contract, {}))
+        domains.setdefault(contract.domain, []).append(_properties(contract))
     return [
         {"name": domain, "schema": domain, "tables": tables} for domain, tables in domains.items()
     ]
@@ -183,20 +186,31 @@ def _describe_models(folder: Path, domain: str, contracts: Mapping[str, Contract
     """Put the contracts' words into the composed copies of the authors' schema files."""
     described: set[str] = set()
     for file in sorted([*folder.rglob("*.yml"), *folder.rglob("*.yaml")]):
-        properties = _load(file)
+        shown = f"{PROJECT_FOLDER}/models/{domain}/{file.relative_to(folder).as_posix()}"
+        properties = _load(file, shown)
+        if "sources" in properties:
+            raise DbtModelFailed(
+                f"{shown} declares sources; every product is one already, derived from its "
+                "contract: remove `sources`"
+            )
         models = properties.get("models") or []
         for position, model in enumerate(models):
+            if not isinstance(model, dict):
+                raise DbtModelFailed(f"{shown}: models[{position}] must be a mapping")
             contract = contracts.get(f"{domain}/{model.get('name')}")
             if contract is not None:
-                models[position] = _properties(contract, model)
+                models[position] = _properties(contract, model, shown)
                 described.add(contract.name)
         _dump(file, properties)
     return described
 
 
-def _properties(contract: Contract, written: Mapping[str, Any]) -> dict[str, Any]:
+def _properties(
+    contract: Contract, written: Mapping[str, Any] | None = None, shown: str = ""
+) -> dict[str, Any]:
     """dbt's properties of a product: `written` (its tests, mostly) under the contract's words."""
-    own = {column.get("name"): column for column in written.get("columns") or []}
+    written = written or {}
+    own = {column["name"]: column for column in written.get("columns") or []}
     columns = [
         {
             **own.pop(column.name, {}),
@@ -207,10 +221,9 @@ def _properties(contract: Contract, written: Mapping[str, Any]) -> dict[str, Any
         for column in contract.columns
     ]
     if own:
-        raise DbtProjectInvalid(
-            f"{PROJECT_FOLDER}/models/{contract.domain}: the schema file of {contract.name} "
-            f"describes columns that {contract.path} does not have: {', '.join(map(str, own))}; "
-            "declare them in the contract or remove their tests"
+        raise DbtModelFailed(
+            f"{shown}: {contract.name} has columns that {contract.path} does not have: "
+            f"{', '.join(map(str, own))}; declare them in the contract or remove their tests"
         )
     return {
         **written,
@@ -227,15 +240,15 @@ def _plain(text: str) -> str:
     return text
 
 
-def _load(file: Path) -> dict[str, Any]:
+def _load(file: Path, shown: str) -> dict[str, Any]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise DbtProjectInvalid(f"{file.name} is not valid YAML: {problem}; mend it") from problem
+        raise DbtModelFailed(f"{shown} is not valid YAML: {problem}") from problem
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise DbtProjectInvalid(f"{file.name} must hold a mapping, as dbt's schema files do")
+        raise DbtModelFailed(f"{shown} must hold a mapping, as dbt's schema files do")
     return content
 
 

@@ -33,25 +33,23 @@ def column_lineage(
 ) -> dict[str, list[tuple[str, str]]]:
     """Each column of the model with the (product, column) pairs that it is made from.
 
-    `columns` gives the columns and types of the products by key. `events` are those of the build:
-    dagster-dbt derives lineage from the event that says the model is done, given what dbt's own
-    adapter would have to be asked for otherwise.
+    `columns` gives the columns and types of the model and its parents by relation. `events` are
+    those of the build: dagster-dbt derives lineage from the event that says the model is done,
+    given what dbt's own adapter would have to be asked for otherwise.
     """
     keys = _ProductKeys()
-    parents = {}
-    for key in upstream:
-        node = manifest["sources"].get(key) or manifest["nodes"][key]
-        known = columns["/".join(keys.get_asset_key(node).path)]
-        parents[node["relation_name"]] = {"columns": _typed(known)}
-    own = "/".join(keys.get_asset_key(model).path)
+    own = _typed(columns[model["relation_name"]])
+    parents = {
+        relation: {"columns": _typed(known)}
+        for relation, known in columns.items()
+        if relation != model["relation_name"]
+    }
     seen_through = {**model, "depends_on": {**model["depends_on"], "nodes": list(upstream)}}
     nodes = {**manifest["nodes"], model["unique_id"]: seen_through}
     for event in events:
         if not _finished(event, model["unique_id"]):
             continue
-        informed = replace(
-            event, event_history_metadata={"columns": _typed(columns[own]), "parents": parents}
-        )
+        informed = replace(event, event_history_metadata={"columns": own, "parents": parents})
         for made in informed.to_default_asset_events(
             {**manifest, "nodes": nodes}, keys, target_path=run / "target"
         ):

@@ -29,14 +29,14 @@ from shared_resources.data_products.dbt_checks import (
     results_of,
     tests_of,
 )
-from shared_resources.data_products.dbt_composition import DbtProjectInvalid
 from shared_resources.data_products.dbt_process import DbtModelFailed
 from shared_resources.environment import Environment
 from shared_resources.governance.report import RuleResult
 from shared_resources.io_managers.protocol import UNPARTITIONED, Snapshot, StagedFile
 
-__all__ = ["DbtModelFailed", "DbtModels", "DbtOutcome", "DbtProjectInvalid", "DbtTest"]
+__all__ = ["DbtModelFailed", "DbtModels", "DbtOutcome", "DbtTest"]
 
+_MATERIALIZED = frozenset({"table", "view", "incremental"})
 _KEPT_COMPOSITIONS = 4  # a domain: others may still be starting on the one before
 
 
@@ -64,7 +64,7 @@ class DbtModels:
     def manifest(self, domain: str) -> Mapping[str, Any]:
         """dbt's manifest of the domain, parsed anew only when models, tests or contracts changed.
 
-        Raises `DbtModelFailed` or `DbtProjectInvalid`.
+        Raises `DbtModelFailed` when the domain's project does not compile.
         """
         if domain not in self._manifests:
             project = self._project(domain)
@@ -102,6 +102,11 @@ class DbtModels:
                 "remove `partitions` from the contract"
             )
         manifest, model = self._model(contract.key)
+        if model["config"]["materialized"] not in _MATERIALIZED:
+            raise DbtModelFailed(
+                f"dbt_project/{model['original_file_path']}: a product is materialized as a table, "
+                f"not as {model['config']['materialized']}; only steps on the way may be ephemeral"
+            )
         tests = tests_of(manifest, model)
         missing = set(self.inputs(contract.key)) - set(inputs)
         if missing:
@@ -116,17 +121,18 @@ class DbtModels:
             _refuse_failed_model(model, outcome, run)
             with scratch.opened_scratch(run) as connection:
                 files = write_staged(
-                    conform(scratch.read(connection, contract.key), contract),
+                    conform(scratch.read(connection, model["relation_name"]), contract),
                     folder,
                     contract,
                     (UNPARTITIONED,),
                 )
+                parents = _upstream(manifest, model)
+                names = (_node(manifest, key)["relation_name"] for key in parents)
                 known = {
-                    key: scratch.columns_of(connection, key) for key in (*inputs, contract.key)
+                    name: scratch.columns_of(connection, name)
+                    for name in (*names, model["relation_name"])
                 }
-            lineage = column_lineage(
-                manifest, model, _upstream(manifest, model), known, events, run
-            )
+            lineage = column_lineage(manifest, model, parents, known, events, run)
         results = results_of(tests, outcome)
         rows = sum(file.rows for file in files)
         return DbtOutcome(files, results, lineage, as_rule_results(tests, results, rows))
@@ -159,8 +165,17 @@ class DbtModels:
         draft = home / f".draft-{domain}"  # only the lock's holder touches it
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
-        composition.compose(self.environment, domain, draft)
-        dbt_process.parse(draft)
+        invalid = composition.compose(self.environment, domain, draft)
+        try:
+            dbt_process.parse(draft)
+        except DbtModelFailed as failed:
+            if not invalid:
+                raise
+            listed = ", ".join(file.as_posix() for file in invalid)
+            raise DbtModelFailed(
+                f"{failed}\nThese contracts are not valid, so their products are no sources: "
+                f"{listed}; `mesh check` says what is wrong with them"
+            ) from None
         draft.rename(home / name)
         dated = [(p.stat().st_mtime, p) for p in home.glob(f"{domain}-*") if p.name != name]
         for _, old in sorted(dated, reverse=True)[_KEPT_COMPOSITIONS - 1 :]:
@@ -208,11 +223,14 @@ def _upstream(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> tuple[str
 
 
 def _product_of(manifest: Mapping[str, Any], key: str) -> str:
-    if key in manifest["sources"]:
-        source = manifest["sources"][key]
-        return f"{source['source_name']}/{source['name']}"
-    node = manifest["nodes"][key]
-    return f"{node['fqn'][1]}/{node['name']}"
+    node = _node(manifest, key)
+    domain = node["source_name"] if node["resource_type"] == "source" else node["fqn"][1]
+    return f"{domain}/{node['name']}"
+
+
+def _node(manifest: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = manifest["sources"].get(key) or manifest["nodes"][key]
+    return found
 
 
 def _refuse_failed_model(

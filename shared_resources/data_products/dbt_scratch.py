@@ -26,6 +26,7 @@ from shared_resources.data_products.dbt_confinement import INPUTS, open_inputs
 from shared_resources.io_managers.protocol import Snapshot
 from shared_resources.sql import quote_identifier, quote_literal
 
+ROWS_PER_BATCH = 65_536
 _PROBE = "pinned_input"
 # A view over Arrow or Python objects holds addresses of this process; no other can follow them.
 _OF_THIS_PROCESS = re.compile(r"\b(?:python|arrow|pandas)_\w+\s*\(", re.IGNORECASE)
@@ -64,21 +65,23 @@ def opened_scratch(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         "memory_limit": MEMORY_LIMIT,
         "temp_directory": str(folder / "spill"),
         "preserve_insertion_order": False,
+        "autoinstall_known_extensions": False,
+        "TimeZone": "UTC",
     }
     with duckdb.connect(str(folder / SCRATCH), config=settings) as connection:
         open_inputs(connection, folder)
         yield connection
 
 
-def columns_of(connection: duckdb.DuckDBPyConnection, product: str) -> dict[str, str]:
-    """Column name to DuckDB type of a product's view or table, in order."""
-    described = connection.execute(f"DESCRIBE {relation(product)}").fetchall()
+def columns_of(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    """Column name to DuckDB type of a view or table, in order."""
+    described = connection.execute(f"DESCRIBE {relation}").fetchall()
     return {str(row[0]): str(row[1]) for row in described}
 
 
-def read(connection: duckdb.DuckDBPyConnection, product: str) -> pa.RecordBatchReader:
+def read(connection: duckdb.DuckDBPyConnection, relation: str) -> pa.RecordBatchReader:
     """Stream the table that dbt built; valid while the connection is open."""
-    return connection.sql(f"FROM {relation(product)}").to_arrow_reader(131_072)
+    return connection.sql(f"FROM {relation}").to_arrow_reader(ROWS_PER_BATCH)
 
 
 def _portable(key: str, snapshot: Snapshot, folder: Path) -> _Input:

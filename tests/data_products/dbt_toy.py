@@ -128,6 +128,15 @@ def write_contract(root: Path, product: str, columns: dict[str, str]) -> Path:
         "domain": domain,
         "description": {"purpose": f"Shows {name}, {{{{ braces }}}} and all."},
         "team": {"name": domain, "members": [{"username": "toy@example.com", "role": "owner"}]},
+        "servers": [
+            {
+                "server": "lake",
+                "type": "iceberg",
+                "catalog": "mesh",
+                "catalogUrl": "mesh://lake",
+                "namespace": domain,
+            }
+        ],
         "slaProperties": [
             {"property": "latency", "value": 2, "unit": "d"},
             {"property": "retention", "value": 1, "unit": "y"},
