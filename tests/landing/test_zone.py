@@ -1,0 +1,155 @@
+"""The landing zone: what is listed, what is copied, what is refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from shared_resources.landing import zone as zone_module
+from shared_resources.landing.errors import LandingError, ObjectChanged, RefusedKey
+from shared_resources.landing.zone import LandingZone
+
+
+@pytest.fixture
+def zone(tmp_path: Path) -> LandingZone:
+    return LandingZone(tmp_path / "landing")
+
+
+def put(zone: LandingZone, key: str, content: bytes = b"x") -> Path:
+    path = zone.root / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_lists_recursively_without_unfinished_names(zone: LandingZone) -> None:
+    for key in ("a/b.csv", "a/deep/er/c.csv", "other/d.csv"):
+        put(zone, key)
+    for key in ("a/.x", "a/_x", "a/x.tmp", "a/x.part", "a/.incoming/x.csv", "a/_temporary/x.csv"):
+        put(zone, key)
+    assert [obj.key for obj in zone.list("a")] == ["a/b.csv", "a/deep/er/c.csv"]
+
+
+def test_a_prefix_where_nothing_has_landed_is_empty(zone: LandingZone) -> None:
+    assert zone.list("nothing/here") == []
+
+
+def test_a_prefix_is_a_folder_and_no_beginning_of_a_name(zone: LandingZone) -> None:
+    put(zone, "order/transactions/a.csv")
+    put(zone, "order/transactions_old/b.csv")
+    assert [obj.key for obj in zone.list("order/transactions/")] == ["order/transactions/a.csv"]
+    with pytest.raises(LandingError, match="is a file"):
+        zone.list("order/transactions/a.csv")
+
+
+def test_a_replaced_object_has_another_etag(zone: LandingZone) -> None:
+    path = put(zone, "a/b.csv", b"one")
+    first = zone.list("a")[0]
+    times = path.stat()
+    new = put(zone, "a/.b.csv", b"two")
+    os.utime(new, ns=(times.st_atime_ns, times.st_mtime_ns))
+    new.replace(path)
+    second = zone.list("a")[0]
+    assert (first.key, first.size, first.modified_at) == (
+        second.key,
+        second.size,
+        second.modified_at,
+    )
+    assert first.etag != second.etag
+
+
+@pytest.mark.parametrize("key", ["../x", "a/../../x", "/etc/passwd", "a\\..\\x", "", ".", "a\0b"])
+def test_keys_do_not_climb_out(zone: LandingZone, key: str) -> None:
+    put(zone, "a/b.csv")
+    with pytest.raises(RefusedKey):
+        zone.list(key)
+
+
+def test_links_out_of_the_zone_are_refused(zone: LandingZone, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("secret")
+    put(zone, "a/b.csv")
+    listed = zone.list("a")[0]
+    (zone.root / "a/b.csv").unlink()
+    (zone.root / "a/b.csv").symlink_to(secret)
+    with pytest.raises(RefusedKey, match=r"a/b\.csv"):
+        zone.list("a")
+    with pytest.raises(RefusedKey):
+        zone.fetch(listed, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_linked_folder_cannot_loop(zone: LandingZone) -> None:
+    put(zone, "a/b.csv")
+    (zone.root / "a/loop").symlink_to(zone.root / "a", target_is_directory=True)
+    with pytest.raises(RefusedKey, match="link to a folder"):
+        zone.list("a")
+
+
+def test_fetch_copies_and_leaves_the_object(zone: LandingZone, tmp_path: Path) -> None:
+    path = put(zone, "a/b.csv", b"content")
+    listed = zone.list("a")[0]
+    assert zone.fetch(listed, tmp_path / "new/folder/copy") == listed
+    assert (tmp_path / "new/folder/copy").read_bytes() == path.read_bytes() == b"content"
+
+
+def test_fetch_says_which_object_it_copied(zone: LandingZone, tmp_path: Path) -> None:
+    put(zone, "a/b.csv", b"old")
+    listed = zone.list("a")[0]
+    put(zone, "a/b.csv", b"newer")
+    copied = zone.fetch(listed, tmp_path / "copy")
+    assert copied == zone.list("a")[0] != listed
+    assert (tmp_path / "copy").read_bytes() == b"newer"
+
+
+def replacing(
+    monkeypatch: pytest.MonkeyPatch, zone: LandingZone, times: int, *, rename: bool
+) -> None:
+    """Replace a/b.csv in the middle of each of the next `times` copies."""
+    left = [times]
+
+    def copy(source: BinaryIO, target: BinaryIO, length: int) -> None:
+        target.write(source.read(2))
+        if left[0]:
+            left[0] -= 1
+            new = put(zone, "a/.new" if rename else "a/b.csv", b"replaced %d" % left[0])
+            if rename:
+                new.replace(zone.root / "a/b.csv")
+        target.write(source.read())
+
+    monkeypatch.setattr(zone_module.shutil, "copyfileobj", copy)
+
+
+@pytest.mark.parametrize("rename", [True, False])
+def test_an_object_replaced_while_it_is_copied_is_copied_again(
+    zone: LandingZone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rename: bool
+) -> None:
+    put(zone, "a/b.csv", b"first")
+    listed = zone.list("a")[0]
+    replacing(monkeypatch, zone, 2, rename=rename)
+    copied = zone.fetch(listed, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == (zone.root / "a/b.csv").read_bytes()
+    assert copied == zone.list("a")[0]
+
+
+@pytest.mark.parametrize("rename", [True, False])
+def test_an_object_that_keeps_changing_is_refused(
+    zone: LandingZone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rename: bool
+) -> None:
+    put(zone, "a/b.csv", b"first")
+    listed = zone.list("a")[0]
+    replacing(monkeypatch, zone, 100, rename=rename)
+    with pytest.raises(ObjectChanged, match=r"a/b\.csv.*rename"):
+        zone.fetch(listed, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+def test_an_object_that_is_gone_is_refused(zone: LandingZone, tmp_path: Path) -> None:
+    put(zone, "a/b.csv")
+    listed = zone.list("a")[0]
+    (zone.root / "a/b.csv").unlink()
+    with pytest.raises(ObjectChanged):
+        zone.fetch(listed, tmp_path / "copy")
