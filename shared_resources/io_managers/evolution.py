@@ -7,11 +7,11 @@ contract's version number (`contracts/`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.types import ColumnType, Family
-from shared_resources.io_managers.protocol import PublishError, Version
+from shared_resources.io_managers.protocol import PublishError
 
 Columns = Sequence[tuple[str, ColumnType]]
 
@@ -37,13 +37,18 @@ def widens(old: ColumnType, new: ColumnType) -> bool:
 
 
 def check_evolution(
-    contract: Contract, published: Columns, last: Version | None, *, replaces_everything: bool
+    contract: Contract,
+    published: Columns,
+    evidence: Mapping[str, str],
+    *,
+    replaces_everything: bool,
 ) -> None:
     """Raise `PublishError` unless the published schema can become the contract's.
 
+    `evidence` are the published version's properties, which name the contract's version then.
     Added columns and widened types always can. A column that is gone or has another type breaks
-    readers: it needs a new major version of the contract; another type also needs a batch that
-    replaces everything, since rows that stay cannot be of two types.
+    readers: it needs a new major version of the contract, and a batch that replaces everything,
+    since rows that stay cannot be of two shapes.
     """
     wanted = dict(columns_of(contract))
     gone = [name for name, _ in published if name not in wanted]
@@ -58,17 +63,17 @@ def check_evolution(
         ([f"column {', '.join(gone)} is gone"] if gone else [])
         + ([f"the type changes: {', '.join(retyped)}"] if retyped else [])
     )
-    before = last.properties.get("mesh.contract-version", "") if last else ""
+    before = evidence.get("mesh.contract-version", "")
     if _major(contract.version) <= _major(before):
         raise PublishError(
             f"{contract.key}: the contract no longer fits what is published ({what}), and nothing "
             f"was published. Take the change back, or, if it is meant, raise the contract's "
             f"version from {contract.version} to a new major version in {contract.path}."
         )
-    if retyped and not replaces_everything:
+    if not replaces_everything:
         raise PublishError(
-            f"{contract.key}: {what}, but this batch replaces only some of the rows, and rows that "
-            f"stay cannot have two types. Publish every partition in one batch."
+            f"{contract.key}: {what}, but this batch replaces only some of the rows, and those "
+            f"that stay would have another shape. Publish every partition in one batch."
         )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError, ValidationException
@@ -26,13 +26,13 @@ from shared_resources.contracts.model import Contract
 from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.attempts import advisory_lock, attempts
 from shared_resources.io_managers.evolution import check_evolution
+from shared_resources.io_managers.footers import read_footers
 from shared_resources.io_managers.lake_catalog import LakeCatalog, identifier
 from shared_resources.io_managers.lake_commit import (
     TABLE_PROPERTIES,
     data_files,
     live_entries,
     live_files,
-    read_footers,
     stage_snapshot,
     stage_tag,
 )
@@ -50,7 +50,6 @@ from shared_resources.io_managers.lake_snapshot import LakeSnapshot, schema_of
 from shared_resources.io_managers.protocol import (
     UNPARTITIONED,
     NotPublished,
-    PublishError,
     Snapshot,
     StagedBatch,
     StagedFile,
@@ -59,12 +58,10 @@ from shared_resources.io_managers.protocol import (
 from shared_resources.io_managers.versions import (
     BATCH_ID,
     NUMBER,
-    PUBLISHED_AT,
-    ROLLBACK_OF,
-    ROWS,
     check_batch,
     choose,
     stamp,
+    version_of,
 )
 
 _CONFLICTS = (CommitFailedException, ValidationException, TableAlreadyExistsError, OperationalError)
@@ -112,7 +109,7 @@ class LakeStore:
         append: bool = False,
     ) -> Version:
         check_batch(contract, staged)
-        footers = read_footers(staged.files)
+        footers = read_footers(staged.files, contract)
 
         def plan(table: Table, transaction: Transaction, last: IcebergSnapshot | None) -> _Files:
             held = live_files(table, last)
@@ -147,7 +144,7 @@ class LakeStore:
         check_evolution(
             contract,
             columns_of_schema(schema_of(table, last)),
-            _version(contract.key, last),
+            _version(contract.key, last).properties,
             replaces_everything=not rows_stay,
         )
         evolve(transaction, contract)
@@ -286,16 +283,7 @@ def _version(product: str, snapshot: IcebergSnapshot) -> Version:
     summary = snapshot.summary
     assert summary is not None
     properties = {k: v for k, v in summary.additional_properties.items() if k.startswith("mesh.")}
-    return Version(
-        product=product,
-        store=LakeStore.name,
-        number=int(properties[NUMBER]),
-        snapshot=str(snapshot.snapshot_id),
-        rows=int(properties[ROWS]),
-        published_at=datetime.fromisoformat(properties[PUBLISHED_AT]).astimezone(UTC),
-        properties=properties,
-        rollback_of=int(properties[ROLLBACK_OF]) if ROLLBACK_OF in properties else None,
-    )
+    return version_of(product, LakeStore.name, str(snapshot.snapshot_id), properties)
 
 
 def _published(table: Table | None, product: str, batch_id: str) -> Version | None:
@@ -324,6 +312,3 @@ def _key(file: DataFile) -> str:
 
 def _rows(file: DataFile) -> int:
     return int(file.record_count)
-
-
-__all__ = ["LakeStore", "PublishError"]

@@ -7,9 +7,7 @@ Does not belong here: which files a version has (`lake.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
-import pyarrow.parquet as pq
 from pyiceberg.io.pyarrow import (
     compute_statistics_plan,
     data_file_statistics_from_parquet_metadata,
@@ -31,9 +29,9 @@ from pyiceberg.table.snapshots import Operation, Snapshot
 from pyiceberg.table.update import AssertRefSnapshotId, SetSnapshotRefUpdate
 from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFiles
 
-from shared_resources.contracts.types import arrow_schema
-from shared_resources.io_managers.lake_schema import columns_of_schema, partition_key
-from shared_resources.io_managers.protocol import PublishError, StagedFile
+from shared_resources.io_managers.footers import Footers
+from shared_resources.io_managers.lake_schema import partition_key
+from shared_resources.io_managers.protocol import PublishError
 
 MERGE_MANIFESTS_FROM = 16
 TABLE_PROPERTIES = {
@@ -45,33 +43,17 @@ TABLE_PROPERTIES = {
     TableProperties.MANIFEST_MIN_MERGE_COUNT: str(MERGE_MANIFESTS_FROM),
 }
 
-Footers = Sequence[tuple[StagedFile, pq.FileMetaData]]
-
-
-def read_footers(files: Iterable[StagedFile]) -> Footers:
-    """The Parquet footers of the files that hold rows, read concurrently."""
-    with ThreadPoolExecutor(8) as pool:
-        pairs = pool.map(lambda file: (file, pq.read_metadata(file.path)), files)
-        return [(file, footer) for file, footer in pairs if footer.num_rows]
-
 
 def data_files(footers: Footers, metadata: TableMetadata, product: str) -> list[DataFile]:
     """What Iceberg records of each file: partition, row and null counts, bounds.
 
-    Raises `PublishError` when a file is not what the contract says; nothing else may be adopted.
+    Raises `PublishError` when a file holds rows of other days than it was staged for.
     """
     schema, spec = metadata.schema(), metadata.spec()
-    columns = arrow_schema(columns_of_schema(schema))
     plan = compute_statistics_plan(schema, metadata.properties)
     ids = parquet_path_to_id_mapping(schema)
     adopted = []
     for file, footer in footers:
-        found = footer.schema.to_arrow_schema().remove_metadata()
-        if found != columns:
-            raise PublishError(
-                f"{product}: {file.path} does not have the contract's columns and types: it has "
-                f"{_shown(found)}; expected {_shown(columns)}. Stage it with `conform`."
-            )
         statistics = data_file_statistics_from_parquet_metadata(footer, plan, ids)
         try:
             partition = statistics.partition(spec, schema)
@@ -99,10 +81,6 @@ def data_files(footers: Footers, metadata: TableMetadata, product: str) -> list[
             )
         )
     return adopted
-
-
-def _shown(schema: object) -> str:
-    return str(schema).replace("\n", ", ")
 
 
 def live_entries(table: Table, snapshot: Snapshot | None) -> dict[str, list[ManifestEntry]]:

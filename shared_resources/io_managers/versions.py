@@ -41,6 +41,21 @@ def stamp(
     return carried | own
 
 
+def version_of(product: str, store: str, snapshot: str, properties: Mapping[str, str]) -> Version:
+    """The version that was stamped with these properties."""
+    of = properties.get(ROLLBACK_OF)
+    return Version(
+        product=product,
+        store=store,
+        number=int(properties[NUMBER]),
+        snapshot=snapshot,
+        rows=int(properties[ROWS]),
+        published_at=datetime.fromisoformat(properties[PUBLISHED_AT]).astimezone(UTC),
+        properties=dict(properties),
+        rollback_of=None if of is None else int(of),
+    )
+
+
 def choose(versions: Sequence[Version], product: str, store: str, number: int | None) -> Version:
     """The version of that number, or the newest. Raises `NotPublished`."""
     if not versions:

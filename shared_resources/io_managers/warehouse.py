@@ -1,0 +1,269 @@
+"""The warehouse: products as DuckDB files that never change, made visible by an atomic pointer.
+
+Belongs here: the publish protocol on DuckDB files and manifests.
+Does not belong here: the files' SQL (`warehouse_files.py`), the manifests' form
+(`warehouse_manifest.py`), reading (`warehouse_snapshot.py`), Dagster.
+
+DuckDB lets nobody read a file that somebody writes. So a publish writes a file of its own, and then
+the manifest that names it and the files that stay: a reader attaches what a manifest names, read
+only, for as long as it likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+
+from shared_resources.contracts.model import Contract
+from shared_resources.io_managers import staging_area
+from shared_resources.io_managers.attempts import advisory_lock, attempts
+from shared_resources.io_managers.evolution import check_evolution, columns_of
+from shared_resources.io_managers.footers import read_footers
+from shared_resources.io_managers.protocol import (
+    PublishError,
+    Snapshot,
+    StagedBatch,
+    Version,
+)
+from shared_resources.io_managers.sql_door import connect
+from shared_resources.io_managers.versions import check_batch, choose, stamp
+from shared_resources.io_managers.warehouse_files import build, file_query, parquet_query
+from shared_resources.io_managers.warehouse_manifest import DataFile, Manifest, Manifests
+from shared_resources.io_managers.warehouse_snapshot import WarehouseSnapshot
+
+# Each file that a reader attaches costs it a third of a millisecond and an open file.
+MERGE_FILES_FROM = 100
+MERGE_ROWS_BELOW = 1_000_000
+
+
+class WarehouseStore:
+    """`protocol.ProductStore` on DuckDB files below `root`."""
+
+    name = "warehouse"
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self._known: dict[str, Manifests] = {}
+
+    # -- staging ---------------------------------------------------------------------------------
+
+    def staging_folder(self, contract: Contract, batch_id: str) -> Path:
+        """A new folder on every call."""
+        return staging_area.new_attempt(self._area(contract.key), batch_id)
+
+    def discard(self, contract: Contract, batch_id: str) -> None:
+        published = self._published_attempts(contract.key)
+        for attempt in staging_area.attempts_of(self._area(contract.key), batch_id):
+            if attempt not in published:
+                staging_area.remove_attempt(attempt)
+
+    def remove_orphans(
+        self, product: str, older_than: timedelta = staging_area.ORPHAN_AGE
+    ) -> list[Path]:
+        """Remove what dead processes staged or loaded and never published."""
+
+        def published(attempt: Path) -> bool:
+            return attempt in self._published_attempts(product)
+
+        self._manifests(product).remove_drafts(older_than.total_seconds())
+        return staging_area.remove_orphans(self._area(product), published, older_than)
+
+    # -- publishing ------------------------------------------------------------------------------
+
+    def publish(
+        self,
+        contract: Contract,
+        staged: StagedBatch,
+        properties: Mapping[str, str],
+        *,
+        append: bool = False,
+    ) -> Version:
+        check_batch(contract, staged)
+        if published := self.published_batch(contract.key, staged.batch_id):
+            return published
+        folder = self._folder(contract.key)
+        added = self._load(contract, staged)
+        replaced = frozenset() if append else frozenset(staged.partitions)
+
+        def plan(last: Manifest | None, first_try: bool) -> Manifest:
+            kept = _kept(last, replaced, everything=staged.replaces_all and not append)
+            _check_schema(contract, last, rows_stay=bool(kept))
+            files = (*kept, *added)
+            if first_try and len(files) > MERGE_FILES_FROM:
+                files = self._merged(contract, staged.batch_id, files)
+            return Manifest(
+                product=contract.key,
+                number=0,
+                columns=_columns(contract),
+                partition_column=contract.partitioning.column if contract.partitioning else None,
+                files=files,
+            )
+
+        version = self._commit(contract, staged.batch_id, properties, plan)
+        if staged.folder.is_relative_to(folder):
+            staging_area.remove_attempt(staged.folder)
+        return version
+
+    def rollback(
+        self, contract: Contract, to: int, properties: Mapping[str, str], *, batch_id: str
+    ) -> Version:
+        manifests = self._manifests(contract.key)
+        choose(self.versions(contract.key), contract.key, self.name, to)
+        target = manifests.get(to)
+        return self._commit(contract, batch_id, properties, lambda *_: target, rollback_of=to)
+
+    def _commit(
+        self,
+        contract: Contract,
+        batch_id: str,
+        properties: Mapping[str, str],
+        plan: Callable[[Manifest | None, bool], Manifest],
+        rollback_of: int | None = None,
+    ) -> Version:
+        """Link what `plan` wants as the version after whatever is published by then."""
+        manifests = self._manifests(contract.key)
+        with advisory_lock(self._folder(contract.key) / ".publish.lock"):
+            manifests.intend(batch_id)
+            for attempt in attempts(f"publishing {contract.key}"):
+                if published := manifests.of_batch(batch_id):
+                    return published
+                last = manifests.last()
+                planned = plan(last, attempt == 0)
+                number = last.number + 1 if last else 1
+                rows = sum(file.rows for file in planned.files)
+                manifest = replace(
+                    planned,
+                    number=number,
+                    properties=stamp(properties, number, batch_id, rows, rollback_of),
+                )
+                if manifests.publish(manifest):
+                    return manifests.version(number)
+        raise AssertionError("attempts() ends by raising")
+
+    def _load(self, contract: Contract, staged: StagedBatch) -> tuple[DataFile, ...]:
+        """The batch's rows as one database file in a folder of its own; none for an empty batch."""
+        footers = read_footers(staged.files, contract)
+        if not footers:
+            return ()
+        partitions: dict[str, int] = {}
+        for file, footer in footers:
+            partitions[file.partition] = partitions.get(file.partition, 0) + footer.num_rows
+        query = parquet_query(
+            [file.path for file, _ in footers], [column.name for column in contract.columns]
+        )
+        return (self._build(contract, staged.batch_id, query, partitions),)
+
+    def _merged(
+        self, contract: Contract, batch_id: str, files: Sequence[DataFile]
+    ) -> tuple[DataFile, ...]:
+        """The small files as one, so that reading a product of many publishes stays fast."""
+        small = [file for file in files if file.rows < MERGE_ROWS_BELOW]
+        partitions: dict[str, int] = {}
+        for file in small:
+            for key, rows in file.partitions.items():
+                partitions[key] = partitions.get(key, 0) + rows
+        folder = self._folder(contract.key)
+        column = contract.partitioning.column if contract.partitioning else None
+        queries = [file_query(folder, file, columns_of(contract), column) for file in small]
+        merged = self._build(
+            contract,
+            batch_id,
+            " UNION ALL ".join(queries),
+            partitions,
+            attach=[folder / file.path for file in small],
+        )
+        return (*(file for file in files if file not in small), merged)
+
+    def _build(
+        self,
+        contract: Contract,
+        batch_id: str,
+        query: str,
+        partitions: Mapping[str, int],
+        attach: Sequence[Path] = (),
+    ) -> DataFile:
+        target = self.staging_folder(contract, batch_id) / "data.duckdb"
+        build(target, query, sum(partitions.values()), attach)
+        return DataFile(
+            path=str(target.relative_to(self._folder(contract.key))),
+            columns=_columns(contract),
+            partitions=dict(partitions),
+            partitions_held=len(partitions),
+        )
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def products(self) -> list[str]:
+        """The keys of all published products."""
+        found = (path.parent.parent for path in self.root.glob("*/*/versions/v*.json"))
+        return sorted({f"{folder.parent.name}/{folder.name}" for folder in found})
+
+    def versions(self, product: str) -> list[Version]:
+        manifests = self._manifests(product)
+        return [manifests.version(number) for number in manifests.numbers()]
+
+    def open(self, product: str, number: int | None = None) -> Snapshot:
+        manifests = self._manifests(product)
+        numbers = manifests.numbers()
+        if not numbers or (number is not None and number not in numbers):
+            choose(self.versions(product), product, self.name, number)
+        chosen = numbers[-1] if number is None else number
+        return WarehouseSnapshot(
+            self._folder(product), manifests.get(chosen), manifests.version(chosen)
+        )
+
+    def published_batch(self, product: str, batch_id: str) -> Version | None:
+        return self._manifests(product).of_batch(batch_id)
+
+    def connect(self, products: Sequence[str] | None = None) -> duckdb.DuckDBPyConnection:
+        """A connection with a view `domain.product` over the current version of each product."""
+        return connect(self, self.products() if products is None else products)
+
+    # -- internals -------------------------------------------------------------------------------
+
+    def _folder(self, product: str) -> Path:
+        return staging_area.product_folder(self.root, product)
+
+    def _area(self, product: str) -> Path:
+        return self._folder(product) / "data"
+
+    def _manifests(self, product: str) -> Manifests:
+        if product not in self._known:
+            self._known[product] = Manifests(product, self.name, self._folder(product))
+        return self._known[product]
+
+    def _published_attempts(self, product: str) -> set[Path]:
+        """The folders that hold a file of any version."""
+        folder = self._folder(product)
+        manifests = self._manifests(product).all()
+        return {(folder / file.path).parent for manifest in manifests for file in manifest.files}
+
+
+def _kept(
+    last: Manifest | None, replaced: frozenset[str], *, everything: bool
+) -> tuple[DataFile, ...]:
+    if last is None or everything:
+        return ()
+    remaining = (file.without(replaced) for file in last.files)
+    return tuple(file for file in remaining if file is not None)
+
+
+def _check_schema(contract: Contract, last: Manifest | None, *, rows_stay: bool) -> None:
+    if last is None:
+        return
+    wanted = contract.partitioning.column if contract.partitioning else None
+    if last.partition_column != wanted:
+        raise PublishError(
+            f"{contract.key} is published with partitions by {last.partition_column or 'nothing'}, "
+            f"and the contract {contract.path} asks for {wanted or 'none'}. Partitions cannot "
+            "change under readers: take the change back, or publish a product of another name."
+        )
+    check_evolution(contract, last.types, last.properties, replaces_everything=not rows_stay)
+
+
+def _columns(contract: Contract) -> tuple[tuple[str, str], ...]:
+    return tuple((name, type_.duckdb) for name, type_ in columns_of(contract))
