@@ -33,8 +33,7 @@ class Unmatched:
 class Matched:
     """What the contract means. `newest` is set in REPLACE mode, `by_partition` in PARTITION mode.
 
-    `superseded` are those that match too but that a newer object of the same extract (or of the
-    same partition) replaces.
+    `superseded` are full extracts that a newer one replaces, the newest first.
     """
 
     newest: LandingObject | None = None
@@ -66,18 +65,13 @@ def match(
         else:
             named.append((obj, found.groupdict().get("partition", "")))
     unmatched.sort(key=lambda one: one.object.key)
-    if landing.mode is LandingMode.REPLACE:
-        extracts = [obj for obj, _ in named]
-        return Matched(
-            newest=extracts[0] if extracts else None,
-            superseded=tuple(extracts[1:]),
-            unmatched=tuple(unmatched),
-        )
-    newest: dict[str, LandingObject] = {}
-    superseded = [obj for obj, partition in named if newest.setdefault(partition, obj) is not obj]
+    if landing.mode is LandingMode.PARTITION:
+        by_partition = {partition: obj for obj, partition in named}
+        return Matched(by_partition=dict(sorted(by_partition.items())), unmatched=tuple(unmatched))
+    extracts = [obj for obj, _ in named]
     return Matched(
-        by_partition=dict(sorted(newest.items())),
-        superseded=tuple(superseded),
+        newest=extracts[0] if extracts else None,
+        superseded=tuple(extracts[1:]),
         unmatched=tuple(unmatched),
     )
 

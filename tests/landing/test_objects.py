@@ -73,13 +73,6 @@ def test_what_is_no_day_is_reported(name: str) -> None:
     assert name in matched.unmatched[0].reason
 
 
-def test_two_objects_of_a_partition_are_told_apart_by_time() -> None:
-    objects = [landed("a-2017-03-01.csv", 1), landed("b-2017-03-01.csv", 2)]
-    matched = match(daily("*-{partition}.csv"), objects)
-    assert matched.by_partition == {"2017-03-01": objects[1]}
-    assert matched.superseded == (objects[0],)
-
-
 def test_a_day_outside_of_the_partitions_is_reported() -> None:
     partitioning = Partitioning("day", date(2017, 1, 1), date(2017, 1, 3))
     days = ["2016-12-31", "2017-01-01", "2017-01-02", "2017-01-03"]
