@@ -93,9 +93,8 @@ class ProductFolder:
         return root / "dbt_project" / "models" / self.domain / f"{self.name}.sql"
 
     def line(self, path: str) -> int:
-        """The line of a statement of the contract, or of the first one within it; 0 if none."""
-        within = [line for p, line in self.lines.items() if p.startswith((f"{path}.", f"{path}["))]
-        return self.lines.get(path) or min(within, default=0)
+        """The line of a statement of the contract; 0 if it is not there."""
+        return self.lines.get(path, 0)
 
     @property
     def relationships(self) -> tuple[ProductReference, ...]:

@@ -1,6 +1,6 @@
-"""What a domain's code says without being run: its inputs, and whether it is Python at all.
+"""What a domain's code says without being run: its inputs, and whether it can be loaded at all.
 
-Belongs here: reading `product.py` and dbt models as text (syntax trees, `source(...)` calls).
+Belongs here: reading `product.py`, `rules.py` and dbt models as text (syntax trees, `source(...)`).
 Does not belong here: importing them (`data_products/`), judging them (`governance/policies/`).
 """
 
@@ -9,12 +9,16 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from shared_resources.contracts.model import Contract, RuleKind
 from shared_resources.findings import Finding
 from shared_resources.mesh.model import ProductReference
 
+RULE = "product"
 _DECORATOR = "data_product"
+_CONTEXT = "context"
 _INPUT = "product_input"
 _SOURCE = re.compile(r"""\bsource\(\s*(['"])([^'"]+)\1\s*,\s*(['"])([^'"]+)\3\s*\)""")
 _COMMENT = re.compile(r"\{#.*?#\}|--[^\n]*", re.DOTALL)
@@ -50,28 +54,107 @@ def docstrings(tree: ast.Module) -> set[int]:
     }
 
 
-def inputs_of_code(file: Path) -> tuple[tuple[ProductReference, ...], Finding | None]:
-    """The inputs that `@data_product(...)` names in `file`, and a finding if it cannot be parsed.
+@dataclass(frozen=True)
+class ProductCode:
+    """What `product.py` says. Inputs that are not written out are left out: loading tells those."""
 
-    Names of constants of the same file are followed. Inputs that are put together in any other way
-    are left out: loading the location tells those.
-    """
+    inputs: tuple[ProductReference, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def read_product_code(file: Path) -> ProductCode:
+    """The inputs of the file's one `@data_product` function, and what keeps it from being one."""
     tree, broken = parse_python(file)
-    if tree is None:
-        return (), broken
+    if broken is not None:
+        return ProductCode(findings=(broken,))
+    assert tree is not None
+    makers = [
+        (node, decorator)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for decorator in node.decorator_list
+        if _called(decorator) == _DECORATOR
+    ]
+    if len(makers) != 1:
+        line = makers[1][0].lineno if makers else 1
+        return ProductCode(
+            findings=(
+                Finding(
+                    file,
+                    line,
+                    RULE,
+                    f"the file holds {len(makers)} functions with @{_DECORATOR}",
+                    "decorate the one function that makes the product",
+                ),
+            )
+        )
+    function, decorator = makers[0]
+    keywords = decorator.keywords if isinstance(decorator, ast.Call) else []
     constants = _constants(tree)
-    found: list[ProductReference] = []
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+    inputs = (_input(keyword.value, constants, file) for keyword in keywords)
+    return ProductCode(
+        tuple(given for given in inputs if given is not None),
+        tuple(_signature(file, function, keywords)),
+    )
+
+
+def _signature(
+    file: Path, function: ast.FunctionDef | ast.AsyncFunctionDef, keywords: list[ast.keyword]
+) -> Iterator[Finding]:
+    """The finding for parameters without a product, or products without a parameter."""
+    named = {keyword.arg for keyword in keywords}
+    if None in named:  # `**inputs`: known only when it runs
+        return
+    arguments = function.args
+    parameters = {
+        argument.arg
+        for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+    } - {_CONTEXT}
+    if parameters != named:
+        yield Finding(
+            file,
+            function.lineno,
+            RULE,
+            f"{function.name} takes ({', '.join(sorted(parameters))}) but @{_DECORATOR} names "
+            f"({', '.join(sorted(map(str, named)))})",
+            "name a product for each parameter, and no other",
+        )
+
+
+def missing_rule_functions(contract: Contract, folder: Path) -> Iterator[Finding]:
+    """The custom rules of a contract whose function is not in the product's folder."""
+    for rule in contract.rules:
+        if rule.kind is not RuleKind.CUSTOM:
             continue
-        for decorator in node.decorator_list:
-            if isinstance(decorator, ast.Call) and _called(decorator) == _DECORATOR:
-                found += [
-                    reference
-                    for keyword in decorator.keywords
-                    if (reference := _input(keyword.value, constants, file)) is not None
-                ]
-    return tuple(found), None
+        module, _, function = str(rule.arguments["implementation"]).partition(":")
+        file = folder / f"{module}.py"
+        if not file.is_file():
+            yield Finding(
+                contract.path, rule.line, RULE, f"{file.name} is not there", f"add it: {file}"
+            )
+            continue
+        tree, broken = parse_python(file)
+        if broken is not None:
+            yield broken
+        elif tree is not None and function not in _defined(tree):
+            yield Finding(
+                contract.path,
+                rule.line,
+                RULE,
+                f"{file.name} has no function {function!r}",
+                f"define it in {file}",
+            )
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    """The names of functions, and whatever else is bound by assignment or import, of a module."""
+    names: set[str] = set(_constants(tree))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            names |= {alias.asname or alias.name for alias in node.names}
+    return names
 
 
 def inputs_of_model(file: Path) -> tuple[ProductReference, ...]:
@@ -85,8 +168,11 @@ def inputs_of_model(file: Path) -> tuple[ProductReference, ...]:
     )
 
 
-def _called(call: ast.Call) -> str:
-    match call.func:
+def _called(node: ast.expr) -> str:
+    """The last name of a decorator, or of what a call calls."""
+    match node:
+        case ast.Call(func=function):
+            return _called(function)
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
     return ""

@@ -10,6 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.odcs import read_contract
+from shared_resources.contracts.source import read_source
 from shared_resources.findings import Finding, InvalidFile
 from shared_resources.mesh.domain_file import read_domain_file
 from shared_resources.mesh.model import (
@@ -22,7 +24,11 @@ from shared_resources.mesh.model import (
     ProductKind,
     ProductReference,
 )
-from shared_resources.mesh.product_code import inputs_of_code, inputs_of_model
+from shared_resources.mesh.product_code import (
+    inputs_of_model,
+    missing_rule_functions,
+    read_product_code,
+)
 
 RULE = "product"
 
@@ -64,8 +70,9 @@ def _read_product(folder: Path, domain: str, root: Path, findings: list[Finding]
     model = root / "dbt_project" / "models" / domain / f"{folder.name}.sql"
     inputs: tuple[ProductReference, ...] = ()
     if (folder / CODE_FILE).is_file():
-        inputs, broken = inputs_of_code(folder / CODE_FILE)
-        findings += [broken] if broken else []
+        code = read_product_code(folder / CODE_FILE)
+        inputs = code.inputs
+        findings += code.findings
     elif model.is_file():
         inputs = inputs_of_model(model)
     return ProductFolder(
@@ -75,7 +82,7 @@ def _read_product(folder: Path, domain: str, root: Path, findings: list[Finding]
         contract=contract,
         kind=_kind(folder, model, contract, findings),
         inputs=inputs,
-        lines={clause.path: clause.line for clause in contract.clauses} if contract else {},
+        lines=read_source(contract.path).lines if contract else {},
     )
 
 
@@ -92,14 +99,13 @@ def _read_contract(folder: Path, findings: list[Finding]) -> Contract | None:
             )
         )
         return None
-    # Late, because most of what imports the mesh's types reads no contract.
-    from shared_resources.contracts.odcs import read_contract
-
     try:
-        return read_contract(file)
+        contract = read_contract(file)
     except InvalidFile as invalid:
         findings += invalid.findings
         return None
+    findings += missing_rule_functions(contract, folder)
+    return contract
 
 
 def _kind(
