@@ -1,57 +1,130 @@
-"""Contracts without a file or a mesh, for tests of what is compiled from them or run by them.
+"""Contracts and staged batches made by hand, for tests of what stands behind the contract reader.
 
-Belongs here: one short way to a `Contract`.
-Does not belong here: contract files (`tiny_mesh.py`, `tests/contracts/`).
+Belongs here: `make_contract`, `stage`, the type shorthands. Does not belong here: tests, or YAML.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from shared_resources.contracts.model import Classification, Column, Contract, Rule, Server
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shared_resources.contracts.model import (
+    Classification,
+    Column,
+    Contract,
+    Operator,
+    Rule,
+    RuleKind,
+    Server,
+    Threshold,
+    Unit,
+)
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.io_managers.protocol import StagedBatch, StagedFile
 
 TYPES = {
-    "VARCHAR": ColumnType(Family.STRING),
-    "INTEGER": ColumnType(Family.INTEGER, width=32),
-    "BIGINT": ColumnType(Family.INTEGER),
-    "FLOAT": ColumnType(Family.FLOAT, width=32),
-    "DOUBLE": ColumnType(Family.FLOAT),
-    "DECIMAL": ColumnType(Family.DECIMAL, precision=10, scale=2),
-    "BOOLEAN": ColumnType(Family.BOOLEAN),
-    "DATE": ColumnType(Family.DATE),
-    "TIMESTAMP": ColumnType(Family.TIMESTAMP),
-    "TIMESTAMPTZ": ColumnType(Family.TIMESTAMP_TZ),
+    "text": ColumnType(Family.STRING),
+    "int": ColumnType(Family.INTEGER),
+    "int32": ColumnType(Family.INTEGER, width=32),
+    "float": ColumnType(Family.FLOAT),
+    "float32": ColumnType(Family.FLOAT, width=32),
+    "decimal": ColumnType(Family.DECIMAL, precision=12, scale=2),
+    "bool": ColumnType(Family.BOOLEAN),
+    "date": ColumnType(Family.DATE),
+    "timestamp": ColumnType(Family.TIMESTAMP),
+    "timestamp_tz": ColumnType(Family.TIMESTAMP_TZ),
 }
 
 
-def make_column(name: str, type_: str | ColumnType = "BIGINT", **fields: Any) -> Column:
-    resolved = TYPES[type_] if isinstance(type_, str) else type_
-    given = {"description": f"The {name}.", "classification": Classification.INTERNAL, **fields}
-    return Column(name=name, type=resolved, **given)
+def make_column(name: str, type_: str | ColumnType = "int", **fields: Any) -> Column:
+    """A column, described and internal unless `fields` say otherwise."""
+    return Column(
+        name=name,
+        type=TYPES[type_] if isinstance(type_, str) else type_,
+        description=fields.pop("description", f"The {name}."),
+        classification=fields.pop("classification", Classification.INTERNAL),
+        **fields,
+    )
+
+
+def make_rule(kind: RuleKind, *columns: str, name: str = "", **fields: Any) -> Rule:
+    """A rule; `arguments` may be given as keywords that are no field of `Rule`."""
+    known = {key: fields.pop(key) for key in list(fields) if key in Rule.__dataclass_fields__}
+    arguments = {**known.pop("arguments", {}), **fields}
+    name = name or "_".join((kind.value, *columns))
+    known.setdefault("clause", f"schema.{name}")
+    return Rule(name=name, kind=kind, columns=columns, arguments=arguments, **known)
+
+
+def at_most(bound: float, unit: Unit = Unit.ROWS) -> Threshold:
+    return Threshold(Operator.LESS_OR_EQUAL, (bound,), unit)
 
 
 def make_contract(
-    columns: Mapping[str, str | ColumnType] | Sequence[Column] = (),
-    rules: Sequence[Rule] = (),
+    columns: Iterable[Column] | Mapping[str, str] = (),
+    rules: Iterable[Rule] | None = None,
     **fields: Any,
 ) -> Contract:
-    """A contract of the columns, `{"id": "BIGINT"}` or finished; `fields` replace the rest."""
+    """A contract of the product `order/lines`. `columns` may be given as {name: type}.
+
+    Without `rules` it has COLUMNS and NOT_EMPTY.
+    """
     if isinstance(columns, Mapping):
         columns = [make_column(name, type_) for name, type_ in columns.items()]
+    if rules is None:
+        rules = [make_rule(RuleKind.COLUMNS), make_rule(RuleKind.NOT_EMPTY)]
     given: dict[str, Any] = {
-        "path": Path("contract.odcs.yaml"),
+        "path": Path("domains/order/products/lines/contract.odcs.yaml"),
         "digest": "0" * 64,
-        "id": "shop-items",
-        "domain": "shop",
-        "name": "items",
+        "id": "order-lines",
+        "domain": "order",
+        "name": "lines",
         "version": "1.0.0",
         "status": "active",
-        "description": "Items, for tests.",
-        "owner": "shop@example.com",
+        "description": "Lines of orders.",
+        "owner": "orders@example.com",
         "servers": (Server.LAKE,),
         **fields,
     }
     return Contract(columns=tuple(columns), rules=tuple(rules), **given)
+
+
+def table(contract: Contract, **values: Sequence[Any]) -> pa.Table:
+    """An Arrow table of the contract's types."""
+    return pa.table(
+        {
+            column.name: pa.array(values[column.name], column.type.arrow)
+            for column in contract.columns
+        }
+    )
+
+
+def stage(
+    folder: Path,
+    *tables: pa.Table,
+    partitions: Sequence[str] = ("",),
+    batch_id: str = "batch-1",
+    product: str = "order/lines",
+    **fields: Any,
+) -> StagedBatch:
+    """Write each table as one file of a staged batch; with `partitions`, one a partition."""
+    files = []
+    for number, rows in enumerate(tables):
+        partition = partitions[number] if len(partitions) > 1 else partitions[0]
+        into = folder / f"partition={partition}" if partition else folder
+        into.mkdir(parents=True, exist_ok=True)
+        path = into / f"part-{number:05d}.parquet"
+        pq.write_table(rows, path, compression="zstd")
+        files.append(StagedFile(path, partition, rows.num_rows))
+    return StagedBatch(
+        product=product,
+        batch_id=batch_id,
+        folder=folder,
+        files=tuple(files),
+        partitions=tuple(partitions),
+        **fields,
+    )

@@ -1,0 +1,147 @@
+"""The COLUMNS rule: every file's schema beside the contract's columns.
+
+Belongs here: missing, extra and wrongly typed columns, and which columns the other rules can use.
+Does not belong here: rules on values. (`predicates.py`)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from shared_resources.contracts.model import Contract, RuleKind
+from shared_resources.contracts.types import ColumnType, Family
+
+SHOWN_PROBLEMS = 10
+# Rules that ask nothing of a value but whether it is there or equal to another.
+_ANY_TYPE = frozenset(
+    {
+        RuleKind.REQUIRED,
+        RuleKind.NULL_VALUES,
+        RuleKind.UNIQUE,
+        RuleKind.DUPLICATE_VALUES,
+        RuleKind.SQL,
+        RuleKind.CUSTOM,
+    }
+)
+
+
+@dataclass(frozen=True)
+class ColumnsFound:
+    """`problems`: one sentence each. `absent` and `mistyped`: why rules on a column cannot run."""
+
+    problems: tuple[str, ...]
+    absent: dict[str, str]
+    mistyped: dict[str, str]
+
+    def obstacle(self, kind: RuleKind, columns: Sequence[str]) -> str | None:
+        """Why a rule of that kind on those columns cannot run, or None when it can."""
+        for column in columns:
+            if column in self.absent:
+                return self.absent[column]
+            if kind not in _ANY_TYPE and column in self.mistyped:
+                return self.mistyped[column]
+        return None
+
+    @property
+    def message(self) -> str:
+        shown = "; ".join(self.problems[:SHOWN_PROBLEMS])
+        more = len(self.problems) - SHOWN_PROBLEMS
+        return shown + (f"; and {more} more" if more > 0 else "")
+
+
+def check_columns(
+    contract: Contract, paths: Sequence[Path], schemas: Sequence[pa.Schema]
+) -> ColumnsFound:
+    """Compare the schema of each file with the contract. No file at all breaks nothing."""
+    collected: dict[str, list[Path]] = {}
+    absent: dict[str, str] = {}
+    mistyped: dict[str, str] = {}
+    for path, schema in zip(paths, schemas, strict=True):
+        for problem in _problems(contract, schema, absent, mistyped):
+            collected.setdefault(problem, []).append(path)
+    return ColumnsFound(
+        problems=tuple(
+            problem + _where(found_in, len(paths)) for problem, found_in in collected.items()
+        ),
+        absent=absent,
+        mistyped=mistyped,
+    )
+
+
+def _problems(
+    contract: Contract, schema: pa.Schema, absent: dict[str, str], mistyped: dict[str, str]
+) -> list[str]:
+    problems: list[str] = []
+    counts = Counter(schema.names)
+    folded = Counter(name.lower() for name in schema.names)
+    for column in contract.columns:
+        name = column.name
+        if counts[name] == 0:
+            problems.append(f"column {name} ({column.type}) is missing")
+            absent[name] = f"column {name} is missing"
+        elif counts[name] > 1:
+            problems.append(f"column {name} is there {counts[name]} times")
+            absent[name] = f"column {name} is there more than once"
+        elif folded[name.lower()] > 1:
+            # SQL engines, and Hive's readers, cannot tell such columns apart.
+            problems.append(f"column {name} is there twice, in different upper and lower case")
+            absent[name] = f"column {name} is there in different upper and lower case"
+        else:
+            found = schema.field(name).type
+            if not _is(found, column.type):
+                problems.append(f"column {name} is {found}, the contract says {column.type}")
+                if family_of(found) is not column.type.family:
+                    mistyped[name] = f"column {name} is {found}, not {column.type}"
+    declared = {column.name for column in contract.columns}
+    problems.extend(
+        f"column {name} ({schema.field(schema.names.index(name)).type}) is not in the contract"
+        for name in dict.fromkeys(schema.names)
+        if name not in declared
+    )
+    return problems
+
+
+def _is(found: pa.DataType, expected: ColumnType) -> bool:
+    """Whether the file's type holds exactly what the contract's does (the same in Parquet)."""
+    if pa.types.is_dictionary(found):
+        return _is(found.value_type, expected)
+    if pa.types.is_large_string(found) or pa.types.is_string_view(found):
+        found = pa.string()
+    if expected.family is Family.TIMESTAMP_TZ:
+        # Parquet stores the instant; the name of the zone is only a hint for display.
+        return pa.types.is_timestamp(found) and found.unit == "us" and found.tz is not None
+    return bool(found.equals(expected.arrow))
+
+
+def family_of(type_: pa.DataType) -> Family | None:
+    """What the values of an Arrow type are, or None for a type that no contract can name."""
+    if pa.types.is_dictionary(type_):
+        return family_of(type_.value_type)
+    checks = (
+        (pa.types.is_integer, Family.INTEGER),
+        (pa.types.is_floating, Family.FLOAT),
+        (pa.types.is_decimal, Family.DECIMAL),
+        (pa.types.is_boolean, Family.BOOLEAN),
+        (pa.types.is_date, Family.DATE),
+        (pa.types.is_string, Family.STRING),
+        (pa.types.is_large_string, Family.STRING),
+        (pa.types.is_string_view, Family.STRING),
+    )
+    for check, family in checks:
+        if check(type_):
+            return family
+    if pa.types.is_timestamp(type_):
+        return Family.TIMESTAMP if type_.tz is None else Family.TIMESTAMP_TZ
+    return None
+
+
+def _where(paths: Sequence[Path], of: int) -> str:
+    if len(paths) == of:
+        return ""
+    first = "/".join(paths[0].parts[-2:])
+    return f" in {first}" if len(paths) == 1 else f" in {len(paths)} of {of} files, first {first}"

@@ -1,0 +1,361 @@
+"""Running compiled rules over parts of the same schema: the fewest queries that give every count.
+
+Belongs here: the views, the one aggregate, the queries of keys and references, `sql` and `custom`.
+Does not belong here: the SQL of a rule (`predicates.py`, `sets.py`) or the verdict (`audit.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from shared_resources.contracts.model import Contract, Rule, RuleKind
+from shared_resources.governance import personal_data, predicates, sampling, sets
+from shared_resources.governance.columns import ColumnsFound
+from shared_resources.governance.custom_rules import run_custom
+from shared_resources.governance.scan import (
+    BATCH,
+    PART,
+    PARTITION,
+    UnreadableBatch,
+    audit_connection,
+    float_columns,
+    parquet_scan,
+    without_nan,
+)
+from shared_resources.governance.sql_rules import (
+    RuleProblem,
+    confined_connection,
+    first_line,
+    run_query,
+)
+from shared_resources.governance.staged_data import Auditable, StagedData
+from shared_resources.io_managers.protocol import Snapshot
+from shared_resources.sql import quote_identifier
+
+_PUBLISHED = "_mesh_published"
+# A year of partitions may fail the same rule; a report shows five rows of it, not of each day.
+SAMPLED_PARTS = 10
+Parts = Sequence[tuple[Auditable, ColumnsFound]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a rule came to in one part. `value`: rows failed, or the number that it measures.
+
+    `problem`: why it could not be checked. `verdict`: of a custom rule that answers yes or no.
+    """
+
+    value: float = 0
+    problem: str | None = None
+    verdict: bool | None = None
+    sample: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass
+class PartCounts:
+    """`outcomes` by the rule's place among the rules; without those that need no data."""
+
+    rows: int = 0
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+
+
+def count_rules(
+    parts: Parts,
+    contract: Contract,
+    rules: Sequence[Rule],
+    references: Mapping[str, Snapshot],
+    folder: Path,
+) -> list[PartCounts]:
+    """The outcome of each rule in each part. All parts are staged alike, or there is one.
+
+    Raises `UnreadableBatch` when the data cannot be read whatever the rule.
+    """
+    with ExitStack() as stack:
+        scratch = _scratch(parts)
+        connection = stack.enter_context(audit_connection(scratch))
+        counter = _Counter(connection, parts, contract, rules, references)
+        counter.count()
+        counter.confirm()
+        counter.ask_queries(stack, scratch)
+        counter.ask_functions(folder, scratch)
+        counter.sample()
+    return counter.counts
+
+
+def _scratch(parts: Parts) -> Path | None:
+    data = parts[0][0]
+    return data.batch.folder if isinstance(data, StagedData) else None
+
+
+class _Counter:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        parts: Parts,
+        contract: Contract,
+        rules: Sequence[Rule],
+        references: Mapping[str, Snapshot],
+    ) -> None:
+        self._connection = connection
+        self._parts = parts
+        self._contract = contract
+        self._rules = rules
+        self._references = references
+        self._registered: dict[str, str] = {}
+        self.counts = [PartCounts() for _ in parts]
+        prepare_view(connection, [data for data, _ in parts])
+
+    def count(self) -> None:
+        expressions: dict[int, str] = {}
+        queries: dict[int, str] = {}
+        for place, rule in enumerate(self._rules):
+            obstacle = self._obstacle(rule)
+            if obstacle is not None:
+                self._cannot(place, obstacle)
+                continue
+            try:
+                if rule.kind in predicates.ROW_PREDICATES or rule.kind is RuleKind.PERSONAL_DATA:
+                    expressions[place] = self._expression(rule)
+                elif rule.kind in sets.UNIQUENESS:
+                    queries[place] = sets.count_duplicates(
+                        rule, self._contract, parts=len(self._parts)
+                    )
+                elif rule.kind is RuleKind.RELATIONSHIP:
+                    queries[place] = sets.count_orphans(rule, self._reference(rule))
+            except (ValueError, RuleProblem) as problem:
+                self._cannot(place, str(problem))
+        self._aggregate(expressions)
+        for place, query in queries.items():
+            self._count_query(place, query)
+
+    def confirm(self) -> None:
+        """Verify what the first stage took for personal data, in the parts where it found some."""
+        for place, rule in enumerate(self._rules):
+            if rule.kind is not RuleKind.PERSONAL_DATA:
+                continue
+            for number, counts in enumerate(self.counts):
+                if counts.outcomes[place].problem is not None or not counts.outcomes[place].value:
+                    continue
+                view = BATCH
+                if len(self._parts) > 1:
+                    view = f"(SELECT * FROM {BATCH} WHERE {PART} = {number})"
+                condition = personal_data.confirmed(self._connection, rule, view)
+                query = f"SELECT count(*) FROM {view} WHERE {condition}"
+                failed = self._connection.execute(query).fetchall()[0][0]
+                counts.outcomes[place] = Outcome(failed)
+
+    def ask_queries(self, stack: ExitStack, scratch: Path | None) -> None:
+        asked = {place: r for place, r in enumerate(self._rules) if r.kind is RuleKind.SQL}
+        if not asked:
+            return
+        paths = tuple(path for data, _ in self._parts for path in data.paths())
+        first = self._parts[0][0]
+        confined = stack.enter_context(
+            confined_connection(lambda c: prepare_query_view(c, first), paths, scratch)
+        )
+        private = bool(self._contract.classified_columns)
+        for number, (data, found) in enumerate(self._parts):
+            if number:
+                prepare_query_view(confined, data)
+            for place, rule in asked.items():
+                self._ask(number, place, found, rule, confined, private)
+
+    def _ask(
+        self,
+        number: int,
+        place: int,
+        found: ColumnsFound,
+        rule: Rule,
+        confined: duckdb.DuckDBPyConnection,
+        private: bool,
+    ) -> None:
+        obstacle = found.obstacle(rule.kind, rule.columns)
+        try:
+            if obstacle is not None:
+                raise RuleProblem(obstacle)
+            value = run_query(confined, rule.arguments["query"], private=private)
+            outcome = Outcome(value)
+        except RuleProblem as problem:
+            outcome = Outcome(problem=str(problem))
+        self.counts[number].outcomes[place] = outcome
+
+    def ask_functions(self, folder: Path, scratch: Path | None) -> None:
+        for place, rule in enumerate(self._rules):
+            if rule.kind is not RuleKind.CUSTOM:
+                continue
+            for (data, found), counts in zip(self._parts, self.counts, strict=True):
+                obstacle = found.obstacle(rule.kind, rule.columns)
+                try:
+                    if obstacle is not None:
+                        raise RuleProblem(obstacle)
+                    implementation = rule.arguments["implementation"]
+                    answer = run_custom(implementation, data, self._contract, folder, scratch)
+                except RuleProblem as problem:
+                    counts.outcomes[place] = Outcome(problem=str(problem))
+                else:
+                    verdict = answer if isinstance(answer, bool) else None
+                    value = int(not answer) if isinstance(answer, bool) else answer
+                    counts.outcomes[place] = Outcome(value, verdict=verdict)
+
+    def sample(self) -> None:
+        """Fetch failing rows, of failed rules only: a second read of the batch."""
+        sampled = 0
+        for number, counts in enumerate(self.counts):
+            failed = [place for place in counts.outcomes if self._to_sample(place, counts)]
+            if not failed or sampled == SAMPLED_PARTS:
+                continue
+            sampled += 1
+            data = self._parts[number][0]
+            if len(self._parts) > 1:
+                prepare_view(self._connection, [data])
+            for place in failed:
+                rule, outcome = self._rules[place], counts.outcomes[place]
+                rows = sampling.failing_rows(
+                    self._connection,
+                    rule,
+                    self._contract,
+                    data.schema.names,
+                    self._registered.get(str(rule.arguments.get("product"))),
+                    self._personal(counts),
+                )
+                counts.outcomes[place] = Outcome(outcome.value, sample=rows)
+
+    def _personal(self, counts: PartCounts) -> frozenset[str]:
+        """Columns that hold personal data without saying so: no sample may show them either."""
+        return frozenset(
+            column
+            for place, outcome in counts.outcomes.items()
+            if self._rules[place].kind is RuleKind.PERSONAL_DATA and outcome.value
+            for column in self._rules[place].columns
+        )
+
+    def _to_sample(self, place: int, counts: PartCounts) -> bool:
+        rule, outcome = self._rules[place], counts.outcomes[place]
+        if not rule.row_level or outcome.problem is not None or not outcome.value:
+            return False
+        return not rule.threshold.holds(outcome.value, counts.rows)
+
+    def _obstacle(self, rule: Rule) -> str | None:
+        """All parts have the same schema, so the first part's columns speak for all."""
+        columns = rule.columns
+        if rule.kind is RuleKind.SQL or rule.kind is RuleKind.CUSTOM:
+            return None  # said where they run
+        partitioning = self._contract.partitioning
+        by_day = rule.kind is RuleKind.PARTITION or rule.kind in sets.UNIQUENESS
+        if partitioning is not None and by_day:
+            found = self._parts[0][1]
+            day = found.obstacle(RuleKind.PARTITION, (partitioning.column,))
+            if day is not None:
+                return day
+        return self._parts[0][1].obstacle(rule.kind, columns)
+
+    def _expression(self, rule: Rule) -> str:
+        if rule.kind in (RuleKind.REQUIRED, RuleKind.NULL_VALUES):
+            # Unlike a condition, `count(column)` is answered from the Parquet footers alone.
+            return f"count(*) - count({quote_identifier(rule.columns[0])})"
+        if rule.kind is RuleKind.PERSONAL_DATA:
+            return f"count_if({personal_data.candidates(rule)})"
+        return f"count_if({predicates.violation(rule, self._contract)})"
+
+    def _reference(self, rule: Rule) -> str:
+        product = str(rule.arguments["product"])
+        if product not in self._references:
+            raise RuleProblem(f"{product} has no published version to look into")
+        if product not in self._registered:
+            name = f"_mesh_reference_{len(self._registered)}"
+            self._references[product].register(self._connection, name)
+            self._registered[product] = name
+        return self._registered[product]
+
+    def _aggregate(self, expressions: Mapping[int, str]) -> None:
+        """Count rows and every row-level violation in one pass."""
+        wanted = list(dict.fromkeys(expressions.values()))
+        try:
+            found = self._count_each(wanted)
+        except duckdb.Error as problem:
+            self._aggregate_singly(expressions, problem)
+            return
+        for number, (rows, values) in found.items():
+            self.counts[number].rows = rows
+            for place, expression in expressions.items():
+                value = values[wanted.index(expression)]
+                self.counts[number].outcomes[place] = Outcome(value)
+        self._zero_missing(expressions)
+
+    def _aggregate_singly(self, expressions: Mapping[int, str], first: duckdb.Error) -> None:
+        """One of the rules fails on the data's own account: find out which, and go on."""
+        try:
+            for number, (rows, _) in self._count_each([]).items():
+                self.counts[number].rows = rows
+        except duckdb.Error:
+            raise UnreadableBatch(
+                f"the staged files cannot be read: {self._said(first)}. Stage the batch again."
+            ) from first
+        for place, expression in expressions.items():
+            try:
+                for number, (_, values) in self._count_each([expression]).items():
+                    self.counts[number].outcomes[place] = Outcome(values[0])
+            except duckdb.Error as problem:
+                self._cannot(place, self._said(problem))
+        self._zero_missing(expressions)
+
+    def _count_each(self, wanted: Sequence[str]) -> dict[int, tuple[int, Sequence[int]]]:
+        many = len(self._parts) > 1
+        listed = ", ".join([PART if many else "0", "count(*)", *wanted])
+        query = f"SELECT {listed} FROM {BATCH}" + (f" GROUP BY {PART}" if many else "")
+        return {row[0]: (row[1], row[2:]) for row in self._connection.execute(query).fetchall()}
+
+    def _count_query(self, place: int, query: str) -> None:
+        try:
+            for number, failed in self._connection.execute(query).fetchall():
+                self.counts[number].outcomes[place] = Outcome(failed)
+        except duckdb.Error as problem:
+            self._cannot(place, self._said(problem))
+        self._zero_missing([place])
+
+    def _zero_missing(self, places: Mapping[int, str] | Sequence[int]) -> None:
+        """A part that a grouped query does not mention has no row that it counts."""
+        for counts in self.counts:
+            for place in places:
+                counts.outcomes.setdefault(place, Outcome())
+
+    def _cannot(self, place: int, reason: str) -> None:
+        for counts in self.counts:
+            counts.outcomes[place] = Outcome(problem=reason)
+
+    def _said(self, problem: duckdb.Error) -> str:
+        return first_line(problem, private=bool(self._contract.classified_columns))
+
+
+def prepare_view(connection: duckdb.DuckDBPyConnection, parts: Sequence[Auditable]) -> None:
+    """Make the view `batch` of all parts, NaN as null, each row with its part and partition."""
+    staged = [data for data in parts if isinstance(data, StagedData)]
+    if staged:
+        paths = [path for data in staged for path in data.paths()]
+        schemas = [schema for data in staged for schema in data.schemas]
+        places = [place for place, data in enumerate(staged) for _ in data.paths()]
+        query = without_nan(parquet_scan(paths, schemas, places), float_columns(schemas))
+    else:
+        parts[0].register(connection, _PUBLISHED)
+        query = (
+            f"SELECT *, 0 AS {PART}, '' AS {PARTITION} FROM "
+            f"({without_nan(f'SELECT * FROM {_PUBLISHED}', float_columns([parts[0].schema]))})"
+        )
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {BATCH} AS {query}")
+
+
+def prepare_query_view(connection: duckdb.DuckDBPyConnection, data: Auditable) -> None:
+    """Make the view `batch` as `sql` rules see it: the batch's own columns, NaN as null."""
+    if isinstance(data, StagedData):
+        query, schemas = parquet_scan(data.paths(), data.schemas), data.schemas
+    else:
+        data.register(connection, _PUBLISHED)
+        query, schemas = f"SELECT * FROM {_PUBLISHED}", (data.schema,)
+    query = without_nan(query, float_columns(schemas))
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {BATCH} AS {query}")

@@ -1,0 +1,107 @@
+"""The PERSONAL_DATA rule as SQL: text in which a pattern is found, verified where one can be.
+
+Belongs here: the two stages, cheap and exact, and the checksum of payment cards.
+Does not belong here: the patterns. (`policies/no_undeclared_personal_data.py`)
+
+The first stage runs on every row and short texts skip the regular expressions. Only when it finds
+something does the second look at the rows found, and verify them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from shared_resources.contracts.model import Rule
+from shared_resources.sql import quote_identifier, quote_literal
+
+
+@dataclass(frozen=True)
+class _Search:
+    """One pattern on one column. `column` is quoted."""
+
+    column: str
+    pattern: Mapping[str, Any]
+
+    @property
+    def found(self) -> str:
+        """Whether the pattern is found, verified or not."""
+        conditions = [f"regexp_matches({self.column}, {quote_literal(self.pattern['pattern'])})"]
+        if prefilter := self.pattern.get("prefilter_sql"):
+            conditions.append(str(prefilter).replace("{column}", self.column))
+        if length := self.pattern.get("min_length"):
+            # Bytes are no fewer than characters, and are known without counting.
+            conditions.append(f"strlen({self.column}) >= {int(length)}")
+        nested = conditions[0]
+        for cheaper in conditions[1:]:
+            # CASE, unlike AND, is never turned round: the expression runs on what is left only.
+            nested = f"CASE WHEN {cheaper} THEN {nested} ELSE FALSE END"
+        return nested
+
+    @property
+    def verified(self) -> str:
+        """Whether it is found and, where there is a validator, a match passes it."""
+        match self.pattern.get("validator"):
+            case None:
+                return self.found
+            case "luhn":
+                wanted = quote_literal(self.pattern["pattern"])
+                matches = f"regexp_extract_all({self.column}, {wanted})"
+                valid = f"len(list_filter({matches}, lambda _match: {luhn('_match')})) > 0"
+                return f"CASE WHEN {self.found} THEN {valid} ELSE FALSE END"
+            case unknown:
+                raise ValueError(f"{unknown!r} is no validator of personal data; there is: luhn")
+
+
+def candidates(rule: Rule) -> str:
+    """The condition of the first stage: fulfilled by every row that fails, and by few others.
+
+    `Rule.arguments["predicate_patterns"]` lists {"name", "pattern"} with, optionally: "min_length";
+    "prefilter_sql", a cheap condition that every match fulfils, with `{column}` for the column;
+    "validator", `luhn`; "min_valid_share", see `confirmed`.
+    """
+    return " OR ".join(f"({search.found})" for search in _searches(rule)) or "FALSE"
+
+
+def confirmed(connection: duckdb.DuckDBPyConnection, rule: Rule, view: str) -> str:
+    """The condition under which a row of `view` fails.
+
+    A pattern with "min_valid_share" counts in a column only if at least that share of its matches
+    there pass the validator: of random digits one in ten does, of card numbers each.
+    """
+    kept = [
+        search
+        for search in _searches(rule)
+        if not search.pattern.get("min_valid_share") or _is_dense(connection, search, view)
+    ]
+    return " OR ".join(f"({search.verified})" for search in kept) or "FALSE"
+
+
+def _is_dense(connection: duckdb.DuckDBPyConnection, search: _Search, view: str) -> bool:
+    query = (
+        f"SELECT count(*), count_if({search.verified}) FROM {view} "  # noqa: S608 -- quoted above
+        f"WHERE {search.found}"
+    )
+    found, valid = connection.execute(query).fetchall()[0]
+    return bool(valid and valid >= float(search.pattern["min_valid_share"]) * found)
+
+
+def _searches(rule: Rule) -> Iterator[_Search]:
+    for column in rule.columns:
+        for pattern in rule.arguments["predicate_patterns"]:
+            yield _Search(quote_identifier(column), pattern)
+
+
+def luhn(text: str) -> str:
+    """Whether the digits in the SQL expression `text` pass the checksum of ISO/IEC 7812 (Luhn)."""
+    digits = f"list_reverse(regexp_extract_all({text}, '[0-9]'))"
+    doubled = "(CAST(_digit AS INTEGER) * 2)"
+    weighted = (
+        f"list_transform({digits}, lambda _digit, _place: CASE WHEN _place % 2 = 1 "
+        f"THEN CAST(_digit AS INTEGER) ELSE {doubled} - CASE WHEN {doubled} > 9 THEN 9 ELSE 0 END "
+        "END)"
+    )
+    return f"(list_sum({weighted}) % 10 = 0)"

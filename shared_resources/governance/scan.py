@@ -1,0 +1,126 @@
+"""What the rules run over: the audit's DuckDB connection and its view of a batch.
+
+Belongs here: memory and spill limits, and the view `batch` that every rule is compiled against.
+Does not belong here: rules. (`predicates.py`, `sets.py`, `sql_rules.py`)
+
+In the view NaN is null, so that no rule needs to think of it. It is told by `isfinite` and `isinf`
+and never by `isnan`: DuckDB answers `isnan(x)` and `x = 'NaN'` from the minimum and maximum in the
+Parquet footer, from which writers leave NaN out, and then finds none.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from shared_resources.sql import quote_identifier, quote_literal
+
+BATCH = "batch"
+PART = "_mesh_part"  # the position of the row's part among those audited together
+PARTITION = "_mesh_partition"  # the partition that the row's file stands for, '' for none
+_VIRTUAL = frozenset({"filename", "file_index", "file_row_number"})
+_PATH = "_mesh_path"
+
+
+class UnreadableBatch(Exception):
+    """The staged files cannot be read as Parquet; the message names the file."""
+
+
+def memory_limit() -> str:
+    """What one audit may hold in memory before it spills to disk, e.g. `512MB`."""
+    return os.environ.get("MESH_AUDIT_MEMORY") or "512MB"
+
+
+@contextmanager
+def audit_connection(scratch: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that spills below `scratch` (by default the environment's home) and forgets it.
+
+    DuckDB takes as many threads as the process has processors, control groups considered.
+    """
+    spill = _spill_folder(scratch)
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": memory_limit(),
+            "temp_directory": str(spill),
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+            # Otherwise an unknown table name is looked up among the variables of Python callers.
+            "python_enable_replacements": False,
+        },
+    )
+    try:
+        # The day of a timestamp must not depend on where the audit runs.
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def _spill_folder(scratch: Path | None) -> Path:
+    if scratch is None:
+        from shared_resources import environment
+
+        scratch = environment.current().home / "scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=".audit-", dir=scratch))
+
+
+def parquet_scan(
+    paths: Sequence[Path], schemas: Sequence[pa.Schema], parts: Sequence[int] | None = None
+) -> str:
+    """A query over Parquet files. With `parts` (one a file) the rows carry `PART` and `PARTITION`.
+
+    Files of different schemas are united by column name, so that what can be checked still is.
+    """
+    listed = "[" + ", ".join(quote_literal(str(path)) for path in paths) + "]"
+    options = ["hive_partitioning = false"]
+    if any(schema != schemas[0] for schema in schemas[1:]):
+        options.append("union_by_name = true")
+    if parts is None:
+        return f"SELECT * FROM read_parquet({listed}, {', '.join(options)})"
+    names = {name.lower() for schema in schemas for name in schema.names}
+    if names & _VIRTUAL:
+        # Real columns hide DuckDB's virtual ones; its option costs a text comparison a row.
+        options.append(f"filename = {quote_literal(_PATH)}")
+        columns, path = f"* EXCLUDE ({_PATH})", _PATH
+        index = f"list_position({listed}, {path})"
+    else:
+        columns, path = "*", "filename"
+        index = "file_index::BIGINT + 1"
+    one = len(set(parts)) <= 1
+    part = "0" if one else "[" + ", ".join(map(str, parts)) + f"][{index}]"
+    partition = f"regexp_extract({path}, '.*/partition=([^/]*)/[^/]*$', 1)"
+    return (
+        f"SELECT {columns}, {part} AS {PART}, {partition} AS {PARTITION} "
+        f"FROM read_parquet({listed}, {', '.join(options)})"
+    )
+
+
+def without_nan(query: str, floats: Sequence[str]) -> str:
+    """`query` with NaN turned into null in the columns `floats`."""
+    if not floats:
+        return query
+    cleaned = ", ".join(
+        f"CASE WHEN isfinite({column}) OR isinf({column}) THEN {column} END AS {column}"
+        for column in map(quote_identifier, floats)
+    )
+    return f"SELECT * REPLACE ({cleaned}) FROM ({query})"
+
+
+def float_columns(schemas: Sequence[pa.Schema]) -> tuple[str, ...]:
+    """The columns that may hold NaN in any of the files, each once."""
+    found: dict[str, None] = {}
+    for schema in schemas:
+        for field in schema:
+            if pa.types.is_floating(field.type):
+                found.setdefault(field.name, None)
+    return tuple(found)

@@ -1,0 +1,74 @@
+"""Rules that need other rows, or another product: duplicates and orphans, as SQL.
+
+Belongs here: the grouping of a key, the anti-join against a reference, their counts a part.
+Does not belong here: rules that one row decides. (`predicates.py`)
+
+Each is a query of its own: measured on 10 million rows, a `GROUP BY` beside the aggregate takes
+half the time and memory of `count(DISTINCT key)` inside it, and it spills to disk.
+"""
+
+from __future__ import annotations
+
+from shared_resources.contracts.model import Contract, Rule, RuleKind
+from shared_resources.governance.scan import BATCH, PART
+from shared_resources.sql import quote_identifier
+
+ROWS = "_mesh_rows"
+UNIQUENESS = frozenset({RuleKind.UNIQUE, RuleKind.DUPLICATE_VALUES})
+
+
+def key_expressions(rule: Rule, contract: Contract) -> list[str]:
+    """What must not repeat. In a partitioned product, within the day of the partition column."""
+    key = [quote_identifier(column) for column in rule.columns]
+    partitioning = contract.partitioning
+    if partitioning is not None and partitioning.column not in rule.columns:
+        key.append(f"CAST({quote_identifier(partitioning.column)} AS DATE)")
+    return key
+
+
+def compared(rule: Rule) -> str:
+    """Which rows are compared at all: those whose key has no null in it."""
+    return " AND ".join(f"{quote_identifier(column)} IS NOT NULL" for column in rule.columns)
+
+
+def duplicated_keys(rule: Rule, contract: Contract, view: str = BATCH) -> str:
+    """The keys that more than one row has, within a part, with the number of rows, `ROWS`."""
+    key = key_expressions(rule, contract)
+    named = ", ".join(f"{expression} AS _mesh_k{place}" for place, expression in enumerate(key))
+    return (
+        f"SELECT {PART}, {named}, count(*) AS {ROWS} FROM {view} WHERE {compared(rule)} "
+        f"GROUP BY {PART}, {', '.join(key)} HAVING count(*) > 1"
+    )
+
+
+def count_duplicates(rule: Rule, contract: Contract, *, parts: int, view: str = BATCH) -> str:
+    """Rows in groups of more than one, for each part that has any: (part, rows)."""
+    key = key_expressions(rule, contract)
+    # One column less to hash; a batch of one part is the common and the large case.
+    group = ", ".join([PART, *key] if parts > 1 else key)
+    part = PART if parts > 1 else "0"
+    return (
+        f"SELECT _mesh_of, sum({ROWS})::BIGINT FROM (SELECT {part} AS _mesh_of, "
+        f"count(*) AS {ROWS} FROM {view} WHERE {compared(rule)} GROUP BY {group} "
+        "HAVING count(*) > 1) GROUP BY _mesh_of"
+    )
+
+
+def orphaned(rule: Rule, reference: str, view: str = BATCH) -> str:
+    """The condition under which a row's reference leads nowhere. A null in it leads nowhere else:
+    a row without a complete reference is no orphan.
+    """
+    theirs = [quote_identifier(column) for column in rule.arguments["columns"]]
+    ours = [f"{view}.{quote_identifier(column)}" for column in rule.columns]
+    matches = " AND ".join(
+        f"_reference.{their} = {our}" for their, our in zip(theirs, ours, strict=True)
+    )
+    return (
+        f"{compared(rule)} AND NOT EXISTS (SELECT 1 FROM {quote_identifier(reference)} _reference "
+        f"WHERE {matches})"
+    )
+
+
+def count_orphans(rule: Rule, reference: str) -> str:
+    """Orphans of each part that has any: (part, rows)."""
+    return f"SELECT {PART}, count(*) FROM {BATCH} WHERE {orphaned(rule, reference)} GROUP BY {PART}"

@@ -1,0 +1,116 @@
+"""`sql` rules: a domain's own query over the staged batch, on a connection that can do no more.
+
+Belongs here: confining the query, its time limit, and its answer: one number.
+Does not belong here: comparing the number with the threshold. (`audit.py`)
+
+The connection may read the batch's own files and nothing besides: no other file, no network, no
+writing, no extension, no setting. The query sees the batch as the view `batch`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from shared_resources.governance.scan import audit_connection
+from shared_resources.sql import quote_literal
+
+DEFAULT_SECONDS = 300.0
+
+
+class RuleProblem(Exception):
+    """A rule that could not be checked; the message is the reason, for people."""
+
+
+def time_limit() -> float:
+    """Seconds that one `sql` rule may take (`MESH_AUDIT_SQL_SECONDS`)."""
+    return float(os.environ.get("MESH_AUDIT_SQL_SECONDS") or DEFAULT_SECONDS)
+
+
+@contextmanager
+def confined_connection(
+    prepare: Callable[[duckdb.DuckDBPyConnection], None],
+    readable: tuple[Path, ...],
+    scratch: Path | None,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that `prepare` gave its views, locked before any rule's text reaches it."""
+    with audit_connection(scratch) as connection:
+        prepare(connection)
+        confine(connection, readable)
+        yield connection
+
+
+def confine(connection: duckdb.DuckDBPyConnection, readable: tuple[Path, ...]) -> None:
+    """Let the connection read the files `readable` and nothing else, for good."""
+    allowed = ", ".join(quote_literal(str(path)) for path in readable)
+    connection.execute(f"SET allowed_paths = [{allowed}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def run_query(connection: duckdb.DuckDBPyConnection, query: str, *, private: bool) -> float:
+    """The number that a rule's query answers. Raises `RuleProblem` when it answers none.
+
+    With `private` (the contract has classified columns) values in DuckDB's messages are masked.
+    """
+    try:
+        statements = duckdb.extract_statements(query)
+    except duckdb.Error as problem:
+        raise RuleProblem(f"the query cannot be parsed: {first_line(problem, private)}") from None
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise RuleProblem(
+            "the query must be one SELECT statement; it is "
+            + (" and ".join(str(s.type).rpartition(".")[2] for s in statements) or "empty")
+        )
+    rows = _within_time(connection, query, private)
+    if len(rows) != 1 or len(rows[0]) != 1:
+        raise RuleProblem(
+            f"the query must answer one row of one number; it answered {len(rows)} rows"
+            + (f" of {len(rows[0])} columns" if rows else "")
+        )
+    value: Any = rows[0][0]
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        kind = "NULL" if value is None else f"a {type(value).__name__}"
+        raise RuleProblem(
+            f"the query must answer a number; it answered {kind}"
+            + (" (coalesce(..., 0) turns an empty sum into 0)" if value is None else "")
+        ) from None
+
+
+def _within_time(
+    connection: duckdb.DuckDBPyConnection, query: str, private: bool
+) -> list[tuple[object, ...]]:
+    seconds = time_limit()
+    timer = threading.Timer(seconds, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        # Two rows tell an answer from a listing; a listing of the batch must not fill the memory.
+        return connection.execute(query).fetchmany(2)
+    except duckdb.InterruptException:
+        raise RuleProblem(
+            f"the query took longer than {seconds:g} s; simplify it, or raise "
+            "MESH_AUDIT_SQL_SECONDS"
+        ) from None
+    except duckdb.Error as problem:
+        raise RuleProblem(f"the query failed: {first_line(problem, private)}") from None
+    finally:
+        timer.cancel()
+
+
+def first_line(problem: BaseException, private: bool) -> str:
+    """An error's first line; with `private`, quoted values in it masked, as samples are."""
+    text = str(problem).strip() or type(problem).__name__
+    line = text.splitlines()[0]
+    if private:
+        line = re.sub(r"'[^']*'", "'***'", line)
+    return line[:300]
