@@ -10,6 +10,7 @@ when one of its columns holds text that is at least `min_length` long, in which 
 expression `pattern` is found and, with `validator: luhn`, of which a match passes the Luhn check.
 Where there is a `min_valid_share`, it fails only if at least that share of the column's rows with
 a match pass the validator: one random number in ten passes Luhn, a column of cards always does.
+So a card that hides among many more numbers of its length and prefix is not found.
 
 Not looked for: names and addresses, which no pattern tells from other text, and numbers in
 columns that are not text.
@@ -42,10 +43,8 @@ _PHONE_LAYOUTS = (
     r"07[0-9]{3} [0-9]{3} ?[0-9]{3}",  # British mobiles
     r"0[67](?:[ .][0-9]{2}){4}",  # French mobiles
 )
-_PHONE = rf"{_BEFORE}(?:{'|'.join(_PHONE_LAYOUTS)}){_AFTER}"
-_LABELLED_PHONE = (
-    r"(?i)\b(?:tel|telephone|phone|mobile|fax)[ .:#]{1,3}(?:[ ()/.\-]{0,2}[0-9]){7,14}"
-)
+_LABELLED_PHONE = r"\b(?:tel|telephone|phone|mobile|fax)[ .:#]{1,3}(?:[ ()/.\-]{0,2}[0-9]){7,14}"
+_PHONE = rf"{_BEFORE}(?:{'|'.join(_PHONE_LAYOUTS)}){_AFTER}|(?i:{_LABELLED_PHONE})"
 
 # Issuers and lengths from ISO/IEC 7812 ranges in use: Visa, Mastercard, Discover, UnionPay, JCB.
 # Visa's old 13 digits are left out: German and Japanese article numbers (EAN) look the same.
@@ -61,9 +60,14 @@ _CARD_LAYOUTS = (
 _CARD = rf"{_BEFORE}(?:{'|'.join(_CARD_LAYOUTS)}){_AFTER}"
 
 PATTERNS: tuple[dict[str, Any], ...] = (
-    {"name": "e-mail address", "pattern": _EMAIL, "min_length": 6, "validator": None},
-    {"name": "phone number", "pattern": _PHONE, "min_length": 11, "validator": None},
-    {"name": "phone number", "pattern": _LABELLED_PHONE, "min_length": 11, "validator": None},
+    {
+        "name": "e-mail address",
+        "pattern": _EMAIL,
+        "min_length": 6,
+        # A substring search is many times faster than the regular expression it saves.
+        "prefilter_sql": "contains({column}, '@')",
+    },
+    {"name": "phone number", "pattern": _PHONE, "min_length": 11},
     {
         "name": "payment card",
         "pattern": _CARD,
