@@ -24,6 +24,8 @@ from shared_resources.sql import quote_identifier, quote_literal
 
 BATCH = "batch"
 PART = "_mesh_part"  # the position of the row's part among those audited together
+FILE = "_mesh_file"
+ROW = "_mesh_row"  # with FILE the place of a row, where asked for
 PARTITION = "_mesh_partition"  # the partition that the row's file stands for, '' for none
 _VIRTUAL = frozenset({"filename", "file_index", "file_row_number"})
 _PATH = "_mesh_path"
@@ -75,9 +77,14 @@ def _spill_folder(scratch: Path | None) -> Path:
 
 
 def parquet_scan(
-    paths: Sequence[Path], schemas: Sequence[pa.Schema], parts: Sequence[int] | None = None
+    paths: Sequence[Path],
+    schemas: Sequence[pa.Schema],
+    parts: Sequence[int] | None = None,
+    *,
+    places: bool = False,
 ) -> str:
-    """A query over Parquet files. With `parts` (one a file) the rows carry `PART` and `PARTITION`.
+    """A query over Parquet files. With `parts` (one a file) the rows carry `PART` and `PARTITION`,
+    and with `places` also `FILE` and `ROW`.
 
     Files of different schemas are united by column name, so that what can be checked still is.
     """
@@ -98,9 +105,12 @@ def parquet_scan(
         index = "file_index::BIGINT + 1"
     one = len(set(parts)) <= 1
     part = "0" if one else "[" + ", ".join(map(str, parts)) + f"][{index}]"
+    part += f" AS {PART}"
+    if places:
+        part += f", {index} AS {FILE}, file_row_number AS {ROW}"
     partition = f"regexp_extract({path}, '.*/partition=([^/]*)/[^/]*$', 1)"
     return (
-        f"SELECT {columns}, {part} AS {PART}, {partition} AS {PARTITION} "
+        f"SELECT {columns}, {part}, {partition} AS {PARTITION} "
         f"FROM read_parquet({listed}, {', '.join(options)})"
     )
 
