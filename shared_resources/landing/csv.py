@@ -14,7 +14,7 @@ from shared_resources.contracts.model import Landing
 from shared_resources.landing.csv_records import CsvDamage, Dialect, Record, records
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.header import compare_columns
-from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
+from shared_resources.landing.rejects import CELLS, Reason, Reject, RejectsWriter
 from shared_resources.landing.text import Limits, TextFile
 from shared_resources.landing.typed_rows import (
     BATCH_CHARACTERS,
@@ -170,7 +170,7 @@ def _batch(pending: list[Record], numbers: list[int], order: list[int]) -> TextB
 
 
 def _cells(record: Record) -> str:
-    return json.dumps({"_cells": record.cells}, ensure_ascii=False)
+    return json.dumps({CELLS: record.cells}, ensure_ascii=False)
 
 
 def _exact_path(path: str) -> str:

@@ -17,8 +17,8 @@ from typing import Any
 from shared_resources.contracts.model import Column
 from shared_resources.contracts.types import Family
 from shared_resources.landing.errors import UnreadableObject
-from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
-from shared_resources.landing.text import Limits, TextFile
+from shared_resources.landing.rejects import TEXT, Reason, Reject, RejectsWriter
+from shared_resources.landing.text import TextFile
 from shared_resources.landing.typed_rows import BATCH_CHARACTERS, BATCH_ROWS, TextBatch
 
 # An exponent beyond this is out of every type's range, and writing it out would cost memory.
@@ -58,34 +58,73 @@ _DECODER = json.JSONDecoder(
 )
 
 
+class JsonRowReader:
+    """Reads JSON objects as rows of the contract's columns."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = tuple(columns)
+        self._names = frozenset(column.name for column in columns)
+
+    def fields(self, line: str) -> dict[str, Any] | Reason:
+        """The fields of a JSON object, or why the line is none."""
+        try:
+            found = _DECODER.decode(line)
+        except json.JSONDecodeError as error:
+            return Reason(None, None, f"is no JSON: {error.msg} at character {error.pos + 1}")
+        except _NotJson as error:
+            return Reason(None, None, str(error))
+        except RecursionError:
+            return Reason(None, None, "is nested too deeply")
+        if isinstance(found, dict):
+            return found
+        return Reason(None, None, "is no JSON object")
+
+    def reasons(self, fields: dict[str, Any]) -> tuple[Reason, ...]:
+        """Why an object is no row of the contract; puts numbers into their plain form."""
+        reasons = [
+            Reason(name, _shown(fields[name]), UNKNOWN)
+            for name in fields
+            if name not in self._names
+        ]
+        for column in self._columns:
+            value = fields.get(column.name)
+            if value is None:
+                continue
+            fault = _fault(column, value)
+            if fault:
+                reasons.append(Reason(column.name, _shown(value), fault))
+            elif column.type.family in NUMBERS:
+                fields[column.name] = _plain_number(column.type.family, value)
+            elif value is True or value is False:
+                fields[column.name] = "true" if value else "false"
+        return tuple(reasons)
+
+
 class JsonLinesObject:
     """A JSON lines object and the contract's columns."""
 
-    def __init__(
-        self, text: TextFile, object_key: str, columns: Sequence[Column], limits: Limits
-    ) -> None:
+    def __init__(self, text: TextFile, object_key: str, columns: Sequence[Column]) -> None:
         self._text = text
         self._key = object_key
         self._columns = tuple(columns)
-        self._names = frozenset(column.name for column in columns)
-        self._limits = limits
 
     def batches(self, rejects: RejectsWriter) -> Iterator[TextBatch]:
         """The rows as text; lines that are no row of the contract become rejects.
 
         Raises `UnreadableObject` when no line holds a JSON object.
         """
+        reader = JsonRowReader(self._columns)
         batch = _Batch(self._columns)
         row = objects = 0
         for number, line in self._lines():
             row += 1
-            found = self._read(line)
+            found = reader.fields(line)
             if isinstance(found, Reason):
                 self._refuse_document(line, number)
                 rejects.add(Reject(row, number, _as_text(line), (found,)))
                 continue
             objects += 1
-            reasons = self._reasons(found)
+            reasons = reader.reasons(found)
             if reasons:
                 rejects.add(Reject(row, number, line, reasons))
                 continue
@@ -107,39 +146,6 @@ class JsonLinesObject:
             for number, line in enumerate(file, start=1):
                 if not line.isspace():
                     yield number, line.decode("utf-8").strip(" \t\r\n")
-
-    def _read(self, line: str) -> dict[str, Any] | Reason:
-        try:
-            found = _DECODER.decode(line)
-        except json.JSONDecodeError as error:
-            return Reason(None, None, f"is no JSON: {error.msg} at character {error.pos + 1}")
-        except _NotJson as error:
-            return Reason(None, None, str(error))
-        except RecursionError:
-            return Reason(None, None, "is nested too deeply")
-        if isinstance(found, dict):
-            return found
-        return Reason(None, None, "is no JSON object")
-
-    def _reasons(self, fields: dict[str, Any]) -> tuple[Reason, ...]:
-        """Why an object is no row of the contract; puts numbers into their plain form."""
-        reasons = [
-            Reason(name, _shown(fields[name]), UNKNOWN)
-            for name in fields
-            if name not in self._names
-        ]
-        for column in self._columns:
-            value = fields.get(column.name)
-            if value is None:
-                continue
-            fault = _fault(column, value)
-            if fault:
-                reasons.append(Reason(column.name, _shown(value), fault))
-            elif column.type.family in NUMBERS:
-                fields[column.name] = _plain_number(column.type.family, value)
-            elif value is True or value is False:
-                fields[column.name] = "true" if value else "false"
-        return tuple(reasons)
 
     def _refuse_document(self, line: str, number: int) -> None:
         """Refuse one whole document in place of lines, where its first line shows it."""
@@ -227,4 +233,4 @@ def _shown(value: Any) -> str | None:
 
 
 def _as_text(line: str) -> str:
-    return json.dumps({"_text": line}, ensure_ascii=False)
+    return json.dumps({TEXT: line}, ensure_ascii=False)

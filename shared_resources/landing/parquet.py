@@ -27,6 +27,7 @@ from shared_resources.sql import quote_identifier, quote_literal
 
 # What every engine that reads the lake can decompress.
 ADOPTED_CODECS = frozenset({"UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD"})
+MAGIC = b"PAR1"
 FIELD_ID = b"PARQUET:field_id"
 LAND_AGAIN = "land it again; it is cut off or damaged"
 DAMAGE = (pa.ArrowException, OSError, ValueError)
@@ -97,6 +98,9 @@ def _damaged(object_key: str, name: str, where: str, error: Exception) -> Unread
 @contextmanager
 def _opened(file: Path, object_key: str) -> Iterator[pq.ParquetFile]:
     try:
+        with file.open("rb") as raw:
+            if raw.read(len(MAGIC)) != MAGIC:
+                raise pa.ArrowInvalid("it does not start as one")
         parquet = pq.ParquetFile(file)
     except DAMAGE as error:
         reason = str(error).strip().splitlines()[0]

@@ -149,8 +149,10 @@ def _decimal_problem(type_: ColumnType, text: str) -> str:
 def _timestamp_problem(type_: ColumnType, text: str) -> str:
     if re.fullmatch(_DAY, text):
         return "a day without a time of day"
-    if re.fullmatch(rf"{_DAY}[ T]{_TIME[:-1]}|.*\.[0-9]{{7,}}.*", text):
+    if re.fullmatch(rf"{_DAY}[ T].*\.[0-9]{{7,}}.*", text):
         return "finer than microseconds, which would be lost"
+    if re.fullmatch(rf"{_TIMESTAMP}{_ZONE}?", text):
+        return "no day of the calendar, or out of the years 1 to 9999 in UTC"
     example = "2017-03-31T13:00:00"
     if type_.family is Family.TIMESTAMP_TZ:
         example += "Z or 2017-03-31T13:00:00+02:00"

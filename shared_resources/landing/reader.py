@@ -8,35 +8,19 @@ that rejects refuse a batch is the audit's PARSE rule.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
 from shared_resources.contracts.model import Contract, Landing, LandingFormat
-from shared_resources.io_managers.protocol import UNPARTITIONED, StagedFile
-from shared_resources.io_managers.staging import write_staged
+from shared_resources.io_managers.protocol import UNPARTITIONED
 from shared_resources.landing.csv import CsvObject
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.jsonl import JsonLinesObject
 from shared_resources.landing.parquet import stage_parquet
-from shared_resources.landing.rejects import RejectsWriter
+from shared_resources.landing.staged_object import StagedObject, Staging, carefully
 from shared_resources.landing.text import Limits, open_text
-from shared_resources.landing.typed_rows import Misread, TextBatch, TypedRows
+from shared_resources.landing.typed_rows import Misread
 
 __all__ = ["Limits", "StagedObject", "UnreadableObject", "stage_object"]
-
-Batches = Callable[[TypedRows, RejectsWriter], Iterator[pa.RecordBatch]]
-
-
-@dataclass(frozen=True)
-class StagedObject:
-    """What became of one object. `rejects` is None when every row could be read."""
-
-    files: tuple[StagedFile, ...]
-    rejects: Path | None = None
-    rejected_rows: int = 0
 
 
 def stage_object(
@@ -79,12 +63,12 @@ def _stage_text(
 ) -> StagedObject:
     work = folder / ".reading" / (partition or "all")
     work.mkdir(parents=True, exist_ok=True)
-    stage = _Stage(contract, key, folder, partition, work)
+    stage = Staging(contract, key, folder, partition, work)
     try:
         with open_text(local_file, key, landing.encoding, work, limits) as text:
             if landing.format is LandingFormat.JSONL:
-                lines = JsonLinesObject(text, key, contract.columns, limits)
-                return stage.write(_carefully(lines.batches))
+                lines = JsonLinesObject(text, key, contract.columns)
+                return stage.write(carefully(lines.batches))
             names = [column.name for column in contract.columns]
             table = CsvObject(text, key, landing, names, limits)
             query = table.fast_query()
@@ -94,47 +78,6 @@ def _stage_text(
                 except Misread:
                     # Ragged or damaged: the careful parser says where, and keeps the rest.
                     stage.undo()
-            return stage.write(_carefully(table.batches))
+            return stage.write(carefully(table.batches))
     finally:
         shutil.rmtree(work.parent, ignore_errors=True)
-
-
-def _carefully(batches: Callable[[RejectsWriter], Iterator[TextBatch]]) -> Batches:
-    def parse(rows: TypedRows, rejects: RejectsWriter) -> Iterator[pa.RecordBatch]:
-        for batch in batches(rejects):
-            yield from rows.parse_batch(batch)
-
-    return parse
-
-
-class _Stage:
-    """Where one object's rows and rejects are written."""
-
-    def __init__(
-        self, contract: Contract, key: str, folder: Path, partition: str, work: Path
-    ) -> None:
-        self._contract = contract
-        self._key = key
-        self._folder = folder
-        self._partition = partition
-        self._work = work
-        self._rejects = folder / "rejects" / f"{partition or 'all'}.parquet"
-
-    def write(self, batches: Batches) -> StagedObject:
-        """Write what `batches` gives; its exceptions come out as they are."""
-        rejects = RejectsWriter(self._rejects, self._key)
-        with TypedRows(self._contract.columns, rejects, self._work) as rows:
-            reader = pa.RecordBatchReader.from_batches(rows.schema, batches(rows, rejects))
-            try:
-                files = write_staged(reader, self._folder, self._contract, (self._partition,))
-            finally:
-                kept = rejects.close()
-        return StagedObject(files, kept, rejects.rows)
-
-    def undo(self) -> None:
-        """Remove what a failed attempt wrote."""
-        folder = self._folder
-        if self._partition != UNPARTITIONED:
-            folder = folder / f"partition={self._partition}"
-        for file in (*folder.glob("part-*.parquet"), self._rejects):
-            file.unlink(missing_ok=True)

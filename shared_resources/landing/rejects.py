@@ -13,6 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+CELLS = "_cells"
+TEXT = "_text"
 # `_row` counts the object's rows from 1, `_line` its lines; a line is null where it is not known.
 # `_raw` is JSON: the row's cells by column, {"_cells": [...]} for a row that cannot be matched to
 # the columns, {"_text": "..."} for a line that cannot be split at all.
@@ -56,6 +58,7 @@ class Reject:
     line: int | None
     raw: str
     reasons: tuple[Reason, ...]
+    object_key: str | None = None  # None: the object that is being read
 
 
 class RejectsWriter:
@@ -98,7 +101,9 @@ class RejectsWriter:
         rejects = self._pending
         return pa.table(
             {
-                "_object": pa.array([self._object_key] * len(rejects), pa.string()),
+                "_object": pa.array(
+                    [r.object_key or self._object_key for r in rejects], pa.string()
+                ),
                 "_row": pa.array([r.row for r in rejects], pa.int64()),
                 "_line": pa.array([r.line for r in rejects], pa.int64()),
                 "_raw": pa.array([r.raw for r in rejects], pa.string()),

@@ -212,14 +212,16 @@ class _Scan:
     def _measure_lines(self, data: bytes) -> None:
         lengths = [len(line) for line in data.split(b"\n")]
         lengths[0] += self._open_line
-        self._longest = max(self._longest, *lengths)
-        if self._longest > self._longest_allowed:
+        longest = max(lengths)
+        if longest > self._longest_allowed:
+            line = self._line_ends + lengths.index(longest) + 1
             raise UnreadableObject(
                 self.object_key,
                 f"holds a line of more than {self._longest_allowed:,} bytes",
                 "land it again with a line end after each row",
-                f"line {self._line_ends + 1}",
+                f"line {line}",
             )
+        self._longest = max(self._longest, longest)
         self._line_ends += len(lengths) - 1
         self._open_line = lengths[-1]
 

@@ -35,13 +35,15 @@ class Misread(Exception):
 class TextBatch:
     """Rows as text, by column of the contract, with the place of each.
 
-    `raw` are the rows as they stood in the object, where that says more than their cells.
+    `raw` are the rows as they stood in the object, where that says more than their cells;
+    `object_keys` the objects, where they are several.
     """
 
     columns: Sequence[Sequence[str | None]]
     rows: Sequence[int]
-    lines: Sequence[int]
+    lines: Sequence[int | None]
     raw: Sequence[str] | None = None
+    object_keys: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,10 @@ class _Places:
     batch: TextBatch | None = field(default=None)
 
     def reject(self, index: int, cells: str, reasons: tuple[Reason, ...]) -> Reject:
-        if self.batch is not None:
-            raw = self.batch.raw[index] if self.batch.raw else cells
-            return Reject(self.batch.rows[index], self.batch.lines[index], raw, reasons)
+        if (batch := self.batch) is not None:
+            raw = batch.raw[index] if batch.raw else cells
+            key = batch.object_keys[index] if batch.object_keys else None
+            return Reject(batch.rows[index], batch.lines[index], raw, reasons, key)
         row = self.first + index
         line = None if self.line_of_first is None else self.line_of_first + row - 1
         return Reject(row, line, cells, reasons)

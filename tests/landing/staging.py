@@ -15,7 +15,7 @@ from shared_resources.contracts.types import ColumnType, arrow_schema
 from shared_resources.landing.reader import Limits, stage_object
 from tests.contract_factory import make_contract
 
-COLUMNS = {"id": "BIGINT", "name": "VARCHAR", "price": "DOUBLE", "day": "DATE"}
+COLUMNS = {"id": "int", "name": "text", "price": "float", "day": "date"}
 
 
 @dataclass(frozen=True)

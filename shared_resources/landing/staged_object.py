@@ -1,0 +1,73 @@
+"""Where the rows of one object are staged, and where its rejects are kept.
+
+Belongs here: writing both in one pass, and removing what a failed pass wrote.
+Does not belong here: finding rows (`reader.py`, `restaging.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from shared_resources.contracts.model import Contract
+from shared_resources.io_managers.protocol import UNPARTITIONED, StagedFile
+from shared_resources.io_managers.staging import write_staged
+from shared_resources.landing.rejects import RejectsWriter
+from shared_resources.landing.typed_rows import TextBatch, TypedRows
+
+Batches = Callable[[TypedRows, RejectsWriter], Iterator[pa.RecordBatch]]
+
+
+@dataclass(frozen=True)
+class StagedObject:
+    """What became of one object. `rejects` is None when every row could be read."""
+
+    files: tuple[StagedFile, ...]
+    rejects: Path | None = None
+    rejected_rows: int = 0
+
+
+def carefully(batches: Callable[[RejectsWriter], Iterator[TextBatch]]) -> Batches:
+    """Rows as text from Python, parsed batch by batch."""
+
+    def parse(rows: TypedRows, rejects: RejectsWriter) -> Iterator[pa.RecordBatch]:
+        for batch in batches(rejects):
+            yield from rows.parse_batch(batch)
+
+    return parse
+
+
+class Staging:
+    """Where one object's rows and rejects are written."""
+
+    def __init__(
+        self, contract: Contract, key: str, folder: Path, partition: str, work: Path
+    ) -> None:
+        self._contract = contract
+        self._key = key
+        self._folder = folder
+        self._partition = partition
+        self._work = work
+        self._rejects = folder / "rejects" / f"{partition or 'all'}.parquet"
+
+    def write(self, batches: Batches) -> StagedObject:
+        """Write what `batches` gives; its exceptions come out as they are."""
+        rejects = RejectsWriter(self._rejects, self._key)
+        with TypedRows(self._contract.columns, rejects, self._work) as rows:
+            reader = pa.RecordBatchReader.from_batches(rows.schema, batches(rows, rejects))
+            try:
+                files = write_staged(reader, self._folder, self._contract, (self._partition,))
+            finally:
+                kept = rejects.close()
+        return StagedObject(files, kept, rejects.rows)
+
+    def undo(self) -> None:
+        """Remove what a failed attempt wrote."""
+        folder = self._folder
+        if self._partition != UNPARTITIONED:
+            folder = folder / f"partition={self._partition}"
+        for file in (*folder.glob("part-*.parquet"), self._rejects):
+            file.unlink(missing_ok=True)
