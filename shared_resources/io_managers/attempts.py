@@ -18,21 +18,33 @@ from shared_resources.io_managers.protocol import PublishError
 
 ATTEMPTS = 100
 LOCK_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 1.0
 
 
-def attempts(what: str) -> Iterator[int]:
-    """Count attempts, with a growing random wait between them.
+class Attempts:
+    """Counts attempts, with a growing random wait between them."""
 
-    Raises `PublishError` after so many that something other than competition must be wrong.
-    """
-    for number in range(ATTEMPTS):
-        if number:
-            time.sleep(random.uniform(0, min(1.0, 0.01 * 2 ** min(number, 7))))
-        yield number
-    raise PublishError(
-        f"{what}: other writers won {ATTEMPTS} times in a row; nothing was published. Run it "
-        "again, and look for a process that publishes this product in a loop."
-    )
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._problem: Exception | None = None
+
+    def __iter__(self) -> Iterator[int]:
+        for number in range(ATTEMPTS):
+            if number:
+                time.sleep(random.uniform(0, min(LONGEST_WAIT_SECONDS, 0.01 * 2 ** min(number, 9))))
+            yield number
+
+    def failed(self, problem: Exception) -> None:
+        self._problem = problem
+
+    def exhausted(self) -> PublishError:
+        """The error after so many attempts that something other than competition is wrong."""
+        because = f" (the last time: {self._problem})" if self._problem else ""
+        return PublishError(
+            f"{self._what}: other writers were first {ATTEMPTS} times in a row{because}, and "
+            "nothing was published. Look for a process that publishes this product in a loop, and "
+            "run it again."
+        )
 
 
 @contextlib.contextmanager

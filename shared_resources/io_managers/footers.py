@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -43,7 +44,34 @@ def read_footers(files: Iterable[StagedFile], contract: Contract) -> Footers:
                 f"has {_shown(found)}; expected {_shown(wanted)}. Stage it through `conform`, and "
                 "publish only what the audit passed."
             )
+        if contract.partitioning is not None:
+            _check_days(contract, contract.partitioning.column, file, footer)
     return [(file, footer) for file, footer in pairs if footer.num_rows]
+
+
+def _check_days(contract: Contract, column: str, file: StagedFile, footer: pq.FileMetaData) -> None:
+    """Raise `PublishError` when the file's own statistics say that it holds rows of another day."""
+    position = contract.columns.index(contract.column(column))
+    day = date.fromisoformat(file.partition)
+    for group in range(footer.num_row_groups):
+        statistics = footer.row_group(group).column(position).statistics
+        if statistics is None or not statistics.has_min_max:
+            found: set[object] = {"no day at all"}
+        else:
+            found = {_day(statistics.min), _day(statistics.max)} - {day}
+            if statistics.null_count:
+                found.add("no day at all")
+        if found:
+            shown = ", ".join(sorted(map(str, found)))
+            raise PublishError(
+                f"{contract.key}: {file.path} was staged for {file.partition} and holds rows of "
+                f"{shown}; publish only what the audit's partition rule passed."
+            )
+
+
+def _day(value: date | datetime) -> date:
+    """The UTC day of a Parquet statistic; zoned columns give aware values."""
+    return value.date() if isinstance(value, datetime) else value
 
 
 def _shown(schema: pa.Schema) -> str:

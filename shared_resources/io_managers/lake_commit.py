@@ -31,7 +31,7 @@ from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFil
 
 from shared_resources.io_managers.footers import Footers
 from shared_resources.io_managers.lake_schema import partition_key
-from shared_resources.io_managers.protocol import PublishError
+from shared_resources.io_managers.protocol import UNPARTITIONED
 
 MERGE_MANIFESTS_FROM = 16
 TABLE_PROPERTIES = {
@@ -44,34 +44,20 @@ TABLE_PROPERTIES = {
 }
 
 
-def data_files(footers: Footers, metadata: TableMetadata, product: str) -> list[DataFile]:
-    """What Iceberg records of each file: partition, row and null counts, bounds.
-
-    Raises `PublishError` when a file holds rows of other days than it was staged for.
-    """
+def data_files(footers: Footers, metadata: TableMetadata) -> list[DataFile]:
+    """What Iceberg records of each file: partition, row and null counts, bounds."""
     schema, spec = metadata.schema(), metadata.spec()
     plan = compute_statistics_plan(schema, metadata.properties)
     ids = parquet_path_to_id_mapping(schema)
     adopted = []
     for file, footer in footers:
         statistics = data_file_statistics_from_parquet_metadata(footer, plan, ids)
-        try:
-            partition = statistics.partition(spec, schema)
-        except ValueError as problem:
-            raise PublishError(
-                f"{product}: {file.path} holds rows of more days: {problem}"
-            ) from None
-        if len(partition) and partition_key(partition[0]) != file.partition:
-            raise PublishError(
-                f"{product}: {file.path} was staged for partition {file.partition} and holds rows "
-                f"of {partition_key(partition[0])}; the audit's partition rule was not run"
-            )
         adopted.append(
             DataFile.from_args(
                 content=DataFileContent.DATA,
                 file_path=str(file.path),
                 file_format=FileFormat.PARQUET,
-                partition=partition,
+                partition=statistics.partition(spec, schema),
                 file_size_in_bytes=file.path.stat().st_size,
                 sort_order_id=None,
                 spec_id=metadata.default_spec_id,
@@ -96,8 +82,15 @@ def live_entries(table: Table, snapshot: Snapshot | None) -> dict[str, list[Mani
 
 def live_files(table: Table, snapshot: Snapshot | None) -> dict[str, DataFile]:
     """The snapshot's data files by path."""
-    entries = live_entries(table, snapshot)
-    return {e.data_file.file_path: e.data_file for listed in entries.values() for e in listed}
+    return files_of(live_entries(table, snapshot))
+
+
+def files_of(live: Mapping[str, list[ManifestEntry]]) -> dict[str, DataFile]:
+    return {e.data_file.file_path: e.data_file for listed in live.values() for e in listed}
+
+
+def partition_of(file: DataFile) -> str:
+    return partition_key(file.partition[0]) if len(file.partition) else UNPARTITIONED
 
 
 def stage_snapshot(

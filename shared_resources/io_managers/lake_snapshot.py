@@ -16,8 +16,8 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 
-from shared_resources.io_managers.lake_commit import live_files
-from shared_resources.io_managers.lake_schema import columns_of_schema, partition_key
+from shared_resources.io_managers.lake_commit import live_files, partition_of
+from shared_resources.io_managers.lake_schema import columns_of_schema
 from shared_resources.io_managers.protocol import UNPARTITIONED, Version
 from shared_resources.io_managers.sql_snapshot import SqlSnapshot
 from shared_resources.sql import quote_identifier, quote_literal
@@ -41,7 +41,7 @@ class LakeSnapshot(SqlSnapshot):
         """Nothing to attach: the files are named in the statement."""
 
     def partitions(self) -> tuple[str, ...]:
-        keys = {_partition_of(file) for file in self._files}
+        keys = {partition_of(file) for file in self._files}
         return tuple(sorted(keys - {UNPARTITIONED}))
 
     def paths(self) -> tuple[Path, ...]:
@@ -49,7 +49,7 @@ class LakeSnapshot(SqlSnapshot):
 
     def select(self, columns: Sequence[str], partitions: Sequence[str] | None = None) -> str:
         asked = None if partitions is None else set(partitions)
-        files = [f for f in self._files if asked is None or _partition_of(f) in asked]
+        files = [f for f in self._files if asked is None or partition_of(f) in asked]
         if not files:
             return self._empty(columns)
         # What a file holds is known from the manifest: a column of the table that it lacks is null.
@@ -76,7 +76,3 @@ def schema_of(table: Table, snapshot: IcebergSnapshot) -> Schema:
         if schema.schema_id == snapshot.schema_id:
             return schema
     return table.schema()
-
-
-def _partition_of(file: DataFile) -> str:
-    return partition_key(file.partition[0]) if len(file.partition) else UNPARTITIONED

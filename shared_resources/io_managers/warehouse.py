@@ -20,7 +20,7 @@ import duckdb
 
 from shared_resources.contracts.model import Contract
 from shared_resources.io_managers import staging_area
-from shared_resources.io_managers.attempts import advisory_lock, attempts
+from shared_resources.io_managers.attempts import Attempts, advisory_lock
 from shared_resources.io_managers.evolution import check_evolution, columns_of
 from shared_resources.io_managers.footers import read_footers
 from shared_resources.io_managers.protocol import (
@@ -126,9 +126,10 @@ class WarehouseStore:
     ) -> Version:
         """Link what `plan` wants as the version after whatever is published by then."""
         manifests = self._manifests(contract.key)
+        attempts = Attempts(f"publishing {contract.key} in the {self.name}")
         with advisory_lock(self._folder(contract.key) / ".publish.lock"):
             manifests.intend(batch_id)
-            for attempt in attempts(f"publishing {contract.key}"):
+            for attempt in attempts:
                 if published := manifests.of_batch(batch_id):
                     return published
                 last = manifests.last()
@@ -142,7 +143,7 @@ class WarehouseStore:
                 )
                 if manifests.publish(manifest):
                     return manifests.version(number)
-        raise AssertionError("attempts() ends by raising")
+        raise attempts.exhausted()
 
     def _load(self, contract: Contract, staged: StagedBatch) -> tuple[DataFile, ...]:
         """The batch's rows as one database file in a folder of its own; none for an empty batch."""

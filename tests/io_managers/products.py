@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
-from shared_resources.contracts.model import Classification, Column, Contract, Partitioning, Server
+from shared_resources.contracts.model import Contract, Partitioning, Server
 from shared_resources.contracts.types import ColumnType, Family, arrow_schema
 from shared_resources.io_managers.protocol import (
     UNPARTITIONED,
@@ -22,6 +21,7 @@ from shared_resources.io_managers.protocol import (
     Version,
 )
 from shared_resources.io_managers.staging import write_staged
+from tests.contract_factory import make_contract
 
 LONG = ColumnType(Family.INTEGER)
 INT = ColumnType(Family.INTEGER, width=32)
@@ -32,36 +32,20 @@ TIMESTAMP = ColumnType(Family.TIMESTAMP)
 START = date(2017, 1, 1)
 
 
-def column(name: str, type_: ColumnType) -> Column:
-    return Column(name, type_, f"the {name}", Classification.INTERNAL)
-
-
 def contract(
-    *columns: tuple[str, ColumnType],
-    partitioned: bool = False,
-    version: str = "1.0.0",
-    allow_empty: bool = False,
-    name: str = "sales",
+    *columns: tuple[str, ColumnType], partitioned: bool = False, **fields: Any
 ) -> Contract:
+    """order/sales; a partitioned product gets the column `at`."""
     wanted = columns or (("id", LONG), ("label", TEXT), ("amount", FLOAT))
     if partitioned and "at" not in dict(wanted):
         wanted = (*wanted, ("at", TIMESTAMP))
-    return Contract(
-        path=Path("sales/contract.odcs.yaml"),
-        digest="0" * 64,
-        id=name,
-        domain="order",
-        name=name,
-        version=version,
-        status="active",
-        description="sales",
-        owner="orders@example.com",
-        columns=tuple(column(n, t) for n, t in wanted),
-        rules=(),
-        servers=(Server.LAKE, Server.WAREHOUSE),
-        partitioning=Partitioning("at", START) if partitioned else None,
-        allow_empty=allow_empty,
-    )
+    given: dict[str, Any] = {
+        "domain": "order",
+        "name": "sales",
+        "servers": (Server.LAKE, Server.WAREHOUSE),
+        "partitioning": Partitioning("at", START) if partitioned else None,
+    }
+    return make_contract(dict(wanted), **(given | fields))
 
 
 def day(number: int) -> str:
@@ -75,7 +59,9 @@ def rows(made_for: Contract, numbers: Sequence[int], partition: str = UNPARTITIO
         Family.INTEGER: lambda n: n,
         Family.STRING: lambda n: f"row {n}",
         Family.FLOAT: lambda n: n + 0.5,
+        Family.DATE: lambda n: midnight.date(),
         Family.TIMESTAMP: lambda n: midnight + timedelta(seconds=n % 86_400),
+        Family.TIMESTAMP_TZ: lambda n: midnight.replace(tzinfo=UTC) + timedelta(seconds=n % 86_400),
     }
     columns = {
         c.name: pa.array([made[c.type.family](n) for n in numbers], c.type.arrow)
