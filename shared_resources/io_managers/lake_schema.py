@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pyarrow as pa
-from pyiceberg.partitioning import PARTITION_FIELD_ID_START, PartitionField, PartitionSpec
+from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import TableProperties, Transaction
 from pyiceberg.table.name_mapping import create_mapping_from_schema
@@ -20,7 +20,6 @@ from pyiceberg.table.update import (
     SetCurrentSchemaUpdate,
     SetPropertiesUpdate,
 )
-from pyiceberg.transforms import DayTransform
 from pyiceberg.types import (
     BooleanType,
     DateType,
@@ -36,6 +35,11 @@ from pyiceberg.types import (
     TimestamptzType,
 )
 
+from shared_resources.contracts.iceberg_schema import (
+    iceberg_partition_spec,
+    iceberg_schema,
+    iceberg_type,
+)
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.types import ColumnType, Family, arrow_schema
 from shared_resources.io_managers.protocol import UNPARTITIONED, PublishError
@@ -63,26 +67,12 @@ def arrow_of_schema(schema: Schema) -> pa.Schema:
 
 
 def first_schema(contract: Contract) -> Schema:
-    """The schema of a new table. Nullable throughout: the audit, not the file, guards nulls."""
-    return Schema(
-        *(
-            NestedField(number, column.name, iceberg_type(column.type), doc=column.description)
-            for number, column in enumerate(contract.columns, start=1)
-        )
-    )
+    """The schema of a new table."""
+    return iceberg_schema(contract)
 
 
 def partition_spec(contract: Contract, schema: Schema) -> PartitionSpec:
-    if contract.partitioning is None:
-        return PartitionSpec()
-    column = contract.partitioning.column
-    field = PartitionField(
-        source_id=schema.find_field(column).field_id,
-        field_id=PARTITION_FIELD_ID_START,
-        transform=DayTransform(),
-        name=f"{column}_day",
-    )
-    return PartitionSpec(field)
+    return iceberg_partition_spec(contract, schema)
 
 
 def check_partitioning(contract: Contract, schema: Schema, spec: PartitionSpec) -> None:
@@ -159,12 +149,6 @@ def partition_key(day: object) -> str:
     if day is None:
         return UNPARTITIONED
     return (day if isinstance(day, date) else EPOCH + timedelta(days=int(str(day)))).isoformat()
-
-
-def iceberg_type(type_: ColumnType) -> IcebergType:
-    if type_.family is Family.DECIMAL:
-        return DecimalType(type_.precision, type_.scale)
-    return next(iceberg for iceberg, ours in _FROM_ICEBERG.items() if ours.duckdb == type_.duckdb)
 
 
 def _column_type(type_: IcebergType) -> ColumnType:
