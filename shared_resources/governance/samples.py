@@ -62,7 +62,9 @@ def shown(value: Any) -> str | int | float | bool | None:
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
-def reject_sample(rejects: Path | None, contract: Contract) -> tuple[Mapping[str, Any], ...]:
+def reject_sample(
+    rejects: Path | None, contract: Contract, limit: int = SAMPLE_ROWS
+) -> tuple[Mapping[str, Any], ...]:
     """A few rows that could not be read: where each stands, and what is wrong with which cell.
 
     The cell's text is shown only for a column that the contract knows and does not classify.
@@ -72,7 +74,7 @@ def reject_sample(rejects: Path | None, contract: Contract) -> tuple[Mapping[str
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(rejects) as parquet:
-        batch = next(parquet.iter_batches(batch_size=SAMPLE_ROWS), None)
+        batch = next(parquet.iter_batches(batch_size=limit), None)
     if batch is None:
         return ()
     return tuple(_reject(row, contract) for row in batch.to_pylist())

@@ -46,7 +46,7 @@ class Split:
     """`files` hold the good rows, staged as the batch was. `rejected` is a Parquet file of the bad
     rows, as they came, with the names of the rules that each broke in `_reasons` (a list).
 
-    `rejected_rows` counts these and the rows that could not be read in the first place.
+    `rejected_rows` counts these and those that could not be read, which stay in `batch.rejects`.
     """
 
     files: tuple[StagedFile, ...]
@@ -62,19 +62,18 @@ def split(
     references: Mapping[str, Snapshot] | None = None,
     kept: Path,
     rejected: Path,
-    rejects: Path | None = None,
 ) -> Split:
     """Separate the rows that break a row-level rule for which `report` refuses the batch.
 
-    Writes below `kept` and to `rejected`; the batch itself stays as it is. `rejects` is the file of
-    rows that could not be read, if any. A rule that could not be checked separates nothing.
+    Writes below `kept` and to `rejected`; the batch itself stays as it is, its file of rows that
+    could not be read too. A rule that could not be checked separates nothing.
     """
     blamed = [
         result.rule
         for result in report.refusals
         if result.rule.row_level and result.rows_failed and result.rule.kind is not RuleKind.PARSE
     ]
-    unread = pq.read_metadata(rejects).num_rows if rejects is not None else 0
+    unread = data.batch.rejected_rows
     rejected.parent.mkdir(parents=True, exist_ok=True)
     if not data.batch.files:
         _write(iter(()), rejected, _with_reasons(data.schema))
