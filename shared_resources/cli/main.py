@@ -80,7 +80,7 @@ def main() -> None:
         # The reader of our output went away, as `| head` does; nothing is left to say to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except Exception as problem:  # noqa: BLE001 - the last place where a message can be made of it
+    except Exception as problem:  # the last place where a message can be made of it
         if os.environ.get("MESH_DEBUG"):
             raise
         known = type(problem).__name__ in _WRONG_USE

@@ -66,7 +66,10 @@ def _new_days(environment: Environment, contract: Contract, reads: Iterable[str]
         found = match(landing, environment.landing_zone.list(landing.prefix)).by_partition
         new = set(
             unseen(
-                found.values(), environment.stores_of(contract), environment.quarantine, contract.key
+                found.values(),
+                environment.stores_of(contract),
+                environment.quarantine,
+                contract.key,
             )
         )
         return sorted(day for day, landed in found.items() if landed in new)

@@ -17,7 +17,9 @@ _SHOWN_ROWS = 20
 @click.command(epilog="Example: mesh read product/catalog --columns product_id,brand")
 @click.argument("product", metavar="DOMAIN/PRODUCT")
 @click.option("--columns", metavar="A,B", help="Only these columns.")
-@click.option("--version", type=int, metavar="V", help="A version by its number; default the newest.")
+@click.option(
+    "--version", type=int, metavar="V", help="A version by its number; default the newest."
+)
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -127,7 +127,10 @@ class _Coordinator:
     def _start_ready(self) -> None:
         for product in self._schedule.ready():
             worker = self._workers[product.split("/")[0]]
-            if worker.running or sum(w.running is not None for w in self._workers.values()) >= self._jobs:
+            if (
+                worker.running
+                or sum(w.running is not None for w in self._workers.values()) >= self._jobs
+            ):
                 continue
             self._schedule.start(product)
             try:

@@ -24,7 +24,9 @@ def versions(product: str, as_json: bool) -> None:
         raise NotPublished(f"{product} is not published yet; run `mesh run +{product}`")
     rows = [_row(version) for version in found]
     if as_json:
-        print_json([{**row, "properties": dict(v.properties)} for row, v in zip(rows, found, strict=True)])
+        print_json(
+            [{**row, "properties": dict(v.properties)} for row, v in zip(rows, found, strict=True)]
+        )
         return
     print_table(rows, rows[0])
 

@@ -18,7 +18,8 @@ import dagster as dg
 from shared_resources import environment as environments
 from shared_resources.data_products.asset_spec import asset_key, asset_spec, check_specs
 from shared_resources.data_products.auditing import audit_batch, audit_published
-from shared_resources.data_products.batch import AuditedBatch, PublishedBefore, Run
+from shared_resources.data_products.batch import Attempt, AuditedBatch, PublishedBefore, Run
+from shared_resources.data_products.batch import attempt as new_attempt
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.evidence_metadata import (
     check_results,
@@ -30,8 +31,9 @@ from shared_resources.data_products.product import ProductProblem
 from shared_resources.data_products.publishing import already_published, publish
 from shared_resources.environment import Environment
 from shared_resources.governance.report import AuditReport
-from shared_resources.io_managers.protocol import UNPARTITIONED, NotPublished
-from shared_resources.io_managers.published import PinnedInput
+from shared_resources.io_managers.frames import UnsupportedFrame
+from shared_resources.io_managers.pinned import PinnedInput
+from shared_resources.io_managers.protocol import NotPublished
 from shared_resources.landing.errors import LandingError
 
 OBJECT_TAG = "mesh/object"
@@ -49,7 +51,10 @@ def build_asset(definition: ProductDefinition, inputs: tuple[str, ...]) -> dg.As
         name=f"{contract.domain}__{contract.name}",
         outs={
             contract.name: dg.AssetOut.from_spec(
-                spec, dagster_type=dg.Any, is_required=False, io_manager_key=contract.servers[0].value
+                spec,
+                dagster_type=dg.Any,
+                is_required=False,
+                io_manager_key=contract.servers[0].value,
             )
         },
         ins={
@@ -65,12 +70,12 @@ def build_asset(definition: ProductDefinition, inputs: tuple[str, ...]) -> dg.As
         pool=f"product_{contract.domain}_{contract.name}",
     )
     def product(context: dg.AssetExecutionContext, **pinned: PinnedInput) -> Iterator[_Event]:
-        op = _Op(environments.current(), definition, context)
         by_key = {item.product: item for item in pinned.values()}
+        op = _Op(environments.current(), definition, context, by_key)
         if context.op_execution_context.selected_asset_keys:
-            yield from op.materialize(by_key)
+            yield from op.materialize()
         else:
-            yield from op.audit_published(by_key)
+            yield from op.audit_published()
 
     return product
 
@@ -86,88 +91,71 @@ class _Op:
         environment: Environment,
         definition: ProductDefinition,
         context: dg.AssetExecutionContext,
+        inputs: Mapping[str, PinnedInput],
     ) -> None:
         self._environment = environment
         self._definition = definition
         self._context = context
-        run = context.run
+        self._inputs = inputs
+
+    def _run(self) -> Run:
+        run = self._context.run
         # An automatic retry is the same attempt; a person's re-execution is a new one.
         run_id = (run.root_run_id or run.run_id) if _RETRY_TAG in run.tags else run.run_id
-        self._run = Run(run_id, self._partitions())
-
-    def _partitions(self) -> tuple[str, ...]:
         if self._definition.contract.partitioning is None:
-            return (UNPARTITIONED,)
-        return tuple(self._context.partition_keys)
+            return Run(run_id)
+        return Run(run_id, tuple(self._context.partition_keys))
 
-    def materialize(self, inputs: Mapping[str, PinnedInput]) -> Iterator[_Event]:
+    def materialize(self) -> Iterator[_Event]:
         """Make, audit, and either hand over to the IO manager or refuse."""
         contract = self._definition.contract
-        batch_id = self._run.batch_id(contract.key)
-        done = already_published(self._environment, contract, batch_id)
+        attempt = new_attempt(self._environment, self._definition, self._run(), self._inputs)
+        done = already_published(self._environment, contract, attempt.batch_id)
         if done is not None:
             self._context.log.info(f"{contract.key}: this run's batch is version {done[0].number}")
             yield dg.Output(PublishedBefore(done), output_name=contract.name)
-            yield from check_results(self._audit_again(inputs))
+            yield from check_results(self._audit_again())
             return
-        audited = self._audited(batch_id, inputs)
+        audited = self._audited(attempt)
         results = check_results(audited.report)
         if not audited.passed:
             yield from results
             yield from self._publish_the_good_partitions(audited)
-            self._discard(audited, batch_id)
             raise dg.Failure(refusal_message(audited), allow_retries=False)
         yield dg.Output(audited, output_name=contract.name)
         # After the output, so that the results belong to the version that they let through.
         yield from results
 
-    def _audited(self, batch_id: str, inputs: Mapping[str, PinnedInput]) -> AuditedBatch:
-        snapshots = {key: item.snapshot for key, item in inputs.items()}
+    def _audited(self, attempt: Attempt) -> AuditedBatch:
         try:
-            made = make(
-                self._environment,
-                self._definition,
-                self._run,
-                batch_id,
-                snapshots,
-                self._context.run.tags.get(OBJECT_TAG),
-            )
-        except (NothingToIngest, ProductProblem, LandingError) as problem:
+            made = make(attempt, self._context.run.tags.get(OBJECT_TAG))
+        except (NothingToIngest, ProductProblem, LandingError, UnsupportedFrame) as problem:
             raise dg.Failure(str(problem), allow_retries=False) from problem
-        return audit_batch(
-            self._environment,
-            self._definition,
-            self._run,
-            made,
-            [item.pin for item in inputs.values()],
-            snapshots,
-            batch_id=batch_id,
-        )
+        return audit_batch(attempt, made)
 
     def _publish_the_good_partitions(self, audited: AuditedBatch) -> Iterator[_Event]:
         """One bad day does not keep the others of a range from their readers."""
+        attempt = audited.attempt
         if audited.staged is None:
+            store = self._environment.stores_of(attempt.contract)[0]
+            store.discard(attempt.contract, attempt.batch_id)
             return
-        versions = publish(self._environment, audited)
-        metadata = version_metadata(audited, versions)
+        metadata = version_metadata(audited, publish(audited))
         for partition in audited.staged.partitions:
             yield dg.AssetMaterialization(
                 asset_key=asset_key(self._definition.key), partition=partition, metadata=metadata
             )
 
-    def _discard(self, audited: AuditedBatch, batch_id: str) -> None:
-        if audited.staged is None:
-            contract = self._definition.contract
-            self._environment.stores_of(contract)[0].discard(contract, batch_id)
-
-    def audit_published(self, inputs: Mapping[str, PinnedInput]) -> Iterator[_Event]:
+    def audit_published(self) -> Iterator[_Event]:
         """Audit what readers see now, against the contract as it is now."""
-        selected = {key.name for key in self._context.op_execution_context.selected_asset_check_keys}
-        results = check_results(self._audit_again(inputs))
+        selected = {
+            key.name for key in self._context.op_execution_context.selected_asset_check_keys
+        }
+        results = check_results(self._audit_again())
         yield from (result for result in results if result.check_name in selected)
 
-    def _audit_again(self, inputs: Mapping[str, PinnedInput]) -> AuditReport:
-        snapshots = {key: item.snapshot for key, item in inputs.items()}
+    def _audit_again(self) -> AuditReport:
+        snapshots = {key: item.snapshot for key, item in self._inputs.items()}
         try:
             return audit_published(self._environment, self._definition, snapshots)
         except NotPublished as problem:

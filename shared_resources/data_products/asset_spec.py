@@ -60,7 +60,11 @@ def check_specs(contract: Contract, rules: Sequence[Rule]) -> list[dg.AssetCheck
             asset=asset_key(contract.key),
             blocking=rule.severity is Severity.BLOCKING,
             description=rule.description or rule.clause,
-            metadata={"clause": rule.clause, "threshold": str(rule.threshold), "reason": rule.reason},
+            metadata={
+                "clause": rule.clause,
+                "threshold": str(rule.threshold),
+                "reason": rule.reason,
+            },
         )
         for rule in rules
     ]
@@ -77,7 +81,9 @@ def partitions_def(contract: Contract) -> dg.TimeWindowPartitionsDefinition | No
 
 
 def _kinds(definition: ProductDefinition) -> set[str]:
-    kinds = {"iceberg" if server.value == "lake" else "duckdb" for server in definition.contract.servers}
+    kinds = {
+        "iceberg" if server.value == "lake" else "duckdb" for server in definition.contract.servers
+    }
     match definition.kind:
         case ProductKind.DBT:
             kinds.add("dbt")
@@ -120,7 +126,13 @@ def _metadata(definition: ProductDefinition) -> dict[str, Any]:
 
 def _model_file(definition: ProductDefinition) -> Path:
     root = definition.folder.parents[3]
-    return root / "dbt_project" / "models" / definition.contract.domain / f"{definition.contract.name}.sql"
+    return (
+        root
+        / "dbt_project"
+        / "models"
+        / definition.contract.domain
+        / f"{definition.contract.name}.sql"
+    )
 
 
 def _table_column(contract: Contract, column: Column) -> dg.TableColumn:

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shared_resources.contracts.model import Contract
 from shared_resources.data_products.definition import ProductDefinition
+from shared_resources.environment import Environment
 from shared_resources.governance.quarantine import QuarantineEntry
 from shared_resources.governance.report import AuditReport, RuleResult
+from shared_resources.io_managers.pinned import PinnedInput
 from shared_resources.io_managers.pins import Pin
-from shared_resources.io_managers.protocol import UNPARTITIONED, StagedBatch, Version
+from shared_resources.io_managers.protocol import UNPARTITIONED, Snapshot, StagedBatch, Version
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,57 @@ class Made:
 
     parts: tuple[StagedBatch, ...]
     unreadable: tuple[Unreadable, ...] = ()
-    objects: tuple[tuple[str, str], ...] = ()
-    objects_of: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    objects: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     extra_results: tuple[RuleResult, ...] = ()  # checks that the maker ran itself: dbt's tests
     column_lineage: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One batch in the making: who makes what from which inputs.
+
+    `inputs` are all products that the product reads or refers to, by key, at their pinned versions.
+    `loss_budget_percent` is the contract's, but for a replay. `replay_of` is the quarantined batch
+    that is tried again.
+    """
+
+    environment: Environment
+    definition: ProductDefinition
+    run: Run
+    batch_id: str
+    inputs: Mapping[str, PinnedInput] = field(default_factory=dict)
+    loss_budget_percent: float = 0.0
+    replay_of: QuarantineEntry | None = None
+
+    @property
+    def contract(self) -> Contract:
+        return self.definition.contract
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        return tuple(item.pin for item in self.inputs.values())
+
+    @property
+    def snapshots(self) -> dict[str, Snapshot]:
+        return {key: item.snapshot for key, item in self.inputs.items()}
+
+
+def attempt(
+    environment: Environment,
+    definition: ProductDefinition,
+    run: Run,
+    inputs: Mapping[str, PinnedInput],
+) -> Attempt:
+    """The attempt that a run makes at its product's next batch."""
+    return Attempt(
+        environment,
+        definition,
+        run,
+        run.batch_id(definition.key),
+        inputs,
+        definition.contract.loss_budget_percent,
+    )
 
 
 @dataclass(frozen=True)
@@ -64,19 +113,14 @@ class AuditedBatch:
     partitions that stay as they were.
     """
 
-    definition: ProductDefinition
-    run: Run
-    batch_id: str
+    attempt: Attempt
     staged: StagedBatch | None
     report: AuditReport
     refused: tuple[str, ...]
     quarantined: tuple[QuarantineEntry, ...]
     properties: Mapping[str, str]
-    inputs: tuple[Pin, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     column_lineage: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
-    partition_rows: Mapping[str, int] = field(default_factory=dict)
-    append: bool = False
 
     @property
     def passed(self) -> bool:

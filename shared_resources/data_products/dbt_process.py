@@ -20,14 +20,15 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 _log = logging.getLogger(__name__)
 _START = "from dbt.cli.main import cli; cli()"  # the `dbt` script need not be on the PATH
 _COMMAND = (sys.executable, "-P", "-c", _START, "--no-use-colors")
-_ERROR_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
+_QUOTED_LINE = re.compile(r"^\s*LINE \d+: (.*)$", re.MULTILINE)
+_NAMED_COLUMN = re.compile(r'column "([^"]+)"')
 _COMPILED_AT = re.compile(r"\n?\s*compiled code at .*")
 _HEADING = re.compile(r"^\w+ Error in [\w ]+ \([^)]*\)\s*")
 
@@ -146,16 +147,29 @@ def failure(node: Mapping[str, Any], message: str, project: Path) -> DbtModelFai
 
 
 def _line_in_source(node: Mapping[str, Any], message: str, project: Path) -> int | None:
-    """DuckDB counts the lines of dbt's statement; its text leads back to the author's line."""
-    found = _ERROR_LINE.search(message)
-    executed = project / "target" / "run" / node["package_name"] / node["original_file_path"]
-    if found is None or not executed.is_file():
-        return None
-    statement = executed.read_text(encoding="utf-8").splitlines()
-    number = int(found[1])
-    if number > len(statement):
-        return None
-    wanted = statement[number - 1].strip()
+    """The author's line, where the message tells it: by the line's text, or a column it names.
+
+    The engine's own line number counts in the statement that dbt wrote around the compiled model.
+    """
     source = (project / node["original_file_path"]).read_text(encoding="utf-8").splitlines()
-    same = [at for at, text in enumerate(source, start=1) if text.strip() == wanted]
-    return same[0] if len(same) == 1 else None
+    if quoted := _QUOTED_LINE.search(message):
+        compiled = _compiled(node, project)
+        found = _only(compiled, lambda line: line.strip() == quoted[1].strip())
+        if found is not None and len(compiled) == len(source):
+            return found
+        return _only(source, lambda line: line.strip() == quoted[1].strip())
+    if named := _NAMED_COLUMN.search(message):
+        word = re.compile(rf"\b{re.escape(named[1])}\b")
+        return _only(source, lambda line: bool(word.search(line)))
+    return None
+
+
+def _compiled(node: Mapping[str, Any], project: Path) -> list[str]:
+    file = project / "target" / "compiled" / node["package_name"] / node["original_file_path"]
+    return file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+
+
+def _only(lines: list[str], wanted: Callable[[str], bool]) -> int | None:
+    """The number of the one line that is wanted; None when there are several or none."""
+    found = [number for number, line in enumerate(lines, start=1) if wanted(line)]
+    return found[0] if len(found) == 1 else None

@@ -7,8 +7,9 @@ Does not belong here: reading the folder (`mesh.py`), Dagster (`asset.py`), runn
 from __future__ import annotations
 
 import hashlib
-import importlib
+import importlib.util
 import json
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,7 +75,7 @@ def define_product(
     assert product.contract is not None and product.kind is not None, "check_domain refuses these"
     function = None
     if product.kind is ProductKind.FUNCTION:
-        function = _load_function(domain.name, product.name)
+        function = _load_function(product.folder, domain.name, product.name)
     dbt_tests: tuple[Rule, ...] = ()
     if product.kind is ProductKind.DBT:
         from shared_resources.data_products.dbt_model import DbtModels
@@ -90,12 +91,20 @@ def define_product(
     )
 
 
-def _load_function(domain: str, product: str) -> ProductFunction:
+def _load_function(folder: Path, domain: str, product: str) -> ProductFunction:
+    """The function in `product.py`, loaded by its path: a second mesh in one process stays apart."""
+    file = folder / "product.py"
     name = f"domains.{domain}.products.{product}.product"
-    module = importlib.import_module(name)
+    module = sys.modules.get(name)
+    if module is None or module.__file__ != str(file):
+        spec = importlib.util.spec_from_file_location(name, file)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses and pickles of the module look themselves up there
+        spec.loader.exec_module(module)
     found = [value for value in vars(module).values() if isinstance(value, ProductFunction)]
     if len(found) != 1:
         raise ProductProblem(
-            f"{module.__file__} holds {len(found)} functions with @data_product; one makes the product"
+            f"{file} holds {len(found)} functions with @data_product; one makes the product"
         )
     return found[0]

@@ -25,13 +25,15 @@ def version_metadata(audited: AuditedBatch, versions: Sequence[Version]) -> dict
         "dagster/row_count": leading.rows,
         "version": leading.number,
         "published to": ", ".join(f"{v.store} v{v.number} ({v.snapshot})" for v in versions),
-        "contract version": audited.definition.contract.version,
+        "contract version": audited.attempt.contract.version,
         "rows quarantined": sum(entry.rows for entry in audited.quarantined),
     }
-    if audited.run.partitions != ("",):
-        metadata["dagster/partition_row_count"] = sum(audited.partition_rows.values())
-    if audited.inputs:
-        metadata["inputs"] = dg.MetadataValue.json({p.product: str(p) for p in audited.inputs})
+    if audited.attempt.contract.partitioning is not None and audited.staged is not None:
+        metadata["dagster/partition_row_count"] = audited.staged.rows
+    if audited.attempt.inputs:
+        metadata["inputs"] = dg.MetadataValue.json(
+            {pin.product: str(pin) for pin in audited.attempt.pins}
+        )
     if audited.quarantined:
         metadata["quarantine"] = ", ".join(entry.id for entry in audited.quarantined)
     if audited.column_lineage:
@@ -111,6 +113,6 @@ def refusal_message(audited: AuditedBatch) -> str:
     refused = [partition for partition in audited.refused if partition]
     of = f" for {', '.join(refused[:5])}{' ...' if len(refused) > 5 else ''}" if refused else ""
     return (
-        f"{audited.definition.key}{of} was refused and nothing of it published; readers keep the "
+        f"{audited.attempt.definition.key}{of} was refused and nothing of it published; readers keep the "
         f"last good version.\n" + "\n".join(lines) + f"\nWhat was refused is in quarantine: {where}"
     )

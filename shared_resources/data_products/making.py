@@ -6,19 +6,16 @@ Does not belong here: auditing or publishing them, or anything that knows Dagste
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from shared_resources.contracts.lossless import conform
-from shared_resources.contracts.model import Landing, LandingMode
-from shared_resources.data_products.batch import Made, Run, Unreadable
-from shared_resources.data_products.definition import ProductDefinition
+from shared_resources.contracts.model import LandingMode
+from shared_resources.data_products.batch import Attempt, Made, Unreadable
 from shared_resources.data_products.product import MakingContext, Produced, ProductProblem
-from shared_resources.environment import Environment
 from shared_resources.io_managers.frames import as_frame
-from shared_resources.io_managers.protocol import UNPARTITIONED, Snapshot, StagedBatch, StagedFile
+from shared_resources.io_managers.protocol import UNPARTITIONED, StagedBatch, StagedFile
 from shared_resources.io_managers.staging import write_staged
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.objects import match
@@ -31,165 +28,112 @@ class NothingToIngest(Exception):
     """No landing object is there for the product or partition; the message says where it looked."""
 
 
-def make(
-    environment: Environment,
-    definition: ProductDefinition,
-    run: Run,
-    batch_id: str,
-    inputs: Mapping[str, Snapshot],
-    landing_object: str | None = None,
-) -> Made:
+def make(attempt: Attempt, landing_object: str | None = None) -> Made:
     """Stage the product's next batch in its first store's staging folder.
 
-    `inputs` are the pinned snapshots by product key; `landing_object` the key of the object that a
-    sensor asked for. Raises whatever the product's own function raises, `NothingToIngest`, or
-    `DbtModelFailed`.
+    `landing_object` is the key of the object that a sensor asked for. Raises whatever the product's
+    own function raises, `ProductProblem`, `NothingToIngest`, `LandingError` or `DbtModelFailed`.
     """
-    store = environment.stores_of(definition.contract)[0]
-    store.discard(definition.contract, batch_id)  # what a killed attempt of this run left
-    folder = store.staging_folder(definition.contract, batch_id)
-    match definition.kind:
+    store = attempt.environment.stores_of(attempt.contract)[0]
+    store.discard(attempt.contract, attempt.batch_id)  # what a killed attempt of this run left
+    folder = store.staging_folder(attempt.contract, attempt.batch_id)
+    match attempt.definition.kind:
         case ProductKind.INGEST:
-            return _ingest(environment, definition, run, batch_id, folder, landing_object)
+            return _ingest(attempt, folder, landing_object)
         case ProductKind.DBT:
-            return _build_model(environment, definition, run, batch_id, folder, inputs)
+            return _build_model(attempt, folder)
         case ProductKind.FUNCTION:
-            return _call_function(definition, run, batch_id, folder, inputs)
+            return _call_function(attempt, folder)
 
 
-def _call_function(
-    definition: ProductDefinition,
-    run: Run,
-    batch_id: str,
-    folder: Path,
-    inputs: Mapping[str, Snapshot],
-) -> Made:
-    function = definition.function
+def _call_function(attempt: Attempt, folder: Path) -> Made:
+    function = attempt.definition.function
     assert function is not None
     arguments: dict[str, Any] = {
-        name: as_frame(inputs[wanted.key], function.frames[name], wanted.columns)
+        name: as_frame(attempt.inputs[wanted.key].snapshot, function.frames[name], wanted.columns)
         for name, wanted in function.inputs.items()
     }
     if function.wants_context:
-        arguments["context"] = MakingContext(definition.key, run.run_id, run.partitions)
+        arguments["context"] = MakingContext(
+            attempt.definition.key, attempt.run.run_id, attempt.run.partitions
+        )
     result = function(**arguments)
     if result is None:
         raise ProductProblem(
-            f"the function of {definition.key} returned None; return a frame (an empty one, if the "
-            "contract allows empty batches)"
+            f"the function of {attempt.definition.key} returned None; return a frame (an empty one, "
+            "if the contract allows empty batches)"
         )
     produced = result if isinstance(result, Produced) else Produced(result)
-    files = write_staged(
-        conform(produced.frame, definition.contract), folder, definition.contract, run.partitions
-    )
-    return Made(
-        parts=_by_partition(definition, batch_id, folder, run, files), metadata=produced.metadata
-    )
+    reader = conform(produced.frame, attempt.contract)
+    files = write_staged(reader, folder, attempt.contract, attempt.run.partitions)
+    return Made(parts=_by_partition(attempt, folder, files), metadata=produced.metadata)
 
 
-def _build_model(
-    environment: Environment,
-    definition: ProductDefinition,
-    run: Run,
-    batch_id: str,
-    folder: Path,
-    inputs: Mapping[str, Snapshot],
-) -> Made:
+def _build_model(attempt: Attempt, folder: Path) -> Made:
     from shared_resources.data_products.dbt_model import DbtModels
 
-    outcome = DbtModels(environment).build(definition.contract, inputs, folder, run.run_id)
+    models = DbtModels(attempt.environment)
+    outcome = models.build(attempt.contract, attempt.snapshots, folder, attempt.run.run_id)
     return Made(
-        parts=_by_partition(definition, batch_id, folder, run, outcome.files),
+        parts=_by_partition(attempt, folder, outcome.files),
         extra_results=outcome.results,
         column_lineage=outcome.column_lineage,
     )
 
 
 def _by_partition(
-    definition: ProductDefinition,
-    batch_id: str,
-    folder: Path,
-    run: Run,
-    files: tuple[StagedFile, ...],
+    attempt: Attempt, folder: Path, files: tuple[StagedFile, ...]
 ) -> tuple[StagedBatch, ...]:
     return tuple(
-        StagedBatch(
-            product=definition.key,
-            batch_id=batch_id,
-            folder=folder,
-            files=tuple(file for file in files if file.partition == partition),
-            partitions=(partition,),
-        )
-        for partition in run.partitions
+        _part(attempt, folder, key, tuple(file for file in files if file.partition == key))
+        for key in attempt.run.partitions
     )
 
 
-def _ingest(
-    environment: Environment,
-    definition: ProductDefinition,
-    run: Run,
-    batch_id: str,
-    folder: Path,
-    landing_object: str | None,
-) -> Made:
-    landing = definition.contract.landing
-    assert landing is not None
-    chosen = _choose_objects(environment, definition, landing, run, landing_object)
+def _part(
+    attempt: Attempt, folder: Path, partition: str, files: tuple[StagedFile, ...]
+) -> StagedBatch:
+    return StagedBatch(attempt.contract.key, attempt.batch_id, folder, files, (partition,))
+
+
+def _ingest(attempt: Attempt, folder: Path, landing_object: str | None) -> Made:
+    zone = attempt.environment.landing_zone
     parts: list[StagedBatch] = []
     unreadable: list[Unreadable] = []
-    for partition, found in list(chosen.items()):
-        copy = folder / "landed" / (partition or "all") / Path(found.key).name
-        chosen[partition] = found = environment.landing_zone.fetch(found, copy)
+    objects: dict[str, tuple[tuple[str, str], ...]] = {}
+    for partition, chosen in _choose_objects(attempt, landing_object).items():
+        copy = folder / "landed" / (partition or "all") / Path(chosen.key).name
+        fetched = zone.fetch(chosen, copy)
+        objects[partition] = ((fetched.key, fetched.etag),)
         try:
-            staged = stage_object(definition.contract, copy, found.key, folder, partition)
+            staged = stage_object(attempt.contract, copy, fetched.key, folder, partition)
         except UnreadableObject as problem:
-            unreadable.append(Unreadable(partition, found.key, found.etag, str(problem), copy))
+            lost = Unreadable(partition, fetched.key, fetched.etag, str(problem), copy)
+            unreadable.append(lost)
             continue
-        parts.append(
-            StagedBatch(
-                product=definition.key,
-                batch_id=batch_id,
-                folder=folder,
-                files=staged.files,
-                partitions=(partition,),
-                rejects=staged.rejects,
-                rejected_rows=staged.rejected_rows,
-            )
-        )
-    if not unreadable:
-        shutil.rmtree(folder / "landed", ignore_errors=True)
-    identities = {partition: ((o.key, o.etag),) for partition, o in chosen.items()}
-    return Made(
-        parts=tuple(parts),
-        unreadable=tuple(unreadable),
-        objects=tuple(pair for pairs in identities.values() for pair in pairs),
-        objects_of=identities,
-    )
+        copy.unlink()
+        part = _part(attempt, folder, partition, staged.files)
+        parts.append(replace(part, rejects=staged.rejects, rejected_rows=staged.rejected_rows))
+    return Made(parts=tuple(parts), unreadable=tuple(unreadable), objects=objects)
 
 
-def _choose_objects(
-    environment: Environment,
-    definition: ProductDefinition,
-    landing: Landing,
-    run: Run,
-    landing_object: str | None,
-) -> dict[str, LandingObject]:
+def _choose_objects(attempt: Attempt, landing_object: str | None) -> dict[str, LandingObject]:
     """The object of each partition of the run; without partitions the one asked for, or the newest."""
-    zone = environment.landing_zone
-    matched = match(landing, zone.list(landing.prefix))
+    landing = attempt.contract.landing
+    assert landing is not None
+    matched = match(landing, attempt.environment.landing_zone.list(landing.prefix))
     place = f"{landing.prefix}/{landing.object_name} in the landing zone"
     if landing.mode is LandingMode.PARTITION:
-        missing = [key for key in run.partitions if key not in matched.by_partition]
+        missing = [key for key in attempt.run.partitions if key not in matched.by_partition]
         if missing:
             shown = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
             raise NothingToIngest(
-                f"{definition.key}: nothing has landed for partition {shown}; looked for {place}"
+                f"{attempt.definition.key}: nothing has landed for partition {shown}; "
+                f"looked for {place}"
             )
-        return {key: matched.by_partition[key] for key in run.partitions}
+        return {key: matched.by_partition[key] for key in attempt.run.partitions}
     wanted = [o for o in matched.candidates if landing_object in (None, o.key)]
     if not wanted:
         what = f"{landing_object} is gone" if landing_object else "nothing has landed"
-        raise NothingToIngest(f"{definition.key}: {what}; looked for {place}")
+        raise NothingToIngest(f"{attempt.definition.key}: {what}; looked for {place}")
     return {UNPARTITIONED: wanted[-1]}
-
-

@@ -25,23 +25,38 @@ from shared_resources.io_managers.protocol import (
 )
 
 
-def publish(environment: Environment, audited: AuditedBatch) -> tuple[Version, ...]:
+def publish(audited: AuditedBatch, *, on_top_of: int | None = None) -> tuple[Version, ...]:
     """Publish to each store, the lake first; one version a store. Doing it twice changes nothing.
 
-    Raises `PublishError` when a store refuses; what the stores before it published stays, and the
-    next run brings the others level.
+    With `on_top_of`, only if that is still the first store's current version (0: none). Raises
+    `MovedOn` if it is not, and `PublishError` when a store refuses; what the stores before it
+    published stays, and the next run brings the others level.
     """
-    assert audited.staged is not None, "a refused batch reached publishing"
-    contract = audited.definition.contract
+    staged = audited.staged
+    assert staged is not None, "a refused batch reached publishing"
+    environment, contract = audited.attempt.environment, audited.attempt.contract
     stores = environment.stores_of(contract)
     with _product_lock(environment, contract.key):
+        _refuse_if_moved(contract, stores[0], on_top_of)
         bring_level(contract, stores)
-        versions = tuple(
-            store.publish(contract, audited.staged, audited.properties, append=audited.append)
-            for store in stores
-        )
-    environment.pins.replace(audited.run.run_id, pin_of(versions[0]))
+        versions = tuple(store.publish(contract, staged, audited.properties) for store in stores)
+    environment.pins.replace(audited.attempt.run.run_id, pin_of(versions[0]))
     return versions
+
+
+class MovedOn(Exception):
+    """Someone published meanwhile; the message says to try again."""
+
+
+def _refuse_if_moved(contract: Contract, store: ProductStore, on_top_of: int | None) -> None:
+    if on_top_of is None:
+        return
+    versions = store.versions(contract.key)
+    current = versions[-1].number if versions else 0
+    if current != on_top_of:
+        raise MovedOn(
+            f"{contract.key} went from version {on_top_of} to {current} meanwhile; try again"
+        )
 
 
 def already_published(

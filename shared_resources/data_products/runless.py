@@ -13,7 +13,9 @@ import dagster as dg
 from shared_resources.cli.instance import open_instance
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.asset_spec import asset_key
+from shared_resources.data_products.evidence_metadata import check_results
 from shared_resources.environment import Environment
+from shared_resources.governance.report import AuditReport
 from shared_resources.io_managers.protocol import Version
 
 
@@ -22,8 +24,12 @@ def report_version(
     contract: Contract,
     versions: Sequence[Version],
     partitions: Sequence[str] = ("",),
+    report: AuditReport | None = None,
 ) -> None:
-    """Record a materialization of each partition, so that consumers follow the new version."""
+    """Record a materialization of each partition, so that consumers follow the new version.
+
+    With `report`, its checks are recorded too.
+    """
     leading = versions[0]
     metadata = {
         "dagster/row_count": leading.rows,
@@ -39,5 +45,16 @@ def report_version(
                     asset_key=asset_key(contract.key),
                     partition=partition or None,
                     metadata=metadata,
+                )
+            )
+        for result in check_results(report) if report is not None else ():
+            instance.report_runless_asset_event(
+                dg.AssetCheckEvaluation(
+                    asset_key=asset_key(contract.key),
+                    check_name=result.check_name or "",
+                    passed=result.passed,
+                    severity=result.severity,
+                    description=result.description,
+                    metadata=result.metadata,
                 )
             )

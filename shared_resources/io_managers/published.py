@@ -9,7 +9,6 @@ Only an audited batch can be handed over: a frame from a plain asset has no cont
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -18,34 +17,10 @@ import dagster as dg
 from shared_resources import environment as environments
 from shared_resources.environment import Environment
 from shared_resources.io_managers.frames import as_frame
-from shared_resources.io_managers.pins import Pin
-from shared_resources.io_managers.protocol import NotPublished, Snapshot
+from shared_resources.io_managers.pinned import PinnedInput, open_pinned
+from shared_resources.io_managers.protocol import NotPublished
 
 COLUMNS_METADATA = "mesh/columns"
-
-
-@dataclass(frozen=True)
-class PinnedInput:
-    """An upstream product at the version that the run reads. Annotate with it to read lazily."""
-
-    product: str
-    pin: Pin
-    snapshot: Snapshot
-
-
-def open_pinned(environment: Environment, run_id: str, product: str) -> PinnedInput:
-    """Open the version of `product` that the run has pinned, pinning the current one if it has not.
-
-    Raises `NotPublished`.
-    """
-    held = environment.pins.get(run_id, product)
-    if held is None:
-        current = environment.open_product(product).version
-        held = environment.pins.keep_first(
-            run_id, Pin(product, current.store, current.number, current.snapshot)
-        )
-    store = next(store for store in environment.stores.values() if store.name == held.store)
-    return PinnedInput(product, held, store.open(product, held.number))
 
 
 class ProductIOManager(dg.ConfigurableIOManager):
@@ -76,7 +51,7 @@ class ProductIOManager(dg.ConfigurableIOManager):
                 f"{product}`, or give this asset another IO manager.",
                 allow_retries=False,
             )
-        versions = publish(self._environment, obj)
+        versions = publish(obj)
         context.add_output_metadata(version_metadata(obj, versions))
 
     def load_input(self, context: dg.InputContext) -> Any:

@@ -1,0 +1,220 @@
+"""Replay: what was rejected, tried again after the contract or the data was mended.
+
+Belongs here: staging an entry's rows again, auditing them with what is published, publishing once.
+Does not belong here: the quarantine's storage (`governance/quarantine.py`).
+
+A batch that was refused whole takes its place, unless a newer one has taken it meanwhile. Rows of a
+batch whose rest was published join that rest, and together they are audited and published again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shared_resources.contracts.lossless import conform
+from shared_resources.contracts.types import arrow_schema
+from shared_resources.data_products.auditing import audit_batch
+from shared_resources.data_products.batch import Attempt, AuditedBatch, Made, Run
+from shared_resources.data_products.definition import ProductDefinition
+from shared_resources.data_products.publishing import publish
+from shared_resources.data_products.verdict import Auditor
+from shared_resources.environment import Environment
+from shared_resources.governance.quarantine import QuarantineEntry
+from shared_resources.governance.report import AuditReport
+from shared_resources.governance.split import Split
+from shared_resources.io_managers.pinned import PinnedInput
+from shared_resources.io_managers.protocol import UNPARTITIONED, StagedBatch, StagedFile, Version
+from shared_resources.io_managers.staging import write_staged
+from shared_resources.landing.reader import stage_object
+from shared_resources.landing.restaging import stage_rejects
+
+
+class NotReplayable(Exception):
+    """The entry cannot take its place any more; the message says why."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """`versions` is empty when the rows were refused again. `rest` are rows that still fail."""
+
+    report: AuditReport
+    versions: tuple[Version, ...] = ()
+    rest: QuarantineEntry | None = None
+
+
+def replay(
+    environment: Environment,
+    definition: ProductDefinition,
+    entry: QuarantineEntry,
+    run_id: str,
+    inputs: Mapping[str, PinnedInput],
+    *,
+    force: bool = False,
+) -> Replayed:
+    """Audit an entry's rows by today's contract and publish what passes, once.
+
+    `force` publishes although a newer batch has been published since. Raises `NotReplayable`,
+    `UnreadableObject`, and `MovedOn` when someone else published meanwhile.
+    """
+    attempt = Attempt(
+        environment=environment,
+        definition=definition,
+        run=Run(run_id, tuple(entry.partitions)),
+        batch_id=f"replay-{entry.id}",
+        inputs=inputs,
+        loss_budget_percent=0.0
+        if entry.kind == "rows"
+        else definition.contract.loss_budget_percent,
+        replay_of=entry,
+    )
+    return _Replay(attempt, entry).run(force)
+
+
+class _Replay:
+    def __init__(self, attempt: Attempt, entry: QuarantineEntry) -> None:
+        self._attempt = attempt
+        self._entry = entry
+        self._contract = attempt.contract
+        self._quarantine = attempt.environment.quarantine
+        self._store = attempt.environment.stores_of(attempt.contract)[0]
+        self._partition = attempt.run.partitions[0]
+        self._made = Made(parts=(), objects={self._partition: entry.objects})
+
+    def run(self, force: bool) -> Replayed:
+        key, batch_id = self._contract.key, self._attempt.batch_id
+        published = self._store.published_batch(key, batch_id)
+        if published is not None:
+            # A replay that died between publishing and noting it is noted now.
+            self._quarantine.mark_replayed(self._entry.id, published.number)
+            raise NotReplayable(
+                f"{self._entry.id} was replayed before, as version {published.number} of {key}"
+            )
+        versions = self._store.versions(key)
+        newer = self._newer(versions)
+        if newer is not None and not force:
+            raise NotReplayable(
+                f"{self._entry.id} is older than version {newer.number} of {key}, published "
+                f"{newer.published_at:%Y-%m-%d %H:%M:%S}; use --force to publish it all the same"
+            )
+        self._store.discard(self._contract, batch_id)
+        folder = self._store.staging_folder(self._contract, batch_id)
+        current = versions[-1].number if versions else 0
+        if self._entry.kind == "rows":
+            return self._replay_rows(folder, current)
+        audited = audit_batch(self._attempt, replace(self._made, parts=(self._staged(folder),)))
+        return self._publish(audited, current) if audited.staged else self._refuse(audited)
+
+    def _newer(self, versions: list[Version]) -> Version | None:
+        """A version that has taken the entry's place since, if there is one."""
+        for version in reversed(versions):
+            if version.published_at <= self._entry.at:
+                return None
+            properties = version.properties
+            if properties.get("mesh.batch-id") == self._entry.batch_id:
+                return None  # the batch that the rows were set aside from
+            if properties.get("mesh.replay-of-batch") == self._entry.batch_id:
+                continue
+            replaced = json.loads(properties.get("mesh.partitions", "[]"))
+            if not replaced or set(replaced) & set(self._entry.partitions):
+                return version
+        return None
+
+    def _staged(self, folder: Path) -> StagedBatch:
+        """The entry's rows, staged by today's contract."""
+        empty = self._part(folder, ())
+        files = self._quarantine.files(self._entry)
+        if self._entry.kind == "object":
+            key = self._entry.objects[0][0]
+            staged = stage_object(self._contract, files[0], key, folder, self._partition)
+            return replace(
+                empty,
+                files=staged.files,
+                rejects=staged.rejects,
+                rejected_rows=staged.rejected_rows,
+            )
+        if files:
+            reader = conform(_stream(files), self._contract)
+            partitions = self._attempt.run.partitions
+            empty = replace(empty, files=write_staged(reader, folder, self._contract, partitions))
+        rejects = self._quarantine.rejects(self._entry)
+        if rejects is None:
+            return empty
+        again = stage_rejects(self._contract, rejects, folder / "again", self._partition)
+        return replace(
+            empty,
+            files=(*empty.files, *again.files),
+            rejects=again.rejects,
+            rejected_rows=again.rejected_rows,
+        )
+
+    def _replay_rows(self, folder: Path, current: int) -> Replayed:
+        """The rows that pass by themselves, joined with what is published, audited together."""
+        auditor = Auditor(self._attempt, self._made)
+        alone = self._staged(folder / "alone")
+        report = auditor.audit([alone])[0]
+        lost: Split | None = None
+        if not report.passed:
+            sifted = auditor.sift(alone, report)
+            if sifted is None or not sifted[0].rows:
+                return Replayed(report)
+            alone, lost, _ = sifted
+        audited = audit_batch(
+            self._attempt, replace(self._made, parts=(self._joined(folder, alone, current),))
+        )
+        if audited.staged is None:
+            return self._refuse(audited)
+        # Kept before the others are published: a process that dies in between loses no row.
+        rest = auditor.keep_rows(alone, report, lost) if lost is not None else None
+        return replace(self._publish(audited, current), rest=rest)
+
+    def _joined(self, folder: Path, alone: StagedBatch, current: int) -> StagedBatch:
+        schema = arrow_schema(tuple((c.name, c.type) for c in self._contract.columns))
+        wanted = None if self._partition == UNPARTITIONED else self._attempt.run.partitions
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            if current:
+                published = self._store.open(self._contract.key, current)
+                yield from conform(published.batches(None, wanted), self._contract)
+            for file in alone.files:
+                yield from pq.ParquetFile(file.path).iter_batches()
+
+        reader = pa.RecordBatchReader.from_batches(schema, batches())
+        partitions = self._attempt.run.partitions
+        return self._part(folder, write_staged(reader, folder, self._contract, partitions))
+
+    def _publish(self, audited: AuditedBatch, current: int) -> Replayed:
+        versions = publish(audited, on_top_of=current)
+        self._quarantine.mark_replayed(self._entry.id, versions[0].number)
+        return Replayed(audited.report, versions, next(iter(audited.quarantined), None))
+
+    def _refuse(self, audited: AuditedBatch) -> Replayed:
+        self._store.discard(self._contract, self._attempt.batch_id)
+        return Replayed(audited.report)
+
+    def _part(self, folder: Path, files: tuple[StagedFile, ...]) -> StagedBatch:
+        return StagedBatch(
+            self._contract.key,
+            self._attempt.batch_id,
+            folder,
+            files,
+            self._attempt.run.partitions,
+        )
+
+
+def _stream(files: tuple[Path, ...]) -> pa.RecordBatchReader:
+    """Quarantined Parquet as one stream; `_reasons` is the platform's column, not the product's."""
+    opened = [pq.ParquetFile(file) for file in files]
+    names = [name for name in opened[0].schema_arrow.names if name != "_reasons"]
+    schema = pa.schema([opened[0].schema_arrow.field(name) for name in names])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for file in opened:
+            yield from file.iter_batches(columns=names)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())

@@ -1,0 +1,204 @@
+"""The verdict on each part of a batch: publish, publish without some rows, refuse.
+
+Belongs here: deciding by an audit's report, setting failing rows aside, keeping what is refused.
+Does not belong here: checking rules (`governance/audit.py`), the batch as a whole (`auditing.py`).
+
+What is rejected is in quarantine before anything is published, under names derived from the batch,
+so that a killed run leaves no doubles and no losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from shared_resources.contracts.model import RuleKind
+from shared_resources.data_products.batch import Attempt, Made, Unreadable
+from shared_resources.governance.audit import audit_parts
+from shared_resources.governance.quarantine import QuarantineEntry, Rejection
+from shared_resources.governance.report import AuditReport, RuleResult
+from shared_resources.governance.scan import UnreadableBatch
+from shared_resources.governance.split import Split, split
+from shared_resources.governance.staged_data import StagedData
+from shared_resources.io_managers.protocol import StagedBatch
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`report` is of what is published: of `kept`, or of the refused part as it came."""
+
+    kept: StagedBatch | None
+    report: AuditReport
+    entry: QuarantineEntry | None = None
+
+
+@dataclass(frozen=True)
+class Readable:
+    """The parts that could be read, with their reports; and those that could not."""
+
+    parts: tuple[StagedBatch, ...] = ()
+    reports: tuple[AuditReport, ...] = ()
+    damaged: tuple[Unreadable, ...] = ()
+
+
+class Auditor:
+    """Audits the parts of one attempt and decides on each."""
+
+    def __init__(self, attempt: Attempt, made: Made) -> None:
+        self._attempt = attempt
+        self._made = made
+
+    def audit(self, parts: Sequence[StagedBatch]) -> tuple[AuditReport, ...]:
+        definition = self._attempt.definition
+        reports = audit_parts(
+            parts,
+            definition.contract,
+            rules=definition.rules,
+            references=self._attempt.snapshots,
+            folder=definition.folder,
+        )
+        extra = self._made.extra_results
+        return tuple(replace(one, results=(*one.results, *extra)) for one in reports)
+
+    def audit_readable(self, parts: Sequence[StagedBatch]) -> Readable:
+        """Audit; an adopted Parquet file is decoded here first, and its pages may be damaged."""
+        try:
+            return Readable(tuple(parts), self.audit(parts))
+        except UnreadableBatch as problem:
+            if len(parts) == 1:
+                return Readable(damaged=(self._damaged(parts[0], str(problem)),))
+        found = Readable()
+        for part in parts:
+            one = self.audit_readable([part])
+            found = Readable(
+                (*found.parts, *one.parts),
+                (*found.reports, *one.reports),
+                (*found.damaged, *one.damaged),
+            )
+        return found
+
+    def decide(self, part: StagedBatch, report: AuditReport) -> Verdict:
+        if report.passed:
+            return Verdict(part, report)
+        budget = self._attempt.loss_budget_percent
+        if budget > 0:
+            sifted = self.sift(part, report)
+            lost = 100.0 * sifted[1].rejected_rows if sifted else 0.0
+            if sifted is not None and lost <= budget * (part.rows + part.rejected_rows):
+                return self._without_failing_rows(part, report, *sifted)
+        return Verdict(None, report, self._keep("batch", part, report))
+
+    def sift(
+        self, part: StagedBatch, report: AuditReport
+    ) -> tuple[StagedBatch, Split, AuditReport] | None:
+        """The rows that broke no rule, if they can be told and pass every rule by themselves."""
+        if not all(result.rule.row_level for result in report.refusals):
+            return None
+        aside = part.folder / "split" / (part.partitions[0] or "all")
+        result = split(
+            StagedData(part),
+            self._attempt.contract,
+            report,
+            references=self._attempt.snapshots,
+            kept=aside / "kept",
+            rejected=aside / "rejected.parquet",
+        )
+        good = replace(part, files=result.files, rejects=None, rejected_rows=0)
+        again = self.audit([good])[0]
+        return (good, result, again) if again.passed else None
+
+    def _without_failing_rows(
+        self,
+        part: StagedBatch,
+        report: AuditReport,
+        good: StagedBatch,
+        lost: Split,
+        of: AuditReport,
+    ) -> Verdict:
+        entry = self.keep_rows(part, report, lost)
+        return Verdict(good, _with_losses(of, report, entry), entry)
+
+    def keep_rows(self, part: StagedBatch, report: AuditReport, lost: Split) -> QuarantineEntry:
+        """Keep rows that were set aside from a part whose rest is published."""
+        return self._attempt.environment.quarantine.put(
+            self._rejection("rows", part, report, lost.rejected_rows),
+            files=[lost.rejected],
+            rejects=part.rejects,
+        )
+
+    def _keep(self, kind: str, part: StagedBatch, report: AuditReport) -> QuarantineEntry:
+        """Keep a whole part. What comes from quarantine is there already."""
+        if self._attempt.replay_of is not None:
+            return self._attempt.replay_of
+        return self._attempt.environment.quarantine.put(
+            self._rejection(kind, part, report, part.rows + part.rejected_rows),
+            files=[file.path for file in part.files],
+            rejects=part.rejects,
+        )
+
+    def keep_object(self, lost: Unreadable) -> QuarantineEntry:
+        """Keep a copy of an object of which no row could be read."""
+        if self._attempt.replay_of is not None:
+            return self._attempt.replay_of
+        part = StagedBatch(
+            self._attempt.contract.key,
+            self._attempt.batch_id,
+            lost.copy.parent,
+            (),
+            (lost.partition,),
+        )
+        rejection = self._rejection("object", part, self.unreadable_report(lost), 0)
+        return self._attempt.environment.quarantine.put(rejection, files=[lost.copy])
+
+    def unreadable_report(self, lost: Unreadable) -> AuditReport:
+        """The report of a part that cannot be read: the parse rule failed, nothing else was asked."""
+        definition = self._attempt.definition
+        failed = RuleResult(
+            rule=next(rule for rule in definition.rules if rule.kind is RuleKind.PARSE),
+            passed=False,
+            rows_checked=0,
+            rows_failed=None,
+            measured=0,
+            message=lost.problem,
+        )
+        return AuditReport(definition.key, definition.contract.version, 0, (failed,))
+
+    def _rejection(self, kind: str, part: StagedBatch, report: AuditReport, rows: int) -> Rejection:
+        attempt = self._attempt
+        return Rejection(
+            product=attempt.contract.key,
+            kind=kind,
+            batch_id=attempt.replay_of.batch_id if attempt.replay_of else attempt.batch_id,
+            run_id=attempt.run.run_id,
+            rows=rows,
+            reasons=tuple(
+                (r.rule.name, r.rule.clause, r.rows_failed or 0, r.message) for r in report.refusals
+            ),
+            contract_version=attempt.contract.version,
+            contract_digest=attempt.contract.digest,
+            inputs={pin.product: str(pin) for pin in attempt.pins},
+            partitions=part.partitions,
+            objects=self._made.objects.get(part.partitions[0], ()),
+            parent=attempt.replay_of.id if attempt.replay_of else None,
+        )
+
+    def _damaged(self, part: StagedBatch, problem: str) -> Unreadable:
+        partition = part.partitions[0]
+        key, etag = next(iter(self._made.objects.get(partition, ())), ("the staged batch", ""))
+        return Unreadable(partition, key, etag, f"{key}: {problem}", part.files[0].path)
+
+
+def _with_losses(kept: AuditReport, whole: AuditReport, entry: QuarantineEntry) -> AuditReport:
+    """The kept rows' report, in which a rule that cost rows says how many and where they are."""
+    lost = {result.rule.name: result for result in whole.refusals}
+    results = tuple(
+        replace(
+            result,
+            message=f"{lost[result.rule.name].rows_failed} rows of the batch failed and are in "
+            f"quarantine ({entry.id}); every published row passes",
+        )
+        if result.rule.name in lost
+        else result
+        for result in kept.results
+    )
+    return replace(kept, results=results)
