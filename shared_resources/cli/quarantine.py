@@ -16,6 +16,7 @@ from shared_resources.cli.selection import product_contract, product_folder
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.environment import Environment
 from shared_resources.governance.quarantine import QuarantineEntry
+from shared_resources.governance.quarantine_view import shown_rows
 
 
 @click.group(epilog="Example: mesh quarantine list && mesh quarantine show <ENTRY>")
@@ -45,7 +46,7 @@ def _row(entry: QuarantineEntry) -> dict[str, object]:
         "rows": entry.rows,
         "at": entry.at,
         "broke": ", ".join(sorted({rule for rule, *_ in entry.reasons})),
-        "replayed_as": ", ".join(f"v{number}" for number in entry.replays),
+        "replayed_as": ", ".join(f"v{one.version}" for one in entry.replays),
     }
 
 
@@ -58,7 +59,7 @@ def show(entry_id: str, limit: int, as_json: bool) -> None:
     environment = environments.current()
     entry = environment.quarantine.get(entry_id)
     contract = product_contract(environment, entry.product)
-    rows = environment.quarantine.shown_rows(entry, contract, limit)
+    rows = shown_rows(environment.quarantine, entry, contract, limit)
     if as_json:
         print_json({**_details(entry), "rows_shown": rows})
         return

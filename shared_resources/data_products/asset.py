@@ -6,9 +6,9 @@ Does not belong here: the spec (`asset_spec.py`), the steps themselves (`making.
 
 The checks are outputs of the op itself. They cannot be deselected, and they are decided before the
 IO manager publishes. When only checks are selected, the published version is audited again.
-"""
 
-from __future__ import annotations
+No postponed annotations here: Dagster looks at the op's own.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

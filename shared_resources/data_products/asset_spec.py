@@ -47,9 +47,18 @@ def asset_spec(definition: ProductDefinition) -> dg.AssetSpec:
             dg.FreshnessPolicy.time_window(fail_window=freshness) if freshness else None
         ),
         automation_condition=(
-            None if definition.kind is ProductKind.INGEST else dg.AutomationCondition.eager()
+            None if definition.kind is ProductKind.INGEST else follow_producers()
         ),
     )
+
+
+def follow_producers() -> dg.AutomationCondition[dg.AssetKey]:
+    """A consumer follows each published partition of its producers, a late day too.
+
+    `eager` without the check on blocking checks: a materialization exists only after they passed,
+    so publication itself is the gate. A refused batch changes nothing, and asks for nothing.
+    """
+    return dg.AutomationCondition.eager().without(dg.AutomationCondition.in_latest_time_window())
 
 
 def check_specs(contract: Contract, rules: Sequence[Rule]) -> list[dg.AssetCheckSpec]:
