@@ -44,9 +44,4 @@ def _published(stores: Sequence[ProductStore], product: str) -> set[tuple[str, s
 
 
 def _refused(quarantine: Quarantine, product: str) -> set[tuple[str, str]]:
-    return {
-        (key, etag)
-        for entry in quarantine.list()
-        if entry.product == product
-        for key, etag in entry.objects
-    }
+    return {(key, etag) for entry in quarantine.list(product) for key, etag in entry.objects}

@@ -29,6 +29,8 @@ from shared_resources.sql import quote_identifier, quote_literal
 ADOPTED_CODECS = frozenset({"UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD"})
 MAGIC = b"PAR1"
 FIELD_ID = b"PARQUET:field_id"
+LARGEST_BATCH_ROWS = 16_384
+LARGEST_BATCH_BYTES = 16 << 20
 LAND_AGAIN = "land it again; it is cut off or damaged"
 DAMAGE = (pa.ArrowException, OSError, ValueError)
 
@@ -142,6 +144,14 @@ def _adopt(file: Path, rows: int, folder: Path, partition: str) -> StagedFile:
     return StagedFile(path, partition, rows)
 
 
+def _batch_rows(metadata: pq.FileMetaData) -> int:
+    """How many rows to decode at a time: fewer where they are long, by the footer's account."""
+    groups = range(metadata.num_row_groups)
+    size: int = sum(metadata.row_group(group).total_byte_size for group in groups)
+    rows: int = metadata.num_rows
+    return max(1, min(LARGEST_BATCH_ROWS, LARGEST_BATCH_BYTES * rows // max(1, size)))
+
+
 def _rewrite(
     contract: Contract,
     parquet: pq.ParquetFile,
@@ -153,7 +163,8 @@ def _rewrite(
     from shared_resources.contracts.lossless import conform
 
     schema = parquet.schema_arrow
-    rows = pa.RecordBatchReader.from_batches(schema, parquet.iter_batches())
+    batches = parquet.iter_batches(batch_size=_batch_rows(parquet.metadata))
+    rows = pa.RecordBatchReader.from_batches(schema, batches)
     try:
         conformed = conform(rows, contract)
         for name, type_ in zip(expected.names, expected.types, strict=True):
