@@ -1,5 +1,3 @@
-{{ config(description="Campaigns and coupons of all households are as many as marketing counts.") }}
-
 with made as (
 
     select

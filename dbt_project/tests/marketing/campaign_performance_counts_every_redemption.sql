@@ -1,5 +1,3 @@
-{{ config(description="No campaign, no redemption and no household reached is lost by a join.") }}
-
 with made as (
 
     select

@@ -1,5 +1,3 @@
-{{ config(description="Every day's lines and turnover are those of order/transactions, to the cent.") }}
-
 with made as (
 
     select

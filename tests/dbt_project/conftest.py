@@ -1,0 +1,13 @@
+"""The example's dbt project, compiled once for all tests of this folder."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared_resources.data_products.dbt_model import DbtModels
+from shared_resources.environment import PROJECT_ROOT, Environment
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> DbtModels:
+    return DbtModels(Environment(root=PROJECT_ROOT, home=tmp_path_factory.mktemp("home")))
