@@ -3,12 +3,13 @@
 Belongs here: turning one YAML scalar into the Python value that is compared with the column.
 Does not belong here: converting data (`lossless.py`).
 
-    text -> str, integer -> int, float -> int | float, decimal -> Decimal, boolean -> bool,
+    text -> str, integer -> int, float -> float, decimal -> Decimal, boolean -> bool,
     date -> date, timestamp -> naive datetime, timestamp with time zone -> datetime in UTC
 """
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -32,11 +33,23 @@ class NotOfType(ValueError):
         self.message, self.remedy = message, remedy
 
 
-def constant(value: Any, type_: ColumnType, *, bound: bool = False) -> Any:
-    """`value` as a value of the type. A `bound` of integers may be a fraction (`minimum: 0.5`).
+def bound(value: Any, type_: ColumnType, *, upwards: bool) -> Any:
+    """A bound as a value of the type. Between two values of it, e.g. 0.5 for integers, it moves to
+    the next one, `upwards` or downwards, which changes no verdict where the caller says the right
+    direction: up for `minimum` and `exclusiveMaximum`, down for the other two.
 
     Raises `NotOfType`.
     """
+    if type_.family not in (Family.INTEGER, Family.DECIMAL) or not is_number(value):
+        return constant(value, type_)
+    scale = type_.scale if type_.family is Family.DECIMAL else 0
+    scaled = Fraction(Decimal(str(value))) * 10**scale
+    whole = math.ceil(scaled) if upwards else math.floor(scaled)
+    return constant(whole if not scale else Decimal(f"{whole}e-{scale}"), type_)
+
+
+def constant(value: Any, type_: ColumnType) -> Any:
+    """`value` as a value of the type. Raises `NotOfType`."""
     match type_.family:
         case Family.STRING:
             return _text(value)
@@ -49,11 +62,11 @@ def constant(value: Any, type_: ColumnType, *, bound: bool = False) -> Any:
         case Family.TIMESTAMP | Family.TIMESTAMP_TZ:
             return _timestamp(value, zoned=type_.family is Family.TIMESTAMP_TZ)
         case Family.INTEGER:
-            return _integer(value, type_.width, bound)
+            return _integer(value, type_.width)
         case Family.FLOAT:
             return _float(value, type_.width)
         case Family.DECIMAL:
-            return _decimal(value, type_, bound)
+            return _decimal(value, type_)
 
 
 def _text(value: Any) -> str:
@@ -92,11 +105,11 @@ def _timestamp(value: Any, *, zoned: bool) -> datetime:
     return moment.astimezone(UTC) if zoned else moment
 
 
-def _integer(value: Any, width: int, bound: bool) -> int | float:
+def _integer(value: Any, width: int) -> int:
     if not is_number(value):
         raise NotOfType(f"is {value!r}, which is no number", "write a whole number")
-    number: int | float = int(value) if value == int(value) else value
-    if isinstance(number, float) and not bound:
+    number = int(value)
+    if number != value:
         raise NotOfType(f"is {value}, which is no whole number", "write a whole number")
     limit = 1 << (width - 1)
     if not -limit <= number < limit:
@@ -105,7 +118,7 @@ def _integer(value: Any, width: int, bound: bool) -> int | float:
     return number
 
 
-def _float(value: Any, width: int) -> int | float:
+def _float(value: Any, width: int) -> float:
     if not is_number(value):
         raise NotOfType(f"is {value!r}, which is no number", "write a finite number")
     if abs(value) > (3.4028234663852886e38 if width == 32 else 1.7976931348623157e308):
@@ -113,12 +126,12 @@ def _float(value: Any, width: int) -> int | float:
     return float(value)
 
 
-def _decimal(value: Any, type_: ColumnType, bound: bool) -> Decimal:
-    if not is_number(value):
+def _decimal(value: Any, type_: ColumnType) -> Decimal:
+    if not isinstance(value, Decimal) and not is_number(value):
         raise NotOfType(f"is {value!r}, which is no number", "write a number")
     number = Decimal(str(value))
     if abs(number) >= Decimal(10) ** (type_.precision - type_.scale):
         raise NotOfType(f"is {value}, which {type_} cannot be", "correct it")
-    if not bound and (Fraction(number) * 10**type_.scale).denominator != 1:
+    if (Fraction(number) * 10**type_.scale).denominator != 1:
         raise NotOfType(f"is {value}, which has more decimals than {type_}", "round it")
     return number

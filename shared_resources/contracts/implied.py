@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from shared_resources.contracts.columns import DeclaredColumn
-from shared_resources.contracts.constants import NotOfType, constant
+from shared_resources.contracts.constants import NotOfType, bound, constant
 from shared_resources.contracts.model import Rule, RuleKind
 from shared_resources.contracts.node import Node
 from shared_resources.contracts.patterns import BadPattern, check_pattern
@@ -101,7 +101,8 @@ def bounds(node: Node, declared: DeclaredColumn) -> dict[str, Any]:
         if field is None:
             continue
         try:
-            found[name] = constant(field.value, declared.column.type, bound=True)
+            upwards = name in ("minimum", "exclusiveMaximum")
+            found[name] = bound(field.value, declared.column.type, upwards=upwards)
         except NotOfType as error:
             field.problem(f"{error.message} (column {declared.column.name})", error.remedy)
     lows = [(found[n], n) for n in BOUNDS[:2] if n in found]

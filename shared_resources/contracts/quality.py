@@ -135,16 +135,17 @@ def _listed_columns(
 
 
 def _missing_values(node: Node, given: Node, of: DeclaredColumn) -> dict[str, Any]:
-    """Nulls are missing values whether they are listed or not."""
+    """As the standard has it, a null counts where the list holds a null."""
     field = given.get("missingValues")
     if field is None or not list(field.items()):
         (field or node).problem(
             "lists no missing values",
-            "add `arguments: {missingValues: ['', 'N/A']}`, or nullValues",
+            "add `arguments: {missingValues: [null, 'N/A']}`, or use nullValues",
         )
         return {}
-    nodes = (item for item in field.items() if item.value is not None)
-    return {"missingValues": list(constants(nodes, of, lambda item: item))}
+    present = (item for item in field.items() if item.value is not None)
+    nulls = [None] if any(item.value is None for item in field.items()) else []
+    return {"missingValues": [*nulls, *constants(present, of, lambda item: item)]}
 
 
 def _invalid_values(node: Node, given: Node, of: DeclaredColumn) -> dict[str, Any]:
