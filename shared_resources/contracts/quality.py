@@ -135,7 +135,7 @@ def _listed_columns(
 
 
 def _missing_values(node: Node, given: Node, of: DeclaredColumn) -> dict[str, Any]:
-    """As the standard has it, a null counts where the list holds a null."""
+    """A null is missing whether the list holds a null or not."""
     field = given.get("missingValues")
     if field is None or not list(field.items()):
         (field or node).problem(
@@ -144,8 +144,7 @@ def _missing_values(node: Node, given: Node, of: DeclaredColumn) -> dict[str, An
         )
         return {}
     present = (item for item in field.items() if item.value is not None)
-    nulls = [None] if any(item.value is None for item in field.items()) else []
-    return {"missingValues": [*nulls, *constants(present, of, lambda item: item)]}
+    return {"missingValues": list(constants(present, of, lambda item: item))}
 
 
 def _invalid_values(node: Node, given: Node, of: DeclaredColumn) -> dict[str, Any]:

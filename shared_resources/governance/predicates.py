@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from shared_resources.contracts.model import Contract, Rule, RuleKind
+from shared_resources.contracts.patterns import re2
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.governance.scan import PARTITION
 from shared_resources.sql import quote_identifier, quote_literal
@@ -128,7 +129,7 @@ def _listed(type_: ColumnType, values: Iterable[Any]) -> str:
 
 
 def _not_matching(column: str, pattern: str) -> str:
-    return f"NOT regexp_matches({column}, {quote_literal(pattern)})"
+    return f"NOT regexp_matches({column}, {quote_literal(re2(pattern))})"
 
 
 _BOUNDS = {
