@@ -39,8 +39,8 @@ def read(product: str, columns: str | None, version: int | None, output: Path | 
     except KeyError as problem:
         raise click.BadParameter(str(problem.args[0]), param_hint="--columns") from problem
     if output is not None:
-        rows = _write(reader, output)
-        click.echo(f"{rows:,} rows of {product} version {snapshot.version.number} in {output}")
+        written = _write(reader, output)
+        click.echo(f"{written:,} rows of {product} version {snapshot.version.number} in {output}")
         return
     rows = _first_rows(reader)
     print_table(rows, reader.schema.names)

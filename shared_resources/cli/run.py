@@ -12,7 +12,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 
 import click
@@ -163,7 +163,13 @@ class _Coordinator:
             worker.start(self._queues[task.product].popleft())
             return
         self._progress.published(task.product, message.rows, message.version)
-        self._record(task.product, "published", **asdict(message))
+        self._record(
+            task.product,
+            "published",
+            run_id=message.run_id,
+            rows=message.rows,
+            version=message.version,
+        )
         self._finish(task.product, True)
 
     def _restarted(self, dead: Worker) -> Worker:

@@ -107,7 +107,7 @@ def _kinds(definition: ProductDefinition) -> set[str]:
 
 def _metadata(definition: ProductDefinition) -> dict[str, Any]:
     contract = definition.contract
-    references: list[dg.LocalFileCodeReference] = [
+    references: list[dg.LocalFileCodeReference | dg.UrlCodeReference] = [
         dg.LocalFileCodeReference(file_path=str(contract.path), label="contract")
     ]
     code = definition.folder / "product.py"

@@ -6,7 +6,7 @@ Does not belong here: one product's asset (`asset.py`), what the policies look f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,17 @@ import dagster as dg
 
 from shared_resources import environment as environments
 from shared_resources.data_products.asset import build_asset
-from shared_resources.data_products.asset_spec import quiet_dagster_previews
+from shared_resources.data_products.asset_spec import (
+    asset_key,
+    partitions_def,
+    quiet_dagster_previews,
+)
 from shared_resources.data_products.definition import ProductDefinition, define_product
 from shared_resources.environment import Environment
 from shared_resources.governance.catalogue import PolicyViolation, check_domain
 from shared_resources.io_managers.published import io_managers
 from shared_resources.landing.sensor import landing_sensor
-from shared_resources.mesh import Domain, ProductKind, read_mesh
+from shared_resources.mesh import Domain, Mesh, ProductKind, read_mesh
 
 
 def build_domain(
@@ -33,10 +37,15 @@ def build_domain(
     """
     quiet_dagster_previews()
     environment = environments.current()
-    domain = define_domain(environment, Path(definitions_file).resolve().parent)
+    mesh = read_mesh(environment.root)
+    domain = checked_domain(mesh, Path(definitions_file).resolve().parent.name)
     definitions = [define_product(environment, domain, product) for product in domain.products]
+    inputs = {one.key: product_inputs(environment, one) for one in definitions}
     return dg.Definitions(
-        assets=[build_asset(one, product_inputs(environment, one)) for one in definitions],
+        assets=[
+            *(build_asset(one, inputs[one.key]) for one in definitions),
+            *_foreign_products(mesh, domain, inputs.values()),
+        ],
         sensors=[*_landing_sensors(definitions), _automation(domain)],
         # A process a step costs 1.5 s; a run is a process of its own already.
         executor=dg.in_process_executor,
@@ -44,14 +53,31 @@ def build_domain(
     )
 
 
-def define_domain(environment: Environment, folder: Path) -> Domain:
-    """The domain in `folder`, checked against the central policies. Raises `PolicyViolation`."""
-    mesh = read_mesh(environment.root)
-    domain = mesh.domain(folder.name)
+def checked_domain(mesh: Mesh, name: str) -> Domain:
+    """The domain, checked against the central policies. Raises `PolicyViolation`."""
+    domain = mesh.domain(name)
     outcome = check_domain(domain, mesh)
     if outcome.findings:
-        raise PolicyViolation(domain.name, outcome.findings)
+        raise PolicyViolation(name, outcome.findings)
     return domain
+
+
+def _foreign_products(
+    mesh: Mesh, domain: Domain, inputs: Iterable[tuple[str, ...]]
+) -> list[dg.AssetSpec]:
+    """What the domain reads of others: keys only, and their partitions where their contract is here.
+
+    The other location says everything else; in the UI the two are one asset.
+    """
+    foreign = {key for keys in inputs for key in keys if key.split("/")[0] != domain.name}
+    contracts = {p.key: p.contract for d in mesh.domains for p in d.products if p.contract}
+    return [
+        dg.AssetSpec(
+            asset_key(key),
+            partitions_def=partitions_def(contracts[key]) if key in contracts else None,
+        )
+        for key in sorted(foreign)
+    ]
 
 
 def product_inputs(environment: Environment, definition: ProductDefinition) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ Does not belong here: publishing itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -31,7 +32,7 @@ def report_version(
     With `report`, its checks are recorded too.
     """
     leading = versions[0]
-    metadata = {
+    metadata: dict[str, Any] = {
         "dagster/row_count": leading.rows,
         "version": leading.number,
         "published to": ", ".join(f"{v.store} v{v.number}" for v in versions),
