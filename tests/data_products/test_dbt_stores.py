@@ -1,0 +1,53 @@
+"""dbt reads what the stores published: versions of the lake and the warehouse, pinned."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from shared_resources.contracts.lossless import conform
+from shared_resources.contracts.odcs import read_contract
+from shared_resources.data_products.dbt_model import DbtModels
+from shared_resources.io_managers.lake import LakeStore
+from shared_resources.io_managers.protocol import ProductStore, Snapshot, StagedBatch
+from shared_resources.io_managers.staging import write_staged
+from shared_resources.io_managers.warehouse import WarehouseStore
+from tests.data_products.dbt_toy import contract_file, table, toy
+
+Rows = list[tuple[object, ...]]
+
+
+def publish(store: ProductStore, root: Path, product: str, batch_id: str, rows: Rows) -> Snapshot:
+    contract = read_contract(contract_file(root, product))
+    folder = store.staging_folder(contract, batch_id)
+    files = write_staged(conform(table(product, rows), contract), folder, contract, ("",))
+    store.publish(contract, StagedBatch(product, batch_id, folder, files), {})
+    return store.open(product)
+
+
+@pytest.mark.parametrize("lines_in", [LakeStore, WarehouseStore])
+def test_a_model_reads_the_pinned_versions_of_either_store(
+    tmp_path: Path, lines_in: type[LakeStore] | type[WarehouseStore]
+):
+    environment = toy(tmp_path)
+    lake, warehouse = LakeStore(tmp_path / "lake"), WarehouseStore(tmp_path / "warehouse")
+    lines_store: ProductStore = lines_in(tmp_path / "lines' store")  # a quote in the path, too
+    first = [(date(2026, 1, 1), 2.0, "red"), (date(2026, 1, 1), 0.5, "red")]
+    inputs = {
+        "shop/lines": publish(lines_store, tmp_path, "shop/lines", "one", first),
+        "paint/colours": publish(warehouse, tmp_path, "paint/colours", "one", [("red",)]),
+    }
+    publish(lines_store, tmp_path, "shop/lines", "two", [(date(2026, 2, 2), 9.0, "blue")])
+    contract = read_contract(contract_file(tmp_path, "shop/daily"))
+    folder = lake.staging_folder(contract, "made")
+
+    outcome = DbtModels(environment).build(contract, inputs, folder, "run-1")
+
+    lake.publish(contract, StagedBatch("shop/daily", "made", folder, outcome.files), {})
+    made = lake.open("shop/daily").batches().read_all().to_pylist()
+    assert made == [{"day": date(2026, 1, 1), "lines": 2, "total": 2.5, "colour": "red"}]
+    assert all(result.passed for result in outcome.tests)
+    assert pq.read_metadata(outcome.files[0].path).num_rows == 1
