@@ -24,6 +24,7 @@ from shared_resources.contracts.model import (
     Unit,
 )
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.governance.report import AuditReport, RuleResult
 from shared_resources.io_managers.protocol import StagedBatch, StagedFile
 
 TYPES = {
@@ -128,3 +129,21 @@ def stage(
         partitions=tuple(partitions),
         **fields,
     )
+
+
+def audit_rows(folder: Path, contract: Contract, **values: Sequence[Any]) -> AuditReport:
+    """Stage one file of these values and audit it."""
+    from shared_resources.governance.audit import audit
+    from shared_resources.governance.staged_data import StagedData
+
+    return audit(StagedData(stage(folder, table(contract, **values))), contract)
+
+
+def failing(report: AuditReport, rule: str) -> int | None:
+    """How many rows the rule of that name found failing."""
+    return result_of(report, rule).rows_failed
+
+
+def result_of(report: AuditReport, rule: str) -> RuleResult:
+    (found,) = [result for result in report.results if result.rule.name == rule]
+    return found

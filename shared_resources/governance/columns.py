@@ -32,7 +32,11 @@ _ANY_TYPE = frozenset(
 
 @dataclass(frozen=True)
 class ColumnsFound:
-    """`problems`: one sentence each. `absent` and `mistyped`: why rules on a column cannot run."""
+    """`problems`: one sentence each. `absent` and `mistyped`: why rules on a column cannot run.
+
+    No rule can use an absent column; one of another type than the contract's, still those that ask
+    whether a value is there or repeats.
+    """
 
     problems: tuple[str, ...]
     absent: dict[str, str]
@@ -46,6 +50,11 @@ class ColumnsFound:
             if kind not in _ANY_TYPE and column in self.mistyped:
                 return self.mistyped[column]
         return None
+
+    @property
+    def unusable(self) -> frozenset[str]:
+        """Columns that cannot be read at all."""
+        return frozenset(self.absent)
 
     @property
     def message(self) -> str:
@@ -64,6 +73,10 @@ def check_columns(
     for path, schema in zip(paths, schemas, strict=True):
         for problem in _problems(contract, schema, absent, mistyped):
             collected.setdefault(problem, []).append(path)
+    for column in contract.columns:
+        types = {s.field(column.name).type for s in schemas if s.names.count(column.name) == 1}
+        if len({family_of(type_) or type_ for type_ in types}) > 1:
+            absent[column.name] = f"column {column.name} has another type in each of several files"
     return ColumnsFound(
         problems=tuple(
             problem + _where(found_in, len(paths)) for problem, found_in in collected.items()

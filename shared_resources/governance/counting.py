@@ -211,7 +211,8 @@ class _Counter:
             if not failed or sampled == SAMPLED_PARTS:
                 continue
             sampled += 1
-            data = self._parts[number][0]
+            data, found = self._parts[number]
+            usable = [name for name in data.schema.names if name not in found.unusable]
             if len(self._parts) > 1:
                 prepare_view(self._connection, [data])
             for place in failed:
@@ -220,7 +221,7 @@ class _Counter:
                     self._connection,
                     rule,
                     self._contract,
-                    data.schema.names,
+                    usable,
                     self._registered.get(str(rule.arguments.get("product"))),
                     self._personal(counts),
                 )
@@ -267,6 +268,9 @@ class _Counter:
         product = str(rule.arguments["product"])
         if product not in self._references:
             raise RuleProblem(f"{product} has no published version to look into")
+        missing = set(rule.arguments["columns"]) - set(self._references[product].schema.names)
+        if missing:
+            raise RuleProblem(f"{product} has no column {', '.join(sorted(missing))}")
         if product not in self._registered:
             name = f"_mesh_reference_{len(self._registered)}"
             self._references[product].register(self._connection, name)
@@ -291,6 +295,7 @@ class _Counter:
     def _aggregate_singly(self, expressions: Mapping[int, str], first: duckdb.Error) -> None:
         """One of the rules fails on the data's own account: find out which, and go on."""
         try:
+            self._connection.execute(f"SELECT {self._every_value()} FROM {BATCH}")
             for number, (rows, _) in self._count_each([]).items():
                 self.counts[number].rows = rows
         except duckdb.Error:
@@ -304,6 +309,16 @@ class _Counter:
             except duckdb.Error as problem:
                 self._cannot(place, self._said(problem))
         self._zero_missing(expressions)
+
+    def _every_value(self) -> str:
+        """An expression that decodes all columns that are what the contract says."""
+        found = self._parts[0][1]
+        usable = [
+            quote_identifier(column.name)
+            for column in self._contract.columns
+            if column.name not in found.unusable
+        ]
+        return ", ".join(f"max(hash({column}))" for column in usable) or "1"
 
     def _count_each(self, wanted: Sequence[str]) -> dict[int, tuple[int, Sequence[int]]]:
         many = len(self._parts) > 1

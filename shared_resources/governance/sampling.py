@@ -32,6 +32,8 @@ def failing_rows(
     `personal` are columns in which personal data was found.
     """
     columns = shown_columns(contract, rule.columns, present)
+    if not columns:
+        return ()
     if rule.kind in sets.UNIQUENESS:
         query = _duplicates(rule, contract, columns)
     elif rule.kind is RuleKind.RELATIONSHIP:

@@ -1,0 +1,182 @@
+"""Keys and references: rules that need other rows, or another product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from shared_resources.contracts.model import Partitioning, RuleKind, Unit
+from shared_resources.governance.audit import audit
+from shared_resources.governance.staged_data import StagedData
+from shared_resources.io_managers.protocol import Version
+from tests.contract_factory import (
+    at_most,
+    audit_rows,
+    failing,
+    make_contract,
+    make_rule,
+    result_of,
+    stage,
+    table,
+)
+
+R = RuleKind
+
+
+@dataclass(frozen=True)
+class Published:
+    """A snapshot of one Arrow table, as a store would open it."""
+
+    table: pa.Table
+
+    @property
+    def version(self) -> Version:
+        return Version("product/catalog", "lake", 1, "1", self.table.num_rows, datetime(2017, 1, 1))
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self.table.schema
+
+    def partitions(self) -> tuple[str, ...]:
+        return ()
+
+    def paths(self) -> tuple[Path, ...]:
+        return ()
+
+    def batches(
+        self, columns: Sequence[str] | None = None, partitions: Sequence[str] | None = None
+    ) -> pa.RecordBatchReader:
+        return self.table.select(columns or self.table.schema.names).to_reader()
+
+    def register(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        connection.register(name, self.table)
+
+
+def test_a_composite_key_counts_every_row_that_shares_it(tmp_path: Path) -> None:
+    contract = make_contract(
+        {"basket": "int", "line": "text"}, [make_rule(R.UNIQUE, "basket", "line")]
+    )
+    report = audit_rows(
+        tmp_path,
+        contract,
+        basket=[1, 1, 1, 2, None, None],
+        line=["a", "a", "b", "a", "a", "a"],
+    )
+    result = result_of(report, "unique_basket_line")
+    assert result.rows_failed == 2, "keys with a null in them are not compared"
+    assert [row["line"] for row in result.sample] == ["a", "a"]
+    assert "share their basket, line with another row" in result.message
+
+
+def test_within_a_partition_only(tmp_path: Path) -> None:
+    contract = make_contract(
+        {"id": "int", "at": "timestamp"},
+        [make_rule(R.UNIQUE, "id"), make_rule(R.UNIQUE, "id", "at")],
+        partitioning=Partitioning("at", date(2017, 1, 1)),
+    )
+    first = table(contract, id=[1, 2], at=[datetime(2017, 1, 1, h) for h in (1, 2)])
+    second = table(contract, id=[1, 3, 3], at=[datetime(2017, 1, 2, h) for h in (1, 2, 3)])
+    days = ["2017-01-01", "2017-01-02"]
+    report = audit(StagedData(stage(tmp_path, first, second, partitions=days)), contract)
+    assert failing(report, "unique_id") == 2
+    assert failing(report, "unique_id_at") == 0, "the times differ"
+    assert "in its partition" in result_of(report, "unique_id").message
+
+
+def test_a_column_of_another_type_can_still_be_compared_with_itself(tmp_path: Path) -> None:
+    contract = make_contract({"id": "int"}, [make_rule(R.UNIQUE, "id")])
+    data = StagedData(stage(tmp_path, pa.table({"id": ["007", "7", "007"]})))
+    assert failing(audit(data, contract), "unique_id") == 2
+
+
+CATALOG = Published(pa.table({"product_id": [1, 2, None], "colour": ["red", "red", None]}))
+
+
+def _orphans(arguments: dict[str, Any] | None = None, *columns: str, **fields: Any) -> Any:
+    given = {"product": "product/catalog", "columns": ["product_id"], **(arguments or {})}
+    return make_rule(
+        R.RELATIONSHIP,
+        *(columns or ("product",)),
+        name="relationship_product",
+        arguments=given,
+        **fields,
+    )
+
+
+def test_orphans_are_found_and_nulls_are_none(tmp_path: Path) -> None:
+    contract = make_contract({"product": "int"}, [_orphans()])
+    data = StagedData(stage(tmp_path, table(contract, product=[1, 2, 2, 3, 4, None])))
+    result = result_of(
+        audit(data, contract, references={"product/catalog": CATALOG}), "relationship_product"
+    )
+    assert (result.rows_failed, result.passed) == (2, False)
+    assert {row["product"] for row in result.sample} == {3, 4}
+    assert "have a product that product/catalog does not have" in result.message
+
+
+def test_a_relationship_may_tolerate_a_share(tmp_path: Path) -> None:
+    rule = _orphans(threshold=at_most(50, Unit.PERCENT))
+    contract = make_contract({"product": "int"}, [rule])
+    data = StagedData(stage(tmp_path, table(contract, product=[1, 9])))
+    assert audit(data, contract, references={"product/catalog": CATALOG}).passed
+
+
+def test_a_composite_reference_is_compared_as_a_whole(tmp_path: Path) -> None:
+    rule = _orphans({"columns": ["product_id", "colour"]}, "product", "colour")
+    contract = make_contract({"product": "int", "colour": "text"}, [rule])
+    rows = table(contract, product=[1, 1, None, 7], colour=["red", "blue", "red", None])
+    report = audit(
+        StagedData(stage(tmp_path, rows)), contract, references={"product/catalog": CATALOG}
+    )
+    assert failing(report, "relationship_product") == 1, "an incomplete reference is no orphan"
+
+
+def test_a_reference_that_is_not_published_is_a_failed_rule(tmp_path: Path) -> None:
+    contract = make_contract({"product": "int"}, [_orphans()])
+    result = result_of(audit_rows(tmp_path, contract, product=[1]), "relationship_product")
+    assert not result.passed and result.rows_failed is None
+    assert result.message == ("not checked: product/catalog has no published version to look into")
+
+
+def test_a_reference_whose_column_is_gone_is_a_failed_rule(tmp_path: Path) -> None:
+    contract = make_contract({"product": "int"}, [_orphans({"columns": ["sku"]})])
+    data = StagedData(stage(tmp_path, table(contract, product=[1])))
+    report = audit(data, contract, references={"product/catalog": CATALOG})
+    message = result_of(report, "relationship_product").message
+    assert message == "not checked: product/catalog has no column sku"
+
+
+def test_a_published_version_can_be_audited_again() -> None:
+    rules = [
+        make_rule(R.COLUMNS),
+        make_rule(R.REQUIRED, "v"),
+        make_rule(R.UNIQUE, "v"),
+        make_rule(R.SQL, query="SELECT count(*) FROM batch WHERE v IS NULL"),
+    ]
+    contract = make_contract({"v": "float"}, rules)
+    values = [float("nan"), 1.0, 1.0]
+    report = audit(Published(pa.table({"v": values})), contract, references={})
+    assert [result.rows_failed for result in report.results] == [None, 1, 2, None]
+    assert report.results[3].measured == 1, "NaN is null for sql rules too"
+
+
+def test_uniqueness_of_more_keys_than_fit_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESH_AUDIT_MEMORY", "64MB")
+    rows = 4_000_000
+    ids = np.random.default_rng(0).permutation(rows)
+    ids[-1] = ids[0]
+    contract = make_contract({"id": "int"}, [make_rule(R.UNIQUE, "id")])
+    report = audit(StagedData(stage(tmp_path, pa.table({"id": ids}))), contract)
+    result = result_of(report, "unique_id")
+    assert result.rows_failed == 2 and [row["id"] for row in result.sample] == [ids[0]] * 2
+    assert not list(tmp_path.glob(".audit-*")), "what was spilled is gone"
