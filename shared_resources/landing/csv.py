@@ -22,7 +22,7 @@ from shared_resources.landing.typed_rows import (
     TextBatch,
     TextQuery,
 )
-from shared_resources.sql import quote_identifier, quote_literal
+from shared_resources.sql import quote_literal
 
 # DuckDB holds 2,048 rows at a time whatever their length, so long ones go the careful way.
 LONGEST_FAST_LINE = 32 << 10
@@ -56,7 +56,7 @@ class CsvObject:
             return None
         if self._header_end != 1:
             return None
-        columns = ", ".join(f"{quote_literal(name)}: 'VARCHAR'" for name in self._header)
+        columns = ", ".join(f"f{i}: 'VARCHAR'" for i in range(len(self._header)))
         options = {
             "auto_detect": "false",
             "header": "true",
@@ -74,7 +74,9 @@ class CsvObject:
             "hive_partitioning": "false",
         }
         given = ", ".join(f"{name} = {value}" for name, value in options.items())
-        chosen = ", ".join(quote_identifier(name) for name in self._names)
+        chosen = ", ".join(
+            f"f{self._header.index(name)} AS c{i}" for i, name in enumerate(self._names)
+        )
         sql = f"SELECT {chosen} FROM read_csv({_exact_path(str(text.path))}, {given})"  # noqa: S608
         return TextQuery(sql, text.rows - 1, None if text.quoted else 2)
 

@@ -15,10 +15,7 @@ from collections.abc import Sequence
 
 from shared_resources.contracts.model import Column
 from shared_resources.contracts.types import ColumnType, Family
-from shared_resources.sql import quote_identifier, quote_literal
-
-RAW = "_raw"
-BAD = "_bad"
+from shared_resources.sql import quote_literal
 
 _PLAIN_NUMBER = r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|\.[0-9]+)"
 _FLOAT = _PLAIN_NUMBER + r"(?:[eE][+-]?[0-9]+)?"
@@ -32,30 +29,24 @@ _FIRST, _LAST = "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"
 def parse_query(columns: Sequence[Column], source: str) -> str:
     """SQL that parses the text columns of `source` (a relation's SQL), row for row, in order.
 
-    Gives the columns typed, then `_bad` (list of positions in `columns` whose cell is no value;
-    null for a good row) and `_raw` (a bad row's cells as a JSON object; null for a good row).
+    `source` has them as `c0`, `c1` and so on, since a contract's names may be anything. Gives the
+    values as `v0`, `v1`, then `bad` (the positions of the cells that are no value; null for a good
+    row) and `raw` (a bad row's cells as a JSON object by column name; null for a good row).
     """
-    names = [quote_identifier(column.name) for column in columns]
-    parsed = [f"p{i}" for i in range(len(columns))]
-    texts = [f"t{i}" for i in range(len(columns))]
+    places = range(len(columns))
     values = ", ".join(
-        f"{name} AS {text}, {_value(column.type, name)} AS {value}"
-        for column, name, text, value in zip(columns, names, texts, parsed, strict=True)
+        f"{_value(column.type, f'c{i}')} AS v{i}" for i, column in enumerate(columns)
     )
-    failed = [
-        f"({text} IS NOT NULL AND {v} IS NULL)" for text, v in zip(texts, parsed, strict=True)
-    ]
+    failed = [f"(c{i} IS NOT NULL AND v{i} IS NULL)" for i in places]
     positions = ", ".join(f"CASE WHEN {test} THEN {i} END" for i, test in enumerate(failed))
-    cells = ", ".join(
-        f"{quote_literal(column.name)}, {text}" for column, text in zip(columns, texts, strict=True)
-    )
-    results = ", ".join(f"{v} AS {name}" for v, name in zip(parsed, names, strict=True))
+    cells = ", ".join(f"{quote_literal(column.name)}, c{i}" for i, column in enumerate(columns))
+    results = ", ".join(f"v{i}" for i in places)
     return f"""
         SELECT {results},
-               CASE WHEN bad THEN list_filter([{positions}], lambda x: x IS NOT NULL) END AS {BAD},
-               CASE WHEN bad THEN CAST(json_object({cells}) AS VARCHAR) END AS {RAW}
-        FROM (SELECT *, {" OR ".join(failed)} AS bad FROM (SELECT {values} FROM {source}))
-    """  # noqa: S608 -- names and literals are quoted above
+               CASE WHEN failed THEN list_filter([{positions}], lambda x: x IS NOT NULL) END AS bad,
+               CASE WHEN failed THEN CAST(json_object({cells}) AS VARCHAR) END AS raw
+        FROM (SELECT *, {" OR ".join(failed)} AS failed FROM (SELECT *, {values} FROM {source}))
+    """  # noqa: S608 -- the names are quoted
 
 
 def _value(type_: ColumnType, text: str) -> str:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from shared_resources.contracts.model import Column
 from shared_resources.contracts.types import arrow_schema
-from shared_resources.landing.parsing import BAD, RAW, parse_query, problem
+from shared_resources.landing.parsing import parse_query, problem
 from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
 
 BATCH_ROWS = 16_384
@@ -48,7 +48,7 @@ class TextBatch:
 
 @dataclass(frozen=True)
 class TextQuery:
-    """SQL for a relation that gives the contract's columns as text, in the object's order.
+    """SQL for a relation that gives the contract's columns as text `c0`, `c1`, in their order.
 
     `rows` is how many it must give. `line_of_first` is the line of the first row when each row is
     one line, else None.
@@ -124,7 +124,7 @@ class TypedRows:
 
     def parse_batch(self, batch: TextBatch) -> Iterator[pa.RecordBatch]:
         """The good rows of a batch of text."""
-        names = [column.name for column in self._columns]
+        names = [f"c{i}" for i in range(len(self._columns))]
         cells = pa.table([pa.array(values, pa.string()) for values in batch.columns], names=names)
         self._connection.register("cells", cells)
         try:
@@ -134,17 +134,17 @@ class TypedRows:
         yield from self._part(parsed, _Places(batch=batch))
 
     def _part(self, parsed: pa.Table, places: _Places) -> Iterator[pa.RecordBatch]:
-        good = parsed.select(self.schema.names)
-        bad = parsed.column(BAD)
+        bad = parsed.column("bad")
+        good = parsed.drop_columns(["bad", "raw"]).rename_columns(self.schema.names)
         if bad.null_count != len(bad):
             self._reject(parsed, places)
             good = good.filter(pc.is_null(bad))
         yield from good.cast(self.schema).to_batches()
 
     def _reject(self, parsed: pa.Table, places: _Places) -> None:
-        indices = pc.indices_nonzero(pc.is_valid(parsed.column(BAD))).to_pylist()
-        rows = parsed.select([BAD, RAW]).take(indices)
-        failed, cells = rows.column(BAD).to_pylist(), rows.column(RAW).to_pylist()
+        indices = pc.indices_nonzero(pc.is_valid(parsed.column("bad"))).to_pylist()
+        rows = parsed.select(["bad", "raw"]).take(indices)
+        failed, cells = rows.column("bad").to_pylist(), rows.column("raw").to_pylist()
         for index, positions, raw in zip(indices, failed, cells, strict=True):
             values = json.loads(raw)
             reasons = []
