@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from shared_resources.contracts.logical_types import declared_type
 from shared_resources.contracts.model import Classification, Column
 from shared_resources.contracts.node import Node, suggest
+from shared_resources.contracts.types import ColumnType, Family
 
 # A leading underscore is the platform's own (`_reasons` in quarantine).
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}")
@@ -20,25 +21,34 @@ IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}")
 
 @dataclass(frozen=True)
 class DeclaredColumn:
-    """A column and the property that declares it. `max_length` is the n of VARCHAR(n)."""
+    """A column and the property that declares it. `max_length` is the n of VARCHAR(n).
+
+    A column whose type could not be read has findings and stands here as text, so that what refers
+    to it is not reported too; no rule is made of it.
+    """
 
     column: Column
     node: Node
     max_length: int | None = None
+    readable: bool = True
 
 
 def read_columns(table: Node) -> tuple[DeclaredColumn, ...]:
-    """All columns that could be read; findings for the others."""
+    """All columns that have a name of their own; findings for the others."""
     nodes = list(table.each("properties"))
-    if not nodes:
+    if not nodes and table.value is not None:
         table.problem("has no columns", "list them under `properties:`")
     _check_names(nodes)
-    columns = [column for node in nodes if (column := _read_column(node)) is not None]
-    _check_key([c for c in columns if c.node.flag("primaryKey")])
-    return tuple(columns)
+    columns: dict[str, DeclaredColumn] = {}
+    for node in nodes:
+        declared = _read_column(node)
+        if IDENTIFIER.fullmatch(declared.column.name):
+            columns.setdefault(declared.column.name, declared)
+    _check_key([node for node in nodes if node.flag("primaryKey")])
+    return tuple(columns.values())
 
 
-def _read_column(node: Node) -> DeclaredColumn | None:
+def _read_column(node: Node) -> DeclaredColumn:
     name = node.text("name")
     declared = declared_type(node)
     classification = _classification(node)
@@ -54,12 +64,10 @@ def _read_column(node: Node) -> DeclaredColumn | None:
         _at(node, "semanticType").problem(
             "describes a semantic model; a product's columns are stored", "remove it"
         )
-    if declared is None or not IDENTIFIER.fullmatch(name):
-        return None
     key = node.flag("primaryKey")
     column = Column(
         name=name,
-        type=declared.type,
+        type=declared.type if declared else ColumnType(Family.STRING),
         description=node.text("description").strip(),
         classification=classification,
         required=node.flag("required") or key,
@@ -69,6 +77,8 @@ def _read_column(node: Node) -> DeclaredColumn | None:
         tags=node.strings("tags"),
         line=node.line,
     )
+    if declared is None:
+        return DeclaredColumn(column, node, readable=False)
     return DeclaredColumn(column, node, declared.max_length)
 
 
@@ -103,16 +113,16 @@ def _check_names(nodes: Sequence[Node]) -> None:
         seen.setdefault(name.lower(), name)
 
 
-def _check_key(keyed: Sequence[DeclaredColumn]) -> None:
+def _check_key(keyed: Sequence[Node]) -> None:
     """The positions of a primary key are 1, 2, 3 ...; a key of one column needs none."""
-    if len(keyed) == 1 and keyed[0].node.get("primaryKeyPosition") is None:
+    if len(keyed) == 1 and keyed[0].get("primaryKeyPosition") is None:
         return
     taken: dict[int, str] = {}
-    for declared in keyed:
-        field = declared.node.get("primaryKeyPosition")
-        position = declared.node.whole("primaryKeyPosition")
+    number = "1 column" if len(keyed) == 1 else f"{len(keyed)} columns"
+    for node in keyed:
+        field, position = node.get("primaryKeyPosition"), node.whole("primaryKeyPosition")
         if field is None:
-            declared.node.problem(
+            node.problem(
                 "is part of a composite primary key and has no place in it",
                 f"add primaryKeyPosition (1 to {len(keyed)})",
             )
@@ -123,11 +133,11 @@ def _check_key(keyed: Sequence[DeclaredColumn]) -> None:
             )
         elif position is not None and not 1 <= position <= len(keyed):
             field.problem(
-                f"is {position}, but the primary key has {len(keyed)} columns",
+                f"is {position}, but the primary key has {number}",
                 f"use each of 1 to {len(keyed)} once",
             )
         if position is not None:
-            taken.setdefault(position, declared.column.name)
+            taken.setdefault(position, node.text("name"))
 
 
 def _at(node: Node, name: str) -> Node:

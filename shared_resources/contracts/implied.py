@@ -53,7 +53,7 @@ def column_rules(declared: DeclaredColumn, *, sole_key: bool) -> Iterator[Rule]:
             f"no two rows have the same {column.name}",
         )  # fmt: skip
     yield from _enumeration(declared)
-    options = node.get("logicalTypeOptions") or Node(node.source, node.findings, node.place)
+    options = node.get("logicalTypeOptions") or node.nothing()
     yield from _pattern(declared, options)
     yield from _range(declared, options)
     yield from _length(declared, options)

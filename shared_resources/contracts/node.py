@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared_resources.contracts.source import Place, Source, dotted
@@ -21,16 +21,28 @@ from shared_resources.findings import Finding
 
 @dataclass(frozen=True)
 class Node:
-    """`findings` is shared by all nodes of a file."""
+    """`findings` and `broken` are shared by all nodes of a file.
+
+    `broken` are the places that are not of the standard's shape: nothing more is said about them,
+    nor about what is below them.
+    """
 
     source: Source
     findings: list[Finding]
+    broken: set[Place]
     place: Place = ()
     value: Any = None
 
     @classmethod
     def root(cls, source: Source) -> Node:
-        return cls(source, list(source.findings), (), source.data)
+        return cls(source, list(source.findings), set(), (), source.data)
+
+    def below(self, step: str | int, value: Any) -> Node:
+        return replace(self, place=(*self.place, step), value=value)
+
+    def nothing(self) -> Node:
+        """A node here that holds nothing, in the stead of a field that is absent."""
+        return replace(self, value=None)
 
     @property
     def line(self) -> int:
@@ -44,18 +56,18 @@ class Node:
     def get(self, name: str) -> Node | None:
         """The field of that name, when this is a mapping that has it (even if it is null)."""
         if isinstance(self.value, dict) and name in self.value:
-            return Node(self.source, self.findings, (*self.place, name), self.value[name])
+            return self.below(name, self.value[name])
         return None
 
     def fields(self) -> Iterator[tuple[str, Node]]:
         if isinstance(self.value, dict):
             for name, value in self.value.items():
-                yield name, Node(self.source, self.findings, (*self.place, name), value)
+                yield name, self.below(name, value)
 
     def items(self) -> Iterator[Node]:
         if isinstance(self.value, list):
             for position, value in enumerate(self.value):
-                yield Node(self.source, self.findings, (*self.place, position), value)
+                yield self.below(position, value)
 
     def each(self, name: str) -> Iterator[Node]:
         """The items of the list in the field of that name."""
@@ -83,17 +95,24 @@ class Node:
         return tuple(item.value for item in self.each(name) if isinstance(item.value, str))
 
     def problem(self, message: str, remedy: str) -> None:
+        if self.broken and any(self.place[:n] in self.broken for n in range(len(self.place) + 1)):
+            return
         where = self.path or "the contract"
         finding = Finding(self.source.path, self.line, "contract", f"{where}: {message}", remedy)
         if finding not in self.findings:
             self.findings.append(finding)
+
+    def broken_by(self, message: str, remedy: str) -> None:
+        """Complain, and about nothing else from here down."""
+        self.problem(message, remedy)
+        self.broken.add(self.place)
 
     def unknown_fields(self, known: Iterable[str]) -> None:
         """Complain about each field that is not one of `known`."""
         known = tuple(known)
         for name, field in self.fields():
             if name not in known:
-                field.problem("is a field that is not known here", suggest(name, known))
+                field.broken_by("is a field that is not known here", suggest(name, known))
 
 
 def is_number(value: Any) -> bool:
@@ -103,7 +122,7 @@ def is_number(value: Any) -> bool:
 
 def suggest(wrong: str, known: Iterable[str]) -> str:
     """A remedy for a name that does not exist: the nearest one that does, else all of them."""
-    known = sorted(known)
+    known = sorted(map(str, known))
     lowered = {name.lower(): name for name in reversed(known)}
     close = difflib.get_close_matches(wrong.lower(), lowered, n=1, cutoff=0.6)
     if close:

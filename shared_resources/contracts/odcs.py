@@ -118,7 +118,7 @@ def _table(root: Node, product: str) -> Node:
         field = root.get("schema")
         if field is None or field.value == []:
             root.problem("describes no table", f"add `schema:` with the object {product!r}")
-        return Node(root.source, root.findings, (), {"properties": [{}]})
+        return root.nothing()
     for extra in tables[1:]:
         extra.problem("is a second table", "a product is one table; make it another product")
     table = tables[0]

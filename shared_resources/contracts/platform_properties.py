@@ -175,10 +175,10 @@ def _partitioning(node: Node, columns: dict[str, DeclaredColumn]) -> Partitionin
     _choice(node, "cadence", ("daily",), None)
     column, field = node.text("column"), node.get("column")
     if column not in columns:
-        if field:
+        if field and columns:
             message = f"is {column!r}, a column that does not exist"
             field.problem(message, suggest(column, columns))
-    elif columns[column].column.type.family not in _DAYS and field:
+    elif columns[column].readable and columns[column].column.type.family not in _DAYS and field:
         field.problem(f"is {column!r}, which holds no days", "use a date or timestamp column")
     start, end = _day(node.get("start")), _day(node.get("end"))
     if start and end and start >= end:

@@ -54,6 +54,8 @@ def declared_rule(
     if node.get("rule") is not None:
         _at(node, "rule").problem("is deprecated", "use `metric`")
     kind = node.text("type") or "library"
+    if kind not in ("library", "sql", "custom", "text"):
+        return None  # reported against the standard
     if kind == "library":
         return _library(node, columns, of)
     if metric := node.get("metric"):
@@ -62,6 +64,8 @@ def declared_rule(
         return _sql(node, of)
     if kind == "custom":
         return _custom(node, of)
+    if kind == "text" and not node.text("description").strip():
+        node.problem("says nothing", "add `description:`")
     return None
 
 
@@ -97,7 +101,7 @@ def _arguments(
     node: Node, metric: str, columns: dict[str, DeclaredColumn], of: DeclaredColumn | None
 ) -> tuple[tuple[str, ...], dict[str, Any]]:
     """The columns that are measured, and the rule's arguments."""
-    given = node.get("arguments") or Node(node.source, node.findings, node.place)
+    given = node.get("arguments") or node.nothing()
     if of is None:
         given.unknown_fields(("properties",) if metric == "duplicateValues" else ())
         return _listed_columns(node, given, metric, columns), {}

@@ -37,6 +37,8 @@ def compile_rules(
     keyed = [c for c in columns if c.column.primary_key_position is not None]
     rules: list[Rule] = [*implied]
     for declared in columns:
+        if not declared.readable:
+            continue
         rules += column_rules(declared, sole_key=keyed == [declared])
         for node in declared.node.each("quality"):
             if rule := declared_rule(node, by_name, declared):

@@ -66,7 +66,7 @@ def known_fields(node: Node) -> frozenset[str] | None:
     for step in node.place:
         applying = list(_applying(here.value, schemas))
         schemas = _below(applying, step)
-        here = Node(node.source, [], (*here.place, step), here.value[step])
+        here = here.below(step, here.value[step])
     return _names(list(_applying(here.value, schemas)))
 
 
@@ -75,17 +75,26 @@ def known_fields(node: Node) -> frozenset[str] | None:
 
 def _check_known(node: Node, schemas: list[Schema]) -> None:
     if isinstance(node.value, float) and not math.isfinite(node.value):
-        node.problem(f"is {node.value}, which is no finite number", "give a finite number")
+        node.broken_by(f"is {node.value}, which is no finite number", "give a finite number")
     if not isinstance(node.value, dict | list):
         return
     applying = list(_applying(node.value, schemas))
     names = _names(applying)
-    if names is not None:
+    if names is not None and not _of_no_kind(node, applying):
         node.unknown_fields(names)
     for name, field in node.fields():
         _check_known(field, _below(applying, name))
     for item in node.items():
         _check_known(item, _below(applying, 0))
+
+
+def _of_no_kind(node: Node, applying: list[Schema]) -> bool:
+    """Whether the `type` that decides on the other fields does not exist itself."""
+    kind = node.get("type")
+    allowed = [
+        s["properties"]["type"].get("enum") for s in applying if "type" in s.get("properties", ())
+    ]
+    return kind is not None and any(names and kind.value not in names for names in allowed)
 
 
 def _names(applying: list[Schema]) -> frozenset[str] | None:
@@ -103,6 +112,9 @@ def _applying(value: Any, schemas: list[Schema]) -> Iterator[Schema]:
     """`schemas` and all that they pull in for this value: references, branches, conditions."""
     kind = "object" if isinstance(value, dict) else "array"
     for schema in schemas:
+        if kind == "object" and "default" in schema.get("properties", {}).get("type", ()):
+            # A quality rule without a type is a library rule, and has the fields of one.
+            value = {"type": schema["properties"]["type"]["default"], **value}
         if schema.get("type", kind) != kind:
             continue
         yield schema
@@ -137,7 +149,10 @@ def _report(root: Node, error: ValidationError) -> None:
             return
     node = _at(root, error)
     message, remedy = _explain(error)
-    node.problem(message, remedy)
+    if error.validator == "required":
+        node.problem(message, remedy)
+    else:
+        node.broken_by(message, remedy)
 
 
 def _left_to_meaning(error: ValidationError) -> bool:
@@ -155,7 +170,7 @@ def _left_to_meaning(error: ValidationError) -> bool:
 def _at(root: Node, error: ValidationError) -> Node:
     node = root
     for step in error.absolute_path:
-        node = Node(root.source, root.findings, (*node.place, step), node.value[step])
+        node = node.below(step, node.value[step])
     return node
 
 

@@ -44,7 +44,7 @@ def _is_ours(item: Node, known: Sequence[str]) -> bool:
         return False
     if not isinstance(vendor.value, str) or vendor.value == VENDOR:
         return bool(vendor.value == VENDOR)
-    if difflib.get_close_matches(vendor.value.lower(), (VENDOR,), n=1, cutoff=0.8):
+    if difflib.get_close_matches(vendor.value.lower(), (VENDOR,), n=1, cutoff=0.7):
         vendor.problem(f"is {vendor.value!r}", f"write {VENDOR!r}, or another vendor's name")
     return False
 
