@@ -2,6 +2,7 @@
 
 Belongs here: the few names that a domain's code needs. They load on first use, so that importing
 one part of the platform does not import all of it.
+Does not belong here: anything else; a part of the platform imports another by its own name.
 """
 
 from __future__ import annotations

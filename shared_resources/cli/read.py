@@ -1,4 +1,8 @@
-"""`mesh read`: what a consumer gets, on the screen or in a Parquet file."""
+"""`mesh read`: what a consumer gets, on the screen or in a Parquet file.
+
+Belongs here: the command, and how rows are shown or written.
+Does not belong here: opening a product for a consumer (`consuming.py`).
+"""
 
 from __future__ import annotations
 

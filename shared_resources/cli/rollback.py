@@ -1,4 +1,7 @@
-"""`mesh rollback`: publish an earlier version again, as the next one."""
+"""`mesh rollback`: publish an earlier version again, as the next one.
+
+Belongs here: the command. Does not belong here: the rollback itself (`io_managers/`).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`mesh versions`: what was published, when, and from what."""
+"""`mesh versions`: what was published, when, and from what.
+
+Belongs here: the command and its table. Does not belong here: keeping versions (`io_managers/`).
+"""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ def parse_python(file: Path) -> tuple[ast.Module | None, Finding | None]:
         return ast.parse(file.read_bytes(), filename=str(file)), None
     except SyntaxError as error:
         line, problem = error.lineno or 0, error.msg
-    except (ValueError, OSError, RecursionError) as error:  # NUL bytes, unreadable, too deep
-        line, problem = 0, str(error)
+    except (ValueError, OSError, RecursionError, MemoryError) as error:  # NUL, unreadable, too deep
+        line, problem = 0, str(error) or "nested too deep"
     return None, Finding(
         file, line, "python", f"the file is no valid Python: {problem}", "mend the syntax"
     )

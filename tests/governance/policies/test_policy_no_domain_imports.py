@@ -105,7 +105,8 @@ def test_caches_are_not_looked_at(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["def (:", "x = 1\n  y = 2", "a\0b", "\udcff".encode("utf-8", "surrogatepass").hex() + "'"],
+    ["def (:", "x = 1\n  y = 2", "a\0b", "x = 'open", "-" * 100_000 + "1"],
+    ids=["syntax", "indentation", "nul", "string", "depth"],
 )
 def test_a_file_that_is_no_python_is_a_finding_and_no_traceback(tmp_path: Path, code: str) -> None:
     (found,) = findings(tmp_path, code)
