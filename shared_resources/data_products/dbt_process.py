@@ -90,9 +90,9 @@ def build(project: Path, selected: list[str]) -> list[Any]:
         invocation.process.wait()
     if not (project / "target" / "run_results.json").exists():
         errors = [str(e) for e in events if e.raw_event["info"]["level"] == "error"]
-        raise DbtModelFailed(
-            readable(errors or [f"dbt ended with {invocation.process.returncode}"])
-        )
+        code = invocation.process.returncode
+        ended = f"dbt ended with exit code {code} before it ran anything; was it killed?"
+        raise DbtModelFailed(readable(errors or [ended]))
     return events
 
 
