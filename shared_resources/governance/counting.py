@@ -261,8 +261,12 @@ class _Counter:
             # Unlike a condition, `count(column)` is answered from the Parquet footers alone.
             return f"count(*) - count({quote_identifier(rule.columns[0])})"
         if rule.kind is RuleKind.PERSONAL_DATA:
-            return f"count_if({personal_data.candidates(rule)})"
-        return f"count_if({predicates.violation(rule, self._contract)})"
+            condition = personal_data.candidates(rule)
+        else:
+            condition = predicates.violation(rule, self._contract)
+        # Unlike `count(*) FILTER`, `count_if` is answered from the footers where they prove it;
+        # where the condition is NULL in every row, it is NULL.
+        return f"coalesce(count_if({condition}), 0)"
 
     def _reference(self, rule: Rule) -> str:
         product = str(rule.arguments["product"])
