@@ -30,7 +30,7 @@ _EVERY_PUBLISH: Verdict = (False, "every rule runs before every publish, whateve
 _NOTHING_ASKED: Verdict = (False, "asks for nothing")
 
 _COMMON: Mapping[str, Verdict] = {
-    "id": _FOR_OTHER_TOOLS,
+    "id": (True, "policies naming and unique_keys"),
     "authoritativeDefinitions": _FOR_READERS,
     "synonyms": _FOR_READERS,
     "context": _FOR_READERS,
