@@ -74,20 +74,20 @@ def split(
         if result.rule.row_level and result.rows_failed and result.rule.kind is not RuleKind.PARSE
     ]
     unread = data.batch.rejected_rows
+    schema = data.schema
+    whole = _with_reasons(schema)
     rejected.parent.mkdir(parents=True, exist_ok=True)
     if not data.batch.files:
-        _write(iter(()), rejected, _with_reasons(data.schema))
+        _write(iter(()), rejected, whole)
         return Split((), rejected, unread)
     with audit_connection(data.batch.folder) as connection:
         # The order of rows is what makes files compress and their footers useful.
         connection.execute("SET preserve_insertion_order = true")
         names = _flag(connection, data, contract, blamed, references or {})
-        schema = data.schema
         good = pa.RecordBatchReader.from_batches(
             schema, _select(connection, names, schema, f"len({REASONS}) = 0")
         )
         files = write_staged(good, kept, contract, data.batch.partitions)
-        whole = _with_reasons(schema)
         bad = _select(connection, [*names, REASONS], whole, f"len({REASONS}) > 0")
         rows = _write(bad, rejected, whole)
     return Split(files, rejected, rows + unread)

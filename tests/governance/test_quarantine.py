@@ -1,0 +1,284 @@
+"""Quarantine: nothing rejected is lost, nothing is there twice, and nothing leaks."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from shared_resources.contracts.model import Classification
+from shared_resources.governance.quarantine import (
+    Quarantine,
+    Rejection,
+    UnknownEntry,
+)
+from shared_resources.governance.quarantine_view import shown_rows
+from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
+from tests.contract_factory import make_column, make_contract
+
+REJECTION = Rejection(
+    product="order/lines",
+    kind="batch",
+    batch_id="run-1-abc",
+    run_id="run-1",
+    rows=2,
+    reasons=(("range_id", "schema.lines.properties.id", 2, "2 of 2 rows are bad"),),
+    contract_version="1.2.0",
+    contract_digest="d" * 64,
+    inputs={"product/catalog": "lake:3:1234"},
+    partitions=("2017-03-01",),
+    objects=(("order/lines/2017-03-01.csv", "etag"),),
+)
+
+
+def _file(folder: Path, ids: list[int], name: str = "part-00000.parquet") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    pq.write_table(pa.table({"id": ids, "mail": [f"{i}@example.com" for i in ids]}), path)
+    return path
+
+
+@pytest.fixture
+def quarantine(tmp_path: Path) -> Quarantine:
+    return Quarantine(tmp_path / "quarantine")
+
+
+def test_an_entry_keeps_why_when_and_from_what(quarantine: Quarantine, tmp_path: Path) -> None:
+    before = datetime.now(UTC)
+    kept = quarantine.put(REJECTION, [_file(tmp_path, [1, 2])])
+    assert before <= kept.at <= datetime.now(UTC)
+    (entry,) = quarantine.list()
+    assert entry == kept == quarantine.get(kept.id) == quarantine.get(kept.id[:6])
+    for name in REJECTION.__dataclass_fields__:
+        assert getattr(entry, name) == getattr(REJECTION, name), name
+    assert entry.open and entry.replays == () and entry.superseded_by is None
+    assert quarantine.rows(entry).read_all().column("id").to_pylist() == [1, 2]
+    assert quarantine.rejects(entry) is None
+
+
+def test_what_was_rejected_survives_the_staging_folder(
+    quarantine: Quarantine, tmp_path: Path
+) -> None:
+    staged = _file(tmp_path / "staged", [1])
+    rejects = _file(tmp_path / "staged", [2], "rejects.parquet")
+    entry = quarantine.put(REJECTION, [staged], rejects)
+    staged.unlink()
+    rejects.unlink()
+    assert quarantine.rows(entry).read_all().num_rows == 1
+    kept = quarantine.rejects(entry)
+    assert kept is not None and pq.read_table(kept).num_rows == 1
+
+
+def test_files_of_the_same_name_do_not_overwrite_each_other(
+    quarantine: Quarantine, tmp_path: Path
+) -> None:
+    files = [_file(tmp_path / day, [number]) for number, day in enumerate(("a", "b", "c"))]
+    entry = quarantine.put(REJECTION, files)
+    assert quarantine.rows(entry).read_all().column("id").to_pylist() == [0, 1, 2]
+
+
+def test_an_unreadable_object_is_kept_as_its_bytes(quarantine: Quarantine, tmp_path: Path) -> None:
+    content = b"\x00\xff not parquet \xfe"
+    (tmp_path / "bad.parquet").write_bytes(content)
+    entry = quarantine.put(replace(REJECTION, kind="object", rows=0), [tmp_path / "bad.parquet"])
+    (path,) = quarantine.files(entry)
+    assert path.read_bytes() == content
+    assert quarantine.rows(entry).read_all().num_rows == 0
+    assert shown_rows(quarantine, entry, make_contract({"id": "int"})) == []
+
+
+def test_copies_where_the_file_system_cannot_link(
+    quarantine: Quarantine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot(*_: object) -> None:
+        raise OSError("cross-device link")
+
+    monkeypatch.setattr(os, "link", cannot)
+    entry = quarantine.put(REJECTION, [_file(tmp_path, [1, 2])])
+    assert quarantine.rows(entry).read_all().num_rows == 2
+
+
+def test_putting_the_same_again_changes_nothing(quarantine: Quarantine, tmp_path: Path) -> None:
+    first = quarantine.put(REJECTION, [_file(tmp_path, [1, 2])])
+    again = quarantine.put(REJECTION, [_file(tmp_path / "retried", [1, 2])])
+    assert again == first and quarantine.list() == [first]
+
+
+def test_a_retry_that_rejects_something_else_supersedes(
+    quarantine: Quarantine, tmp_path: Path
+) -> None:
+    first = quarantine.put(REJECTION, [_file(tmp_path, [1, 2])])
+    second = quarantine.put(REJECTION, [_file(tmp_path, [1, 2, 3], "again.parquet")])
+    earlier, later = quarantine.list("order/lines")
+    assert (earlier.id, later.id) == (first.id, second.id)
+    assert earlier.superseded_by == second.id and not earlier.open and later.open
+    assert quarantine.rows(earlier).read_all().num_rows == 2, "it is kept all the same"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"batch_id": "run-2-abc"},
+        {"kind": "rows"},
+        {"partitions": ("2017-03-02",)},
+        {"product": "order/baskets"},
+        {"parent": "0123"},
+    ],
+)
+def test_other_attempts_are_other_entries(
+    quarantine: Quarantine, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    file = _file(tmp_path, [1])
+    quarantine.put(REJECTION, [file])
+    quarantine.put(replace(REJECTION, **change), [file])
+    assert [entry.open for entry in quarantine.list()] == [True, True]
+
+
+def test_lists_by_product_oldest_first(quarantine: Quarantine, tmp_path: Path) -> None:
+    ids = []
+    for number in range(3):
+        rejection = replace(REJECTION, batch_id=f"b{number}")
+        ids.append(quarantine.put(rejection, [_file(tmp_path, [number], f"{number}.parquet")]).id)
+    quarantine.put(replace(REJECTION, product="order/baskets"), [_file(tmp_path, [9])])
+    assert [entry.id for entry in quarantine.list("order/lines")] == ids
+    assert len(quarantine.list()) == 4 and quarantine.list("order/nothing") == []
+    assert Quarantine(tmp_path / "none").list() == []
+
+
+def test_a_replay_is_marked_once_and_the_entry_stays_as_it_is(
+    quarantine: Quarantine, tmp_path: Path
+) -> None:
+    entry = quarantine.put(REJECTION, [_file(tmp_path, [1])])
+    folder = quarantine.files(entry)[0].parents[1]
+    before = (folder / "entry.json").read_bytes()
+    marked = quarantine.mark_replayed(entry.id, 7)
+    assert quarantine.mark_replayed(entry.id, 7) == marked
+    assert [replay.version for replay in marked.replays] == [7] and not marked.open
+    assert (folder / "entry.json").read_bytes() == before
+    assert [r.version for r in quarantine.mark_replayed(entry.id, 9).replays] == [7, 9]
+
+
+@pytest.mark.parametrize("id_", ["", "nothing", "../../etc"])
+def test_an_unknown_entry_is_said(quarantine: Quarantine, tmp_path: Path, id_: str) -> None:
+    quarantine.put(REJECTION, [_file(tmp_path, [1])])
+    with pytest.raises(UnknownEntry, match="mesh quarantine list"):
+        quarantine.get(id_)
+
+
+@pytest.mark.parametrize("product", ["lines", "../x/y", "order/", "/lines", "order/..", "a/b/c"])
+def test_a_product_key_cannot_leave_the_quarantine(
+    quarantine: Quarantine, tmp_path: Path, product: str
+) -> None:
+    with pytest.raises(ValueError, match="is no product key"):
+        quarantine.put(replace(REJECTION, product=product), [_file(tmp_path, [1])])
+    with pytest.raises(ValueError, match="is no kind of entry"):
+        quarantine.put(replace(REJECTION, kind="rumour"), [])
+
+
+def test_classified_columns_and_unknown_ones_are_masked(
+    quarantine: Quarantine, tmp_path: Path
+) -> None:
+    path = tmp_path / "rejected.parquet"
+    pq.write_table(
+        pa.table(
+            {
+                "id": [1, 2],
+                "mail": ["ada@example.com", None],
+                "unknown": ["x", "y"],
+                "_reasons": [["range_id", "pattern_mail"], ["required_mail"]],
+            }
+        ),
+        path,
+    )
+    writer = RejectsWriter(tmp_path / "rejects.parquet", "order/lines.csv")
+    writer.add(Reject(3, 4, '{"mail": "eve@example.com"}', (Reason("mail", "eve", "too short"),)))
+    mail = make_column("mail", "text", classification=Classification.RESTRICTED)
+    contract = make_contract([make_column("id"), mail])
+    entry = quarantine.put(replace(REJECTION, kind="rows", rows=3), [path], writer.close())
+    assert shown_rows(quarantine, entry, contract) == [
+        {"id": 1, "mail": "***", "unknown": "***", "_reasons": "range_id, pattern_mail"},
+        {"id": 2, "mail": None, "unknown": "***", "_reasons": "required_mail"},
+        {
+            "_object": "order/lines.csv",
+            "_row": 3,
+            "_line": 4,
+            "_problems": "mail: too short (***)",
+        },
+    ]
+    assert len(shown_rows(quarantine, entry, contract, limit=1)) == 1
+
+
+def _put_many(root: Path, file: Path, barrier: Any) -> None:
+    barrier.wait()
+    Quarantine(root).put(REJECTION, [file])
+
+
+def test_many_processes_keep_the_same_once(quarantine: Quarantine, tmp_path: Path) -> None:
+    file = _file(tmp_path, [1, 2])
+    context = multiprocessing.get_context("fork")
+    barrier = context.Barrier(6)
+    processes = [
+        context.Process(target=_put_many, args=(tmp_path / "quarantine", file, barrier))
+        for _ in range(6)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 6
+    (entry,) = quarantine.list()
+    assert quarantine.rows(entry).read_all().num_rows == 2
+
+
+def _put_forever(root: Path, folder: Path) -> None:
+    files = sorted(folder.glob("*.parquet"))
+    number = 0
+    while True:
+        Quarantine(root).put(replace(REJECTION, batch_id=f"{os.getpid()}-{number}"), files)
+        number += 1
+
+
+def test_a_killed_process_leaves_whole_entries_or_none(tmp_path: Path) -> None:
+    files = [_file(tmp_path / "staged", list(range(500)), f"{n}.parquet") for n in range(4)]
+    root = tmp_path / "quarantine"
+    context = multiprocessing.get_context("fork")
+    for attempt in range(12):
+        process = context.Process(target=_put_forever, args=(root, tmp_path / "staged"))
+        process.start()
+        time.sleep(0.01 + 0.007 * attempt)
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        quarantine = Quarantine(root)
+        for entry in quarantine.list():
+            assert quarantine.rows(entry).read_all().num_rows == 500 * len(files)
+    assert Quarantine(root).list(), "some were kept"
+
+
+def test_what_dead_processes_left_is_swept_a_day_later(
+    quarantine: Quarantine, tmp_path: Path
+) -> None:
+    incoming = tmp_path / "quarantine" / ".incoming"
+    for name in ("old", "new"):
+        (incoming / name).mkdir(parents=True)
+    old = time.time() - 100_000
+    os.utime(incoming / "old", (old, old))
+    quarantine.put(REJECTION, [_file(tmp_path, [1])])
+    assert [path.name for path in incoming.iterdir()] == ["new"]
+
+
+def test_entries_are_plain_json(quarantine: Quarantine, tmp_path: Path) -> None:
+    entry = quarantine.put(REJECTION, [_file(tmp_path, [1])])
+    stored = json.loads((quarantine.files(entry)[0].parents[1] / "entry.json").read_text())
+    assert stored["reasons"][0][:2] == ["range_id", "schema.lines.properties.id"]
+    assert stored["inputs"] == {"product/catalog": "lake:3:1234"}
