@@ -30,7 +30,7 @@ _EVERY_PUBLISH: Verdict = (False, "every rule runs before every publish, whateve
 _NOTHING_ASKED: Verdict = (False, "asks for nothing")
 
 _COMMON: Mapping[str, Verdict] = {
-    "id": (True, "policies naming and unique_keys"),
+    "id": _FOR_OTHER_TOOLS,
     "authoritativeDefinitions": _FOR_READERS,
     "synonyms": _FOR_READERS,
     "context": _FOR_READERS,
@@ -40,6 +40,7 @@ _COMMON: Mapping[str, Verdict] = {
 }
 _ROOT: Mapping[str, Verdict] = {
     **_COMMON,
+    "id": (True, "policies naming and unique_keys"),
     "apiVersion": _READER,
     "kind": _READER,
     "name": _KEY,
