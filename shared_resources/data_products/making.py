@@ -13,7 +13,12 @@ from typing import Any
 from shared_resources.contracts.lossless import conform
 from shared_resources.contracts.model import LandingMode
 from shared_resources.data_products.batch import Attempt, Made, Unreadable
-from shared_resources.data_products.product import MakingContext, Produced, ProductProblem
+from shared_resources.data_products.product import (
+    MakingContext,
+    Produced,
+    ProductInput,
+    ProductProblem,
+)
 from shared_resources.io_managers.frames import as_frame
 from shared_resources.io_managers.protocol import UNPARTITIONED, StagedBatch, StagedFile
 from shared_resources.io_managers.staging import write_staged
@@ -50,7 +55,7 @@ def _call_function(attempt: Attempt, folder: Path) -> Made:
     function = attempt.definition.function
     assert function is not None
     arguments: dict[str, Any] = {
-        name: as_frame(attempt.inputs[wanted.key].snapshot, function.frames[name], wanted.columns)
+        name: _input(attempt, wanted, function.frames[name])
         for name, wanted in function.inputs.items()
     }
     if function.wants_context:
@@ -67,6 +72,15 @@ def _call_function(attempt: Attempt, folder: Path) -> Made:
     reader = conform(produced.frame, attempt.contract)
     files = write_staged(reader, folder, attempt.contract, attempt.run.partitions)
     return Made(parts=_by_partition(attempt, folder, files), metadata=produced.metadata)
+
+
+def _input(attempt: Attempt, wanted: ProductInput, frame: Any) -> Any:
+    """What the function receives: of a partitioned product the same days that are being made."""
+    snapshot = attempt.inputs[wanted.key].snapshot
+    days = None
+    if attempt.contract.partitioning is not None and snapshot.partitions():
+        days = attempt.run.partitions
+    return as_frame(snapshot, frame, wanted.columns, days)
 
 
 def _build_model(attempt: Attempt, folder: Path) -> Made:

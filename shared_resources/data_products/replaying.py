@@ -22,7 +22,7 @@ from shared_resources.contracts.types import arrow_schema
 from shared_resources.data_products.auditing import audit_batch
 from shared_resources.data_products.batch import Attempt, AuditedBatch, Made, Run
 from shared_resources.data_products.definition import ProductDefinition
-from shared_resources.data_products.publishing import publish
+from shared_resources.data_products.publishing import already_published, publish
 from shared_resources.data_products.verdict import Auditor
 from shared_resources.environment import Environment
 from shared_resources.governance.quarantine import QuarantineEntry
@@ -88,12 +88,12 @@ class _Replay:
 
     def run(self, force: bool) -> Replayed:
         key, batch_id = self._contract.key, self._attempt.batch_id
-        published = self._store.published_batch(key, batch_id)
+        published = already_published(self._attempt.environment, self._contract, batch_id)
         if published is not None:
-            # A replay that died between publishing and noting it is noted now.
-            self._quarantine.mark_replayed(self._entry.id, published.number)
+            # A replay that died between publishing and noting it is brought to its end here.
+            self._quarantine.mark_replayed(self._entry.id, published[0].number)
             raise NotReplayable(
-                f"{self._entry.id} was replayed before, as version {published.number} of {key}"
+                f"{self._entry.id} was replayed before, as version {published[0].number} of {key}"
             )
         versions = self._store.versions(key)
         newer = self._newer(versions)

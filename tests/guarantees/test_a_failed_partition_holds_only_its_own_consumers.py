@@ -40,7 +40,9 @@ def _meshed(mesh: TinyMesh) -> dg.Definitions:
 
 
 def _only_assets(mesh: TinyMesh, domain: str) -> dg.Definitions:
-    return dg.Definitions(assets=mesh.definitions(domain).assets)
+    """The domain's products without what it says of foreign ones, which merging would repeat."""
+    assets = mesh.definitions(domain).assets or []
+    return dg.Definitions(assets=[one for one in assets if isinstance(one, dg.AssetsDefinition)])
 
 
 def test_one_bad_day_of_a_range_does_not_keep_the_others_from_their_readers(
