@@ -71,7 +71,8 @@ def constant(value: Any, type_: ColumnType) -> Any:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        shown = {True: "true", False: "false"}.get(value, value) if value is not None else "null"
+        words = {"True": "true", "False": "false", "None": "null"}
+        shown = words.get(repr(value), repr(value))
         raise NotOfType(f"is {shown}, which is no text", "put it in quotes")
     if "\0" in value:
         raise NotOfType("holds a NUL character", "remove it")

@@ -80,12 +80,17 @@ def declared_type(column: Node) -> DeclaredType | None:
             column.problem("has no logicalType", f"add one of {', '.join(_DEFAULTS)}")
         return None  # another value was reported against the standard
     declared = DeclaredType(_DEFAULTS[logical])
-    if column.text("physicalType"):
+    if _states_physical(column):
         physical = _physical_type(column, logical)
         if physical is None:
             return None
         declared = physical
     return _with_options(column, declared)
+
+
+def _states_physical(column: Node) -> bool:
+    field = column.get("physicalType")
+    return field is not None and isinstance(field.value, str)
 
 
 def _physical_type(column: Node, logical: str) -> DeclaredType | None:
@@ -133,7 +138,7 @@ def _with_options(column: Node, declared: DeclaredType) -> DeclaredType | None:
     if options is None:
         return declared
     type_ = declared.type
-    stated = bool(column.text("physicalType"))
+    stated = _states_physical(column)
     format_ = options.get("format")
     if type_.family in (Family.INTEGER, Family.FLOAT, Family.DECIMAL) and format_ is not None:
         wanted = _FORMATS.get(str(format_.value))

@@ -138,7 +138,7 @@ def _servers(root: Node) -> tuple[Server, ...]:
         root.problem("is published nowhere", "add `servers:` with lake, warehouse or both")
     for node in nodes:
         field, name, type_ = node.get("server"), node.text("server"), node.text("type")
-        if field is None or not name:
+        if field is None:
             continue
         if name not in tuple(Server):
             field.problem(f"is {name!r}, which does not exist", suggest(name, Server))

@@ -77,10 +77,12 @@ def suffix_of(rule: Rule) -> str:
 def _library(
     node: Node, columns: dict[str, DeclaredColumn], of: DeclaredColumn | None
 ) -> Rule | None:
-    metric = node.text("metric")
+    metric, field = node.text("metric"), node.get("metric")
     if metric not in _METRICS:
-        if node.get("metric") is None:
+        if field is None:
             node.problem("names no metric", f"add `metric:` with one of {', '.join(_METRICS)}")
+        else:
+            field.problem("is no metric", suggest(str(field.value), _METRICS))
         return None
     allowed = _OF_A_COLUMN if of else _OF_A_TABLE
     if metric not in allowed:
@@ -122,7 +124,7 @@ def _listed_columns(
         return ()
     names: list[str] = []
     for item in given.each("properties"):
-        if item.value not in columns:
+        if not isinstance(item.value, str) or item.value not in columns:
             item.problem(
                 f"is {item.value!r}, a column that does not exist",
                 suggest(str(item.value), columns),

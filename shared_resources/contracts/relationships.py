@@ -75,6 +75,8 @@ def _own_columns(
         node.problem("lacks the field 'from'", "name the columns that refer, e.g. [table.column]")
         return None
     names = []
+    if field.value == []:
+        field.problem("names no column", f"write `from: [{table.text('name')}.column]`")
     for item in _one_or_many(field):
         object_, _, name = str(item.value).rpartition(".")
         if object_ != table.text("name") or name not in columns:
@@ -90,7 +92,10 @@ def _own_columns(
 def _targets(field: Node | None, own_key: str) -> list[_Target]:
     """What a `to` names; empty after a finding."""
     found = []
-    for item in _one_or_many(field) if field else ():
+    items = _one_or_many(field) if field else []
+    if field is not None and not items:
+        field.problem("refers to nothing", f"write {_FORM}")
+    for item in items:
         reference = _REFERENCE.fullmatch(item.value) if isinstance(item.value, str) else None
         if reference is None:
             item.problem(f"is {item.value!r}, a reference that is not understood", f"write {_FORM}")
@@ -125,7 +130,7 @@ def _rule(node: Node, names: tuple[str, ...], targets: list[_Target]) -> Rule | 
         if not reason:
             field.problem("is no text", "say why the tolerance is what it is")
     if field := settings.get("severity"):
-        if field.value not in SEVERITIES:
+        if not isinstance(field.value, str) or field.value not in SEVERITIES:
             remedy = suggest(str(field.value), SEVERITIES)
             field.problem(f"is {field.value!r}, which does not exist", remedy)
             return None

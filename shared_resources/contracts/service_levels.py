@@ -81,7 +81,7 @@ def _length(item: Node) -> timedelta | None:
     if unit is None:
         item.problem("has no unit", "add `unit: d`")
         return None
-    if unit.value not in _UNITS:
+    if not isinstance(unit.value, str) or unit.value not in _UNITS:
         if unit.value == "m":
             unit.problem("may mean minutes or months", "write min or mo")
         else:

@@ -42,6 +42,8 @@ def _is_ours(item: Node, known: Sequence[str]) -> bool:
         if difflib.get_close_matches(name, known, n=1, cutoff=0.8):
             item.problem(f"sets {name!r} without a vendor", f"add `vendor: {VENDOR}`")
         return False
+    if vendor.value == "":
+        vendor.problem("is empty", f"write {VENDOR!r}, or another vendor's name")
     if not isinstance(vendor.value, str) or vendor.value == VENDOR:
         return bool(vendor.value == VENDOR)
     if difflib.get_close_matches(vendor.value.lower(), (VENDOR,), n=1, cutoff=0.7):
