@@ -55,12 +55,10 @@ def _check_days(contract: Contract, column: str, file: StagedFile, footer: pq.Fi
     day = date.fromisoformat(file.partition)
     for group in range(footer.num_row_groups):
         statistics = footer.row_group(group).column(position).statistics
-        if statistics is None or not statistics.has_min_max:
-            found: set[object] = {"no day at all"}
-        else:
-            found = {_day(statistics.min), _day(statistics.max)} - {day}
-            if statistics.null_count:
-                found.add("no day at all")
+        found: set[object] = {"no day at all"}
+        if statistics is not None and statistics.has_min_max:
+            ends = {_day(statistics.min), _day(statistics.max)} - {day}
+            found = ends | ({"no day at all"} if statistics.null_count else set())
         if found:
             shown = ", ".join(sorted(map(str, found)))
             raise PublishError(

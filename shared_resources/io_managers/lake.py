@@ -30,13 +30,13 @@ from shared_resources.io_managers.footers import read_footers
 from shared_resources.io_managers.lake_catalog import LakeCatalog, identifier
 from shared_resources.io_managers.lake_commit import (
     TABLE_PROPERTIES,
+    LakeTransaction,
     data_files,
     files_of,
     live_entries,
     live_files,
     partition_of,
     stage_snapshot,
-    stage_tag,
 )
 from shared_resources.io_managers.lake_history import (
     STORE,
@@ -45,7 +45,9 @@ from shared_resources.io_managers.lake_history import (
     last_snapshot,
     number_of,
     snapshot_of,
+    tag_of,
     to_version,
+    untagged,
     version_of_batch,
     versions_of,
 )
@@ -150,17 +152,20 @@ class LakeStore:
         attempts = Attempts(f"publishing {contract.key} in the {self.name}")
         with advisory_lock(staging_area.product_folder(self.root, contract.key) / ".publish.lock"):
             for _ in attempts:
-                base = _Base.of(self._catalog.load(contract.key))
-                if published := version_of_batch(base.table, contract.key, batch_id):
+                table = self._catalog.load(contract.key)
+                if published := version_of_batch(table, contract.key, batch_id):
                     return published
                 try:
-                    transaction = self._begin(contract, base.table)
+                    base = _Base.of(table)
+                    transaction = self._begin(contract, table)
                     files = plan(base, transaction)
                     number = 1 + ((number_of(base.last) or 0) if base.last else 0)
                     rows = sum(file.record_count for file in files.values())
                     evidence = stamp(properties, number, batch_id, rows, rollback_of)
                     _stage(transaction, base, files, evidence)
-                    transaction.commit_transaction()
+                    committed = transaction.commit_transaction().current_snapshot()
+                    assert committed is not None
+                    return to_version(contract.key, committed)
                 except Exception as problem:
                     # Even when the outcome is unknown the next look at the table knows it.
                     if not _is_conflict(problem):
@@ -171,7 +176,7 @@ class LakeStore:
     def _begin(self, contract: Contract, table: Table | None) -> Transaction:
         """A transaction on the table; the first one creates it together with its first version."""
         if table is not None:
-            return table.transaction()
+            return LakeTransaction(table)
         self._catalog.ensure_namespace(contract.domain)
         schema = first_schema(contract)
         return self._catalog.catalog().create_table_transaction(
@@ -262,15 +267,9 @@ def _stage(
         add=[file for path, file in files.items() if path not in paths],
         remove=paths - files.keys(),
         properties=evidence,
-        tag=f"v{evidence[NUMBER]}",
+        tag=tag_of(int(evidence[NUMBER])),
+        missing_tags=untagged(base.table),
     )
-    if base.table is None:
-        return
-    tagged = {ref.snapshot_id for name, ref in base.table.metadata.refs.items() if name != "main"}
-    for snapshot in base.table.metadata.snapshots:
-        number = number_of(snapshot)
-        if number is not None and snapshot.snapshot_id not in tagged:
-            stage_tag(transaction, snapshot.snapshot_id, f"v{number}")
 
 
 def _is_conflict(problem: Exception) -> bool:

@@ -7,7 +7,9 @@ Does not belong here: which files a version has (`lake.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import starmap
 
+from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.io.pyarrow import (
     compute_statistics_plan,
     data_file_statistics_from_parquet_metadata,
@@ -26,7 +28,12 @@ from pyiceberg.table import Table, TableProperties, Transaction
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.refs import SnapshotRefType
 from pyiceberg.table.snapshots import Operation, Snapshot
-from pyiceberg.table.update import AssertRefSnapshotId, SetSnapshotRefUpdate
+from pyiceberg.table.update import (
+    AssertTableUUID,
+    SetSnapshotRefUpdate,
+    TableUpdate,
+    update_table_metadata,
+)
 from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFiles
 
 from shared_resources.io_managers.footers import Footers
@@ -93,6 +100,36 @@ def partition_of(file: DataFile) -> str:
     return partition_key(file.partition[0]) if len(file.partition) else UNPARTITIONED
 
 
+class LakeTransaction(Transaction):
+    """A transaction that is tried once.
+
+    pyiceberg applies all updates to a deep copy of the metadata whenever somebody looks at it, some
+    twenty times a commit, which costs more with every version that the product has. And its own
+    retries drop the tag and keep a version number that another writer took meanwhile.
+    """
+
+    _seen: tuple[tuple[TableUpdate, ...], TableMetadata] | None = None
+
+    @property
+    def table_metadata(self) -> TableMetadata:
+        if not self._updates:
+            return self._table.metadata
+        if self._seen is None or self._seen[0] is not self._updates:
+            self._seen = self._updates, update_table_metadata(self._table.metadata, self._updates)
+        return self._seen[1]
+
+    def commit_transaction(self) -> Table:
+        same_table = AssertTableUUID(uuid=self._table.metadata.table_uuid)
+        try:
+            self._table._do_commit(self._updates, (*self._requirements, same_table))
+        except (CommitFailedException, ValidationException):
+            # Only these say for certain that nothing was committed.
+            for producer in self._snapshot_producers:
+                producer._clean_all_uncommitted()
+            raise
+        return self._table
+
+
 def stage_snapshot(
     transaction: Transaction,
     *,
@@ -101,36 +138,32 @@ def stage_snapshot(
     remove: Iterable[str],
     properties: Mapping[str, str],
     tag: str,
-) -> int:
+    missing_tags: Mapping[str, int],
+) -> None:
     """Stage one snapshot on main that adds and removes exactly these files, and its tag.
 
-    `live` are the entries of main's current snapshot. Returns the new snapshot's id; it is visible
-    when the transaction is committed, all at once.
+    `live` are the entries of main's current snapshot; `missing_tags` are snapshot ids whose tags
+    somebody removed. It is visible when the transaction is committed, all at once.
     """
-    table = transaction._table
     producer = _ExactFiles(
         operation=Operation.APPEND,
         transaction=transaction,
-        io=table.io,
+        io=transaction._table.io,
         snapshot_properties=dict(properties),
     )
     producer.plan(live, set(remove))
     for data_file in add:
         producer.append_data_file(data_file)
-    producer.commit()
-    stage_tag(transaction, producer.snapshot_id, tag)
-    return producer.snapshot_id
+    updates, requirements = producer._commit()
+    transaction._register_snapshot_producer(producer)
+    tags = {**missing_tags, tag: producer.snapshot_id}
+    transaction._stage((*updates, *starmap(_tag, tags.items())), requirements)
 
 
-def stage_tag(transaction: Transaction, snapshot_id: int, tag: str) -> None:
+def _tag(name: str, snapshot_id: int) -> SetSnapshotRefUpdate:
     """A tag keeps its snapshot from every engine's snapshot expiry."""
-    transaction._stage(
-        (
-            SetSnapshotRefUpdate.model_validate(
-                {"snapshot-id": snapshot_id, "ref-name": tag, "type": SnapshotRefType.TAG}
-            ),
-        ),
-        (AssertRefSnapshotId.model_validate({"snapshot-id": None, "ref": tag}),),
+    return SetSnapshotRefUpdate.model_validate(
+        {"snapshot-id": snapshot_id, "ref-name": name, "type": SnapshotRefType.TAG}
     )
 
 

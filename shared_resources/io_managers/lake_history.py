@@ -60,6 +60,23 @@ def version_of_batch(table: Table | None, product: str, batch_id: str) -> Versio
     return None
 
 
+def tag_of(number: int) -> str:
+    return f"v{number}"
+
+
+def untagged(table: Table | None) -> dict[str, int]:
+    """The snapshots of versions whose tags are gone, by the tag that they should have."""
+    if table is None:
+        return {}
+    refs = table.metadata.refs
+    wanted = {
+        tag_of(number): snapshot.snapshot_id
+        for snapshot in table.metadata.snapshots
+        if (number := number_of(snapshot)) is not None
+    }
+    return {tag: found for tag, found in wanted.items() if tag not in refs}
+
+
 def is_adopted(table: Table | None, product: str, attempt: Path) -> bool:
     """Whether a version holds files of this attempt; only its own batch's version can."""
     version = version_of_batch(table, product, attempt.parent.name)
