@@ -30,7 +30,7 @@ demo: setup ## land the real data, materialize the whole mesh, print its status
 	$(BIN)/mesh status
 
 dev: setup ## Dagster's UI, all code locations and the daemon on 127.0.0.1:3000
-	DAGSTER_HOME="$$($(BIN)/python -m shared_resources.cli.instance)" \
+	DAGSTER_HOME="$$($(BIN)/python -m shared_resources.instance)" \
 	  $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
 
 test: setup ## every test, the slow chaos and scale suites last

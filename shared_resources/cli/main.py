@@ -67,7 +67,7 @@ def mesh() -> None:
 def main() -> None:
     """Run `mesh`; exit 0 done, 1 a rule or check failed, 2 wrong use. Never a traceback."""
     try:
-        mesh.main(standalone_mode=False)
+        sys.exit(mesh.main(standalone_mode=False) or 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.Abort:

@@ -18,7 +18,7 @@ from multiprocessing.connection import wait
 import click
 
 from shared_resources import environment as environments
-from shared_resources.cli.instance import prepare_instance
+from shared_resources.instance import prepare_instance
 from shared_resources.cli.pending import UpToDate, tasks_of
 from shared_resources.cli.progress import RunProgress
 from shared_resources.cli.schedule import Schedule

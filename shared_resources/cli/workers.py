@@ -106,7 +106,7 @@ def _serve(connection: Connection, environment: Environment, domain: str, log: P
     connection.send(Loaded(reads))
 
     from shared_resources.cli.execution import execute_product
-    from shared_resources.cli.instance import open_instance
+    from shared_resources.instance import open_instance
 
     with open_instance(environment) as instance:
         while True:

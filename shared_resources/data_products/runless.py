@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from shared_resources.cli.instance import open_instance
+from shared_resources.instance import open_instance
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.asset_spec import asset_key
 from shared_resources.data_products.evidence_metadata import check_results
