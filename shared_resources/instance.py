@@ -17,6 +17,8 @@ _CONFIGURATION = """\
 # Written once by the platform; yours to change.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 concurrency:
   runs:
     max_concurrent_runs: 4

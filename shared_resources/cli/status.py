@@ -47,8 +47,9 @@ def status(as_json: bool) -> None:
         print_json(rows)
         return
     for row in rows:
-        row["snapshot"] = str(row["snapshot"] or "")[:12]
-    print_table(rows, [name for name in COLUMNS if name != "domain"])
+        row["contract"] = row.pop("contract_version")
+    shown = ("key", "owner", "contract", "rows", "published_at", *COLUMNS[-3:])
+    print_table(rows, shown)
 
 
 def _row(environment: Environment, product: ProductFolder) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from rich.table import Table
 
 _RIGHT = (int, float, Decimal)
 _PIPE_WIDTH = 160
+_WHOLE = frozenset({"key", "id", "product", "rule", "published_at"})  # what a person copies
 
 
 def print_json(value: object) -> None:
@@ -33,7 +34,9 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Iterable[str], title
     names = list(columns)
     for name in names:
         numeric = any(isinstance(row.get(name), _RIGHT) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            name, justify="right" if numeric else "left", overflow="fold", no_wrap=name in _WHOLE
+        )
     for row in rows:
         table.add_row(*(_cell(row.get(name)) for name in names))
     console.print(table)
