@@ -20,7 +20,7 @@ from shared_resources.data_products.product import (
     ProductProblem,
 )
 from shared_resources.io_managers.frames import as_frame
-from shared_resources.io_managers.protocol import UNPARTITIONED, StagedBatch, StagedFile
+from shared_resources.io_managers.protocol import UNPARTITIONED, Snapshot, StagedBatch, StagedFile
 from shared_resources.io_managers.staging import write_staged
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.objects import match
@@ -81,6 +81,14 @@ def _input(attempt: Attempt, wanted: ProductInput, frame: Any) -> Any:
     if attempt.contract.partitioning is not None and snapshot.partitions():
         days = attempt.run.partitions
     return as_frame(snapshot, frame, wanted.columns, days)
+
+
+def _days_to_read(attempt: Attempt, snapshot: Snapshot) -> tuple[str, ...] | None:
+    """A daily product reads the days that it makes of its daily inputs, and all of the others."""
+    days = snapshot.partitions()
+    if attempt.contract.partitioning is None or not days:
+        return None
+    return attempt.run.partitions if set(days) - set(attempt.run.partitions) else None
 
 
 def _build_model(attempt: Attempt, folder: Path) -> Made:
