@@ -20,6 +20,7 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
+from shared_resources.cli.measuring import Meter
 from shared_resources.data_products.asset_spec import asset_key
 
 RANGE_START = "dagster/asset_partition_range_start"
@@ -37,6 +38,8 @@ class RunOutcome:
     message: str = ""
     rows: int | None = None
     version: int | None = None
+    seconds: float = 0.0
+    peak_mib: float | None = None
 
 
 def execute_product(
@@ -50,6 +53,7 @@ def execute_product(
     What `job.execute_in_process` does, and the run's origin besides: with it the UI knows which
     location the run belongs to and can launch it again.
     """
+    meter = Meter()
     key = asset_key(product)
     job = definitions.resolve_implicit_global_asset_job_def().get_subset(asset_selection={key})
     run = instance.create_run_for_job(
@@ -60,7 +64,7 @@ def execute_product(
     )
     events = list(execute_run_iterator(InMemoryJob(job), run, instance))
     if any(event.event_type is dg.DagsterEventType.RUN_FAILURE for event in events):
-        return RunOutcome(product, run.run_id, False, _failure(events))
+        return RunOutcome(product, run.run_id, False, _failure(events), seconds=meter.seconds)
     metadata = _materialization_metadata(events)
     return RunOutcome(
         product,
@@ -68,6 +72,8 @@ def execute_product(
         True,
         rows=metadata.get("dagster/row_count"),
         version=metadata.get("version"),
+        seconds=meter.seconds,
+        peak_mib=meter.peak_mib,
     )
 
 

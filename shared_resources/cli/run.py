@@ -46,7 +46,11 @@ def run(selection: tuple[str, ...], partitions: str | None, jobs: int, as_json: 
     with RunProgress(len(wanted)) as progress:
         outcome = _Coordinator(environment, progress, max(1, jobs), partitions).run(wanted)
     if as_json:
-        click.echo(json.dumps(outcome.products, indent=2))
+        click.echo(
+            json.dumps(
+                {"seconds": round(outcome.seconds, 2), "products": outcome.products}, indent=2
+            )
+        )
     progress.note(
         f"{outcome.count('published')} published, {outcome.count('unchanged')} unchanged, "
         f"{outcome.count('failed')} failed, {outcome.count('held')} held "
@@ -82,6 +86,7 @@ class _Coordinator:
         self._outcome = _Outcome()
         self._workers: dict[str, Worker] = {}
         self._queues: dict[str, deque[Task]] = {}
+        self._costs: dict[str, list[float]] = {}  # seconds, peak MiB, over a product's ranges
         self._schedule = Schedule({})
 
     def run(self, wanted: set[str]) -> _Outcome:
@@ -159,6 +164,9 @@ class _Coordinator:
         if not message.succeeded:
             self._fail(task.product, message.message, message.run_id)
             return
+        cost = self._costs.setdefault(task.product, [0.0, 0.0])
+        cost[0] += message.seconds
+        cost[1] = max(cost[1], message.peak_mib or 0.0)
         if self._queues[task.product]:
             worker.start(self._queues[task.product].popleft())
             return
@@ -169,6 +177,8 @@ class _Coordinator:
             run_id=message.run_id,
             rows=message.rows,
             version=message.version,
+            seconds=round(cost[0], 2),
+            peak_mib=round(cost[1]),
         )
         self._finish(task.product, True)
 

@@ -1,0 +1,1 @@
+"""Measurements, each beside the peer that it is measured against; run by `make bench`."""
