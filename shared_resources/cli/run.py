@@ -18,13 +18,13 @@ from multiprocessing.connection import wait
 import click
 
 from shared_resources import environment as environments
-from shared_resources.instance import prepare_instance
 from shared_resources.cli.pending import UpToDate, tasks_of
 from shared_resources.cli.progress import RunProgress
 from shared_resources.cli.schedule import Schedule
 from shared_resources.cli.selection import select
 from shared_resources.cli.workers import Loaded, NotLoaded, Task, Worker
 from shared_resources.environment import Environment
+from shared_resources.instance import prepare_instance
 from shared_resources.mesh import read_mesh
 
 
