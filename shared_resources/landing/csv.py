@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from shared_resources.contracts.model import Landing
 from shared_resources.landing.csv_records import CsvDamage, Dialect, Record, records
+from shared_resources.landing.csv_shape import CsvShape
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.header import compare_columns
 from shared_resources.landing.rejects import CELLS, Reason, Reject, RejectsWriter
@@ -37,12 +38,14 @@ class CsvObject:
     def __init__(
         self,
         text: TextFile,
+        shape: CsvShape,
         object_key: str,
         landing: Landing,
         names: Sequence[str],
         limits: Limits,
     ) -> None:
         self._text = text
+        self._shape = shape
         self._key = object_key
         self._landing = landing
         self._names = tuple(names)
@@ -51,10 +54,11 @@ class CsvObject:
 
     def fast_query(self) -> TextQuery | None:
         """How DuckDB reads the object, or None when it might read it differently from us."""
-        text = self._text
-        if not text.regular or text.longest > LONGEST_FAST_LINE or len(self._names) < 2:
+        shape, width = self._shape, len(self._names)
+        if not shape.regular or self._text.longest > LONGEST_FAST_LINE or width < 2:
             return None
-        if self._header_end != 1:
+        # DuckDB takes no offence at an empty cell too many at the end of a row.
+        if self._header_end != 1 or shape.delimiters != shape.rows * (width - 1):
             return None
         columns = ", ".join(f"f{i}: 'VARCHAR'" for i in range(len(self._header)))
         options = {
@@ -77,8 +81,8 @@ class CsvObject:
         chosen = ", ".join(
             f"f{self._header.index(name)} AS c{i}" for i, name in enumerate(self._names)
         )
-        sql = f"SELECT {chosen} FROM read_csv({_exact_path(str(text.path))}, {given})"  # noqa: S608
-        return TextQuery(sql, text.rows - 1, None if text.quoted else 2)
+        sql = f"SELECT {chosen} FROM read_csv({_exact_path(str(self._text.path))}, {given})"  # noqa: S608
+        return TextQuery(sql, shape.rows - 1, None if shape.quoted else 2)
 
     def batches(self, rejects: RejectsWriter) -> Iterator[TextBatch]:
         """The rows, read carefully; those that cannot be matched to the columns become rejects.
@@ -97,7 +101,7 @@ class CsvObject:
                 continue
             pending.append(record)
             numbers.append(row)
-            characters += sum(len(cell) for cell in record.cells if cell)
+            characters += record.size
             if len(pending) >= BATCH_ROWS or characters >= BATCH_CHARACTERS:
                 yield _batch(pending, numbers, order)
                 pending, numbers, characters = [], [], 0

@@ -31,11 +31,12 @@ class CsvDamage(Exception):
 class Record:
     """One row, or a blank line, which has no cells. A cell is None when it is a null.
 
-    `line` is its first line, counted from 1, and `lines` how many it takes. `ended` is False for a
-    last row without a line end.
+    `line` is its first line, counted from 1, `lines` how many it takes, `size` its characters.
+    `ended` is False for a last row without a line end.
     """
 
     line: int
+    size: int
     cells: list[str | None]
     lines: int = 1
     ended: bool = True
@@ -112,17 +113,17 @@ class _Splitter:
         """
         found = self._plain_line.match(buffer, position)
         if found and (complete or found.end() < len(buffer) or found[2] != "\r"):
-            if not found[1]:
-                return Record(line, []), found.end()
-            cells = found[1].split(self._delimiter)
-            return Record(line, [None if c == self._null else c for c in cells]), found.end()
+            text, size = found[1], found.end() - position
+            cells = text.split(self._delimiter) if text else []
+            nulled = [None if cell == self._null else cell for cell in cells]
+            return Record(line, size, nulled), found.end()
         return self._split_cells(buffer, position, line, complete)
 
     def _split_cells(
         self, buffer: str, position: int, line: int, complete: bool
     ) -> tuple[Record, int]:
         cells: list[str | None] = []
-        breaks = 0
+        start, breaks = position, 0
         while True:
             found = self._cell.match(buffer, position)
             if found is None:
@@ -138,7 +139,9 @@ class _Splitter:
                 cells.append(quoted.replace('""', '"'))
             position = found.end()
             if end != self._delimiter:
-                return Record(line, cells, breaks + bool(end), bool(end)), position
+                return Record(
+                    line, position - start, cells, breaks + bool(end), bool(end)
+                ), position
 
     def _refuse(self, buffer: str, position: int, line: int, complete: bool) -> None:
         """Raise `CsvDamage` when no more text could make the cell at `position` a cell."""

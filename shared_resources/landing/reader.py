@@ -13,6 +13,7 @@ from pathlib import Path
 from shared_resources.contracts.model import Contract, Landing, LandingFormat
 from shared_resources.io_managers.protocol import UNPARTITIONED
 from shared_resources.landing.csv import CsvObject
+from shared_resources.landing.csv_shape import CsvShape
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.jsonl import JsonLinesObject
 from shared_resources.landing.parquet import stage_parquet
@@ -65,12 +66,14 @@ def _stage_text(
     work.mkdir(parents=True, exist_ok=True)
     stage = Staging(contract, key, folder, partition, work)
     try:
-        with open_text(local_file, key, landing.encoding, work, limits) as text:
+        shape = CsvShape(landing.delimiter)
+        look = shape.look if landing.format is LandingFormat.CSV else None
+        with open_text(local_file, key, landing.encoding, work, limits, look) as text:
             if landing.format is LandingFormat.JSONL:
                 lines = JsonLinesObject(text, key, contract.columns)
                 return stage.write(carefully(lines.batches))
             names = [column.name for column in contract.columns]
-            table = CsvObject(text, key, landing, names, limits)
+            table = CsvObject(text, shape, key, landing, names, limits)
             query = table.fast_query()
             if query is not None:
                 try:

@@ -9,7 +9,6 @@ readable than before, whatever the contract says: it stays a reject until the ob
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,12 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from shared_resources.contracts.model import Column, Contract, LandingFormat
-from shared_resources.landing.jsonl import UNKNOWN, JsonRowReader
+from shared_resources.landing.json_fields import UNKNOWN, Fields, JsonColumns, read_fields
 from shared_resources.landing.rejects import CELLS, TEXT, Reason, Reject, RejectsWriter
 from shared_resources.landing.staged_object import StagedObject, Staging, carefully
 from shared_resources.landing.typed_rows import BATCH_ROWS, TextBatch
+
+Row = dict[str, Any]
 
 
 def stage_rejects(contract: Contract, rejects: Path, folder: Path, partition: str) -> StagedObject:
@@ -42,44 +43,55 @@ class _Again:
 
     def __init__(self, columns: Sequence[Column], format_: LandingFormat, rejects: Path) -> None:
         self._names = [column.name for column in columns]
-        self._json = JsonRowReader(columns) if format_ is LandingFormat.JSONL else None
+        self._json = JsonColumns(columns) if format_ is LandingFormat.JSONL else None
         self._rejects = rejects
 
     def batches(self, rejects: RejectsWriter) -> Iterator[TextBatch]:
         with pq.ParquetFile(self._rejects) as file:
             for batch in file.iter_batches(batch_size=BATCH_ROWS):
-                readable: list[tuple[dict[str, Any], dict[str, str | None]]] = []
-                for row in batch.to_pylist():
-                    cells, reasons = self._cells(row)
-                    if reasons:
-                        rejects.add(_reject(row, reasons))
-                    else:
-                        readable.append((row, cells))
-                if readable:
-                    yield self._batch(readable)
+                rows = batch.to_pylist()
+                found = [_fields(row) for row in rows]
+                faults = self._faults(rows, found)
+                for i in sorted(faults):
+                    rejects.add(_reject(rows[i], faults[i]))
+                kept = [i for i in range(len(rows)) if i not in faults]
+                if kept:
+                    yield self._batch([rows[i] for i in kept], [found[i] for i in kept])
 
-    def _cells(self, row: dict[str, Any]) -> tuple[dict[str, str | None], tuple[Reason, ...]]:
-        """The row's cells as text, and why it still is no row of the contract."""
-        found = json.loads(row["_raw"])
-        if TEXT in found or CELLS in found:
-            return {}, tuple(Reason(**reason) for reason in row["_reasons"])
+    def _faults(self, rows: Sequence[Row], found: Sequence[Fields]) -> dict[int, list[Reason]]:
+        """Why rows are still none of the contract's, by position."""
         if self._json is not None:
-            fields = self._json.fields(row["_raw"])
-            if isinstance(fields, Reason):
-                return {}, (fields,)
-            return fields, self._json.reasons(fields)
-        lost = [name for name in found if name not in self._names and found[name] is not None]
-        return found, tuple(Reason(name, found[name], UNKNOWN) for name in lost)
+            faults = self._json.faults(found, [row["_raw"] for row in rows])
+        else:
+            faults = {
+                i: [Reason(name, cells[name], UNKNOWN) for name in lost]
+                for i, cells in enumerate(found)
+                if (lost := [n for n in cells if cells[n] is not None and n not in self._names])
+            }
+        for i, fields in enumerate(found):
+            if TEXT in fields or CELLS in fields:
+                faults[i] = [Reason(**reason) for reason in rows[i]["_reasons"]]
+        return faults
 
-    def _batch(self, readable: Sequence[tuple[dict[str, Any], dict[str, str | None]]]) -> TextBatch:
+    def _batch(self, rows: Sequence[Row], found: Sequence[Fields]) -> TextBatch:
+        if self._json is not None:
+            columns = self._json.texts(found)
+        else:
+            columns = [[cells.get(name) for cells in found] for name in self._names]
         return TextBatch(
-            columns=[[cells.get(name) for _, cells in readable] for name in self._names],
-            rows=[row["_row"] for row, _ in readable],
-            lines=[row["_line"] for row, _ in readable],
-            raw=[row["_raw"] for row, _ in readable],
-            object_keys=[row["_object"] for row, _ in readable],
+            columns=columns,
+            rows=[row["_row"] for row in rows],
+            lines=[row["_line"] for row in rows],
+            raw=[row["_raw"] for row in rows],
+            object_keys=[row["_object"] for row in rows],
         )
 
 
-def _reject(row: dict[str, Any], reasons: tuple[Reason, ...]) -> Reject:
-    return Reject(row["_row"], row["_line"], row["_raw"], reasons, row["_object"])
+def _fields(row: Row) -> Fields:
+    found = read_fields(row["_raw"])
+    assert not isinstance(found, Reason), "a rejects file holds JSON objects"
+    return found
+
+
+def _reject(row: Row, reasons: Sequence[Reason]) -> Reject:
+    return Reject(row["_row"], row["_line"], row["_raw"], tuple(reasons), row["_object"])

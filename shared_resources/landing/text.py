@@ -1,7 +1,7 @@
 """A text object made ready for its parser: expanded, decoded to UTF-8, scanned for damage.
 
 Belongs here: compression by extension, the limit on what it may expand to, encodings, the byte
-order mark, NUL bytes, and the few facts about the bytes by which `csv.py` chooses its parser.
+order mark, NUL bytes, endless lines.
 Does not belong here: rows and cells (`csv.py`, `jsonl.py`).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,44 +47,42 @@ class Limits:
 class TextFile:
     """UTF-8 without NUL bytes, from byte `start` of the file `path` on.
 
-    `longest` is the longest line in bytes; `quoted` says that a double quote occurs; `rows` counts
-    the line feeds outside of quotes, if every quote stands where CSV has them. `regular` says that
-    every line has an end, all alike, that none is blank, that quotes are even in number and that
-    no blank follows one: what every sound parser of CSV reads in the same way.
+    `longest` is the longest line in bytes.
     """
 
     path: Path
     start: int
     longest: int
-    rows: int
-    regular: bool
-    quoted: bool
 
 
 @contextmanager
 def open_text(
-    file: Path, object_key: str, encoding: str, folder: Path, limits: Limits
+    file: Path,
+    object_key: str,
+    encoding: str,
+    folder: Path,
+    limits: Limits,
+    look: Callable[[bytes], None] | None = None,
 ) -> Iterator[TextFile]:
     """Check the object's bytes from end to end and give them as UTF-8 text.
 
-    Copies into `folder` only what is compressed or in another encoding, and removes the copy.
-    Raises `UnreadableObject` for what is no text of that encoding, holds NUL bytes, is damaged
-    in its compression or expands beyond the limit.
+    Copies into `folder` only what is compressed or in another encoding, and removes the copy. `look`
+    is shown the whole text, piece by piece. Raises `UnreadableObject` for what is no text of that
+    encoding, holds NUL bytes, is damaged in its compression or expands beyond the limit.
     """
     compression = COMPRESSIONS.get(Path(object_key).suffix.lower())
     if file.stat().st_size == 0:
         raise UnreadableObject(object_key, "is empty (0 bytes)", "land it again, with its header")
-    codec = codecs.lookup(encoding).name
-    if compression is None and codec in ("utf-8", "utf-8-sig", "ascii"):
+    codec = codecs.lookup(encoding).name.removesuffix("-sig")
+    scan = _Scan(object_key, codec, limits, look)
+    if compression is None and codec in ("utf-8", "ascii"):
         with file.open("rb") as source:
-            scan = _Scan(object_key, "utf-8" if codec == "utf-8-sig" else codec, limits)
             for _ in scan.chunks(source):
                 pass
         yield scan.text_file(file, plain=True)
         return
     spooled = folder / ".expanded"
     try:
-        scan = _Scan(object_key, codec, limits)
         _spool(file, spooled, compression, scan, _allowance(folder, limits))
         yield scan.text_file(spooled, plain=False)
     finally:
@@ -133,24 +131,20 @@ def _expanding(file: Path, compression: str | None) -> Iterator[BinaryIO]:
 class _Scan:
     """Reads bytes in chunks, checks them, and remembers what they looked like."""
 
-    def __init__(self, object_key: str, codec: str, limits: Limits) -> None:
+    def __init__(
+        self, object_key: str, codec: str, limits: Limits, look: Callable[[bytes], None] | None
+    ) -> None:
         self.object_key = object_key
+        self._show = look
         self._codec = codec
         self._longest_allowed = limits.record_bytes
         self._decoder = codecs.getincrementaldecoder(codec)("strict")
         self._bytes_read = 0
         self._size = 0
         self._line_ends = 0
-        self._returns = 0
-        self._pairs = 0
         self._longest = 0
         self._open_line = 0
-        self._quoted = False
-        self._within_quotes = 0
-        self._rows = 0
         self._bom = False
-        self._odd = False
-        self._tail = b"\n"  # so that a blank first line shows as two line ends
 
     @property
     def place(self) -> str:
@@ -197,17 +191,8 @@ class _Scan:
             )
         self._size += len(data)
         self._measure_lines(data)
-        if b"\r" in data or self._tail.endswith(b"\r"):
-            self._returns += data.count(b"\r")
-            self._pairs += data.count(b"\r\n")
-            self._pairs += self._tail.endswith(b"\r") and data.startswith(b"\n")
-        seen = self._tail + data
-        self._odd = self._odd or b"\n\n" in seen or b"\n\r\n" in seen or b'" ' in seen
-        self._quoted = self._quoted or b'"' in data
-        pieces = data.split(b'"')
-        self._rows += sum(piece.count(b"\n") for piece in pieces[self._within_quotes :: 2])
-        self._within_quotes ^= (len(pieces) - 1) & 1
-        self._tail = seen[-2:]
+        if self._show is not None:
+            self._show(data)
 
     def _measure_lines(self, data: bytes) -> None:
         lengths = [len(line) for line in data.split(b"\n")]
@@ -235,13 +220,8 @@ class _Scan:
             raise UnreadableObject(
                 self.object_key, "is empty (no text in it)", "land it again, with its header"
             )
-        alike = self._returns == 0 or self._returns == self._pairs == self._line_ends
-        sound = not self._odd and not self._within_quotes
         return TextFile(
             path=path,
             start=len(codecs.BOM_UTF8) if plain and self._bom else 0,
             longest=self._longest,
-            rows=self._rows,
-            regular=alike and sound and self._tail.endswith(b"\n"),
-            quoted=self._quoted,
         )

@@ -12,6 +12,7 @@ import pytest
 from shared_resources.landing import csv_records, text
 from shared_resources.landing.csv import CsvObject
 from shared_resources.landing.csv_records import CsvDamage, Dialect, records
+from shared_resources.landing.csv_shape import CsvShape
 from shared_resources.landing.text import Limits, TextFile, open_text
 from tests.landing.staging import landing_contract, stage
 
@@ -47,8 +48,11 @@ def test_regular_text_is_read_by_duckdb(
     [
         b"a,b\r1,x\r",
         b"a,b\n1,x\r\n",
+        b"a,b\n1,x\n2,y,\n",
         b"a,b\n\n1,x\n",
         b'a,b\n1,x" y\n',
+        b'a,b\n1,5"\n2,6"\n',
+        b'a,b\n1, "x y"\n',
         b'"a\n",b\n1,x\n',
         b"a,b\n1," + b"x" * 100_000 + b"\n",
     ],
@@ -56,12 +60,11 @@ def test_regular_text_is_read_by_duckdb(
 def test_irregular_text_is_read_carefully(tmp_path: Path, content: bytes) -> None:
     columns = {"a\n" if b'a\n"' in content else "a": "int", "b": "text"}
     contract = landing_contract("csv", columns)
-    with (
-        open_text(write(tmp_path, content), "k", "utf-8", tmp_path, Limits()) as opened,
-        pytest.MonkeyPatch.context(),
-    ):
-        assert contract.landing is not None
-        table = CsvObject(opened, "k", contract.landing, list(columns), Limits())
+    assert contract.landing is not None
+    shape = CsvShape(",")
+    path = write(tmp_path, content)
+    with open_text(path, "k", "utf-8", tmp_path, Limits(), shape.look) as opened:
+        table = CsvObject(opened, shape, "k", contract.landing, list(columns), Limits())
         assert table.fast_query() is None
     assert stage(contract, content, tmp_path).rows
 
@@ -126,7 +129,7 @@ def test_records_do_not_depend_on_where_buffers_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     content = 'h,"i"\r\n\r\n"a\r\nb","c""d"\r1,é\n"",\n𝄞,"x'.encode()
-    opened = TextFile(write(tmp_path, content), 0, 0, 0, False, True)
+    opened = TextFile(write(tmp_path, content), start=0, longest=0)
     monkeypatch.setattr(csv_records, "CHUNK", chunk)
     found = []
     with pytest.raises(CsvDamage, match="line 7: a quote is opened here"):

@@ -286,6 +286,8 @@ def test_csv(
 @FUZZ
 @given(rows=ROWS, end=st.sampled_from(["\n", "\r\n"]))
 def test_undamaged_csv_is_staged_whole(rows: list[dict[str, Any]], end: str) -> None:
+    for row in rows:  # Python 3.11 leaves a CR out of quotes, which makes two lines of the row
+        row["name"] = row["name"] and row["name"].replace("\r", "\n")
     content = csv_bytes([as_cells(row) for row in rows], "utf-8", end, csv.QUOTE_MINIMAL)
     outcome = staged("csv", content)
     assert outcome is not None and not outcome.rejects
