@@ -36,7 +36,7 @@ from shared_resources.contracts.failing_rows import (
 from shared_resources.contracts.model import Column, Contract, Rule, RuleKind, Severity
 from shared_resources.contracts.odcs import read_contract
 from shared_resources.contracts.pandas_columns import to_arrow
-from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.contracts.types import ColumnType
 
 NOT_EXPRESSED = frozenset(
     {
@@ -125,7 +125,10 @@ def _column_holds(
         values = _values(series, column.type)
         if not _fits(rule, values, column.type):
             return False
-        return _judge(rule, _failing(rule, values, column.type, contract), series.index)
+        verdict = _judge(rule, _failing(rule, values, column.type, contract), series.index)
+        if isinstance(series.dtype, pd.CategoricalDtype):
+            return verdict is True  # pandera cannot show the failing rows of a category with nulls
+        return verdict
 
     return holds
 
@@ -171,10 +174,15 @@ def _frame_holds(rule: Rule, contract: Contract) -> Callable[[pd.DataFrame], Any
         case RuleKind.COLUMNS:
             return lambda frame: _has_the_columns(frame, contract)
         case RuleKind.NOT_EMPTY:
-            return lambda frame: len(frame) > 0
+            return lambda frame: _rows(frame) > 0
         case RuleKind.ROW_COUNT:
-            return lambda frame: rule.threshold.holds(len(frame), len(frame))
+            return lambda frame: rule.threshold.holds(_rows(frame), _rows(frame))
     return lambda frame: _key_holds(frame, rule, contract)
+
+
+def _rows(frame: pd.DataFrame) -> int:
+    """An index without columns holds no rows that could be published."""
+    return len(frame) if frame.shape[1] else 0
 
 
 def _has_the_columns(frame: pd.DataFrame, contract: Contract) -> bool:
@@ -190,11 +198,11 @@ def _key_holds(frame: pd.DataFrame, rule: Rule, contract: Contract) -> Any:
     keys = [_named_values(frame, name, contract) for name in rule.columns]
     within = None
     partitioning = contract.partitioning
-    if partitioning is not None and partitioning.column not in rule.columns:
+    if partitioning is not None:
         if names.count(partitioning.column) != 1:
             return False
         days = _named_values(frame, partitioning.column, contract)
-        if family_of(days.type) not in (Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ):
+        if family_of(days.type) is not contract.column(partitioning.column).type.family:
             return False
         within = day_of(days)
     return _judge(rule, sharing_rows(keys, within), frame.index)
