@@ -22,7 +22,7 @@ from shared_resources.contracts.model import Contract
 from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.attempts import Attempts, advisory_lock
 from shared_resources.io_managers.evolution import check_evolution, columns_of
-from shared_resources.io_managers.footers import read_footers
+from shared_resources.io_managers.footers import Footers, read_footers
 from shared_resources.io_managers.protocol import (
     PublishError,
     Snapshot,
@@ -56,7 +56,7 @@ class WarehouseStore:
         return staging_area.new_attempt(self._area(contract.key), batch_id)
 
     def discard(self, contract: Contract, batch_id: str) -> None:
-        published = self._published_attempts(contract.key)
+        published = self._published_attempts(contract.key, batch_id)
         for attempt in staging_area.attempts_of(self._area(contract.key), batch_id):
             if attempt not in published:
                 staging_area.remove_attempt(attempt)
@@ -67,7 +67,7 @@ class WarehouseStore:
         """Remove what dead processes staged or loaded and never published."""
 
         def published(attempt: Path) -> bool:
-            return attempt in self._published_attempts(product)
+            return attempt in self._published_attempts(product, attempt.parent.name)
 
         self._manifests(product).remove_drafts(older_than.total_seconds())
         return staging_area.remove_orphans(self._area(product), published, older_than)
@@ -85,16 +85,24 @@ class WarehouseStore:
         check_batch(contract, staged)
         if published := self.published_batch(contract.key, staged.batch_id):
             return published
-        folder = self._folder(contract.key)
-        added = self._load(contract, staged)
         replaced = frozenset() if append else frozenset(staged.partitions)
+        footers = read_footers(staged.files, contract)
+
+        def kept(last: Manifest | None) -> tuple[DataFile, ...]:
+            files = _kept(last, replaced, everything=staged.replaces_all and not append)
+            _check_schema(contract, last, rows_stay=bool(files))
+            return files
+
+        kept(self._manifests(contract.key).last())  # a refusal comes before the work of loading
+        added = self._load(contract, staged.batch_id, footers)
+        built = [*added]
 
         def plan(last: Manifest | None, first_try: bool) -> Manifest:
-            kept = _kept(last, replaced, everything=staged.replaces_all and not append)
-            _check_schema(contract, last, rows_stay=bool(kept))
-            files = (*kept, *added)
+            files = (*kept(last), *added)
             if first_try and len(files) > MERGE_FILES_FROM:
-                files = self._merged(contract, staged.batch_id, files)
+                merged = self._merged(contract, staged.batch_id, files)
+                built.extend(file for file in merged if file not in files)
+                files = merged
             return Manifest(
                 product=contract.key,
                 number=0,
@@ -103,10 +111,10 @@ class WarehouseStore:
                 files=files,
             )
 
-        version = self._commit(contract, staged.batch_id, properties, plan)
-        if staged.folder.is_relative_to(folder):
-            staging_area.remove_attempt(staged.folder)
-        return version
+        try:
+            return self._commit(contract, staged.batch_id, properties, plan)
+        finally:
+            self._clear_up(contract, staged, built)
 
     def rollback(
         self, contract: Contract, to: int, properties: Mapping[str, str], *, batch_id: str
@@ -145,9 +153,8 @@ class WarehouseStore:
                     return manifests.version(number)
         raise attempts.exhausted()
 
-    def _load(self, contract: Contract, staged: StagedBatch) -> tuple[DataFile, ...]:
+    def _load(self, contract: Contract, batch_id: str, footers: Footers) -> tuple[DataFile, ...]:
         """The batch's rows as one database file in a folder of its own; none for an empty batch."""
-        footers = read_footers(staged.files, contract)
         if not footers:
             return ()
         partitions: dict[str, int] = {}
@@ -156,7 +163,17 @@ class WarehouseStore:
         query = parquet_query(
             [file.path for file, _ in footers], [column.name for column in contract.columns]
         )
-        return (self._build(contract, staged.batch_id, query, partitions),)
+        return (self._build(contract, batch_id, query, partitions),)
+
+    def _clear_up(self, contract: Contract, staged: StagedBatch, built: Sequence[DataFile]) -> None:
+        """Remove what the batch's version does not need: its Parquet files, a merge made in vain."""
+        if self.published_batch(contract.key, staged.batch_id) is None:
+            return  # it failed; the batch stays staged, and `discard` removes it with all of this
+        folder = self._folder(contract.key)
+        attempts = {staged.folder, *((folder / file.path).parent for file in built)}
+        for attempt in attempts - self._published_attempts(contract.key, staged.batch_id):
+            if attempt.is_relative_to(self._area(contract.key)):
+                staging_area.remove_attempt(attempt)
 
     def _merged(
         self, contract: Contract, batch_id: str, files: Sequence[DataFile]
@@ -209,13 +226,8 @@ class WarehouseStore:
 
     def open(self, product: str, number: int | None = None) -> Snapshot:
         manifests = self._manifests(product)
-        numbers = manifests.numbers()
-        if not numbers or (number is not None and number not in numbers):
-            choose(self.versions(product), product, self.name, number)
-        chosen = numbers[-1] if number is None else number
-        return WarehouseSnapshot(
-            self._folder(product), manifests.get(chosen), manifests.version(chosen)
-        )
+        version = choose(self.versions(product), product, self.name, number)
+        return WarehouseSnapshot(self._folder(product), manifests.get(version.number), version)
 
     def published_batch(self, product: str, batch_id: str) -> Version | None:
         return self._manifests(product).of_batch(batch_id)
@@ -237,11 +249,14 @@ class WarehouseStore:
             self._known[product] = Manifests(product, self.name, self._folder(product))
         return self._known[product]
 
-    def _published_attempts(self, product: str) -> set[Path]:
-        """The folders that hold a file of any version."""
+    def _published_attempts(self, product: str, batch_id: str) -> set[Path]:
+        """The batch's folders that its version holds files of. Its version is the first to do so."""
+        manifests = self._manifests(product)
+        version = manifests.of_batch(batch_id)
+        if version is None:
+            return set()
         folder = self._folder(product)
-        manifests = self._manifests(product).all()
-        return {(folder / file.path).parent for manifest in manifests for file in manifest.files}
+        return {(folder / file.path).parent for file in manifests.get(version.number).files}
 
 
 def _kept(

@@ -16,7 +16,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -119,9 +119,6 @@ class Manifests:
                 head = json.loads(file.readline())
             self._versions_read[number] = _version(head, self.store)
         return self._versions_read[number]
-
-    def all(self) -> Iterator[Manifest]:
-        return (self.get(number) for number in self.numbers())
 
     def _file(self, number: int) -> Path:
         return self._versions / f"{manifest_name(number)}.json"

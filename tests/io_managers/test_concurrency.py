@@ -1,0 +1,95 @@
+"""Many processes publish to one product: nothing is lost, and readers see only whole versions.
+
+Belongs here: writers and readers at once. Does not belong here: processes that die
+(`test_crashes.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from shared_resources.io_managers.lake import LakeStore
+from shared_resources.io_managers.protocol import NotPublished
+from shared_resources.io_managers.warehouse import WarehouseStore
+from tests.io_managers.products import day
+from tests.io_managers.workers import (
+    DAILY,
+    ROWS_PER_BATCH,
+    STORES,
+    numbers_of,
+    processes,
+    publish_many,
+)
+
+WRITERS = 16
+
+
+@pytest.mark.parametrize("name", sorted(STORES))
+def test_sixteen_processes_publishing_lose_nothing(name: str, tmp_path: Path) -> None:
+    _publish_and_watch(name, tmp_path, batches=2, locked=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(STORES))
+def test_nothing_is_lost_in_a_long_race(name: str, tmp_path: Path) -> None:
+    _publish_and_watch(name, tmp_path, batches=15, locked=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(STORES))
+def test_nothing_is_lost_without_the_lock(name: str, tmp_path: Path) -> None:
+    _publish_and_watch(name, tmp_path, batches=4, locked=False)
+
+
+def _publish_and_watch(name: str, root: Path, batches: int, locked: bool) -> None:
+    context = processes()
+    reports, writers = [], []
+    for worker in range(WRITERS):
+        appends = worker % 2 == 0
+        report, out = context.Pipe(duplex=False)
+        arguments = (name, str(root), worker, batches, appends, locked, out)
+        writers.append(context.Process(target=publish_many, args=arguments))
+        reports.append(report)
+    for writer in writers:
+        writer.start()
+    store = STORES[name](root)
+    seen = 0
+    while any(writer.is_alive() for writer in writers):
+        seen = max(seen, _check_current(store))
+        time.sleep(0.02)
+    for writer, report in zip(writers, reports, strict=True):
+        writer.join()
+        assert report.poll(0), f"a writer ended with {writer.exitcode} and without a word"
+        assert report.recv() == ""
+    assert _check_current(store) == WRITERS * batches
+    numbers = [version.number for version in store.versions(DAILY.key)]
+    assert numbers == list(range(1, WRITERS * batches + 1))
+    _check_end(store, batches)
+    assert store.remove_orphans(DAILY.key) == []
+
+
+def _check_current(store: LakeStore | WarehouseStore) -> int:
+    """The current version is whole: its rows are its number of rows, and batches of them are."""
+    try:
+        snapshot = store.open(DAILY.key)
+    except NotPublished:
+        return 0
+    ids = snapshot.batches(["id"]).read_all()["id"].to_pylist()
+    assert len(ids) == len(set(ids)) == snapshot.version.rows
+    whole = {number // ROWS_PER_BATCH for number in ids}
+    assert len(ids) == len(whole) * ROWS_PER_BATCH
+    return snapshot.version.number
+
+
+def _check_end(store: LakeStore | WarehouseStore, batches: int) -> None:
+    """Every append is there, and of every other writer's partition its last batch."""
+    snapshot = store.open(DAILY.key)
+    appended = [n for w in range(0, WRITERS, 2) for b in range(batches) for n in numbers_of(w, b)]
+    read = snapshot.batches(["id"], [day(0)]).read_all()["id"].to_pylist()
+    assert sorted(read) == sorted(appended)
+    for worker in range(1, WRITERS, 2):
+        read = snapshot.batches(["id"], [day(1 + worker)]).read_all()["id"].to_pylist()
+        assert sorted(read) == numbers_of(worker, batches - 1)

@@ -1,0 +1,125 @@
+"""A publisher is killed at every step: the old version or the new one, whole; and the next run works.
+
+Belongs here: SIGKILL within a store's publish. Does not belong here: the whole pipeline's steps
+(tests/guarantees).
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from shared_resources.io_managers.lake import LakeStore
+from shared_resources.io_managers.warehouse import WarehouseStore
+from tests.io_managers.products import day, publish, published
+from tests.io_managers.workers import DAILY, STORES, processes, publish_and_die, publish_once
+
+IO = "shared_resources.io_managers"
+STEPS = {
+    "lake": [
+        f"{IO}.staging_area:new_attempt",
+        "tests.io_managers.products:write_staged",
+        f"{IO}.lake:read_footers",
+        f"{IO}.lake:data_files",
+        f"{IO}.lake:stage_snapshot",
+        "pyiceberg.catalog.sql:SqlCatalog._write_metadata",
+        "pyiceberg.catalog.sql:SqlCatalog.commit_table",
+        "pyiceberg.table:Table._do_commit",
+        f"{IO}.lake:LakeTransaction.commit_transaction",
+        f"{IO}.lake:LakeStore._commit",
+    ],
+    "warehouse": [
+        f"{IO}.staging_area:new_attempt",
+        "tests.io_managers.products:write_staged",
+        f"{IO}.warehouse:read_footers",
+        f"{IO}.warehouse:build",
+        f"{IO}.warehouse_files:attach_statement",
+        f"{IO}.warehouse_manifest:Manifests.intend",
+        f"{IO}.warehouse:stamp",
+        f"{IO}.warehouse_manifest:_parts",
+        "os:fsync",
+        "os:link",
+        f"{IO}.warehouse_manifest:Manifests.publish",
+    ],
+}
+CASES = [
+    (name, step, when)
+    for name, steps in STEPS.items()
+    for step in steps
+    for when in ("before", "after")
+    if not step.endswith("attach_statement")  # only merging attaches
+]
+
+
+@pytest.mark.parametrize(("name", "step", "when"), CASES)
+def test_killed_at_a_step(name: str, step: str, when: str, tmp_path: Path) -> None:
+    store = STORES[name](tmp_path)
+    publish(store, DAILY, "b1", {day(0): [1, 2], day(1): [3]})
+    child = processes().Process(
+        target=publish_and_die, args=(name, str(tmp_path), "b2", [4, 5], step, when)
+    )
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL, f"{step} was never reached"
+    _check_old_or_new(store, [1, 2, 3], [3, 4, 5])
+    _check_next_run(store, [3, 4, 5])
+
+
+@pytest.mark.parametrize("name", sorted(STORES))
+def test_killed_at_random_moments(name: str, tmp_path: Path) -> None:
+    """Also the very first publish, which creates the product."""
+    seed = time.time_ns()
+    chance = random.Random(seed)
+    print(f"seed {seed}")
+    store = STORES[name](tmp_path)
+    killed, current = 0, []
+    for attempt in range(12):
+        numbers = [attempt * 10, attempt * 10 + 1]
+        child = processes().Process(
+            target=publish_once, args=(name, str(tmp_path), f"b{attempt}", numbers)
+        )
+        child.start()
+        child.join(chance.uniform(0, 0.25))
+        if child.exitcode is None:
+            child.kill()
+            killed += 1
+        child.join()
+        if not store.versions(DAILY.key):
+            assert store.published_batch(DAILY.key, f"b{attempt}") is None
+            continue
+        found = published(store, DAILY.key)
+        assert found in (current, numbers)
+        current = found
+    publish(store, DAILY, "last", {day(0): [999]})
+    assert published(store, DAILY.key) == [999]
+    assert killed > 0
+    store.remove_orphans(DAILY.key)
+    _check_every_version_is_whole(store)
+
+
+def _check_old_or_new(store: LakeStore | WarehouseStore, old: list[int], new: list[int]) -> None:
+    found = published(store, DAILY.key)
+    done = store.published_batch(DAILY.key, "b2") is not None
+    assert found == (new if done else old)
+    assert len(store.versions(DAILY.key)) == (2 if done else 1)
+
+
+def _check_next_run(store: LakeStore | WarehouseStore, new: list[int]) -> None:
+    """The same run tried again publishes once, and what the dead one left can be cleared up."""
+    publish(store, DAILY, "b2", {day(0): [4, 5]})
+    store.remove_orphans(DAILY.key)
+    assert published(store, DAILY.key) == new
+    assert [version.number for version in store.versions(DAILY.key)] == [1, 2]
+    _check_every_version_is_whole(store)
+    assert publish(store, DAILY, "b3", {day(1): [6]}).number == 3
+    assert published(store, DAILY.key) == [4, 5, 6]
+
+
+def _check_every_version_is_whole(store: LakeStore | WarehouseStore) -> None:
+    for version in store.versions(DAILY.key):
+        read = store.open(DAILY.key, version.number).batches().read_all()
+        assert read.num_rows == version.rows
