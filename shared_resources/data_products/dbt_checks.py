@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared_resources.contracts.model import Rule, RuleKind, Severity
-from shared_resources.data_products.dbt_process import DbtModelFailed
+from shared_resources.data_products.dbt_process import DbtModelFailed, reason_of
 from shared_resources.governance.report import RuleResult
 
 
@@ -136,8 +136,10 @@ def results_of(
 def _result(test: DbtTest, found: Mapping[str, Any] | None) -> DbtTestResult:
     status = found["status"] if found else "not run"
     if found is None or status not in {"pass", "warn", "fail"}:
-        reason = (found or {}).get("message") or "dbt did not run the test"
-        return DbtTestResult(test.name, False, Severity.BLOCKING, None, f"{test.file}: {reason}")
+        reason = reason_of((found or {}).get("message") or "dbt did not run the test")
+        return DbtTestResult(
+            test.name, False, Severity.BLOCKING, None, f"dbt_project/{test.file}: {reason}"
+        )
     failures = int(found.get("failures") or 0)
     message = found.get("message") or (f"{failures} rows fail" if failures else "no row fails")
     severity = Severity.WARNING if status == "warn" else test.severity

@@ -223,9 +223,20 @@ def _upstream(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> tuple[str
 
 
 def _product_of(manifest: Mapping[str, Any], key: str) -> str:
+    """The product that a source or a model is. Every product is among the sources."""
     node = _node(manifest, key)
-    domain = node["source_name"] if node["resource_type"] == "source" else node["fqn"][1]
-    return f"{domain}/{node['name']}"
+    if node["resource_type"] == "source":
+        return f"{node['source_name']}/{node['name']}"
+    domain, name = node["fqn"][1], node["name"]
+    if not any(
+        (s["source_name"], s["name"]) == (domain, name) for s in manifest["sources"].values()
+    ):
+        raise DbtModelFailed(
+            f"dbt_project/{node['original_file_path']}: other models read it, but it has no "
+            f"contract at domains/{domain}/products/{name}; write one, or make it a step on the way "
+            "with {{ config(materialized='ephemeral') }}"
+        )
+    return f"{domain}/{name}"
 
 
 def _node(manifest: Mapping[str, Any], key: str) -> Mapping[str, Any]:

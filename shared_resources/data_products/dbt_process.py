@@ -15,20 +15,22 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import logging
 import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-_log = logging.getLogger(__name__)
 _START = "from dbt.cli.main import cli; cli()"  # the `dbt` script need not be on the PATH
 _COMMAND = (sys.executable, "-P", "-c", _START, "--no-use-colors")
 _QUOTED_LINE = re.compile(r"^\s*LINE \d+: (.*)$", re.MULTILINE)
-_NAMED_COLUMN = re.compile(r'column "([^"]+)"')
+_EXCERPT = re.compile(r"\n?\s*LINE \d+: .*(\n[ ^]*$)?", re.MULTILINE)
+_NAMED = re.compile(r'(?:column(?: named)?|name) "?([^"\s!]+)"?')
+_OF_A_VALUE = re.compile(r"(?:Conversion|Invalid Input|Out of Range|Constraint) Error")
+_QUOTED_VALUE = re.compile(r"'[^']*'|\"[^\"]*\"")
 _COMPILED_AT = re.compile(r"\n?\s*compiled code at .*")
 _HEADING = re.compile(r"^\w+ Error in [\w ]+ \([^)]*\)\s*")
 
@@ -82,7 +84,7 @@ def build(project: Path, selected: list[str]) -> list[Any]:
         cli_version=DBT_PYTHON_VERSION,
     )
     try:
-        with contextlib.redirect_stdout(_ToLog()):
+        with _quiet():
             events = list(invocation.stream_raw_events())
     finally:
         if invocation.process.poll() is None:
@@ -114,13 +116,36 @@ def _variables(project: Path) -> dict[str, str]:
     }
 
 
-class _ToLog(io.TextIOBase):
-    """dagster-dbt prints dbt's lines; standard output belongs to whoever called us (`--json`)."""
+class _Nowhere(io.TextIOBase):
+    """dagster-dbt prints dbt's lines as they come; what matters of them is in the results."""
 
     def write(self, text: str) -> int:
-        if text.strip():
-            _log.info("dbt: %s", text.rstrip())
         return len(text)
+
+
+_quieted = threading.Lock()
+_builds = 0
+_stdout: Any = None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Standard output belongs to whoever called us (`--json`), and dbt's lines may quote values.
+
+    Builds in several threads share one redirection: nested ones would restore each other's.
+    """
+    global _builds, _stdout
+    with _quieted:
+        if not _builds:
+            _stdout, sys.stdout = sys.stdout, _Nowhere()
+        _builds += 1
+    try:
+        yield
+    finally:
+        with _quieted:
+            _builds -= 1
+            if not _builds:
+                sys.stdout, _stdout = _stdout, None
 
 
 def _json_lines(text: str) -> Iterator[Mapping[str, Any]]:
@@ -139,26 +164,39 @@ def readable(errors: list[str]) -> str:
 def failure(node: Mapping[str, Any], message: str, project: Path) -> DbtModelFailed:
     """The error of a model that dbt could not run, with the line of its file if it is known."""
     file = node["original_file_path"]
-    line = _line_in_source(node, message, project)
-    reason = _HEADING.sub("", _COMPILED_AT.sub("", message.strip()))
-    reason = "\n".join(line for line in reason.splitlines() if line.strip())
+    reason = reason_of(message)
+    line = _line_in_source(node, reason, project)
     place = f"dbt_project/{file}" + (f":{line}" if line else "")
     return DbtModelFailed(f"{place}: dbt could not run the model: {reason}")
 
 
-def _line_in_source(node: Mapping[str, Any], message: str, project: Path) -> int | None:
-    """The author's line, where the message tells it: by the line's text, or a column it names.
+def reason_of(message: str) -> str:
+    """The engine's own words, without what is wrong or secret in them.
+
+    Behind a leading comment, which dbt writes, DuckDB 2.0 shows the right excerpt of the statement
+    in its parser's errors only. An error of a value quotes the value, which may be classified.
+    """
+    reason = _HEADING.sub("", _COMPILED_AT.sub("", message.strip()))
+    if "Parser Error" not in reason:
+        reason = _EXCERPT.sub("", reason)
+    if _OF_A_VALUE.search(reason):
+        reason = _QUOTED_VALUE.sub("(a value)", reason)
+    return "\n".join(line for line in reason.splitlines() if line.strip())
+
+
+def _line_in_source(node: Mapping[str, Any], reason: str, project: Path) -> int | None:
+    """The author's line, where the reason tells it: by the line's text, or by what it names.
 
     The engine's own line number counts in the statement that dbt wrote around the compiled model.
     """
     source = (project / node["original_file_path"]).read_text(encoding="utf-8").splitlines()
-    if quoted := _QUOTED_LINE.search(message):
+    if quoted := _QUOTED_LINE.search(reason):
         compiled = _compiled(node, project)
         found = _only(compiled, lambda line: line.strip() == quoted[1].strip())
         if found is not None and len(compiled) == len(source):
             return found
         return _only(source, lambda line: line.strip() == quoted[1].strip())
-    if named := _NAMED_COLUMN.search(message):
+    if named := _NAMED.search(reason):
         word = re.compile(rf"\b{re.escape(named[1])}\b")
         return _only(source, lambda line: bool(word.search(line)))
     return None

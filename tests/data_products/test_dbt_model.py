@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -183,11 +184,13 @@ def test_builds_at_the_same_time_do_not_meet(shop: Shop):
         folder = shop.environment.root / f"parallel-{number}"
         outcomes[number] = shop.models.build(shop.contract, shop.inputs, folder, "run-5")
 
+    stdout = sys.stdout
     threads = [threading.Thread(target=build, args=(number,)) for number in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    assert sys.stdout is stdout
     staged = [pq.read_table(outcomes[n].files[0].path).sort_by("day") for n in range(3)]
     assert staged[0].num_rows == 2
     assert staged[0] == staged[1] == staged[2]
@@ -211,13 +214,28 @@ BROKEN = {
         "select day,\n       amuont as total\nfrom {{ source('shop', 'lines') }}",
         r"models/shop/unknown_column\.sql:2: .*amuont",
     ),
+    "unknown_column_far_down": (
+        "with lines as (\n    select day, amount from {{ source('shop', 'lines') }}\n)\n\n"
+        "select\n    cast(day as varchar) as day,\n    sum(amuont) as total,\n"
+        "    cast(sum(amount) as decimal(12, 2)) as cents,\n"
+        "    cast(max(amount) as decimal(12, 2)) as most\nfrom lines\ngroup by day",
+        r"far_down\.sql:7: (?!.*decimal).*amuont",
+    ),
+    "unknown_function": (
+        "select\n    summ(amount) as total\nfrom {{ source('shop', 'lines') }}",
+        r"unknown_function\.sql:2: .*summ",
+    ),
+    "unknown_qualified_column": (
+        "select\n    l.day,\n    l.amuont as total\nfrom {{ source('shop', 'lines') }} as l",
+        r"unknown_qualified_column\.sql:3: .*amuont",
+    ),
     "bad_syntax": (
         "select day\nform {{ source('shop', 'lines') }} where",
         r"models/shop/bad_syntax\.sql:2: .*Parser Error",
     ),
     "bad_cast": (
         "select cast(colour as integer) as total from {{ source('shop', 'lines') }}",
-        r"models/shop/bad_cast\.sql: .*Could not convert string 'red'",
+        r"models/shop/bad_cast\.sql:1: (?!.*red).*Could not convert string \(a value\) to INT32",
     ),
     "reads_a_file": (
         "select * from read_csv('/etc/passwd')",
@@ -366,6 +384,14 @@ def test_a_test_of_several_models_must_say_whose_it_is(tmp_path: Path):
     )
     with pytest.raises(DbtModelFailed, match=r"tests/shop/both\.sql: .*meta=\{'model'"):
         DbtModels(environment).tests("shop/daily")
+
+
+def test_a_table_that_is_no_product_cannot_be_read(tmp_path: Path):
+    environment = toy(tmp_path)
+    write(tmp_path, "models/paint/helper.sql", "select 1 as total")
+    write(tmp_path, "models/paint/weekly.sql", "select total from {{ ref('helper') }}")
+    with pytest.raises(DbtModelFailed, match=r"models/paint/helper\.sql: .*ephemeral"):
+        DbtModels(environment).inputs("paint/weekly")
 
 
 def test_a_callers_dbt_settings_do_not_reach_the_run(shop: Shop, monkeypatch: pytest.MonkeyPatch):
