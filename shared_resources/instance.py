@@ -1,12 +1,15 @@
 """The Dagster instance that the command line, the UI and the daemon share.
 
-Belongs here: its configuration file and opening it.
+Belongs here: its configuration file, opening it, and making its SQLite files fast enough.
 Does not belong here: running anything in it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from shared_resources.environment import Environment, current
 
@@ -43,12 +46,44 @@ def prepare_instance(environment: Environment) -> None:
         file.write_text(_CONFIGURATION)
 
 
-def open_instance(environment: Environment) -> dg.DagsterInstance:
+@contextmanager
+def open_instance(environment: Environment) -> Iterator[dg.DagsterInstance]:
     """The instance, opened for writing events and runs."""
     import dagster as dg
 
     prepare_instance(environment)
-    return dg.DagsterInstance.from_config(str(environment.dagster))
+    with _fast_sqlite(), dg.DagsterInstance.from_config(str(environment.dagster)) as instance:
+        yield instance
+
+
+@contextmanager
+def _fast_sqlite() -> Iterator[None]:
+    """Spare the disk two waits an event: Dagster opens and closes a connection for each.
+
+    The last connection that closes moves the write-ahead log into the file; one that stays open
+    puts that off. In that mode `synchronous=NORMAL` survives a killed process, and a power cut
+    without damage (https://sqlite.org/pragma.html#pragma_synchronous).
+    """
+    from sqlalchemy import Engine, event
+
+    kept: dict[str, sqlite3.Connection] = {}
+    with ExitStack() as stack:
+
+        def on_connect(connection: Any, record: object) -> None:
+            if not isinstance(connection, sqlite3.Connection):
+                return
+            file = connection.execute("PRAGMA database_list").fetchone()[2]
+            connection.execute("PRAGMA synchronous=NORMAL")
+            if file and file not in kept:
+                kept[file] = sqlite3.connect(file, check_same_thread=False)
+                kept[file].execute("SELECT count(*) FROM sqlite_master").fetchone()
+                stack.enter_context(closing(kept[file]))
+
+        event.listen(Engine, "connect", on_connect)
+        try:
+            yield
+        finally:
+            event.remove(Engine, "connect", on_connect)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -43,12 +44,39 @@ def audit(contract: Path, data: Path, as_json: bool) -> None:
     from shared_resources.contracts.odcs import read_contract
 
     read = _with_landing(read_contract(contract), data)
-    report, unchecked = _audit_file(read, contract.resolve().parent, data)
+    judged = _audit_file(read, contract.resolve().parent, data)
     if as_json:
-        print_json({**report.as_json(), "not_checked": [rule.name for rule in unchecked]})
+        print_json(judged.as_json())
     else:
-        _show(report, unchecked)
-    sys.exit(0 if report.passed else 1)
+        _show(judged)
+    sys.exit(0 if judged.publishable else 1)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """`rows_lost` are rows that would go to quarantine within the contract's loss budget."""
+
+    report: AuditReport
+    unchecked: tuple[Rule, ...]
+    rows_lost: int | None = None
+
+    @property
+    def publishable(self) -> bool:
+        return self.report.passed or self.rows_lost is not None
+
+    @property
+    def verdict(self) -> str:
+        if self.rows_lost is not None:
+            return f"would be published without {self.rows_lost:,} rows, which go to quarantine"
+        return "would be published" if self.report.passed else "would be refused"
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            **self.report.as_json(),
+            "publishable": self.publishable,
+            "rows_lost": self.rows_lost or 0,
+            "not_checked": [rule.name for rule in self.unchecked],
+        }
 
 
 def _with_landing(contract: Contract, data: Path) -> Contract:
@@ -65,9 +93,7 @@ def _with_landing(contract: Contract, data: Path) -> Contract:
     return replace(contract, landing=landing)
 
 
-def _audit_file(
-    contract: Contract, folder: Path, data: Path
-) -> tuple[AuditReport, tuple[Rule, ...]]:
+def _audit_file(contract: Contract, folder: Path, data: Path) -> _Judged:
     from shared_resources.governance.audit import audit as run_audit
     from shared_resources.governance.catalogue import data_time_rules
     from shared_resources.governance.staged_data import StagedData
@@ -76,6 +102,7 @@ def _audit_file(
 
     rules = (*contract.rules, *data_time_rules(contract))
     unchecked = tuple(rule for rule in rules if rule.kind in _NEEDS_THE_MESH)
+    checked = [rule for rule in rules if rule not in unchecked]
     with tempfile.TemporaryDirectory(prefix="mesh-audit-") as temporary:
         staged = stage_object(contract, data, str(data), Path(temporary), UNPARTITIONED)
         batch = StagedBatch(
@@ -86,18 +113,42 @@ def _audit_file(
             rejects=staged.rejects,
             rejected_rows=staged.rejected_rows,
         )
-        report = run_audit(
-            StagedData(batch),
-            contract,
-            rules=[rule for rule in rules if rule not in unchecked],
-            folder=folder,
-            rejects=staged.rejects,
-            rejected_rows=staged.rejected_rows,
-        )
-    return report, unchecked
+        report = run_audit(StagedData(batch), contract, rules=checked, folder=folder)
+        return _Judged(report, unchecked, _rows_lost(contract, batch, report, checked, folder))
 
 
-def _show(report: AuditReport, unchecked: tuple[Rule, ...]) -> None:
+def _rows_lost(
+    contract: Contract,
+    batch: StagedBatch,
+    report: AuditReport,
+    rules: Sequence[Rule],
+    folder: Path,
+) -> int | None:
+    """How many rows the batch would lose to quarantine; None when that would not make it good."""
+    from shared_resources.governance.audit import audit as run_audit
+    from shared_resources.governance.split import split
+    from shared_resources.governance.staged_data import StagedData
+
+    budget = contract.loss_budget_percent
+    if report.passed or not budget or not all(r.rule.row_level for r in report.refusals):
+        return None
+    aside = batch.folder / "split"
+    parted = split(
+        StagedData(batch),
+        contract,
+        report,
+        kept=aside / "kept",
+        rejected=aside / "rejected.parquet",
+    )
+    if 100.0 * parted.rejected_rows > budget * (batch.rows + batch.rejected_rows):
+        return None
+    good = replace(batch, files=parted.files, rejects=None, rejected_rows=0)
+    again = run_audit(StagedData(good), contract, rules=rules, folder=folder)
+    return parted.rejected_rows if again.passed else None
+
+
+def _show(judged: _Judged) -> None:
+    report = judged.report
     rows = [
         {
             "rule": result.rule.name,
@@ -112,8 +163,7 @@ def _show(report: AuditReport, unchecked: tuple[Rule, ...]) -> None:
     for result in report.refusals:
         if result.sample:
             click.echo(f"\n{result.rule.name}: failing rows")
-            print_table(result.sample, result.sample[0])
-    for rule in unchecked:
+            print_table(result.sample, result.sample[0], data=True)
+    for rule in judged.unchecked:
         click.echo(f"not checked here, it needs the mesh: {rule.name}")
-    verdict = "would be published" if report.passed else "would be refused"
-    click.echo(f"\n{report.rows:,} rows of {report.product}: {verdict}")
+    click.echo(f"\n{report.rows:,} rows of {report.product}: {judged.verdict}")

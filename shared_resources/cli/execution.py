@@ -6,8 +6,8 @@ Does not belong here: the order of products and the display (`run.py`, `workers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -21,6 +21,7 @@ from dagster._core.remote_origin import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from shared_resources.cli.measuring import Meter
+from shared_resources.cli.workers import RunOutcome
 from shared_resources.data_products.asset_spec import asset_key
 
 RANGE_START = "dagster/asset_partition_range_start"
@@ -28,18 +29,8 @@ RANGE_END = "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
 
 
-@dataclass(frozen=True)
-class RunOutcome:
-    """How one run ended. `message` is for people: the refusal or the error, empty when it succeeded."""
-
-    product: str
-    run_id: str
-    succeeded: bool
-    message: str = ""
-    rows: int | None = None
-    version: int | None = None
-    seconds: float = 0.0
-    peak_mib: float | None = None
+# A frame of a domain's own code in a rendered stack.
+_OWN_FRAME = re.compile(r'File "([^"]*/domains/[^"]+)", line (\d+)')
 
 
 def execute_product(
@@ -100,11 +91,17 @@ def _failure(events: Sequence[dg.DagsterEvent]) -> str:
                 return str(data.user_failure_data.description)
             if data.error is not None:
                 cause = data.error.cause or data.error
-                return cause.message.strip()
+                return cause.message.strip() + _place(cause.stack)
     for event in events:
         if event.is_failure and event.message:
             return str(event.message)
     return "the run failed without a message; look at it in the UI (`make dev`)"
+
+
+def _place(stack: Sequence[str]) -> str:
+    """Where in the domain's own code it happened, for people; nothing if it was elsewhere."""
+    frames = [found for frame in stack if (found := _OWN_FRAME.search(frame))]
+    return f" ({frames[-1][1]}:{frames[-1][2]})" if frames else ""
 
 
 def _materialization_metadata(events: Sequence[dg.DagsterEvent]) -> dict[str, Any]:

@@ -6,9 +6,11 @@ Does not belong here: what a command does (one module a command).
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -23,17 +25,24 @@ _COMMANDS = {
     "quarantine": "what was rejected and why; try it again",
 }
 
-# What a command may raise as its verdict on the input: one readable message, exit code 2.
-_WRONG_USE = (
-    "EnvironmentProblem",
-    "InvalidFile",
-    "NotPublished",
-    "ProductProblem",
-    "UnsupportedFrame",
-    "UnknownSelection",
-    "UnknownEntry",
-    "UnreadableObject",
-)
+# What a command may raise as its verdict: a readable message, and the exit code it means. By name,
+# subclasses included, so that nothing is imported for it.
+_VERDICTS = {
+    "EnvironmentProblem": 2,
+    "InvalidFile": 2,
+    "NotPublished": 2,
+    "ProductProblem": 2,
+    "UnsupportedFrame": 2,
+    "UnknownSelection": 2,
+    "UnknownEntry": 2,
+    "UnreadableObject": 2,
+    "DbtModelFailed": 1,
+    "LandingError": 1,
+    "MovedOn": 1,
+    "NotReplayable": 1,
+    "PolicyViolation": 1,
+    "PublishError": 1,
+}
 
 
 class _LazyGroup(click.Group):
@@ -50,6 +59,16 @@ class _LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-"):
+            close = difflib.get_close_matches(name, _COMMANDS, n=1)
+            hint = f"did you mean {close[0]}?" if close else "`mesh --help` lists them"
+            ctx.fail(f"there is no command {name!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
@@ -64,10 +83,10 @@ def mesh() -> None:
     """The data mesh: run its products, look at them, read them."""
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run `mesh`; exit 0 done, 1 a rule or check failed, 2 wrong use. Never a traceback."""
     try:
-        sys.exit(mesh.main(standalone_mode=False) or 0)
+        sys.exit(mesh.main(arguments, prog_name="mesh", standalone_mode=False) or 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.Abort:
@@ -83,9 +102,11 @@ def main() -> None:
     except Exception as problem:  # the last place where a message can be made of it
         if os.environ.get("MESH_DEBUG"):
             raise
-        known = type(problem).__name__ in _WRONG_USE
+        code = next(
+            (_VERDICTS[c.__name__] for c in type(problem).__mro__ if c.__name__ in _VERDICTS), 0
+        )
         text = str(problem) or type(problem).__name__
-        if not known:
+        if not code:
             text = f"{type(problem).__name__}: {text} (MESH_DEBUG=1 shows where)"
         click.echo(f"mesh: {text}", err=True)
-        sys.exit(2 if known else 1)
+        sys.exit(code or 1)

@@ -33,7 +33,7 @@ def tasks_of(environment: Environment, product: str, asked: str | None) -> list[
     contract = folder.contract
     if contract is None or contract.partitioning is None:
         return [Task(product)]
-    days = _days_between(asked) if asked else _new_days(environment, contract, folder.reads)
+    days = days_between(asked) if asked else _new_days(environment, contract, folder.reads)
     within = [day for day in days if _within(contract, day)]
     if not within:
         raise UpToDate("nothing new has landed" if not asked else "no such partition")
@@ -47,10 +47,13 @@ def _within(contract: Contract, day: str) -> bool:
     return partitioning.start <= parsed and (partitioning.end is None or parsed < partitioning.end)
 
 
-def _days_between(asked: str) -> list[str]:
+def days_between(asked: str) -> list[str]:
+    """The days of FIRST or FIRST..LAST, both included. Raises `click.BadParameter`."""
     first, _, last = asked.partition("..")
     try:
         start, end = date.fromisoformat(first), date.fromisoformat(last or first)
+        if end < start:
+            raise ValueError("it ends before it begins")
     except ValueError as problem:
         raise click.BadParameter(
             f"{asked!r} is no day or range of days; write 2017-03-01 or 2017-03-01..2017-03-31",

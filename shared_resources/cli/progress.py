@@ -41,9 +41,6 @@ class RunProgress:
     ) -> None:
         self._progress.stop()
 
-    def plan(self, total: int) -> None:
-        self._total = total
-
     def note(self, text: str) -> None:
         self._console.print(text, markup=False)
 

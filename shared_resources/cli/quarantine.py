@@ -13,7 +13,7 @@ import click
 
 from shared_resources import environment as environments
 from shared_resources.cli.selection import product_contract, product_folder
-from shared_resources.cli.tables import print_json, print_table
+from shared_resources.cli.tables import columns_of, print_json, print_table
 from shared_resources.environment import Environment
 from shared_resources.governance.quarantine import QuarantineEntry
 from shared_resources.governance.quarantine_view import shown_rows
@@ -29,7 +29,12 @@ def quarantine() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def list_entries(product: str | None, as_json: bool) -> None:
     """Every entry, newest last: a refused batch, rows set aside, or an object that is unreadable."""
-    rows = [_row(entry) for entry in environments.current().quarantine.list(product)]
+    environment = environments.current()
+    # All are listed first: those of a product that is no more are found too.
+    entries = environment.quarantine.list()
+    if product is not None and all(entry.product != product for entry in entries):
+        product_folder(environment, product)
+    rows = [_row(entry) for entry in entries if product in (None, entry.product)]
     if as_json:
         print_json(rows)
     elif rows:
@@ -73,7 +78,7 @@ def show(entry_id: str, limit: int, as_json: bool) -> None:
     print_table(reasons, reasons[0])
     if rows:
         click.echo()
-        print_table(rows, rows[0])
+        print_table(rows, columns_of(rows))
 
 
 def _details(entry: QuarantineEntry) -> dict[str, object]:
@@ -96,7 +101,7 @@ def _details(entry: QuarantineEntry) -> dict[str, object]:
 def replay(entry_id: str, force: bool) -> None:
     """Audit an entry by today's contract and publish what passes, once; exit 1 if nothing does."""
     from shared_resources.data_products.definition import define_product
-    from shared_resources.data_products.domain import product_inputs
+    from shared_resources.data_products.domain import checked_domain, product_inputs
     from shared_resources.data_products.replaying import replay as replay_entry
     from shared_resources.data_products.runless import report_version
     from shared_resources.io_managers.pinned import open_pinned
@@ -105,7 +110,7 @@ def replay(entry_id: str, force: bool) -> None:
     environment = environments.current()
     entry = environment.quarantine.get(entry_id)
     folder = product_folder(environment, entry.product)
-    domain = read_mesh(environment.root).domain(folder.domain)
+    domain = checked_domain(read_mesh(environment.root), folder.domain)
     definition = define_product(environment, domain, folder)
     run_id = f"replay-{uuid.uuid4()}"
     inputs = {

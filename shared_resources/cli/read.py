@@ -12,8 +12,11 @@ from pathlib import Path
 import click
 
 from shared_resources import environment as environments
+from shared_resources.cli.selection import product_folder
 from shared_resources.cli.tables import print_table
+from shared_resources.environment import Environment
 from shared_resources.io_managers.frames import as_frame
+from shared_resources.io_managers.protocol import NotPublished, Snapshot
 
 _SHOWN_ROWS = 20
 
@@ -37,7 +40,9 @@ def read(product: str, columns: str | None, version: int | None, output: Path | 
     names = [name.strip() for name in columns.split(",")] if columns else None
     if output is not None and output.suffix != ".parquet":
         raise click.BadParameter(f"{output} must end in .parquet", param_hint="--output")
-    snapshot = environments.current().open_product(product, version)
+    if output is not None and not output.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
+    snapshot = _open(environments.current(), product, version)
     try:
         reader: pa.RecordBatchReader = as_frame(snapshot, pa.RecordBatchReader, names)
     except KeyError as problem:
@@ -47,11 +52,19 @@ def read(product: str, columns: str | None, version: int | None, output: Path | 
         click.echo(f"{written:,} rows of {product} version {snapshot.version.number} in {output}")
         return
     rows = _first_rows(reader)
-    print_table(rows, reader.schema.names)
+    print_table(rows, reader.schema.names, data=True)
     click.echo(
         f"{len(rows)} of {snapshot.version.rows:,} rows, version {snapshot.version.number} "
         f"in the {snapshot.version.store}"
     )
+
+
+def _open(environment: Environment, product: str, version: int | None) -> Snapshot:
+    try:
+        return environment.open_product(product, version)
+    except NotPublished:
+        product_folder(environment, product)  # a name that no product has gets the closest that is
+        raise
 
 
 def _first_rows(reader: object) -> list[dict[str, object]]:

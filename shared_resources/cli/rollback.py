@@ -6,6 +6,7 @@ Belongs here: the command. Does not belong here: the rollback itself (`io_manage
 from __future__ import annotations
 
 import getpass
+import os
 
 import click
 
@@ -20,15 +21,25 @@ from shared_resources.data_products.publishing import rollback as roll_back
 @click.option("--reason", default="", help="Kept with the version, for those who ask later.")
 def rollback(product: str, to: int, reason: str) -> None:
     """Make version V the current one again, in one atomic step that is a version itself."""
-    from shared_resources.data_products.runless import report_version
+    from shared_resources.data_products.runless import partitions_of_rollback, report_version
 
     environment = environments.current()
     contract = product_contract(environment, product)
-    properties = {"mesh.rollback-reason": reason, "mesh.rollback-by": getpass.getuser()}
+    properties = {"mesh.rollback-reason": reason, "mesh.rollback-by": _user()}
+    before = environment.stores_of(contract)[0].versions(product)
     versions = roll_back(environment, contract, to, properties)
-    report_version(environment, contract, versions)
+    partitions = partitions_of_rollback(contract, before, to)
+    report_version(environment, contract, versions, partitions)
     for version in versions:
         click.echo(
             f"{product}: version {version.number} in the {version.store} has the content of "
             f"version {version.rollback_of} ({version.rows:,} rows)"
         )
+
+
+def _user() -> str:
+    """The name of who runs this; a container's user often has a number alone."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

@@ -18,13 +18,14 @@ from multiprocessing.connection import wait
 import click
 
 from shared_resources import environment as environments
-from shared_resources.cli.pending import UpToDate, tasks_of
+from shared_resources.cli.pending import UpToDate, days_between, tasks_of
 from shared_resources.cli.progress import RunProgress
 from shared_resources.cli.schedule import Schedule
 from shared_resources.cli.selection import select
-from shared_resources.cli.workers import Loaded, NotLoaded, Task, Worker
+from shared_resources.cli.workers import Loaded, NotLoaded, RunOutcome, Task, Worker, stop
 from shared_resources.environment import Environment
 from shared_resources.instance import prepare_instance
+from shared_resources.landing.errors import LandingError
 from shared_resources.mesh import read_mesh
 
 
@@ -41,8 +42,10 @@ def run(selection: tuple[str, ...], partitions: str | None, jobs: int, as_json: 
     """Materialize SELECTION (domains, domain/product, +domain/product with all it reads; default
     everything), recorded in the Dagster instance that `make dev` shows."""
     environment = environments.current()
-    prepare_instance(environment)
+    if partitions is not None:
+        days_between(partitions)
     wanted = _static_selection(environment, selection)
+    prepare_instance(environment)
     with RunProgress(len(wanted)) as progress:
         outcome = _Coordinator(environment, progress, max(1, jobs), partitions).run(wanted)
     if as_json:
@@ -59,10 +62,13 @@ def run(selection: tuple[str, ...], partitions: str | None, jobs: int, as_json: 
     sys.exit(1 if outcome.count("failed") or outcome.count("held") else 0)
 
 
-def _static_selection(environment: Environment, selection: tuple[str, ...]) -> set[str]:
-    """The selected keys by what the files say; locations that do not load are found out later."""
-    mesh = read_mesh(environment.root)
-    return set(select(selection, {p.key: p.reads for d in mesh.domains for p in d.products}))
+def _static_selection(
+    environment: Environment, selection: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    """The selected keys, and what they read by what the files say; locations that do not load are
+    found out later."""
+    reads = {product.key: product.reads for product in read_mesh(environment.root).products}
+    return {key: reads[key] for key in select(selection, reads)}
 
 
 @dataclass
@@ -86,56 +92,64 @@ class _Coordinator:
         self._outcome = _Outcome()
         self._workers: dict[str, Worker] = {}
         self._queues: dict[str, deque[Task]] = {}
-        self._costs: dict[str, list[float]] = {}  # seconds, peak MiB, over a product's ranges
+        self._ended: dict[str, list[RunOutcome]] = {}  # one a range
         self._schedule = Schedule({})
 
-    def run(self, wanted: set[str]) -> _Outcome:
+    def run(self, wanted: Mapping[str, tuple[str, ...]]) -> _Outcome:
         try:
-            self._schedule = Schedule(self._load(wanted))
-            self._progress.plan(len(self._schedule.reads) + len(self._outcome.products))
+            reads, broken = self._load(wanted)
+            self._schedule = Schedule({**wanted, **reads})
+            self._give_up(broken)
             while True:
-                self._start_ready()
+                while self._start_one():
+                    pass
                 busy = {w.connection: w for w in self._workers.values() if w.running}
                 if not busy:
                     break
                 for connection in wait(list(busy)):
                     self._hear(busy[connection])  # type: ignore[index]
         finally:
-            for worker in self._workers.values():
-                worker.stop()
+            stop(self._workers.values())
         self._outcome.seconds = time.monotonic() - self._outcome.started
         return self._outcome
 
-    def _load(self, wanted: set[str]) -> Mapping[str, tuple[str, ...]]:
-        """Start the domains' workers; what the locations that loaded say their products read."""
+    def _load(
+        self, wanted: Mapping[str, tuple[str, ...]]
+    ) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+        """Start the domains' workers: what the products of locations that loaded read, and why the
+        others did not load, by domain."""
         logs = self._environment.home / "logs"
         for domain in sorted({key.split("/")[0] for key in wanted}):
-            worker = Worker(self._environment, domain, logs / f"{domain}.log")
-            self._workers[domain] = worker
+            self._workers[domain] = Worker(self._environment, domain, logs / f"{domain}.log")
         reads: dict[str, tuple[str, ...]] = {}
-        for domain, worker in list(self._workers.items()):
-            message = worker.receive()
+        broken: dict[str, str] = {}
+        for domain, worker in self._workers.items():
+            why = _why_not_loaded(worker, message := worker.receive())
             if isinstance(message, Loaded):
-                reads.update(message.reads)
-                continue
-            why = (
-                message.message
-                if isinstance(message, NotLoaded)
-                else f"the location's process died (exit {worker.exit_code}); see {worker.log}"
-            )
-            del self._workers[domain]
-            for key in sorted(k for k in wanted if k.startswith(f"{domain}/")):
-                self._record(key, "failed", message=why)
-            self._progress.failed(f"{domain} (location)", why)
-        return {key: reads[key] for key in wanted if key in reads}
+                reads.update({key: message.reads[key] for key in wanted if key in message.reads})
+            else:
+                broken[domain] = why
+        return reads, broken
 
-    def _start_ready(self) -> None:
+    def _give_up(self, broken: Mapping[str, str]) -> None:
+        """The products of locations that did not load have failed, and hold what reads them."""
+        lost = {
+            key: broken[d] for key in self._schedule.reads if (d := key.split("/")[0]) in broken
+        }
+        for domain, why in broken.items():
+            self._progress.note(f"the location {domain} does not load:\n{why}")
+        for key in lost:
+            self._schedule.start(key)
+        for key, why in sorted(lost.items()):
+            self._progress.failed(key, "its location does not load")
+            self._record(key, "failed", message=why)
+            self._finish(key, False)
+
+    def _start_one(self) -> bool:
+        """Start the first product that can be, or find that there is nothing to do for it."""
         for product in self._schedule.ready():
-            worker = self._workers[product.split("/")[0]]
-            if (
-                worker.running
-                or sum(w.running is not None for w in self._workers.values()) >= self._jobs
-            ):
+            running = sum(worker.running is not None for worker in self._workers.values())
+            if self._worker(product).running or running >= self._jobs:
                 continue
             self._schedule.start(product)
             try:
@@ -144,49 +158,70 @@ class _Coordinator:
                 self._progress.skipped(product, str(reason))
                 self._record(product, "unchanged", message=str(reason))
                 self._finish(product, True)
-                self._start_ready()
-                return
-            self._queues[product] = deque(tasks)
-            self._progress.started(product)
-            worker.start(self._queues[product].popleft())
+            except LandingError as problem:
+                self._fail(product, str(problem))
+            else:
+                self._queues[product] = deque(tasks)
+                self._ended[product] = []
+                self._progress.started(product)
+                self._start_next(product)
+            return True
+        return False
+
+    def _start_next(self, product: str) -> None:
+        """Hand over the product's next task, to a new process if its domain's has died meanwhile."""
+        task = self._queues[product].popleft()
+        try:
+            self._worker(product).start(task)
+        except (BrokenPipeError, ConnectionResetError):
+            why = self._restart(product.split("/")[0])
+            if why:
+                self._end(RunOutcome(product, "", False, why))
+            else:
+                self._worker(product).start(task)
+
+    def _restart(self, domain: str) -> str:
+        """Replace the domain's dead worker; returns why the new one did not load, if it did not."""
+        dead = self._workers[domain]
+        stop([dead])
+        worker = self._workers[domain] = Worker(self._environment, domain, dead.log)
+        return _why_not_loaded(worker, worker.receive())
 
     def _hear(self, worker: Worker) -> None:
-        """One run of a product ended: the next range of it, or the product is done."""
         task = worker.running
         assert task is not None
         message = worker.receive()
         worker.running = None
-        if message is None or isinstance(message, Loaded | NotLoaded):
+        if not isinstance(message, RunOutcome):
             why = f"its process died (exit {worker.exit_code}); see {worker.log}"
-            self._fail(task.product, why)
-            self._workers[worker.domain] = self._restarted(worker)
-            return
-        if not message.succeeded:
-            self._fail(task.product, message.message, message.run_id)
-            return
-        cost = self._costs.setdefault(task.product, [0.0, 0.0])
-        cost[0] += message.seconds
-        cost[1] = max(cost[1], message.peak_mib or 0.0)
-        if self._queues[task.product]:
-            worker.start(self._queues[task.product].popleft())
-            return
-        self._progress.published(task.product, message.rows, message.version)
-        self._record(
-            task.product,
-            "published",
-            run_id=message.run_id,
-            rows=message.rows,
-            version=message.version,
-            seconds=round(cost[0], 2),
-            peak_mib=round(cost[1]),
-        )
-        self._finish(task.product, True)
+            message = RunOutcome(task.product, "", False, why)
+        self._end(message)
 
-    def _restarted(self, dead: Worker) -> Worker:
-        dead.stop()
-        worker = Worker(self._environment, dead.domain, dead.log)
-        worker.receive()
-        return worker
+    def _end(self, outcome: RunOutcome) -> None:
+        """One run of a product ended: the next range of it, whatever came of this one, or it is done."""
+        product = outcome.product
+        self._ended[product].append(outcome)
+        if self._queues[product]:
+            self._start_next(product)
+            return
+        failed = [one for one in self._ended[product] if not one.succeeded]
+        if failed:
+            self._fail(product, "\n".join(one.message for one in failed), failed[0].run_id)
+            return
+        self._progress.published(product, outcome.rows, outcome.version)
+        self._record(
+            product,
+            "published",
+            run_id=outcome.run_id,
+            rows=outcome.rows,
+            version=outcome.version,
+            seconds=round(sum(one.seconds for one in self._ended[product]), 2),
+            peak_mib=round(max(one.peak_mib or 0.0 for one in self._ended[product])),
+        )
+        self._finish(product, True)
+
+    def _worker(self, product: str) -> Worker:
+        return self._workers[product.split("/")[0]]
 
     def _fail(self, product: str, why: str, run_id: str = "") -> None:
         self._progress.failed(product, why)
@@ -200,3 +235,12 @@ class _Coordinator:
 
     def _record(self, product: str, state: str, **details: object) -> None:
         self._outcome.products[product] = {**details, "product": product, "state": state}
+
+
+def _why_not_loaded(worker: Worker, message: object) -> str:
+    """Why a worker's location did not load; nothing if it did."""
+    if isinstance(message, Loaded):
+        return ""
+    if isinstance(message, NotLoaded):
+        return message.message
+    return f"the location's process died (exit {worker.exit_code}); see {worker.log}"

@@ -27,10 +27,20 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, default=_plain))
 
 
-def print_table(rows: Sequence[Mapping[str, Any]], columns: Iterable[str], title: str = "") -> None:
-    """Rows as a table; wide enough to stay whole when the output is piped."""
+def columns_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Every column that any of the rows has, in the order in which they first occur."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def print_table(
+    rows: Sequence[Mapping[str, Any]], columns: Iterable[str], *, data: bool = False
+) -> None:
+    """Rows as a table; wide enough to stay whole when the output is piped.
+
+    With `data` they are a product's own rows: values are shown as they are, ids without separators.
+    """
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     names = list(columns)
     for name in names:
         numeric = any(isinstance(row.get(name), _RIGHT) for row in rows)
@@ -38,17 +48,17 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Iterable[str], title
             name, justify="right" if numeric else "left", overflow="fold", no_wrap=name in _WHOLE
         )
     for row in rows:
-        table.add_row(*(_cell(row.get(name)) for name in names))
+        table.add_row(*(_cell(row.get(name), data) for name in names))
     console.print(table)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, data: bool) -> str:
     match value:
         case None:
             return ""
-        case bool():
+        case bool() if not data:
             return "yes" if value else "[red]no[/]"
-        case int():
+        case int() if not data:
             return f"{value:,}"
         case datetime():
             return f"{value:%Y-%m-%d %H:%M:%S}"

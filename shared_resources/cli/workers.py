@@ -8,20 +8,21 @@ A domain in a process of its own: one that does not load, crashes or is killed e
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import multiprocessing
 import os
+import signal
 import sys
+import time
 import traceback
+from collections.abc import Collection
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shared_resources.environment import Environment
-
-if TYPE_CHECKING:
-    from shared_resources.cli.execution import RunOutcome
 
 _PRELOADED = (
     "dagster",
@@ -40,6 +41,20 @@ _PRELOADED = (
 class Task:
     product: str
     partitions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How one run ended. `message` is for people: the refusal or the error, empty when it succeeded."""
+
+    product: str
+    run_id: str
+    succeeded: bool
+    message: str = ""
+    rows: int | None = None
+    version: int | None = None
+    seconds: float = 0.0
+    peak_mib: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,8 +86,9 @@ class Worker:
         theirs.close()
 
     def start(self, task: Task) -> None:
-        self.running = task
+        """Hand over a task. Raises `BrokenPipeError` when the process has died meanwhile."""
         self.connection.send(task)
+        self.running = task
 
     def receive(self) -> Loaded | NotLoaded | RunOutcome | None:
         """The next message; None when the process died without one."""
@@ -87,11 +103,27 @@ class Worker:
     def exit_code(self) -> int | None:
         return self._process.exitcode
 
-    def stop(self) -> None:
-        self.connection.close()
-        self._process.join(timeout=5)
-        if self._process.is_alive():
-            self._process.kill()
+    def join(self, timeout: float) -> bool:
+        """Whether the process has ended within `timeout` seconds."""
+        self._process.join(timeout)
+        return not self._process.is_alive()
+
+    def signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._process.pid or 0, number)
+
+
+def stop(workers: Collection[Worker]) -> None:
+    """End the processes. An idle one leaves when its pipe closes; a busy one is interrupted, so that
+    Dagster records its run as such, and killed if it does not listen."""
+    for worker in workers:
+        worker.connection.close()
+    left = list(workers)
+    for patience, then in ((3.0, signal.SIGINT), (5.0, signal.SIGKILL)):
+        deadline = time.monotonic() + patience
+        left = [one for one in left if not one.join(max(0.0, deadline - time.monotonic()))]
+        for worker in left:
+            worker.signal(then)
 
 
 def _serve(connection: Connection, environment: Environment, domain: str, log: Path) -> None:
@@ -105,7 +137,6 @@ def _serve(connection: Connection, environment: Environment, domain: str, log: P
         return
     connection.send(Loaded(reads))
 
-    from shared_resources.cli.execution import execute_product
     from shared_resources.instance import open_instance
 
     with open_instance(environment) as instance:
@@ -114,7 +145,17 @@ def _serve(connection: Connection, environment: Environment, domain: str, log: P
                 task: Task = connection.recv()
             except EOFError:
                 return
-            connection.send(execute_product(definitions, instance, task.product, task.partitions))
+            connection.send(_execute(definitions, instance, task))
+
+
+def _execute(definitions: Any, instance: Any, task: Task) -> RunOutcome:
+    from shared_resources.cli.execution import execute_product
+
+    try:
+        return execute_product(definitions, instance, task.product, task.partitions)
+    except Exception as problem:  # noqa: BLE001 - what Dagster refuses ends this run, not the worker
+        traceback.print_exc()
+        return RunOutcome(task.product, "", False, str(problem) or type(problem).__name__)
 
 
 def _load(environment: Environment, domain: str) -> tuple[Any, dict[str, tuple[str, ...]]]:
