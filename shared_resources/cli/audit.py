@@ -11,12 +11,16 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.contracts.model import Contract, Landing, LandingFormat, Rule, RuleKind
 from shared_resources.governance.report import AuditReport
+
+if TYPE_CHECKING:
+    from shared_resources.io_managers.protocol import StagedBatch
 
 _FORMATS = {
     ".csv": LandingFormat.CSV,
