@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
+
 from shared_resources.environment import Environment, current
 
 if TYPE_CHECKING:
@@ -52,8 +54,13 @@ def open_instance(environment: Environment) -> Iterator[dg.DagsterInstance]:
     import dagster as dg
 
     prepare_instance(environment)
-    with _fast_sqlite(), dg.DagsterInstance.from_config(str(environment.dagster)) as instance:
-        yield instance
+    with _fast_sqlite():
+        # Of several processes that open a new instance each would create its tables, and Dagster
+        # would refuse the one with two schema revisions from then on.
+        with FileLock(environment.dagster / ".opening.lock"):
+            opened = dg.DagsterInstance.from_config(str(environment.dagster))
+        with opened as instance:
+            yield instance
 
 
 @contextmanager
@@ -87,7 +94,7 @@ def _fast_sqlite() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    # `make dev` needs the folder before Dagster starts.
+    # `make dev` needs the folder and the tables before Dagster's own processes start together.
     here = current()
-    prepare_instance(here)
-    print(here.dagster)
+    with open_instance(here):
+        print(here.dagster)

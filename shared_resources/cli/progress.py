@@ -42,7 +42,7 @@ class RunProgress:
         self._progress.stop()
 
     def note(self, text: str) -> None:
-        self._console.print(text, markup=False)
+        self._console.print(text, markup=False, soft_wrap=True)
 
     def started(self, product: str) -> None:
         task = self._progress.add_task(product)

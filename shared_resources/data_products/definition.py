@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from traceback import extract_tb
 
 from shared_resources.contracts.model import Contract, Rule, RuleKind
 from shared_resources.data_products.product import ProductFunction, ProductProblem
@@ -101,10 +102,25 @@ def _load_function(folder: Path, domain: str, product: str) -> ProductFunction:
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses and pickles of the module look themselves up there
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except BaseException as problem:
+            del sys.modules[name]  # half a module would be taken for one without a function
+            if isinstance(problem, ProductProblem) or not isinstance(problem, Exception):
+                raise
+            raise ProductProblem(_import_problem(file, problem)) from problem
     found = [value for value in vars(module).values() if isinstance(value, ProductFunction)]
     if len(found) != 1:
         raise ProductProblem(
             f"{file} holds {len(found)} functions with @data_product; one makes the product"
         )
     return found[0]
+
+
+def _import_problem(file: Path, problem: Exception) -> str:
+    """What is wrong with the code and in which of its lines, for people."""
+    lines = [
+        frame.lineno for frame in extract_tb(problem.__traceback__) if frame.filename == str(file)
+    ]
+    place = f"{file}:{lines[-1]}" if lines else str(file)
+    return f"{place}: the product's code cannot be imported: {type(problem).__name__}: {problem}"

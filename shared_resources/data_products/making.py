@@ -77,10 +77,7 @@ def _call_function(attempt: Attempt, folder: Path) -> Made:
 def _input(attempt: Attempt, wanted: ProductInput, frame: Any) -> Any:
     """What the function receives: of a partitioned product the same days that are being made."""
     snapshot = attempt.inputs[wanted.key].snapshot
-    days = None
-    if attempt.contract.partitioning is not None and snapshot.partitions():
-        days = attempt.run.partitions
-    return as_frame(snapshot, frame, wanted.columns, days)
+    return as_frame(snapshot, frame, wanted.columns, _days_to_read(attempt, snapshot))
 
 
 def _days_to_read(attempt: Attempt, snapshot: Snapshot) -> tuple[str, ...] | None:

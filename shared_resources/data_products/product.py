@@ -90,6 +90,11 @@ def data_product(
     inputs do not match.
     """
 
+    if _function is not None and not inspect.isfunction(_function):
+        raise ProductProblem(
+            f"@data_product({_function!r}) names no parameter; write @data_product(name={_function!r})"
+        )
+
     def decorate(function: Callable[..., Any]) -> ProductFunction:
         parameters = [name for name in inspect.signature(function).parameters if name != CONTEXT]
         if sorted(parameters) != sorted(inputs):
@@ -97,15 +102,34 @@ def data_product(
                 f"{function.__module__}.{function.__name__} takes ({', '.join(parameters)}) but "
                 f"@data_product names ({', '.join(inputs)}); each parameter needs its product key"
             )
-        hints = typing.get_type_hints(function)
+        hints = _annotations(function)
         return ProductFunction(
             function=function,
-            inputs={
-                name: product_input(given) if isinstance(given, str) else given
-                for name, given in inputs.items()
-            },
+            inputs={name: _as_input(name, given) for name, given in inputs.items()},
             frames={name: hints.get(name) for name in parameters},
             wants_context=CONTEXT in inspect.signature(function).parameters,
         )
 
     return decorate(_function) if _function is not None else decorate
+
+
+def _as_input(parameter: str, given: object) -> ProductInput:
+    if isinstance(given, ProductInput):
+        return given
+    if not isinstance(given, str):
+        raise ProductProblem(
+            f"{parameter}={given!r} is no product key; write it as 'domain/product', or with "
+            "product_input() to read some of its columns"
+        )
+    return product_input(given)
+
+
+def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
+    """The annotated types. They are looked up when the location loads, unlike a type checker's."""
+    try:
+        return typing.get_type_hints(function)
+    except NameError as problem:
+        raise ProductProblem(
+            f"{function.__module__}.{function.__name__} is annotated with a type that is not "
+            f"imported ({problem}); import it, and not only for type checking"
+        ) from problem

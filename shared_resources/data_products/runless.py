@@ -6,25 +6,47 @@ Does not belong here: publishing itself.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 
-from shared_resources.instance import open_instance
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.asset_spec import asset_key
 from shared_resources.data_products.evidence_metadata import check_results
 from shared_resources.environment import Environment
 from shared_resources.governance.report import AuditReport
-from shared_resources.io_managers.protocol import Version
+from shared_resources.instance import open_instance
+from shared_resources.io_managers.protocol import UNPARTITIONED, Version
+
+
+def partitions_of_rollback(
+    contract: Contract, before: Sequence[Version], to: int
+) -> tuple[str, ...]:
+    """The partitions that a rollback to version `to` may have changed: those that were replaced since.
+
+    `before` are the versions before the rollback. An earlier rollback among them undid what had been
+    published since the version that it restored.
+    """
+    if contract.partitioning is None:
+        return (UNPARTITIONED,)
+    oldest, changed = to, set()
+    for version in reversed(before):
+        if version.number <= oldest:
+            break
+        if version.rollback_of is not None:
+            oldest = min(oldest, version.rollback_of)
+        else:
+            changed.update(json.loads(version.properties["mesh.partitions"]))
+    return tuple(sorted(changed))
 
 
 def report_version(
     environment: Environment,
     contract: Contract,
     versions: Sequence[Version],
-    partitions: Sequence[str] = ("",),
+    partitions: Sequence[str] = (UNPARTITIONED,),
     report: AuditReport | None = None,
 ) -> None:
     """Record a materialization of each partition, so that consumers follow the new version.
