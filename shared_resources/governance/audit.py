@@ -18,7 +18,8 @@ from pathlib import Path
 from shared_resources.contracts.model import Contract, Rule, RuleKind
 from shared_resources.governance import messages
 from shared_resources.governance.columns import ColumnsFound, check_columns
-from shared_resources.governance.counting import Outcome, PartCounts, count_rules
+from shared_resources.governance.counting import PartCounts, count_rules
+from shared_resources.governance.outcome import Outcome
 from shared_resources.governance.report import AuditReport, RuleResult
 from shared_resources.governance.samples import reject_sample
 from shared_resources.governance.staged_data import Auditable, NoRows, StagedData

@@ -1,60 +1,42 @@
 """Running compiled rules over parts of the same schema: the fewest queries that give every count.
 
-Belongs here: the views, the one aggregate, the queries of keys and references, `sql` and `custom`.
-Does not belong here: the SQL of a rule (`predicates.py`, `sets.py`) or the verdict (`audit.py`).
+Belongs here: the view of all parts, the one aggregate, who runs which rule, the samples.
+Does not belong here: the SQL of a rule (`predicates.py`, `sets.py`, `uniqueness.py`), rules that
+domains wrote themselves (`domain_rules.py`), the verdict (`audit.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from shared_resources.contracts.model import Contract, Rule, RuleKind
 from shared_resources.governance import personal_data, predicates, sampling, sets
-from shared_resources.governance.columns import ColumnsFound
-from shared_resources.governance.custom_rules import run_custom
+from shared_resources.governance.domain_rules import ask_domain_rules
+from shared_resources.governance.outcome import Outcome, Parts
 from shared_resources.governance.scan import (
     BATCH,
     PART,
     PARTITION,
+    PUBLISHED,
     UnreadableBatch,
     audit_connection,
     float_columns,
     parquet_scan,
     without_nan,
 )
-from shared_resources.governance.sql_rules import (
-    RuleProblem,
-    confined_connection,
-    first_line,
-    run_query,
-)
+from shared_resources.governance.sql_rules import RuleProblem, first_line
 from shared_resources.governance.staged_data import Auditable, StagedData
+from shared_resources.governance.uniqueness import Keys
 from shared_resources.io_managers.protocol import Snapshot
 from shared_resources.sql import quote_identifier
 
-_PUBLISHED = "_mesh_published"
 # A year of partitions may fail the same rule; a report shows five rows of it, not of each day.
 SAMPLED_PARTS = 10
-Parts = Sequence[tuple[Auditable, ColumnsFound]]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a rule came to in one part. `value`: rows failed, or the number that it measures.
-
-    `problem`: why it could not be checked. `verdict`: of a custom rule that answers yes or no.
-    """
-
-    value: float = 0
-    problem: str | None = None
-    verdict: bool | None = None
-    sample: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass
@@ -76,14 +58,15 @@ def count_rules(
 
     Raises `UnreadableBatch` when the data cannot be read whatever the rule.
     """
-    with ExitStack() as stack:
-        scratch = _scratch(parts)
-        connection = stack.enter_context(audit_connection(scratch))
+    scratch = _scratch(parts)
+    with audit_connection(scratch) as connection:
         counter = _Counter(connection, parts, contract, rules, references)
         counter.count()
         counter.confirm()
-        counter.ask_queries(stack, scratch)
-        counter.ask_functions(folder, scratch)
+        for counts, answers in zip(
+            counter.counts, ask_domain_rules(parts, contract, rules, folder, scratch), strict=True
+        ):
+            counts.outcomes.update(answers)
         counter.sample()
     return counter.counts
 
@@ -113,7 +96,8 @@ class _Counter:
 
     def count(self) -> None:
         expressions: dict[int, str] = {}
-        queries: dict[int, str] = {}
+        unique: dict[int, Rule] = {}
+        orphans: dict[int, str] = {}
         for place, rule in enumerate(self._rules):
             obstacle = self._obstacle(rule)
             if obstacle is not None:
@@ -123,16 +107,15 @@ class _Counter:
                 if rule.kind in predicates.ROW_PREDICATES or rule.kind is RuleKind.PERSONAL_DATA:
                     expressions[place] = self._expression(rule)
                 elif rule.kind in sets.UNIQUENESS:
-                    queries[place] = sets.count_duplicates(
-                        rule, self._contract, parts=len(self._parts)
-                    )
+                    unique[place] = rule
                 elif rule.kind is RuleKind.RELATIONSHIP:
-                    queries[place] = sets.count_orphans(rule, self._reference(rule))
+                    orphans[place] = sets.count_orphans(rule, self._reference(rule))
             except (ValueError, RuleProblem) as problem:
                 self._cannot(place, str(problem))
         self._aggregate(expressions)
-        for place, query in queries.items():
+        for place, query in orphans.items():
             self._count_query(place, query)
+        self._count_duplicates(unique)
 
     def confirm(self) -> None:
         """Verify what the first stage took for personal data, in the parts where it found some."""
@@ -150,59 +133,6 @@ class _Counter:
                 failed = self._connection.execute(query).fetchall()[0][0]
                 counts.outcomes[place] = Outcome(failed)
 
-    def ask_queries(self, stack: ExitStack, scratch: Path | None) -> None:
-        asked = {place: r for place, r in enumerate(self._rules) if r.kind is RuleKind.SQL}
-        if not asked:
-            return
-        paths = tuple(path for data, _ in self._parts for path in data.paths())
-        first = self._parts[0][0]
-        confined = stack.enter_context(
-            confined_connection(lambda c: prepare_query_view(c, first), paths, scratch)
-        )
-        private = bool(self._contract.classified_columns)
-        for number, (data, found) in enumerate(self._parts):
-            if number:
-                prepare_query_view(confined, data)
-            for place, rule in asked.items():
-                self._ask(number, place, found, rule, confined, private)
-
-    def _ask(
-        self,
-        number: int,
-        place: int,
-        found: ColumnsFound,
-        rule: Rule,
-        confined: duckdb.DuckDBPyConnection,
-        private: bool,
-    ) -> None:
-        obstacle = found.obstacle(rule.kind, rule.columns)
-        try:
-            if obstacle is not None:
-                raise RuleProblem(obstacle)
-            value = run_query(confined, rule.arguments["query"], private=private)
-            outcome = Outcome(value)
-        except RuleProblem as problem:
-            outcome = Outcome(problem=str(problem))
-        self.counts[number].outcomes[place] = outcome
-
-    def ask_functions(self, folder: Path, scratch: Path | None) -> None:
-        for place, rule in enumerate(self._rules):
-            if rule.kind is not RuleKind.CUSTOM:
-                continue
-            for (data, found), counts in zip(self._parts, self.counts, strict=True):
-                obstacle = found.obstacle(rule.kind, rule.columns)
-                try:
-                    if obstacle is not None:
-                        raise RuleProblem(obstacle)
-                    implementation = rule.arguments["implementation"]
-                    answer = run_custom(implementation, data, self._contract, folder, scratch)
-                except RuleProblem as problem:
-                    counts.outcomes[place] = Outcome(problem=str(problem))
-                else:
-                    verdict = answer if isinstance(answer, bool) else None
-                    value = int(not answer) if isinstance(answer, bool) else answer
-                    counts.outcomes[place] = Outcome(value, verdict=verdict)
-
     def sample(self) -> None:
         """Fetch failing rows, of failed rules only: a second read of the batch."""
         sampled = 0
@@ -217,15 +147,14 @@ class _Counter:
                 prepare_view(self._connection, [data])
             for place in failed:
                 rule, outcome = self._rules[place], counts.outcomes[place]
-                rows = sampling.failing_rows(
-                    self._connection,
-                    rule,
-                    self._contract,
-                    usable,
-                    self._registered.get(str(rule.arguments.get("product"))),
-                    self._personal(counts),
-                )
-                counts.outcomes[place] = Outcome(outcome.value, sample=rows)
+                reference = self._registered.get(str(rule.arguments.get("product")))
+                personal = self._personal(counts)
+                # A count without a sample is still a finding.
+                with suppress(duckdb.Error):
+                    rows = sampling.failing_rows(
+                        self._connection, rule, self._contract, usable, reference, personal
+                    )
+                    counts.outcomes[place] = Outcome(outcome.value, sample=rows)
 
     def _personal(self, counts: PartCounts) -> frozenset[str]:
         """Columns that hold personal data without saying so: no sample may show them either."""
@@ -338,7 +267,19 @@ class _Counter:
             self._cannot(place, self._said(problem))
         self._zero_missing([place])
 
-    def _zero_missing(self, places: Mapping[int, str] | Sequence[int]) -> None:
+    def _count_duplicates(self, unique: Mapping[int, Rule]) -> None:
+        keys = Keys(self._connection, self._contract, parts=len(self._parts))
+        # A key is looked at after every key that is a part of it: where those do not repeat,
+        # neither does it.
+        for place in sorted(unique, key=lambda one: len(unique[one].columns)):
+            try:
+                for number, failed in keys.count_duplicates(unique[place]):
+                    self.counts[number].outcomes[place] = Outcome(failed)
+            except duckdb.Error as problem:
+                self._cannot(place, self._said(problem))
+        self._zero_missing(unique)
+
+    def _zero_missing(self, places: Iterable[int]) -> None:
         """A part that a grouped query does not mention has no row that it counts."""
         for counts in self.counts:
             for place in places:
@@ -361,20 +302,9 @@ def prepare_view(connection: duckdb.DuckDBPyConnection, parts: Sequence[Auditabl
         places = [place for place, data in enumerate(staged) for _ in data.paths()]
         query = without_nan(parquet_scan(paths, schemas, places), float_columns(schemas))
     else:
-        parts[0].register(connection, _PUBLISHED)
+        parts[0].register(connection, PUBLISHED)
         query = (
             f"SELECT *, 0 AS {PART}, '' AS {PARTITION} FROM "
-            f"({without_nan(f'SELECT * FROM {_PUBLISHED}', float_columns([parts[0].schema]))})"
+            f"({without_nan(f'SELECT * FROM {PUBLISHED}', float_columns([parts[0].schema]))})"
         )
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW {BATCH} AS {query}")
-
-
-def prepare_query_view(connection: duckdb.DuckDBPyConnection, data: Auditable) -> None:
-    """Make the view `batch` as `sql` rules see it: the batch's own columns, NaN as null."""
-    if isinstance(data, StagedData):
-        query, schemas = parquet_scan(data.paths(), data.schemas), data.schemas
-    else:
-        data.register(connection, _PUBLISHED)
-        query, schemas = f"SELECT * FROM {_PUBLISHED}", (data.schema,)
-    query = without_nan(query, float_columns(schemas))
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {BATCH} AS {query}")

@@ -23,6 +23,7 @@ import pyarrow as pa
 from shared_resources.sql import quote_identifier, quote_literal
 
 BATCH = "batch"
+PUBLISHED = "_mesh_published"  # a published version, before NaN is null in it
 PART = "_mesh_part"  # the position of the row's part among those audited together
 FILE = "_mesh_file"
 ROW = "_mesh_row"  # with FILE the place of a row, where asked for

@@ -91,6 +91,34 @@ def test_within_a_partition_only(tmp_path: Path) -> None:
     assert "in its partition" in result_of(report, "unique_id").message
 
 
+def test_keys_that_contain_each_other_are_counted_each_exactly(tmp_path: Path) -> None:
+    keys = [("a",), ("a", "b"), ("b", "c"), ("a", "b", "c"), ("c",)]
+    types = {"a": "int", "b": "text", "c": "float"}
+    contract = make_contract(types, [make_rule(R.UNIQUE, *key) for key in reversed(keys)])
+    random = np.random.default_rng(1)
+    nan = float("nan")
+    values: dict[str, list[Any]] = {
+        "a": [None if v == 40 else int(v) for v in random.integers(0, 41, 300)],
+        "b": [None if v == 5 else "xyzäö"[v] for v in random.integers(0, 6, 300)],
+        "c": [[None, nan, 0.0, -0.0, 1.5][v] for v in random.integers(0, 5, 300)],
+    }
+    report = audit_rows(tmp_path, contract, **values)
+    rows = [dict(zip(types, row, strict=True)) for row in zip(*values.values(), strict=True)]
+    for key in keys:
+        present = [tuple(row[name] for name in key) for row in rows]
+        present = [one for one in present if not any(v is None or v != v for v in one)]
+        expected = sum(present.count(one) > 1 for one in present)
+        assert failing(report, "_".join(("unique", *key))) == expected, key
+
+
+def test_a_key_whose_part_is_unique_is_unique(tmp_path: Path) -> None:
+    contract = make_contract(
+        {"a": "int", "b": "text"}, [make_rule(R.UNIQUE, "a", "b"), make_rule(R.UNIQUE, "a")]
+    )
+    report = audit_rows(tmp_path, contract, a=[1, 2, None, None], b=["x", "x", "y", "y"])
+    assert [result.rows_failed for result in report.results] == [0, 0]
+
+
 def test_a_column_of_another_type_can_still_be_compared_with_itself(tmp_path: Path) -> None:
     contract = make_contract({"id": "int"}, [make_rule(R.UNIQUE, "id")])
     data = StagedData(stage(tmp_path, pa.table({"id": ["007", "7", "007"]})))
