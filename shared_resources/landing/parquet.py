@@ -1,8 +1,8 @@
 """A Parquet object: adopted as it is when it conforms, rewritten without loss, or refused.
 
-Belongs here: comparing a footer with the contract, adopting the file, finding what is damaged in
-one whose pages turn out to be unreadable later.
-Does not belong here: the conversions (`contracts/lossless.py`), staging (`io_managers/staging.py`).
+Belongs here: comparing a footer's schema with the contract, adopting the file.
+Does not belong here: its pages (`parquet_pages.py`), the conversions (`contracts/lossless.py`),
+writing what is rewritten (`io_managers/staging.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -23,16 +22,19 @@ from shared_resources.io_managers.protocol import UNPARTITIONED, StagedFile
 from shared_resources.io_managers.staging import write_staged
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.header import compare_columns
-from shared_resources.sql import quote_identifier, quote_literal
+from shared_resources.landing.parquet_pages import (
+    DAMAGE,
+    LAND_AGAIN,
+    batch_rows,
+    footer_is_true,
+    reason,
+)
 
-# What every engine that reads the lake can decompress.
+# What every engine that reads the lake can decompress and decode.
 ADOPTED_CODECS = frozenset({"UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD"})
+ADOPTED_ENCODINGS = frozenset({"PLAIN", "PLAIN_DICTIONARY", "RLE_DICTIONARY", "RLE", "BIT_PACKED"})
 MAGIC = b"PAR1"
 FIELD_ID = b"PARQUET:field_id"
-LARGEST_BATCH_ROWS = 16_384
-LARGEST_BATCH_BYTES = 16 << 20
-LAND_AGAIN = "land it again; it is cut off or damaged"
-DAMAGE = (pa.ArrowException, OSError, ValueError)
 
 
 def stage_parquet(
@@ -40,61 +42,16 @@ def stage_parquet(
 ) -> tuple[StagedFile, ...]:
     """Stage a Parquet object.
 
-    Adopting decodes no page: damage in one shows when the audit reads it (`telling_damage`).
-    Raises `UnreadableObject` for what is no Parquet, or holds other columns or types.
+    One that is what would be written of it is adopted byte for byte, after it was decoded once.
+    Raises `UnreadableObject` for what is no Parquet, is damaged, or holds other columns or types.
     """
     expected = arrow_schema(tuple((c.name, c.type) for c in contract.columns))
     with _opened(file, object_key) as parquet:
         found = parquet.schema_arrow
         compare_columns(object_key, found.names, expected.names, "its schema")
-        if _adoptable(parquet, expected):
+        if _adoptable(parquet, expected) and footer_is_true(file, object_key):
             return (_adopt(file, parquet.metadata.num_rows, folder, partition),)
         return _rewrite(contract, parquet, expected, object_key, folder, partition)
-
-
-@contextmanager
-def telling_damage(files: dict[Path, str]) -> Iterator[None]:
-    """Around a pass over staged files: a failure that a damaged file explains becomes
-    `UnreadableObject`, any other is raised as it is. `files` gives the object of each file.
-    """
-    try:
-        yield
-    except (duckdb.Error, *DAMAGE):
-        for file, object_key in files.items():
-            verify(file, object_key)
-        raise
-
-
-def verify(file: Path, object_key: str) -> None:
-    """Decode every page of a staged file. Raises `UnreadableObject` naming the damaged column."""
-    with _opened(file, object_key) as parquet:
-        groups, names = parquet.num_row_groups, parquet.schema_arrow.names
-        for group in range(groups):
-            for name in names:
-                try:
-                    for batch in parquet.iter_batches(row_groups=[group], columns=[name]):
-                        batch.validate(full=True)
-                except DAMAGE as error:
-                    raise _damaged(object_key, name, f"row group {group + 1}", error) from error
-    for name in names:
-        _verify_with_duckdb(file, object_key, name)
-
-
-def _verify_with_duckdb(file: Path, object_key: str, name: str) -> None:
-    """The audit's own engine refuses some pages that Arrow reads."""
-    path = quote_literal("".join(f"[{c}]" if c in "*?[" else c for c in str(file)))
-    query = f"SELECT max(hash({quote_identifier(name)})) FROM read_parquet({path})"  # noqa: S608
-    try:
-        with duckdb.connect() as connection:
-            connection.execute(query).fetchone()
-    except duckdb.Error as error:
-        raise _damaged(object_key, name, "", error) from error
-
-
-def _damaged(object_key: str, name: str, where: str, error: Exception) -> UnreadableObject:
-    place = f"column {name!r}" + (f", {where}" if where else "")
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return UnreadableObject(object_key, f"cannot be read ({reason})", LAND_AGAIN, place)
 
 
 @contextmanager
@@ -103,12 +60,10 @@ def _opened(file: Path, object_key: str) -> Iterator[pq.ParquetFile]:
         with file.open("rb") as raw:
             if raw.read(len(MAGIC)) != MAGIC:
                 raise pa.ArrowInvalid("it does not start as one")
-        parquet = pq.ParquetFile(file)
+        parquet = pq.ParquetFile(file, page_checksum_verification=True)
     except DAMAGE as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UnreadableObject(
-            object_key, f"is no whole Parquet file ({reason})", LAND_AGAIN
-        ) from error
+        problem = f"is no whole Parquet file ({reason(error)})"
+        raise UnreadableObject(object_key, problem, LAND_AGAIN) from error
     with parquet:
         yield parquet
 
@@ -120,11 +75,11 @@ def _adoptable(parquet: pq.ParquetFile, expected: pa.Schema) -> bool:
         return False
     if any(FIELD_ID in (field.metadata or {}) for field in found):
         return False
-    metadata = parquet.metadata
+    groups = (parquet.metadata.row_group(i) for i in range(parquet.metadata.num_row_groups))
+    columns = (group.column(i) for group in groups for i in range(group.num_columns))
     return all(
-        metadata.row_group(group).column(column).compression in ADOPTED_CODECS
-        for group in range(metadata.num_row_groups)
-        for column in range(metadata.num_columns)
+        column.compression in ADOPTED_CODECS and ADOPTED_ENCODINGS.issuperset(column.encodings)
+        for column in columns
     )
 
 
@@ -144,12 +99,10 @@ def _adopt(file: Path, rows: int, folder: Path, partition: str) -> StagedFile:
     return StagedFile(path, partition, rows)
 
 
-def _batch_rows(metadata: pq.FileMetaData) -> int:
-    """How many rows to decode at a time: fewer where they are long, by the footer's account."""
-    groups = range(metadata.num_row_groups)
-    size: int = sum(metadata.row_group(group).total_byte_size for group in groups)
-    rows: int = metadata.num_rows
-    return max(1, min(LARGEST_BATCH_ROWS, LARGEST_BATCH_BYTES * rows // max(1, size)))
+def _valid_batches(parquet: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    for batch in parquet.iter_batches(batch_size=batch_rows(parquet.metadata)):
+        batch.validate(full=True)  # invalid UTF-8 would pass for text
+        yield batch
 
 
 def _rewrite(
@@ -163,8 +116,7 @@ def _rewrite(
     from shared_resources.contracts.lossless import conform
 
     schema = parquet.schema_arrow
-    batches = parquet.iter_batches(batch_size=_batch_rows(parquet.metadata))
-    rows = pa.RecordBatchReader.from_batches(schema, batches)
+    rows = pa.RecordBatchReader.from_batches(schema, _valid_batches(parquet))
     try:
         conformed = conform(rows, contract)
         for name, type_ in zip(expected.names, expected.types, strict=True):
@@ -179,5 +131,5 @@ def _rewrite(
         return write_staged(conformed, folder, contract, (partition,))
     except DAMAGE as error:
         raise UnreadableObject(
-            object_key, f"cannot be read ({str(error).splitlines()[0]})", LAND_AGAIN
+            object_key, f"cannot be read ({reason(error)})", LAND_AGAIN
         ) from error
