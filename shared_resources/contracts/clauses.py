@@ -49,7 +49,6 @@ _ROOT: Mapping[str, Verdict] = {
     "status": _SHOWN,
     "tenant": _FOR_OTHER_TOOLS,
     "dataProduct": _FOR_OTHER_TOOLS,
-    "description": _DESCRIBED,
     "support": _FOR_READERS,
     "price": _FOR_READERS,
     "roles": (False, "grants nothing; access is a file of its own beside the contract"),
@@ -112,6 +111,7 @@ _SERVICE_LEVEL: Mapping[str, Verdict] = {
     "description": _FOR_READERS,
     "driver": _FOR_READERS,
     "valueExt": _FOR_READERS,
+    "element": (False, "freshness and retention are the whole product's"),
     "schedule": (False, "automation publishes when the inputs do; freshness is what is promised"),
     "scheduler": (False, "automation publishes when the inputs do; freshness is what is promised"),
 }
@@ -145,6 +145,10 @@ class _Lister:
         for name, field in self._root.fields():
             if name in special:
                 yield from special[name](field)
+            elif name == "description":
+                for part, text in field.fields():
+                    said = part in ("purpose", "usage", "limitations")
+                    yield _clause(text, _DESCRIBED if said else _FOR_READERS)
             else:
                 yield _clause(field, _ROOT[name])
 
@@ -152,8 +156,9 @@ class _Lister:
         yield _clause(team, _FOR_READERS)
         members = team.each("members") if isinstance(team.value, dict) else team.items()
         for member in members:
+            owner = member.text("role") == "owner" and member.get("dateOut") is None
             for name, field in member.fields():
-                if member.text("role") == "owner" and name in ("username", "role"):
+                if owner and name in ("username", "role"):
                     yield _clause(field, (True, "policy owner_known_to_domain; the asset's owner"))
 
     def _servers(self, servers: Node) -> Iterator[Clause]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from shared_resources.contracts.clauses import list_clauses
 from shared_resources.contracts.columns import IDENTIFIER, read_columns
-from shared_resources.contracts.model import Contract, Server
+from shared_resources.contracts.model import Contract, Partitioning, Server
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.platform_properties import read_platform_properties
 from shared_resources.contracts.rules import compile_rules
@@ -35,15 +35,16 @@ _VERSION = re.compile(
 
 def read_contract(path: Path) -> Contract:
     """Read the contract at `path`. Raises `InvalidFile` with all of its findings."""
-    return _contract(read_source(path))
+    return compile_contract(read_source(path))
 
 
 def read_contract_text(text: str, path: Path) -> Contract:
     """Read a contract from text, as if it stood at `path`. Raises `InvalidFile`."""
-    return _contract(parse_source(text.encode("utf-8", "surrogatepass"), path))
+    return compile_contract(parse_source(text.encode("utf-8", "surrogatepass"), path))
 
 
-def _contract(source: Source) -> Contract:
+def compile_contract(source: Source) -> Contract:
+    """The contract in a file that was parsed already. Raises `InvalidFile`."""
     root = Node.root(source)
     check_standard(root)
     _check_root(root)
@@ -53,11 +54,13 @@ def _contract(source: Source) -> Contract:
     by_name = {declared.column.name: declared for declared in columns}
     platform = read_platform_properties(root, by_name)
     rules = compile_rules(table, columns, platform, f"{domain}/{name}")
-    elements = frozenset((name, *(f"{name}.{column}" for column in by_name)))
+    table_name = table.text("name")
+    elements = frozenset((table_name, *(f"{table_name}.{column}" for column in by_name)))
     levels = read_service_levels(root, elements)
     servers = _servers(root)
     owner = _owner(root)
-    _check_partition_columns(table, platform.partitioning.column if platform.partitioning else "")
+    if platform.partitioning is not None or "partitions" not in platform.nodes:
+        _check_partition_columns(table, platform.partitioning)
     _check_vendor_properties(root)
     if root.findings:
         raise InvalidFile(root.findings)
@@ -108,6 +111,7 @@ def _name(root: Node, field: str) -> str:
             f"is {node.value!r}, which cannot name a {'product' if field == 'name' else field}",
             "start with a letter and use letters, digits and `_` only",
         )
+        return ""
     return root.text(field)
 
 
@@ -126,7 +130,7 @@ def _table(root: Node, product: str) -> Node:
     if field and product and field.value != product:
         field.problem(f"is {field.value!r}, but the product is {product!r}", f"write {product!r}")
     physical = table.get("physicalName")
-    if physical and physical.value != product:
+    if physical and product and physical.value != product:
         physical.problem("differs from the product's name", f"write {product!r}, or remove it")
     return table
 
@@ -180,7 +184,8 @@ def _description(root: Node, table: Node) -> str:
     return "\n\n".join(filter(None, paragraphs)) or table.text("description").strip()
 
 
-def _check_partition_columns(table: Node, column: str) -> None:
+def _check_partition_columns(table: Node, partitioning: Partitioning | None) -> None:
+    column = partitioning.column if partitioning else ""
     for node in table.each("properties"):
         partitioned, name = node.get("partitioned"), node.text("name")
         if partitioned is not None and partitioned.value is True and name != column:

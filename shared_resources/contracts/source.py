@@ -158,6 +158,8 @@ class _Reader:
             value, size = self._anchors[event.anchor]
             self._count(event, size)
             return value
+        if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
+            self._problem(event, f"carries the tag {event.tag}", "remove the tag")
         if isinstance(event, yaml.MappingStartEvent):
             value = self._mapping(place)
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -203,9 +205,7 @@ class _Reader:
 
     def _scalar(self, event: Any) -> Any:
         text: str = event.value
-        if event.tag is not None and event.tag != "tag:yaml.org,2002:str":
-            if event.tag != "!":
-                self._problem(event, f"carries the tag {event.tag}", "remove the tag")
+        if event.tag is not None:
             return text
         if not event.implicit[0]:  # quoted, or a block
             return text
