@@ -21,7 +21,13 @@ from shared_resources.governance.scan import (
     parquet_scan,
     without_nan,
 )
-from shared_resources.governance.sql_rules import RuleProblem, confined_connection, run_query
+from shared_resources.governance.sql_rules import (
+    RuleProblem,
+    TimeLimit,
+    confined_connection,
+    run_query,
+    time_limit,
+)
 from shared_resources.governance.staged_data import Auditable, StagedData
 
 
@@ -58,14 +64,18 @@ def _ask_queries(
     paths = tuple(path for data, _ in parts for path in data.paths())
     private = bool(contract.classified_columns)
     first = parts[0][0]
-    with confined_connection(lambda c: prepare_view(c, first), paths, scratch) as confined:
+    with (
+        confined_connection(lambda c: prepare_view(c, first), paths, scratch) as confined,
+        TimeLimit(confined, time_limit()) as clock,
+    ):
         for number, (data, found) in enumerate(parts):
             if number:
                 prepare_view(confined, data)
             for place, rule in queries.items():
 
                 def ask(rule: Rule = rule) -> Outcome:
-                    return Outcome(run_query(confined, rule.arguments["query"], private=private))
+                    query = rule.arguments["query"]
+                    return Outcome(run_query(confined, query, clock, private=private))
 
                 outcomes[number][place] = _outcome(ask, found.obstacle(rule.kind, rule.columns))
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,7 +56,9 @@ def confine(connection: duckdb.DuckDBPyConnection, readable: tuple[Path, ...]) -
     connection.execute("SET lock_configuration = true")
 
 
-def run_query(connection: duckdb.DuckDBPyConnection, query: str, *, private: bool) -> float:
+def run_query(
+    connection: duckdb.DuckDBPyConnection, query: str, clock: TimeLimit, *, private: bool
+) -> float:
     """The number that a rule's query answers. Raises `RuleProblem` when it answers none.
 
     With `private` (the contract has classified columns) values in DuckDB's messages are masked.
@@ -69,7 +72,7 @@ def run_query(connection: duckdb.DuckDBPyConnection, query: str, *, private: boo
             "the query must be one SELECT statement; it is "
             + (" and ".join(str(s.type).rpartition(".")[2] for s in statements) or "empty")
         )
-    rows = _within_time(connection, query, private)
+    rows = _within_time(connection, query, clock, private)
     if len(rows) != 1 or len(rows[0]) != 1:
         raise RuleProblem(
             f"the query must answer one row of one number; it answered {len(rows)} rows"
@@ -87,24 +90,66 @@ def run_query(connection: duckdb.DuckDBPyConnection, query: str, *, private: boo
 
 
 def _within_time(
-    connection: duckdb.DuckDBPyConnection, query: str, private: bool
+    connection: duckdb.DuckDBPyConnection, query: str, clock: TimeLimit, private: bool
 ) -> list[tuple[object, ...]]:
-    seconds = time_limit()
-    timer = threading.Timer(seconds, connection.interrupt)
-    timer.daemon = True
-    timer.start()
     try:
-        # Two rows tell an answer from a listing; a listing of the batch must not fill the memory.
-        return connection.execute(query).fetchmany(2)
+        with clock.running():
+            # Two rows tell an answer from a listing, which must not fill the memory.
+            return connection.execute(query).fetchmany(2)
     except duckdb.InterruptException:
         raise RuleProblem(
-            f"the query took longer than {seconds:g} s; simplify it, or raise "
+            f"the query took longer than {clock.seconds:g} s; simplify it, or raise "
             "MESH_AUDIT_SQL_SECONDS"
         ) from None
     except duckdb.Error as problem:
         raise RuleProblem(f"the query failed: {first_line(problem, private)}") from None
-    finally:
-        timer.cancel()
+
+
+class TimeLimit:
+    """Interrupts a connection when one thing takes longer than `seconds`; one thread for them all.
+
+    A year of partitions asks thousands of short queries: a timer for each would cost a third of
+    their time. No deadline is nearer than `seconds`, so the thread need not be told of a new one.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, seconds: float) -> None:
+        self.seconds = seconds
+        self._connection = connection
+        self._deadline: float | None = None
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="sql-rule-time", daemon=True)
+
+    def __enter__(self) -> TimeLimit:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        with self._lock:
+            self._deadline = time.monotonic() + self.seconds
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._deadline = None
+
+    def _watch(self) -> None:
+        wait = self.seconds
+        while not self._over.wait(wait):
+            with self._lock:
+                if self._deadline is None:
+                    wait = self.seconds
+                    continue
+                wait = self._deadline - time.monotonic()
+                if wait <= 0:
+                    # Under the lock, so that it cannot hit the query that comes next.
+                    self._connection.interrupt()
+                    wait = self.seconds
 
 
 def first_line(problem: BaseException, private: bool) -> str:

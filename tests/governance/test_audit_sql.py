@@ -179,6 +179,19 @@ def test_a_query_that_takes_too_long_is_stopped(
     assert not result.passed and "took longer than 0.2 s" in result.message
 
 
+def test_stopping_one_query_does_not_stop_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESH_AUDIT_SQL_SECONDS", "0.3")
+    forever = "SELECT count(*) FROM range(100000000) a, range(100000000) b"
+    rules = [
+        make_rule(RuleKind.SQL, name=f"r{place}", query=forever if place == 1 else "SELECT 0")
+        for place in range(4)
+    ]
+    report = audit_rows(tmp_path, make_contract({"v": "int"}, rules), v=[1])
+    assert [result.passed for result in report.results] == [True, False, True, True]
+
+
 def test_messages_do_not_show_values_of_classified_columns(tmp_path: Path) -> None:
     rule = make_rule(RuleKind.SQL, name="asked", query="SELECT sum(mail::INT) FROM batch")
     mail = make_column("mail", "text", classification=Classification.RESTRICTED)
