@@ -92,7 +92,11 @@ def fields_of(definition: str) -> set[str]:
 @pytest.mark.parametrize(
     ("definition", "listed"),
     [
-        ("", {*clauses._ROOT, "team", "servers", "slaProperties", "schema", "customProperties", "description"}),
+        (
+            "",
+            {*clauses._ROOT, "team", "servers", "slaProperties", "schema", "customProperties",
+             "description"},
+        ),
         ("SchemaObject", {*clauses._TABLE, "properties", "relationships", "quality"}),
         (
             "SchemaBaseProperty",
