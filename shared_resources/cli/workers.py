@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Collection
@@ -79,11 +80,13 @@ class Worker:
         self.log = log
         self.running: Task | None = None
         self.connection, theirs = context.Pipe()
+        watched, self._lifeline = context.Pipe(duplex=False)
         self._process = context.Process(
-            target=_serve, args=(theirs, environment, domain, log), daemon=True
+            target=_serve, args=(theirs, watched, environment, domain, log), daemon=True
         )
         self._process.start()
         theirs.close()
+        watched.close()
 
     def start(self, task: Task) -> None:
         """Hand over a task. Raises `BrokenPipeError` when the process has died meanwhile."""
@@ -126,8 +129,15 @@ def stop(workers: Collection[Worker]) -> None:
             worker.signal(then)
 
 
-def _serve(connection: Connection, environment: Environment, domain: str, log: Path) -> None:
+def _serve(
+    connection: Connection,
+    lifeline: Connection,
+    environment: Environment,
+    domain: str,
+    log: Path,
+) -> None:
     """The worker's life: load the location, then execute what comes until the pipe closes."""
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     _redirect_output(log)
     try:
         definitions, reads = _load(environment, domain)
@@ -146,6 +156,13 @@ def _serve(connection: Connection, environment: Environment, domain: str, log: P
             except EOFError:
                 return
             connection.send(_execute(definitions, instance, task))
+
+
+def _end_with(lifeline: Connection) -> None:
+    """End this process when `mesh run` is no more, however it ended, and whatever runs here."""
+    with contextlib.suppress(EOFError, OSError):
+        lifeline.recv()
+    os._exit(1)
 
 
 def _execute(definitions: Any, instance: Any, task: Task) -> RunOutcome:
