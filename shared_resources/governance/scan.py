@@ -5,7 +5,8 @@ Does not belong here: rules. (`predicates.py`, `sets.py`, `sql_rules.py`)
 
 In the view NaN is null, so that no rule needs to think of it. It is told by `isfinite` and `isinf`
 and never by `isnan`: DuckDB answers `isnan(x)` and `x = 'NaN'` from the minimum and maximum in the
-Parquet footer, from which writers leave NaN out, and then finds none.
+Parquet footer, from which writers leave NaN out, and then finds none. Nulls, ranges and row counts
+it may take from the footer: `io_managers/staging.py` wrote it, or landing proved it true.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from shared_resources.environment import EnvironmentProblem, current
 from shared_resources.sql import quote_identifier, quote_literal
 
 BATCH = "batch"
@@ -47,19 +49,10 @@ def audit_connection(scratch: Path | None = None) -> Iterator[duckdb.DuckDBPyCon
 
     DuckDB takes as many threads as the process has processors, control groups considered.
     """
+    connection = _connect()
     spill = _spill_folder(scratch)
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "memory_limit": memory_limit(),
-            "temp_directory": str(spill),
-            "preserve_insertion_order": False,
-            "autoinstall_known_extensions": False,
-            # Otherwise an unknown table name is looked up among the variables of Python callers.
-            "python_enable_replacements": False,
-        },
-    )
     try:
+        connection.execute(f"SET temp_directory = {quote_literal(str(spill))}")
         # The day of a timestamp must not depend on where the audit runs.
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
@@ -68,11 +61,27 @@ def audit_connection(scratch: Path | None = None) -> Iterator[duckdb.DuckDBPyCon
         shutil.rmtree(spill, ignore_errors=True)
 
 
+def _connect() -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": memory_limit(),
+                "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,
+                # Otherwise an unknown table is looked for among the variables of Python callers.
+                "python_enable_replacements": False,
+            },
+        )
+    except duckdb.Error as problem:
+        raise EnvironmentProblem(
+            f"MESH_AUDIT_MEMORY={memory_limit()!r} is no amount of memory; write e.g. 512MB or 2GB"
+        ) from problem
+
+
 def _spill_folder(scratch: Path | None) -> Path:
     if scratch is None:
-        from shared_resources import environment
-
-        scratch = environment.current().home / "scratch"
+        scratch = current().home / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix=".audit-", dir=scratch))
 

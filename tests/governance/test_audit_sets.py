@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from shared_resources.contracts.model import Partitioning, RuleKind, Unit
+from shared_resources.environment import EnvironmentProblem
 from shared_resources.governance.audit import audit
 from shared_resources.governance.staged_data import StagedData
 from shared_resources.io_managers.protocol import Version
@@ -208,3 +209,12 @@ def test_uniqueness_of_more_keys_than_fit_into_memory(
     result = result_of(report, "unique_id")
     assert result.rows_failed == 2 and [row["id"] for row in result.sample] == [ids[0]] * 2
     assert not list(tmp_path.glob(".audit-*")), "what was spilled is gone"
+
+
+def test_a_memory_limit_that_is_none_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESH_AUDIT_MEMORY", "plenty")
+    with pytest.raises(EnvironmentProblem, match="MESH_AUDIT_MEMORY='plenty'"):
+        audit_rows(tmp_path, make_contract({"v": "int"}), v=[1])
+    assert [path.name for path in tmp_path.iterdir()] == ["part-00000.parquet"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from shared_resources.contracts.model import (
@@ -207,3 +208,16 @@ def test_one_query_cannot_change_what_the_next_one_sees(tmp_path: Path) -> None:
     ]
     report = audit_rows(tmp_path, make_contract({"v": "int"}, rules), v=[1])
     assert [result.passed for result in report.results] == [False, True]
+
+
+def test_a_query_that_needs_more_than_the_memory_spills_though_files_are_out_of_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESH_AUDIT_MEMORY", "64MB")
+    rows = 3_000_000
+    query = f"SELECT count(*) - {rows} FROM (SELECT DISTINCT id, id * 3 AS thrice FROM batch)"
+    rule = make_rule(RuleKind.SQL, name="asked", query=query)
+    contract = make_contract({"id": "int"}, [rule])
+    batch = stage(tmp_path, pa.table({"id": pa.array(range(rows))}))
+    result = result_of(audit(StagedData(batch), contract), "asked")
+    assert result.passed, result.message
