@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from shared_resources.io_managers.duck import in_memory
 from shared_resources.io_managers.sql_snapshot import SqlSnapshot
 from shared_resources.sql import quote_identifier
 
@@ -24,9 +25,8 @@ def connect(store: ProductStore, products: Sequence[str]) -> duckdb.DuckDBPyConn
     Whatever is done on it, nothing published changes: the files are attached read-only. Raises
     `NotPublished` for a product that the store does not have.
     """
-    connection = duckdb.connect(":memory:")
+    connection = in_memory()
     try:
-        connection.execute("SET TimeZone = 'UTC'")
         for product in products:
             snapshot = store.open(product)
             if not isinstance(snapshot, SqlSnapshot):

@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from shared_resources.contracts.types import ColumnType, arrow_schema
+from shared_resources.io_managers.duck import in_memory
 from shared_resources.io_managers.protocol import Version
 from shared_resources.sql import quote_identifier
 
@@ -78,9 +79,7 @@ class SqlSnapshot(ABC):
     def _stream(
         self, columns: Sequence[str], partitions: Sequence[str] | None, schema: pa.Schema
     ) -> Iterator[pa.RecordBatch]:
-        with duckdb.connect(":memory:") as connection:
-            # Arrow's zoned timestamps carry the session's zone; the contract's are UTC.
-            connection.execute("SET TimeZone = 'UTC'")
+        with in_memory() as connection:
             self.attach(connection)
             rows = connection.sql(self.select(columns, partitions))
             for batch in rows.to_arrow_reader(ROWS_PER_BATCH):

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
-import duckdb
-
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.io_managers.duck import in_memory
 from shared_resources.io_managers.warehouse_manifest import DataFile, parse_type
 from shared_resources.sql import quote_identifier, quote_literal
 
@@ -29,9 +28,11 @@ def build(target: Path, query: str, rows: int, attach: Iterable[Path] = ()) -> N
     """
     loading = target.with_name(f"loading-{target.name}")
     options = f" (BLOCK_SIZE {SMALL_BLOCK})" if rows < SMALL_ROWS else ""
-    with duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with in_memory() as connection:
         connection.execute(f"SET temp_directory = {quote_literal(str(target.parent / 'spill'))}")
+        # Keeping the order of the rows, which no contract promises, costs twice the memory, half as
+        # much time again, and worse compression.
+        connection.execute("SET preserve_insertion_order = false")
         for path in attach:
             connection.execute(attach_statement(path))
         connection.execute(f"ATTACH {quote_literal(str(loading))} AS target{options}")
