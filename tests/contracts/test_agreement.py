@@ -7,6 +7,7 @@ columns that are missing, extra or of another type.
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -18,7 +19,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pandera.errors
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -215,7 +215,7 @@ def contracts(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
     if days and draw(st.booleans()):
         custom["partitions"] = {"cadence": "daily", "column": days[0], "start": "2017-01-01",
                                 "end": "2017-01-02"}  # fmt: skip
-    return yaml.safe_dump(
+    return json.dumps(
         {
             "apiVersion": "v3.2.0",
             "kind": "DataContract",
@@ -229,7 +229,9 @@ def contracts(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
                 {"property": name, "value": value, "vendor": "mesh"}
                 for name, value in custom.items()
             ],
-        }
+        },
+        # JSON is YAML, and written much faster.
+        ensure_ascii=False,
     ), kinds
 
 
