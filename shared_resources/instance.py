@@ -24,6 +24,10 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+run_monitoring:
+  enabled: true
+  # A run whose process was killed holds its product's slot until the daemon frees it.
+  free_slots_after_run_end_seconds: 30
 concurrency:
   runs:
     max_concurrent_runs: 4

@@ -20,12 +20,12 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
+from shared_resources.cli.dead_runs import WORKER_TAG
 from shared_resources.cli.measuring import Meter
-from shared_resources.cli.workers import RunOutcome
+from shared_resources.cli.workers import RunOutcome, Task
 from shared_resources.data_products.asset_spec import asset_key
+from shared_resources.landing.sensor import PRODUCT_TAG, RANGE_END_TAG, RANGE_START_TAG
 
-RANGE_START = "dagster/asset_partition_range_start"
-RANGE_END = "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
 
 
@@ -36,20 +36,21 @@ _OWN_FRAME = re.compile(r'File "([^"]*/domains/[^"]+)", line (\d+)')
 def execute_product(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
-    product: str,
-    partitions: Sequence[str],
+    task: Task,
+    worker: str,
 ) -> RunOutcome:
-    """Materialize a product. `partitions` is a contiguous range of keys, empty for none.
+    """Materialize a task's product. `worker` is this process's lease (`dead_runs.py`).
 
     What `job.execute_in_process` does, and the run's origin besides: with it the UI knows which
     location the run belongs to and can launch it again.
     """
     meter = Meter()
+    product = task.product
     key = asset_key(product)
     job = definitions.resolve_implicit_global_asset_job_def().get_subset(asset_selection={key})
     run = instance.create_run_for_job(
         job,
-        tags={"mesh/product": product.replace("/", "."), **_partition_tags(partitions)},
+        tags={PRODUCT_TAG: product, WORKER_TAG: worker, **_partition_tags(task.partitions)},
         asset_selection=frozenset({key}),
         remote_job_origin=_origin(product.split("/")[0], job.name),
     )
@@ -80,7 +81,7 @@ def _partition_tags(partitions: Sequence[str]) -> Mapping[str, str]:
         return {}
     if len(partitions) == 1:
         return {PARTITION: partitions[0]}
-    return {RANGE_START: partitions[0], RANGE_END: partitions[-1]}
+    return {RANGE_START_TAG: partitions[0], RANGE_END_TAG: partitions[-1]}
 
 
 def _failure(events: Sequence[dg.DagsterEvent]) -> str:

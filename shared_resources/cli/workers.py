@@ -147,15 +147,16 @@ def _serve(
         return
     connection.send(Loaded(reads))
 
+    from shared_resources.cli.dead_runs import lease
     from shared_resources.instance import open_instance
 
-    with open_instance(environment) as instance:
+    with lease(environment) as name, open_instance(environment) as instance:
         while True:
             try:
                 task: Task = connection.recv()
             except EOFError:
                 return
-            connection.send(_execute(definitions, instance, task))
+            connection.send(_execute(environment, definitions, instance, task, name))
 
 
 def _end_with(lifeline: Connection) -> None:
@@ -165,11 +166,16 @@ def _end_with(lifeline: Connection) -> None:
     os._exit(1)
 
 
-def _execute(definitions: Any, instance: Any, task: Task) -> RunOutcome:
+def _execute(
+    environment: Environment, definitions: Any, instance: Any, task: Task, name: str
+) -> RunOutcome:
+    from shared_resources.cli.dead_runs import end_dead_runs
     from shared_resources.cli.execution import execute_product
+    from shared_resources.landing.sensor import PRODUCT_TAG
 
     try:
-        return execute_product(definitions, instance, task.product, task.partitions)
+        end_dead_runs(environment, instance, {PRODUCT_TAG: task.product})
+        return execute_product(definitions, instance, task, name)
     except Exception as problem:  # noqa: BLE001 - what Dagster refuses ends this run, not the worker
         traceback.print_exc()
         return RunOutcome(task.product, "", False, str(problem) or type(problem).__name__)
