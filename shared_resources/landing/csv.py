@@ -25,7 +25,8 @@ from shared_resources.landing.typed_rows import (
 )
 from shared_resources.sql import quote_literal
 
-# DuckDB holds 2,048 rows at a time whatever their length, so long ones go the careful way.
+# DuckDB holds this many rows at a time whatever their length, so long ones go the careful way.
+DUCKDB_ROWS = 2_048
 LONGEST_FAST_LINE = 32 << 10
 
 
@@ -82,7 +83,12 @@ class CsvObject:
             f"f{self._header.index(name)} AS c{i}" for i, name in enumerate(self._names)
         )
         sql = f"SELECT {chosen} FROM read_csv({_exact_path(str(self._text.path))}, {given})"  # noqa: S608
-        return TextQuery(sql, shape.rows - 1, None if shape.quoted else 2)
+        return TextQuery(
+            sql,
+            rows=shape.rows - 1,
+            batch_rows=max(DUCKDB_ROWS, min(BATCH_ROWS, BATCH_CHARACTERS // self._text.longest)),
+            line_of_first=None if shape.quoted else 2,
+        )
 
     def batches(self, rejects: RejectsWriter) -> Iterator[TextBatch]:
         """The rows, read carefully; those that cannot be matched to the columns become rejects.

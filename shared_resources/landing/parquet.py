@@ -29,6 +29,7 @@ from shared_resources.landing.parquet_pages import (
     footer_is_true,
     reason,
 )
+from shared_resources.landing.staged_object import remove_staged
 
 # What every engine that reads the lake can decompress and decode.
 ADOPTED_CODECS = frozenset({"UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD"})
@@ -130,6 +131,7 @@ def _rewrite(
                 )
         return write_staged(conformed, folder, contract, (partition,))
     except DAMAGE as error:
+        remove_staged(folder, partition)
         raise UnreadableObject(
             object_key, f"cannot be read ({reason(error)})", LAND_AGAIN
         ) from error

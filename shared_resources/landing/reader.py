@@ -8,6 +8,7 @@ that rejects refuse a batch is the audit's PARSE rule.
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from shared_resources.contracts.model import Contract, Landing, LandingFormat
@@ -76,11 +77,9 @@ def _stage_text(
             table = CsvObject(text, shape, key, landing, names, limits)
             query = table.fast_query()
             if query is not None:
-                try:
+                # Ragged or damaged: the careful parser says where, and keeps the rest.
+                with suppress(Misread):
                     return stage.write(lambda rows, _: rows.parse_query(query))
-                except Misread:
-                    # Ragged or damaged: the careful parser says where, and keeps the rest.
-                    stage.undo()
             return stage.write(carefully(table.batches))
     finally:
         shutil.rmtree(work.parent, ignore_errors=True)

@@ -87,6 +87,11 @@ class RejectsWriter:
         self._writer.close()
         return self.path
 
+    def abandon(self) -> None:
+        """Let go of the file after a failure, without finishing it."""
+        if self._writer is not None:
+            self._writer.close()
+
     def _flush(self) -> None:
         if not self._pending:
             return

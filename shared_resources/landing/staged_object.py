@@ -40,6 +40,13 @@ def carefully(batches: Callable[[RejectsWriter], Iterator[TextBatch]]) -> Batche
     return parse
 
 
+def remove_staged(folder: Path, partition: str) -> None:
+    """Remove what a failed pass over an object wrote for its partition."""
+    written = folder if partition == UNPARTITIONED else folder / f"partition={partition}"
+    for file in written.glob("part-*.parquet"):
+        file.unlink()
+
+
 class Staging:
     """Where one object's rows and rejects are written."""
 
@@ -54,20 +61,15 @@ class Staging:
         self._rejects = folder / "rejects" / f"{partition or 'all'}.parquet"
 
     def write(self, batches: Batches) -> StagedObject:
-        """Write what `batches` gives; its exceptions come out as they are."""
+        """Write what `batches` gives; its exceptions come out as they are, and nothing is left."""
         rejects = RejectsWriter(self._rejects, self._key)
-        with TypedRows(self._contract.columns, rejects, self._work) as rows:
-            reader = pa.RecordBatchReader.from_batches(rows.schema, batches(rows, rejects))
-            try:
+        try:
+            with TypedRows(self._contract.columns, rejects, self._work) as rows:
+                reader = pa.RecordBatchReader.from_batches(rows.schema, batches(rows, rejects))
                 files = write_staged(reader, self._folder, self._contract, (self._partition,))
-            finally:
-                kept = rejects.close()
-        return StagedObject(files, kept, rejects.rows)
-
-    def undo(self) -> None:
-        """Remove what a failed attempt wrote."""
-        folder = self._folder
-        if self._partition != UNPARTITIONED:
-            folder = folder / f"partition={self._partition}"
-        for file in (*folder.glob("part-*.parquet"), self._rejects):
-            file.unlink(missing_ok=True)
+            return StagedObject(files, rejects.close(), rejects.rows)
+        except BaseException:
+            rejects.abandon()
+            self._rejects.unlink(missing_ok=True)
+            remove_staged(self._folder, self._partition)
+            raise

@@ -50,12 +50,13 @@ class TextBatch:
 class TextQuery:
     """SQL for a relation that gives the contract's columns as text `c0`, `c1`, in their order.
 
-    `rows` is how many it must give. `line_of_first` is the line of the first row when each row is
-    one line, else None.
+    `rows` is how many it must give, `batch_rows` how many to take at a time, `line_of_first` the
+    line of the first row when each row is one line, else None.
     """
 
     sql: str
     rows: int
+    batch_rows: int
     line_of_first: int | None
 
 
@@ -113,7 +114,7 @@ class TypedRows:
         row = 1
         try:
             relation = self._connection.sql(parse_query(self._columns, f"({source.sql})"))
-            for batch in relation.to_arrow_reader(BATCH_ROWS):
+            for batch in relation.to_arrow_reader(source.batch_rows):
                 places = _Places(first=row, line_of_first=source.line_of_first)
                 yield from self._part(pa.Table.from_batches([batch]), places)
                 row += batch.num_rows

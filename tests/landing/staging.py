@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from shared_resources.contracts.model import Contract, Landing, LandingFormat
 from shared_resources.contracts.types import ColumnType, arrow_schema
-from shared_resources.landing.reader import Limits, stage_object
+from shared_resources.landing.reader import Limits, UnreadableObject, stage_object
 from tests.contract_factory import make_contract
 
 COLUMNS = {"id": "int", "name": "text", "price": "float", "day": "date"}
@@ -54,8 +54,11 @@ def stage(
     copy.write_bytes(content)
     folder = tmp_path / "staging"
     folder.mkdir(exist_ok=True)
-    staged = stage_object(contract, copy, f"shop/items/{name}", folder, limits=limits)
-
+    try:
+        staged = stage_object(contract, copy, f"shop/items/{name}", folder, limits=limits)
+    except UnreadableObject:
+        assert not any(path.is_file() for path in folder.rglob("*")), "a refusal left something"
+        raise
     assert copy.read_bytes() == content, "the copy was changed"
     expected = arrow_schema(tuple((c.name, c.type) for c in contract.columns))
     rows: list[dict[str, Any]] = []

@@ -44,8 +44,8 @@ COLUMNS = {
 }
 pytestmark = pytest.mark.slow
 FUZZ = settings(
-    max_examples=200,
-    deadline=timedelta(seconds=5),
+    max_examples=150,
+    deadline=timedelta(seconds=60),  # for a hang, not for slowness on a busy machine
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     print_blob=True,
 )
