@@ -23,6 +23,8 @@ _STRINGS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_vie
 
 def family_of(type_: pa.DataType) -> Family | None:
     """What the values of an Arrow type are; None for a type that no contract can name."""
+    if pa.types.is_dictionary(type_):
+        return family_of(type_.value_type)
     checks: tuple[tuple[Callable[[pa.DataType], bool], Family], ...] = (
         *((check, Family.STRING) for check in _STRINGS),
         (pa.types.is_integer, Family.INTEGER),

@@ -109,8 +109,8 @@ class RuleKind(StrEnum):
     LENGTH = "length"  # {"minLength"|"maxLength": int}, in Unicode code points
     MULTIPLE_OF = "multiple_of"  # {"multipleOf": number}
     NULL_VALUES = "null_values"  # {}
-    MISSING_VALUES = "missing_values"  # {"missingValues": [...]}
-    INVALID_VALUES = "invalid_values"  # {"validValues": [...]} and/or {"pattern": str}
+    MISSING_VALUES = "missing_values"  # {"missingValues": [...]}; a null is missing anyway
+    INVALID_VALUES = "invalid_values"  # {"validValues": [...]}, {"pattern": str}, RANGE's bounds
     DUPLICATE_VALUES = "duplicate_values"  # one column, or several: the row's combination
     ROW_COUNT = "row_count"  # {}
     SQL = "sql"  # {"query": str} with ${object} / ${property} already replaced by `batch`

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from shared_resources.contracts.conversions import family_of
 from shared_resources.contracts.model import Contract, RuleKind
 from shared_resources.contracts.types import ColumnType, Family
 
@@ -129,28 +130,6 @@ def _is(found: pa.DataType, expected: ColumnType) -> bool:
         # Parquet stores the instant; the name of the zone is only a hint for display.
         return pa.types.is_timestamp(found) and found.unit == "us" and found.tz is not None
     return bool(found.equals(expected.arrow))
-
-
-def family_of(type_: pa.DataType) -> Family | None:
-    """What the values of an Arrow type are, or None for a type that no contract can name."""
-    if pa.types.is_dictionary(type_):
-        return family_of(type_.value_type)
-    checks = (
-        (pa.types.is_integer, Family.INTEGER),
-        (pa.types.is_floating, Family.FLOAT),
-        (pa.types.is_decimal, Family.DECIMAL),
-        (pa.types.is_boolean, Family.BOOLEAN),
-        (pa.types.is_date, Family.DATE),
-        (pa.types.is_string, Family.STRING),
-        (pa.types.is_large_string, Family.STRING),
-        (pa.types.is_string_view, Family.STRING),
-    )
-    for check, family in checks:
-        if check(type_):
-            return family
-    if pa.types.is_timestamp(type_):
-        return Family.TIMESTAMP if type_.tz is None else Family.TIMESTAMP_TZ
-    return None
 
 
 def _where(paths: Sequence[Path], of: int) -> str:
