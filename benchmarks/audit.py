@@ -26,7 +26,7 @@ from benchmarks.audit_terms import FAULTS
 
 CONTENDERS = {
     "mesh (contract read, audit, report)": "mesh",
-    "mesh audit (the command)": "command",
+    "mesh audit (proves the footers too)": "command",
     "polars, streaming, by hand": "polars",
     "duckdb, one aggregate, by hand": "duckdb",
     "pointblank": "pointblank",

@@ -33,7 +33,9 @@ def mesh(folder: Path, data: Path) -> bool:
 
 
 def command(folder: Path, data: Path) -> bool:
-    """`mesh audit`, which checks the central policies too and reads the file as a landing object."""
+    """`mesh audit`, which takes the file for foreign: it decodes every page and checks the footer's
+    statistics before it relies on them, and runs the central policies. No other contender does.
+    """
     from shared_resources.cli.main import main
 
     sys.argv = ["mesh", "audit", str(names.contract_of(folder)), "--data", str(data), "--json"]
