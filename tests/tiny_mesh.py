@@ -7,6 +7,7 @@ Does not belong here: contracts without a mesh (`contract_factory.py`), the exam
 from __future__ import annotations
 
 import os
+import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -135,6 +136,7 @@ class TinyMesh:
         (folder / "contract.odcs.yaml").write_text(contract)
         for file, text in (("product.py", code), ("rules.py", rules)):
             if text:
+                sys.modules.pop(f"domains.{domain}.products.{name}.product", None)
                 (folder / file).write_text(textwrap.dedent(text))
         return folder
 

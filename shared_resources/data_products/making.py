@@ -6,6 +6,8 @@ Does not belong here: auditing or publishing them, or anything that knows Dagste
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -155,4 +157,22 @@ def _choose_objects(attempt: Attempt, landing_object: str | None) -> dict[str, L
     if not wanted:
         what = f"{landing_object} is gone" if landing_object else "nothing has landed"
         raise NothingToIngest(f"{attempt.definition.key}: {what}; looked for {place}")
+    _refuse_going_back(attempt, wanted[-1], matched.candidates)
     return {UNPARTITIONED: wanted[-1]}
+
+
+def _refuse_going_back(
+    attempt: Attempt, chosen: LandingObject, candidates: Sequence[LandingObject]
+) -> None:
+    """A late run of an older extract must not replace a newer one that readers have already."""
+    newer = {(o.key, o.etag) for o in candidates[candidates.index(chosen) + 1 :]}
+    versions = attempt.environment.stores_of(attempt.contract)[0].versions(attempt.contract.key)
+    if not newer or not versions:
+        return
+    published = json.loads(versions[-1].properties.get("mesh.objects", "[]"))
+    for key, etag in published:
+        if (key, etag) in newer:
+            raise NothingToIngest(
+                f"{attempt.definition.key}: {chosen.key} is older than {key}, which is published as "
+                f"version {versions[-1].number}; to go back, use `mesh rollback`"
+            )
