@@ -64,7 +64,8 @@ def check_evolution(
         + ([f"the type changes: {', '.join(retyped)}"] if retyped else [])
     )
     before = evidence.get("mesh.contract-version", "")
-    if _major(contract.version) <= _major(before):
+    # A version that is no number permits nothing.
+    if _major(before) < 0 or _major(contract.version) <= _major(before):
         raise PublishError(
             f"{contract.key}: the contract no longer fits what is published ({what}), and nothing "
             f"was published. Take the change back, or, if it is meant, raise the contract's "
@@ -78,6 +79,6 @@ def check_evolution(
 
 
 def _major(version: str) -> int:
-    """The major number; -1 for text that has none, so that such a version permits nothing."""
+    """The major number; -1 for text that has none."""
     head = version.partition(".")[0]
     return int(head) if head.isdecimal() else -1

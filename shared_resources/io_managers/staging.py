@@ -27,12 +27,12 @@ from shared_resources.io_managers.protocol import UNPARTITIONED, StagedFile
 
 ROWS_PER_GROUP = 131_072
 BYTES_PER_GROUP = 32 << 20
-BUFFERED_BYTES = 128 << 20
+BUFFERED_BYTES = 64 << 20
 # Encoding is what costs; pyarrow releases the lock for it, and two threads halve the time.
 WRITER_THREADS = 2
 PENDING_GROUPS = 4
-# A backfill over years must not run into the limit of open files (1,024 by default).
-OPEN_FILES = 200
+# A year of days fits; a backfill over years must not run into the limit of open files (1,024).
+OPEN_FILES = 400
 
 
 def write_staged(
