@@ -22,6 +22,12 @@ _PIPE_WIDTH = 160
 _WHOLE = frozenset({"key", "id", "product", "rule", "published_at"})  # what a person copies
 
 
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to `main`, as for any other output; rich would end with exit code 1."""
+        raise BrokenPipeError
+
+
 def print_json(value: object) -> None:
     """JSON alone on standard output; dates in ISO 8601."""
     click.echo(json.dumps(value, indent=2, default=_plain))
@@ -39,7 +45,7 @@ def print_table(
 
     With `data` they are a product's own rows: values are shown as they are, ids without separators.
     """
-    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+    console = _Output(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
     table = Table(box=None, pad_edge=False)
     names = list(columns)
     for name in names:

@@ -1,0 +1,149 @@
+"""`mesh audit`: a contract on a file, as a producer's own CI runs it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.cli.commands import Called, call, readable
+from tests.tiny_mesh import column, contract_text
+
+COLUMNS = (
+    column("order_id", required=True, primaryKey=True, primaryKeyPosition=1),
+    column("amount", "DOUBLE", required=True, logicalTypeOptions={"exclusiveMinimum": 0}),
+    column("email", "VARCHAR", classification="restricted"),
+)
+GOOD = [(1, 1.5, "a@example.com"), (2, 2.5, "b@example.com")]
+BAD = [*GOOD, (2, -1.0, "c@example.com")]
+
+
+@pytest.fixture
+def contract(tmp_path: Path) -> Path:
+    file = tmp_path / "contract.odcs.yaml"
+    landing = {"prefix": "order/orders", "format": "csv", "mode": "replace", "object": "*.csv"}
+    file.write_text(contract_text("order/orders", COLUMNS, properties={"landing": landing}))
+    return file
+
+
+def written(folder: Path, name: str, rows: list[tuple[int, float, str]]) -> Path:
+    file = folder / name
+    if name.endswith(".parquet"):
+        ids, amounts, emails = zip(*rows, strict=True)
+        table = {"order_id": pa.array(ids, pa.int64()), "amount": amounts, "email": emails}
+        pq.write_table(pa.table(table), file)
+        return file
+    if ".csv" in name:
+        text = "order_id,amount,email\n" + "".join(f"{i},{a},{e}\n" for i, a, e in rows)
+    else:
+        line = '{{"order_id": {}, "amount": {}, "email": "{}"}}\n'
+        text = "".join(line.format(*row) for row in rows)
+    data = text.encode()
+    file.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    return file
+
+
+NAMES = ["x.csv", "x.csv.gz", "x.jsonl", "x.ndjson", "x.jsonl.gz", "x.parquet"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_format_passes_and_fails_by_the_same_rules(
+    contract: Path, tmp_path: Path, name: str
+) -> None:
+    good = call("audit", contract, "--data", written(tmp_path, name, GOOD))
+    assert (good.code, good.err) == (0, "")
+    assert "2 rows of order/orders: would be published" in good.out
+    bad = call("audit", contract, "--data", written(tmp_path, name, BAD), "--json")
+    assert (bad.code, bad.err) == (1, "")
+    failed = {one["rule"]: one for one in bad.json["results"] if not one["passed"]}
+    assert {rule: one["rows_failed"] for rule, one in failed.items()} == {
+        "primary_key": 2,
+        "range_amount": 1,
+    }
+    (sample,) = failed["range_amount"]["sample"]
+    assert (sample["order_id"], sample["amount"], sample["email"]) == (2, -1.0, "***")
+    assert "c@example.com" not in bad.out
+
+
+def test_a_person_sees_the_failing_rows(contract: Path, tmp_path: Path) -> None:
+    told = call("audit", contract, "--data", written(tmp_path, "x.csv", BAD))
+    assert told.code == 1
+    assert "range_amount: failing rows" in told.out
+    assert "FAILED" in told.out and "would be refused" in told.out
+    assert "c@example.com" not in told.out
+
+
+def test_cells_that_cannot_be_read_fail_the_parse_rule(contract: Path, tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    file.write_text("order_id,amount,email\none,1.5,a@example.com\n2,2.5,\n")
+    told = call("audit", contract, "--data", file, "--json")
+    assert told.code == 1
+    failed = [one["rule"] for one in told.json["results"] if not one["passed"]]
+    assert "parse" in failed
+    assert call("audit", contract, "--data", file).code == 1
+
+
+def test_rules_that_need_the_mesh_are_named_and_not_counted(tmp_path: Path) -> None:
+    key = "order/lines"
+    related = {"to": "order/products/orders/contract.odcs.yaml#/schema/orders/properties/order_id"}
+    file = tmp_path / "contract.odcs.yaml"
+    file.write_text(contract_text(key, (column("order_id", relationships=[related]),)))
+    data = tmp_path / "x.csv"
+    data.write_text("order_id\n1\n")
+    told = call("audit", file, "--data", data, "--json")
+    assert told.code == 0, told.err
+    assert told.json["not_checked"] == ["relationship_order_id"]
+    assert (
+        "not checked here, it needs the mesh: relationship_order_id"
+        in call("audit", file, "--data", data).out
+    )
+
+
+def test_a_file_of_no_known_format_is_wrong_use(contract: Path, tmp_path: Path) -> None:
+    file = tmp_path / "rows.xlsx"
+    file.write_bytes(b"PK")
+    call("audit", contract, "--data", file).refused(".csv", ".parquet", "rows.xlsx")
+
+
+def test_a_file_that_is_not_what_its_name_says_is_told(contract: Path, tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    file.write_bytes(b"order_id,amount\n1,2\n")
+    told = call("audit", contract, "--data", file)
+    assert told.code in (1, 2) and "rows.parquet" in told.err
+    readable(told.err)
+
+
+def test_a_contract_that_is_not_valid_is_told_with_every_line(
+    contract: Path, tmp_path: Path
+) -> None:
+    contract.write_text(contract.read_text().replace("BIGINT", "BIGINTEGER") + "colour: blue\n")
+    told = call("audit", contract, "--data", written(tmp_path, "x.csv", GOOD))
+    told.refused(f"{contract}:", "colour", "BIGINTEGER")
+    assert len(told.err.splitlines()) >= 2
+
+
+def test_it_needs_neither_dagster_nor_a_mesh(contract: Path, tmp_path: Path) -> None:
+    """A producer's CI has the contract, the file and this package."""
+    code = (
+        "import sys\nfrom shared_resources.cli.main import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "finally:\n"
+        "    print(sorted({'dagster', 'pandera', 'pyiceberg'} & set(sys.modules)), file=sys.stderr)"
+    )
+    data = written(tmp_path, "x.csv", GOOD)
+    done = subprocess.run(
+        [sys.executable, "-c", code, "audit", str(contract), "--data", str(data)],
+        cwd=tmp_path,
+        env={**os.environ, "MESH_ROOT": str(tmp_path), "MESH_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+    )
+    told = Called(done.returncode, done.stdout, done.stderr)
+    assert (told.code, told.err.strip()) == (0, "[]"), told
+    assert not (tmp_path / "home").exists()

@@ -1,0 +1,220 @@
+"""`mesh run` in processes of its own: order, isolation, what is made again, how it ends."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from shared_resources.instance import open_instance
+from tests.cli.commands import (
+    Called,
+    call,
+    interrupt_when,
+    processes_of,
+    readable,
+    start,
+    states,
+)
+from tests.guarantees.orders import COLUMNS, KEY, daily_orders_product, land_day, orders_product
+from tests.guarantees.orders import land_orders as land
+from tests.tiny_mesh import TinyMesh, contract_text
+
+pytestmark = pytest.mark.slow  # each `mesh run` starts a process a domain
+
+COPY = """
+    import pandas as pd
+    from shared_resources import data_product
+
+
+    @data_product(orders="{upstream}")
+    def copy(orders: pd.DataFrame) -> pd.DataFrame:
+        {body}
+        return orders
+"""
+
+
+def copied(mesh: TinyMesh, key: str, upstream: str, body: str = "pass") -> None:
+    mesh.product(key, contract_text(key, COLUMNS), COPY.format(upstream=upstream, body=body))
+
+
+def made(mesh: TinyMesh, key: str, *body: str) -> None:
+    """A product without inputs, whose function runs `body` before it returns two orders."""
+    lines = "\n".join(f"    {line}" for line in body)
+    code = (
+        "import os\nimport threading\nimport time\nfrom pathlib import Path\n\n"
+        "import pyarrow as pa\n\nfrom shared_resources import data_product\n\n\n"
+        f"@data_product\ndef make() -> pa.Table:\n{lines}\n"
+        '    return pa.table({"order_id": [1, 2], "amount": [1.0, 2.0]})\n'
+    )
+    mesh.product(key, contract_text(key, COLUMNS), code)
+
+
+def test_products_follow_their_producers_across_domains_and_are_recorded_in_dagster(
+    mesh: TinyMesh,
+) -> None:
+    orders_product(mesh)
+    land(mesh, [1.0, 2.0])
+    copied(mesh, "finance/revenue", KEY)
+    copied(mesh, "board/report", "finance/revenue")
+    copied(mesh, "sales/other", KEY)
+
+    done = start("run", "+board/report", "--json", "--jobs", 1)
+
+    assert done.code == 0, done.err
+    assert list(done.json["products"]) == [KEY, "finance/revenue", "board/report"]
+    assert set(states(done).values()) == {"published"}
+    entry = done.json["products"]["board/report"]
+    assert (entry["rows"], entry["version"]) == (2, 1)
+    assert "3 published, 0 unchanged, 0 failed, 0 held" in done.err
+    assert mesh.rows("board/report") == mesh.rows(KEY)
+    with open_instance(mesh.environment) as instance:
+        run = instance.get_run_by_id(entry["run_id"])
+        assert run is not None and run.status is dg.DagsterRunStatus.SUCCESS
+        assert run.remote_job_origin is not None
+        assert run.remote_job_origin.location_name == "board"
+        key = dg.AssetKey(["board", "report"])
+        assert instance.get_latest_materialization_event(key) is not None
+
+
+def test_a_failing_domain_holds_its_consumers_and_stops_nobody_else(mesh: TinyMesh) -> None:
+    orders_product(mesh)
+    land(mesh, [1.0])
+    copied(mesh, "finance/revenue", KEY, 'raise ValueError("no such rate")')
+    copied(mesh, "board/report", "finance/revenue")
+    copied(mesh, "board/pack", "board/report")
+    made(mesh, "unloadable/first")
+    code = mesh.root / "domains/unloadable/products/first/product.py"
+    code.write_text("import nothing_of_that_name\n" + code.read_text())
+    copied(mesh, "unloadable/second", "unloadable/first")
+    copied(mesh, "partner/feed", "unloadable/second")
+    made(mesh, "dying/now", "os._exit(7)")
+    made(mesh, "dying/after")
+    broken = mesh.product("torn/rows", contract_text("torn/rows", COLUMNS) + "colour: blue\n")
+
+    done = start("run", "--json")
+
+    assert done.code == 1
+    readable(done.err)
+    assert states(done) == {
+        KEY: "published",
+        "finance/revenue": "failed",
+        "board/report": "held",
+        "board/pack": "held",
+        "unloadable/first": "failed",
+        "unloadable/second": "failed",
+        "partner/feed": "held",
+        "dying/now": "failed",
+        "dying/after": "published",
+        "torn/rows": "failed",
+    }
+    said = {key: entry.get("message", "") for key, entry in done.json["products"].items()}
+    assert said["finance/revenue"].startswith("ValueError: no such rate (")
+    assert "finance/products/revenue/product.py:8)" in said["finance/revenue"]
+    assert said["board/pack"] == "waits for finance/revenue"
+    assert "its process died (exit 7); see " in said["dying/now"]
+    assert f"{broken / 'contract.odcs.yaml'}:" in said["torn/rows"]
+    assert "colour" in said["torn/rows"]
+    assert said["unloadable/second"] == said["unloadable/first"]
+    assert f"{code}:1: " in said["unloadable/first"]
+    assert "nothing_of_that_name" in said["unloadable/first"]
+    assert "10/10" in done.err and "11/10" not in done.err
+
+
+def test_only_new_days_are_made_and_asked_ones_again(mesh: TinyMesh) -> None:
+    daily_orders_product(mesh)
+    for day, amount in (("2024-01-01", 1.0), ("2024-01-02", -2.0), ("2024-01-04", 4.0)):
+        land_day(mesh, day, [amount])
+
+    first = start("run", "--json")
+
+    # The bad day is refused; the day after the gap is a range of its own and is made all the same.
+    assert states(first) == {KEY: "failed"}
+    assert "2024-01-02" in first.json["products"][KEY]["message"]
+    assert sorted(row["amount"] for row in mesh.rows(KEY)) == [1.0, 4.0]
+
+    again = start("run", "--json")
+    assert (again.code, states(again)) == (0, {KEY: "unchanged"})
+    assert "nothing new has landed" in again.err
+
+    land_day(mesh, "2024-01-02", [2.0])
+    mended = start("run", "order", "--json")
+    assert (mended.code, states(mended)) == (0, {KEY: "published"})
+    assert sorted(row["amount"] for row in mesh.rows(KEY)) == [1.0, 2.0, 4.0]
+    before = mesh.versions(KEY)[-1].number
+    asked = start("run", KEY, "--partitions", "2024-01-01..2024-01-02", "--json")
+    assert (asked.code, states(asked)) == (0, {KEY: "published"})
+    assert mesh.versions(KEY)[-1].number == before + 1
+
+    missing = start("run", "--partitions", "2024-01-03", "--json")
+    assert "nothing has landed for partition 2024-01-03" in missing.json["products"][KEY]["message"]
+
+
+def test_a_product_whose_process_died_is_made_by_the_next_run(mesh: TinyMesh) -> None:
+    flag = mesh.environment.home / "die"
+    made(mesh, "dying/now", f"if Path({str(flag)!r}).exists():", "    os._exit(9)")
+    flag.parent.mkdir(parents=True, exist_ok=True)
+    flag.touch()
+    assert states(start("run", "--json")) == {"dying/now": "failed"}
+    flag.unlink()
+
+    assert states(start("run", "--json")) == {"dying/now": "published"}
+
+    with open_instance(mesh.environment) as instance:
+        found = [run.status for run in instance.get_runs()]
+    assert found == [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+
+
+def test_a_process_that_dies_between_two_products_is_replaced(mesh: TinyMesh) -> None:
+    made(mesh, "dying/first", "threading.Timer(1.0, os._exit, [3]).start()")
+    made(mesh, "slow/between", "time.sleep(8)")
+    copied(mesh, "dying/last", "slow/between")
+
+    done = start("run", "dying/first", "slow", "dying/last", "--json")
+
+    assert done.code == 0, done.err
+    assert states(done)["dying/last"] == "published"
+
+
+def test_ctrl_c_ends_it_with_one_word_and_leaves_no_process(mesh: TinyMesh) -> None:
+    began = mesh.environment.home / "began"
+    made(mesh, "slow/one", f"Path({str(began)!r}).touch()", "time.sleep(600)")
+    copied(mesh, "other/one", "slow/one")
+
+    stopped = interrupt_when(began, "run")
+
+    assert stopped.code == 1
+    assert stopped.err.strip().endswith("stopped")
+    readable(stopped.err)
+    assert processes_of(mesh.environment.home) == []
+    with open_instance(mesh.environment) as instance:
+        (run,) = instance.get_runs()
+    assert run.is_finished
+
+
+def test_many_processes_open_a_new_instance_at_once(mesh: TinyMesh) -> None:
+    """Dagster would let each create the tables, and refuse the instance ever after."""
+    for number in range(6):
+        made(mesh, f"domain{number}/one")
+    done = start("run", "--json", "--jobs", 6)
+    assert set(states(done).values()) == {"published"}, done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ordr"], "did you mean order?"),
+        (["order/ordes"], "did you mean order/orders?"),
+        (["+order/ordes"], "did you mean order/orders?"),
+        (["order", "--partitions", "yesterday"], "'yesterday' is no day or range of days"),
+        (["--partitions", "2024-02-01..2024-01-01"], "is no day or range of days"),
+        (["--jobs", "many"], "--jobs"),
+        (["--partition"], "--partitions"),
+    ],
+)
+def test_wrong_use_is_told_before_anything_starts(
+    mesh: TinyMesh, arguments: list[str], said: str
+) -> None:
+    orders_product(mesh)
+    called: Called = call("run", *arguments)
+    called.refused(said)
+    assert not mesh.environment.dagster.exists()
