@@ -3,7 +3,7 @@
     python -m benchmarks.audit [--rows N] [--repeat N]
 
 Rules: the columns and their types, 4 not-null, a unique key, 2 ranges, a regular expression, a set of
-values. Each contender (`audit_contenders.py`) runs in a fresh process and is first shown ten small
+values. Each contender (`audit_peers/contenders.py`) runs in a fresh process and is first shown ten small
 files, each with one fault of a kind, of which it must refuse every one. Prints seconds (median), the
 peak of memory and ratios to a polars query written by hand. Timings are printed, never asserted.
 """
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # Only the names: a child's peak of memory counts from its parent's, which must stay small.
-from benchmarks.audit_terms import FAULTS
+from benchmarks.audit_peers.terms import FAULTS
 
 CONTENDERS = {
     "mesh (contract read, audit, report)": "mesh",
@@ -54,7 +54,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mesh-bench-") as temporary:
         folder = Path(temporary)
         subprocess.run(
-            [sys.executable, "-m", "benchmarks.audit_data", folder, str(options.rows)], check=True
+            [sys.executable, "-m", "benchmarks.audit_peers.data", folder, str(options.rows)],
+            check=True,
         )
         _prove_that_each_refuses(folder, chosen)
         data = folder / "rows.parquet"
@@ -77,7 +78,14 @@ def _prove_that_each_refuses(folder: Path, chosen: dict[str, str]) -> None:
 
 def _run(name: str, folder: Path, data: Path, *, refused: bool = False) -> Measured:
     """One fresh process, from its start to its end. It must exit with 0, or with 1 if refused."""
-    command = [sys.executable, "-m", "benchmarks.audit_contenders", name, str(folder), str(data)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.audit_peers.contenders",
+        name,
+        str(folder),
+        str(data),
+    ]
     environment = {**os.environ, "MESH_HOME": str(folder / "home")}
     started = time.perf_counter()
     process = subprocess.Popen(

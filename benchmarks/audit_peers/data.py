@@ -1,9 +1,9 @@
 """What the benchmark of the audit runs on: rows, rows with one fault, and the contract.
 
 Belongs here: generating, in bounded memory and the same every time.
-Does not belong here: who reads it. (`audit_contenders.py`)
+Does not belong here: who reads it. (`contenders.py`)
 
-    python -m benchmarks.audit_data FOLDER ROWS
+    python -m benchmarks.audit_peers.data FOLDER ROWS
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.audit_terms import CATEGORIES, FAULTS, contract_of
+from benchmarks.audit_peers.terms import CATEGORIES, FAULTS, contract_of
 
 ROWS_A_GROUP = 250_000
 SMALL_ROWS = 1_000

@@ -1,0 +1,1 @@
+"""What `benchmarks/audit.py` runs: the rows, the contenders, the ten rules. Not run by itself."""
