@@ -2,10 +2,10 @@
 
     python -m benchmarks.audit [--rows N] [--repeat N]
 
-Rules: the columns and their types, 4 not-null, a unique key, 2 ranges, a regular expression, a set of
-values. Each contender (`audit_peers/contenders.py`) runs in a fresh process and is first shown ten small
-files, each with one fault of a kind, of which it must refuse every one. Prints seconds (median), the
-peak of memory and ratios to a polars query written by hand. Timings are printed, never asserted.
+Rules: the columns and their types, 4 not-null, a unique key, 2 ranges, a regular expression, a set
+of values. Each contender (`audit_peers/contenders.py`) runs in a fresh process. It is first shown
+ten small files, each with one fault of a kind, and must refuse every one. Prints seconds (median),
+the peak of memory and ratios to a polars query written by hand. Timings are printed, never asserted.
 """
 
 from __future__ import annotations

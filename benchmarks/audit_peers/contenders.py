@@ -1,6 +1,6 @@
 """Who is measured by the benchmark of the audit, each as its own users would write it.
 
-    python -m benchmarks.audit_peers.contenders NAME FOLDER FILE       exit 1 when it refuses the file
+    python -m benchmarks.audit_peers.contenders NAME FOLDER FILE    exit 1: it refuses FILE
 
 Belongs here: one function a contender, returning whether the file passes; imports within them, so
 that each process pays for its own only. Does not belong here: timing. (`audit.py`)

@@ -3,8 +3,8 @@
 Belongs here: which keys repeat, from fingerprints; the exact count.
 Does not belong here: other rules over several rows, the rows themselves (`sets.py`).
 
-Measured on 20.9 million rows with a key of five columns: grouping by a 64-bit fingerprint of the key
-takes half the time of grouping by the key, and spills to disk as it does. Equal keys have equal
+Measured on 20.9 million rows with a key of five columns: grouping by a 64-bit fingerprint of the
+key takes half the time of grouping by the key, and spills to disk as it does. Equal keys have equal
 fingerprints, so a key whose fingerprint occurs once is unique; the few rows whose fingerprint
 repeats are then compared by the key itself, which makes the count exact. A key that contains
 another key needs only the rows in which that one repeats.
