@@ -91,6 +91,7 @@ def _details(entry: QuarantineEntry) -> dict[str, object]:
         "objects": [key for key, _ in entry.objects],
         "inputs": dict(entry.inputs),
         "parent": entry.parent,
+        "superseded_by": entry.superseded_by,
         "reasons": [list(reason) for reason in entry.reasons],
     }
 

@@ -95,6 +95,12 @@ class _Replay:
             raise NotReplayable(
                 f"{self._entry.id} was replayed before, as version {published[0].number} of {key}"
             )
+        superseded = self._entry.superseded_by
+        if superseded is not None and not force:
+            raise NotReplayable(
+                f"{self._entry.id} is superseded by {superseded}, which a retry of its run left; "
+                "replay that one, or use --force to publish this one all the same"
+            )
         versions = self._store.versions(key)
         newer = self._newer(versions)
         if newer is not None and not force:
