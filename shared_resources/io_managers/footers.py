@@ -52,6 +52,8 @@ def read_footers(files: Iterable[StagedFile], contract: Contract) -> Footers:
 def _check_days(contract: Contract, column: str, file: StagedFile, footer: pq.FileMetaData) -> None:
     """Raise `PublishError` when the file's own statistics say that it holds rows of another day."""
     position = contract.columns.index(contract.column(column))
+    if not footer.num_rows:
+        return
     day = date.fromisoformat(file.partition)
     for group in range(footer.num_row_groups):
         statistics = footer.row_group(group).column(position).statistics

@@ -22,6 +22,7 @@ from pyiceberg.table import Table, Transaction
 from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 from sqlalchemy.exc import OperationalError
 
+from shared_resources.contracts.iceberg_schema import iceberg_partition_spec, iceberg_schema
 from shared_resources.contracts.model import Contract
 from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.attempts import Attempts, advisory_lock
@@ -40,7 +41,6 @@ from shared_resources.io_managers.lake_commit import (
 )
 from shared_resources.io_managers.lake_history import (
     STORE,
-    files_added,
     is_adopted,
     last_snapshot,
     number_of,
@@ -55,17 +55,13 @@ from shared_resources.io_managers.lake_schema import (
     check_partitioning,
     columns_of_schema,
     evolve,
-    first_schema,
     name_mapping,
-    partition_spec,
     use_schema,
 )
 from shared_resources.io_managers.lake_snapshot import LakeSnapshot, schema_of
 from shared_resources.io_managers.protocol import (
-    NotPublished,
     Snapshot,
     StagedBatch,
-    StagedFile,
     Version,
 )
 from shared_resources.io_managers.versions import NUMBER, check_batch, choose, stamp
@@ -178,12 +174,12 @@ class LakeStore:
         if table is not None:
             return LakeTransaction(table)
         self._catalog.ensure_namespace(contract.domain)
-        schema = first_schema(contract)
+        schema = iceberg_schema(contract)
         return self._catalog.catalog().create_table_transaction(
             identifier(contract.key),
             schema=schema,
             location=str(staging_area.product_folder(self.root, contract.key)),
-            partition_spec=partition_spec(contract, schema),
+            partition_spec=iceberg_partition_spec(contract, schema),
             properties=TABLE_PROPERTIES | name_mapping(schema),
         )
 
@@ -204,17 +200,6 @@ class LakeStore:
 
     def published_batch(self, product: str, batch_id: str) -> Version | None:
         return version_of_batch(self._catalog.load(product), product, batch_id)
-
-    def published_files(self, product: str, batch_id: str) -> tuple[StagedFile, ...]:
-        """The files that the batch's version added: what another store still has to publish.
-
-        Raises `NotPublished` when the batch is not.
-        """
-        table = self._catalog.load(product)
-        version = version_of_batch(table, product, batch_id)
-        if table is None or version is None:
-            raise NotPublished(f"batch {batch_id} of {product} is not published in the lake")
-        return files_added(table, snapshot_of(table, product, version.number))
 
     def _area(self, product: str) -> Path:
         return staging_area.product_folder(self.root, product) / "data"

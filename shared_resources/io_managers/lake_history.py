@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pyiceberg.manifest import ManifestEntryStatus
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
-from shared_resources.io_managers.lake_commit import live_entries, live_files, partition_of
-from shared_resources.io_managers.protocol import NotPublished, StagedFile, Version
+from shared_resources.io_managers.lake_commit import live_files
+from shared_resources.io_managers.protocol import NotPublished, Version
 from shared_resources.io_managers.versions import BATCH_ID, NUMBER, version_of
 
 STORE = "lake"
@@ -84,17 +83,3 @@ def is_adopted(table: Table | None, product: str, attempt: Path) -> bool:
         return False
     files = live_files(table, table.metadata.snapshot_by_id(int(version.snapshot)))
     return any(Path(path).is_relative_to(attempt) for path in files)
-
-
-def files_added(table: Table, snapshot: Snapshot) -> tuple[StagedFile, ...]:
-    """The files that this snapshot brought in."""
-    return tuple(
-        StagedFile(
-            Path(entry.data_file.file_path),
-            partition_of(entry.data_file),
-            entry.data_file.record_count,
-        )
-        for listed in live_entries(table, snapshot).values()
-        for entry in listed
-        if entry.status is ManifestEntryStatus.ADDED and entry.snapshot_id == snapshot.snapshot_id
-    )

@@ -1,14 +1,14 @@
-"""The schema of a lake table: from a contract, and back to the platform's column types.
+"""The schema of a lake table over time, and back to the platform's column types.
 
-Belongs here: field ids that stay with their column for life, the day partition, the name mapping.
-Does not belong here: whether a change may be made (`evolution.py`) and committing it (`lake.py`).
+Belongs here: field ids that stay with their column for life, the name mapping, partition keys.
+Does not belong here: a contract as an Iceberg schema (`contracts/iceberg_schema.py`), whether a
+change may be made (`evolution.py`), committing it (`lake.py`).
 """
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 
-import pyarrow as pa
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import TableProperties, Transaction
@@ -20,59 +20,27 @@ from pyiceberg.table.update import (
     SetCurrentSchemaUpdate,
     SetPropertiesUpdate,
 )
-from pyiceberg.types import (
-    BooleanType,
-    DateType,
-    DecimalType,
-    DoubleType,
-    FloatType,
-    IcebergType,
-    IntegerType,
-    LongType,
-    NestedField,
-    StringType,
-    TimestampType,
-    TimestamptzType,
-)
+from pyiceberg.types import DecimalType, IcebergType, NestedField
 
-from shared_resources.contracts.iceberg_schema import (
-    iceberg_partition_spec,
-    iceberg_schema,
-    iceberg_type,
-)
+from shared_resources.contracts.iceberg_schema import iceberg_type
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.types import ColumnType, Family, arrow_schema
+from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.io_managers.evolution import widens
 from shared_resources.io_managers.protocol import UNPARTITIONED, PublishError
 
 EPOCH = date(1970, 1, 1)
 _FROM_ICEBERG: dict[IcebergType, ColumnType] = {
-    StringType(): ColumnType(Family.STRING),
-    IntegerType(): ColumnType(Family.INTEGER, width=32),
-    LongType(): ColumnType(Family.INTEGER, width=64),
-    FloatType(): ColumnType(Family.FLOAT, width=32),
-    DoubleType(): ColumnType(Family.FLOAT, width=64),
-    BooleanType(): ColumnType(Family.BOOLEAN),
-    DateType(): ColumnType(Family.DATE),
-    TimestampType(): ColumnType(Family.TIMESTAMP),
-    TimestamptzType(): ColumnType(Family.TIMESTAMP_TZ),
+    iceberg_type(type_): type_
+    for type_ in (
+        *(ColumnType(family) for family in Family if family is not Family.DECIMAL),
+        ColumnType(Family.INTEGER, width=32),
+        ColumnType(Family.FLOAT, width=32),
+    )
 }
 
 
 def columns_of_schema(schema: Schema) -> tuple[tuple[str, ColumnType], ...]:
-    return tuple((field.name, _column_type(field.field_type)) for field in schema.fields)
-
-
-def arrow_of_schema(schema: Schema) -> pa.Schema:
-    return arrow_schema(columns_of_schema(schema))
-
-
-def first_schema(contract: Contract) -> Schema:
-    """The schema of a new table."""
-    return iceberg_schema(contract)
-
-
-def partition_spec(contract: Contract, schema: Schema) -> PartitionSpec:
-    return iceberg_partition_spec(contract, schema)
+    return tuple((field.name, column_type(field.field_type)) for field in schema.fields)
 
 
 def check_partitioning(contract: Contract, schema: Schema, spec: PartitionSpec) -> None:
@@ -101,7 +69,7 @@ def evolve(transaction: Transaction, contract: Contract) -> None:
     for column in contract.columns:
         type_ = iceberg_type(column.type)
         old = held.get(column.name)
-        if old is not None and _keeps_its_id(old.field_type, type_):
+        if old is not None and widens(column_type(old.field_type), column.type):
             field_id = old.field_id
         else:
             field_id, next_id = next_id, next_id + 1
@@ -151,7 +119,7 @@ def partition_key(day: object) -> str:
     return (day if isinstance(day, date) else EPOCH + timedelta(days=int(str(day)))).isoformat()
 
 
-def _column_type(type_: IcebergType) -> ColumnType:
+def column_type(type_: IcebergType) -> ColumnType:
     if isinstance(type_, DecimalType):
         return ColumnType(Family.DECIMAL, precision=type_.precision, scale=type_.scale)
     try:
@@ -161,9 +129,3 @@ def _column_type(type_: IcebergType) -> ColumnType:
             f"the published table has a column of type {type_}, which no contract can declare; "
             "another tool changed the table: restore its schema there"
         ) from None
-
-
-def _keeps_its_id(old: IcebergType, new: IcebergType) -> bool:
-    from shared_resources.io_managers.evolution import widens
-
-    return widens(_column_type(old), _column_type(new))

@@ -143,6 +143,10 @@ class ProductStore(Protocol):
         """Remove what was staged for the batch, unless it is published; no error if nothing was."""
         ...
 
+    def remove_orphans(self, product: str) -> list[Path]:
+        """Remove what processes that are gone staged and never published; say what was removed."""
+        ...
+
     def versions(self, product: str) -> list[Version]:
         """All kept versions, oldest first; empty for a product that was never published."""
         ...

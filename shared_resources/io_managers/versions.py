@@ -89,7 +89,8 @@ def check_batch(contract: Contract, staged: StagedBatch) -> None:
             f"{contract.key}: batch {staged.batch_id} holds files of {sorted(strangers)}, which "
             "are not among the partitions that it replaces"
         )
-    if (contract.partitioning is None) != (staged.partitions == (UNPARTITIONED,)):
+    emptied = staged.replaces_all and not staged.rows
+    if not emptied and (contract.partitioning is None) != (staged.partitions == (UNPARTITIONED,)):
         raise PublishError(
             f"{contract.key}: the batch's partitions {staged.partitions[:3]} do not fit a contract "
             f"{'without' if contract.partitioning is None else 'with'} partitions"

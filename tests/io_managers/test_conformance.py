@@ -17,7 +17,13 @@ import pytest
 
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.io_managers.lake import LakeStore
-from shared_resources.io_managers.protocol import NotPublished, ProductStore, PublishError
+from shared_resources.io_managers.protocol import (
+    NotPublished,
+    ProductStore,
+    PublishError,
+    StagedBatch,
+)
+from shared_resources.io_managers.staging import write_staged
 from shared_resources.io_managers.warehouse import WarehouseStore
 from tests.io_managers.products import (
     FLOAT,
@@ -366,9 +372,6 @@ def test_every_type_comes_back_as_it_went_in(store: ProductStore) -> None:
     made_for = contract(*((name, type_) for name, (type_, _) in values.items()))
     table = pa.table({n: pa.array(v, t.arrow) for n, (t, v) in values.items()})
     folder = store.staging_folder(made_for, "b1")
-    from shared_resources.io_managers.protocol import StagedBatch
-    from shared_resources.io_managers.staging import write_staged
-
     files = write_staged(table.to_reader(), folder, made_for, ("",))
     store.publish(made_for, StagedBatch(KEY, "b1", folder, files), {})
     read = store.open(KEY).batches().read_all()
@@ -380,9 +383,6 @@ def test_not_a_number_survives(store: ProductStore) -> None:
     made_for = contract(("id", LONG), ("amount", FLOAT))
     table = pa.table({"id": [1, 2], "amount": [float("nan"), float("nan")]})
     folder = store.staging_folder(made_for, "b1")
-    from shared_resources.io_managers.protocol import StagedBatch
-    from shared_resources.io_managers.staging import write_staged
-
     files = write_staged(table.to_reader(), folder, made_for, ("",))
     store.publish(made_for, StagedBatch(KEY, "b1", folder, files), {})
     with duckdb.connect() as connection:
@@ -557,19 +557,21 @@ def test_one_audited_batch_is_published_in_both_stores(
     assert both[0] == both[1]
 
 
-def test_what_the_lake_published_can_be_published_later_in_the_warehouse(
+def test_a_version_can_be_copied_into_the_other_store(
     lake: LakeStore, warehouse: WarehouseStore
 ) -> None:
-    publish(lake, DAILY, "b1", {day(0): [1], day(1): [2]})
-    staged = stage(lake, DAILY, "b2", {day(1): [3]})
-    lake.publish(DAILY, staged, {})
-    files = lake.published_files(KEY, "b2")
-    assert [(file.partition, file.rows) for file in files] == [(day(1), 1)]
-    warehouse.publish(DAILY, replace(staged, files=files), {})
-    assert published(warehouse, KEY) == [3]
-    assert published(lake, KEY) == [1, 3]
-    with pytest.raises(NotPublished):
-        lake.published_files(KEY, "b9")
+    """What levels the stores after a process died between two publishes."""
+    emptyable = replace(DAILY, allow_empty=True)
+    publish(lake, emptyable, "b1", {day(0): [1], day(1): [2]})
+    publish(lake, emptyable, "b2", {day(0): [], day(1): []}, replaces_all=True)
+    for number, keys in ((1, (day(0), day(1))), (2, ("",))):
+        snapshot = lake.open(KEY, number)
+        folder = warehouse.staging_folder(emptyable, f"copy{number}")
+        files = write_staged(snapshot.batches(), folder, emptyable, keys)
+        copy = StagedBatch(KEY, f"copy{number}", folder, files, keys, replaces_all=True)
+        assert warehouse.publish(emptyable, copy, {}).rows == snapshot.version.rows
+    assert published(warehouse, KEY, 1) == [1, 2]
+    assert published(warehouse, KEY, 2) == []
 
 
 def test_a_store_is_found_again_by_another_object(store: LakeStore, tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared_resources.contracts.iceberg_schema import iceberg_type
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.io_managers.evolution import check_evolution, columns_of, widens
-from shared_resources.io_managers.lake_schema import _column_type, iceberg_type
+from shared_resources.io_managers.lake_schema import column_type
 from shared_resources.io_managers.protocol import PublishError
 from shared_resources.io_managers.warehouse_manifest import parse_type
 from tests.io_managers.products import INT, LONG, TEXT, contract
@@ -36,7 +37,7 @@ def test_widening_is_an_order(one: ColumnType, other: ColumnType) -> None:
 @given(types)
 def test_a_type_is_found_again_in_either_store(type_: ColumnType) -> None:
     assert parse_type(type_.duckdb).duckdb == type_.duckdb
-    assert _column_type(iceberg_type(type_)).duckdb == type_.duckdb
+    assert column_type(iceberg_type(type_)).duckdb == type_.duckdb
 
 
 @pytest.mark.parametrize("published", ["1.0.0", "1.9.9"])
