@@ -33,7 +33,6 @@ def test_the_help_of_every_command_shows_an_example(path: tuple[str, ...]) -> No
     told = call(*path, "--help")
     assert (told.code, told.err) == (0, "")
     assert f"Example: {' '.join(('mesh', *path))}" in told.out
-    assert call(*path, "-h") == told
 
 
 def test_the_commands_are_those_that_others_rely_on() -> None:
