@@ -11,7 +11,7 @@ contract has, so that the audit reports it and the values can still be seen.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -49,7 +49,9 @@ def _from_objects(series: pd.Series[Any]) -> pa.ChunkedArray:
     try:
         if not _homogeneous(kinds, present):
             return _mixed(series)
-        return _chunked(pa.Array.from_pandas(series, type=_stated_type(kinds, present)))
+        if kinds and all(issubclass(kind, datetime) for kind in kinds):
+            return _from_datetimes(series, present)
+        return _chunked(pa.Array.from_pandas(series))
     except _UNREADABLE:
         return _big_integers(series, kinds)
 
@@ -71,13 +73,21 @@ def _homogeneous(kinds: set[type], present: pd.Series[Any]) -> bool:
     return True
 
 
-def _stated_type(kinds: set[type], present: pd.Series[Any]) -> pa.DataType | None:
-    """The Arrow type where inference would choose too coarse a one, else None."""
-    if kinds and all(issubclass(kind, datetime) for kind in kinds):
-        fine = any(getattr(value, "nanosecond", 0) for value in present)
-        aware = present.iloc[0].tzinfo is not None
-        return pa.timestamp("ns" if fine else "us", tz="UTC" if aware else None)
-    return None
+def _from_datetimes(series: pd.Series[Any], present: pd.Series[Any]) -> pa.ChunkedArray:
+    """Datetimes that all have a zone, or that all have none.
+
+    They are taken to UTC here: Arrow ignores the offset of aware ones once PYARROW_IGNORE_TIMEZONE
+    is set, and merely importing pandera (or pyspark) sets it.
+    """
+    fine = any(getattr(value, "nanosecond", 0) for value in present)
+    unit = "ns" if fine else "us"
+    if present.iloc[0].tzinfo is None:
+        return _chunked(pa.Array.from_pandas(series, type=pa.timestamp(unit)))
+    moments = [
+        None if _missing(value) else value.astimezone(UTC).replace(tzinfo=None) for value in series
+    ]
+    naive = pa.Array.from_pandas(pd.Series(moments, dtype=object), type=pa.timestamp(unit))
+    return _chunked(naive.cast(pa.timestamp(unit, tz="UTC")))
 
 
 def _big_integers(series: pd.Series[Any], kinds: set[type]) -> pa.ChunkedArray:

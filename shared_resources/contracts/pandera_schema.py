@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,6 +32,7 @@ from shared_resources.contracts.failing_rows import (
     outside_partitions,
     sharing_rows,
 )
+from shared_resources.contracts.import_pandera import pandera
 from shared_resources.contracts.model import Column, Contract, Rule, RuleKind, Severity
 from shared_resources.contracts.odcs import read_contract
 from shared_resources.contracts.pandas_columns import to_arrow

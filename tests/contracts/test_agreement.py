@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pandera.errors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared_resources.contracts.import_pandera import pandera
 from shared_resources.contracts.lossless import conform
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.odcs import read_contract_text

@@ -148,6 +148,18 @@ def test_columns_stand_in_the_contracts_order_and_extra_ones_at_the_end() -> Non
     assert reader.schema.names == ["a", "b", "z", "y"]
 
 
+def test_time_zones_survive_an_arrow_that_was_told_to_ignore_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Importing pandera or pyspark tells it so."""
+    monkeypatch.setenv("PYARROW_IGNORE_TIMEZONE", "1")
+    tokyo = UTC_NOON.astimezone(ZoneInfo("Asia/Tokyo"))
+    assert conformed(objects(tokyo, None), "timestamp_tz").to_pylist() == [UTC_NOON, None]
+    assert conformed(pd.Series([tokyo]), "timestamp_tz").to_pylist() == [UTC_NOON]
+    polars = pl.DataFrame({"x": [tokyo]}).to_arrow()
+    assert conformed(polars, "timestamp_tz").to_pylist() == [UTC_NOON]
+
+
 def test_a_frame_without_columns_or_rows_is_no_error() -> None:
     contract = make_contract({"a": "int"})
     assert conform(pd.DataFrame(), contract).read_all().num_columns == 0

@@ -4,17 +4,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
 import pandas as pd
-import pandera.errors
 import pytest
 
+from shared_resources.contracts.import_pandera import pandera
 from shared_resources.contracts.pandera_schema import NOT_EXPRESSED, pandera_schema, schema_for
 from shared_resources.findings import InvalidFile
 from tests.contracts.reading import column_contract, read, rich
 
+ROOT = Path(__file__).parents[2]
 TEXT = column_contract(
     "{logicalType: integer, required: true, unique: true, logicalTypeOptions: {minimum: 1}}",
     quality="{name: a_few, metric: rowCount, mustBeGreaterThan: 5, severity: warning}",
@@ -78,6 +82,18 @@ def test_every_rule_that_can_be_expressed_is_a_check_of_its_name() -> None:
     names |= {check.name for column in schema.columns.values() for check in column.checks}
     assert names == {rule.name for rule in contract.rules if rule.kind not in NOT_EXPRESSED}
     assert schema.columns["line_id"].description == "The number of the line."
+
+
+def test_using_the_schema_does_not_make_arrow_forget_time_zones() -> None:
+    """Importing pandera alone does: a time in Berlin becomes the same hour in UTC."""
+    script = (
+        "import shared_resources.contracts.pandera_schema, pyarrow\n"
+        "from datetime import datetime, timedelta, timezone\n"
+        "noon = datetime(2017, 1, 1, 12, tzinfo=timezone(timedelta(hours=1)))\n"
+        "assert pyarrow.array([noon], pyarrow.timestamp('us', 'UTC'))[0].as_py() == noon\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "PYARROW_IGNORE_TIMEZONE"}
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, check=True)
 
 
 def test_the_schema_of_a_product_folder_or_a_file(tmp_path: Path) -> None:
