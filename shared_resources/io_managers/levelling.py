@@ -1,0 +1,78 @@
+"""Making one store follow another: the version that it lacks, with the same content and batch id.
+
+Belongs here: how a version gets from one store into another, long after its batch was staged.
+Does not belong here: when that is needed, and which store is the truth (`data_products/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pyarrow as pa
+
+from shared_resources.contracts.conversions import family_of
+from shared_resources.contracts.model import Column, Contract
+from shared_resources.contracts.types import ColumnType
+from shared_resources.io_managers.protocol import (
+    UNPARTITIONED,
+    ProductStore,
+    PublishError,
+    Snapshot,
+    StagedBatch,
+    Version,
+)
+from shared_resources.io_managers.staging import write_staged
+from shared_resources.io_managers.versions import BATCH_ID
+
+
+def follow(
+    contract: Contract,
+    source: ProductStore,
+    target: ProductStore,
+    truth: Version,
+    properties: Mapping[str, str],
+) -> Version:
+    """Make the source's version `truth` the target's next one; doing it twice changes nothing.
+
+    A rollback is done again where the target has what was restored; anything else is copied, in the
+    columns that it was published with: the contract may have moved on since.
+    """
+    batch_id = truth.properties[BATCH_ID]
+    if truth.rollback_of is not None:
+        restored = source.open(contract.key, truth.rollback_of).version
+        theirs = target.published_batch(contract.key, restored.properties[BATCH_ID])
+        if theirs is not None:
+            return target.rollback(contract, theirs.number, properties, batch_id=batch_id)
+    snapshot = source.open(contract.key, truth.number)
+    published = as_published(contract, snapshot)
+    partitions = snapshot.partitions() or (UNPARTITIONED,)
+    folder = target.staging_folder(published, batch_id)
+    files = write_staged(snapshot.batches(), folder, published, partitions)
+    staged = StagedBatch(contract.key, batch_id, folder, files, partitions, replaces_all=True)
+    return target.publish(published, staged, properties)
+
+
+def as_published(contract: Contract, snapshot: Snapshot) -> Contract:
+    """The contract with the columns that the version has, and the version number it had then."""
+    known = {column.name: column for column in contract.columns}
+    columns = []
+    for field in snapshot.schema:
+        column = known.get(field.name)
+        if column is None or column.type.arrow != field.type:
+            type_ = _column_type(contract, field)
+            column = Column(field.name, type_, description="", classification=None)
+        columns.append(column)
+    version = snapshot.version.properties.get("mesh.contract-version", contract.version)
+    # Whether it may be empty was decided when it was published.
+    return replace(contract, columns=tuple(columns), version=version, allow_empty=True)
+
+
+def _column_type(contract: Contract, field: pa.Field) -> ColumnType:
+    family = family_of(field.type)
+    if family is None:
+        raise PublishError(f"{contract.key}: column {field.name} has the type {field.type}")
+    if pa.types.is_decimal(field.type):
+        return ColumnType(family, precision=field.type.precision, scale=field.type.scale)
+    narrow = pa.types.is_int32(field.type) or pa.types.is_float32(field.type)
+    return ColumnType(family, width=32 if narrow else 64)
