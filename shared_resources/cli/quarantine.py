@@ -78,7 +78,7 @@ def show(entry_id: str, limit: int, as_json: bool) -> None:
     print_table(reasons, reasons[0])
     if rows:
         click.echo()
-        print_table(rows, columns_of(rows))
+        print_table(rows, columns_of(rows), data=True)
 
 
 def _details(entry: QuarantineEntry) -> dict[str, object]:

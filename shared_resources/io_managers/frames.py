@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shared_resources.io_managers.protocol import Snapshot
 
-SUPPORTED = "pandas.DataFrame, polars.DataFrame, polars.LazyFrame, pyarrow.Table, pyarrow.RecordBatchReader"
+SUPPORTED = (
+    "pandas.DataFrame, polars.DataFrame, polars.LazyFrame, pyarrow.Table, pyarrow.RecordBatchReader"
+)
 
 
 class UnsupportedFrame(TypeError):
@@ -78,5 +80,3 @@ def _lazy(
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     return frame.lazy()
-
-
