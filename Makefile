@@ -33,9 +33,11 @@ dev: setup ## Dagster's UI, all code locations and the daemon on 127.0.0.1:3000
 	DAGSTER_HOME="$$($(BIN)/python -m shared_resources.instance)" \
 	  $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
 
-test: setup ## every test, the slow chaos and scale suites last
+test: setup ## every test but the slow ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
-	$(BIN)/pytest -m slow
+
+chaos: setup ## the slow tests: killed processes, many writers, fuzzing, full data
+	$(BIN)/pytest -n 2 --dist worksteal -m slow
 
 lint: setup ## formatting, lint, types
 	$(BIN)/ruff format --check .
@@ -49,4 +51,4 @@ bench: setup ## every benchmark beside its peers
 clean: ## forget the mesh's state (.mesh), keep the landing zone's sources
 	rm -rf .mesh
 
-.PHONY: help setup lock land demo dev test lint bench clean
+.PHONY: help setup lock land demo dev test chaos lint bench clean

@@ -97,4 +97,4 @@ def test_every_mesh_command_that_the_readme_names_is_there() -> None:
     named = set(re.findall(r"mesh ([a-z]+)", README)) - {"on"}
     known = set(mesh.list_commands(None))  # type: ignore[arg-type]
     assert named & known
-    assert not {word for word in re.findall(r"`mesh ([a-z]+)", README)} - known
+    assert not set(re.findall(r"`mesh ([a-z]+)", README)) - known
