@@ -28,9 +28,9 @@ class Schedule:
         self.waiting = set(self.reads)
 
     def ready(self) -> list[str]:
-        """Products that may start now; those that most others wait for come first."""
+        """Products that may start now; those that the longest chain waits for come first."""
         ready = [key for key in self.waiting if not self._unfinished(key)]
-        return sorted(ready, key=lambda key: (-self._followers(key), key))
+        return sorted(ready, key=lambda key: (-self._chain(key), key))
 
     def start(self, product: str) -> None:
         self.waiting.discard(product)
@@ -56,5 +56,6 @@ class Schedule:
     def _unfinished(self, key: str) -> bool:
         return any(up in self.reads and up not in self.succeeded for up in self.reads[key])
 
-    def _followers(self, key: str) -> int:
-        return sum(key in ups for ups in self.reads.values())
+    def _chain(self, key: str) -> int:
+        """How many products follow one another from this one on. The mesh has no cycles."""
+        return 1 + max((self._chain(k) for k, ups in self.reads.items() if key in ups), default=0)
