@@ -43,6 +43,7 @@ def make(attempt: Attempt, landing_object: str | None = None) -> Made:
     """
     store = attempt.environment.stores_of(attempt.contract)[0]
     store.discard(attempt.contract, attempt.batch_id)  # what a killed attempt of this run left
+    store.remove_orphans(attempt.contract.key)  # and of runs that nobody will try again
     folder = store.staging_folder(attempt.contract, attempt.batch_id)
     match attempt.definition.kind:
         case ProductKind.INGEST:

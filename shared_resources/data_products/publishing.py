@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from filelock import FileLock
@@ -16,11 +15,10 @@ from filelock import FileLock
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.batch import AuditedBatch
 from shared_resources.environment import Environment
+from shared_resources.io_managers.levelling import follow
 from shared_resources.io_managers.pins import Pin
 from shared_resources.io_managers.protocol import (
-    UNPARTITIONED,
     ProductStore,
-    StagedBatch,
     Version,
 )
 
@@ -106,26 +104,7 @@ def bring_level(contract: Contract, stores: tuple[ProductStore, ...]) -> None:
         theirs = store.versions(contract.key)
         if theirs and theirs[-1].properties["mesh.batch-id"] == batch_id:
             continue
-        _copy_version(contract, stores[0], store, truth)
-
-
-def _copy_version(
-    contract: Contract, source: ProductStore, target: ProductStore, truth: Version
-) -> None:
-    from shared_resources.io_managers.staging import write_staged
-
-    batch_id = truth.properties["mesh.batch-id"]
-    snapshot = source.open(contract.key, truth.number)
-    partitions = snapshot.partitions() or (UNPARTITIONED,)
-    folder = target.staging_folder(contract, batch_id)
-    staged = StagedBatch(
-        product=contract.key,
-        batch_id=batch_id,
-        folder=folder,
-        files=write_staged(snapshot.batches(), folder, contract, partitions),
-        partitions=partitions,
-    )
-    target.publish(contract, replace(staged, replaces_all=True), _evidence(truth))
+        follow(contract, stores[0], store, truth, _evidence(truth))
 
 
 def _evidence(version: Version) -> dict[str, str]:

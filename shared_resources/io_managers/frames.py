@@ -72,11 +72,25 @@ def _lazy(
 
     paths = snapshot.paths()
     if partitions is None and paths and all(path.suffix == ".parquet" for path in paths):
+        # Files that were written before a column was widened or added stay as they are.
         scan = pl.scan_parquet(
-            list(paths), missing_columns="insert", extra_columns="ignore", hive_partitioning=False
+            list(paths),
+            schema=_polars_schema(snapshot),
+            cast_options=pl.ScanCastOptions(integer_cast="upcast", float_cast="upcast"),
+            missing_columns="insert",
+            extra_columns="ignore",
+            hive_partitioning=False,
         )
         return scan.select(list(columns) if columns is not None else snapshot.schema.names)
     table = snapshot.batches(columns, partitions).read_all()
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     return frame.lazy()
+
+
+def _polars_schema(snapshot: Snapshot) -> Any:
+    import polars as pl
+
+    empty = pl.from_arrow(snapshot.schema.empty_table())
+    assert isinstance(empty, pl.DataFrame)
+    return empty.schema

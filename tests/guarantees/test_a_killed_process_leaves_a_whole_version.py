@@ -42,8 +42,8 @@ _STEPS = (
 _ROLLBACK_STEPS = (
     "shared_resources.io_managers.lake:LakeStore.rollback",
     "pyiceberg.catalog.sql:SqlCatalog.commit_table",
-    "shared_resources.data_products.publishing:_copy_version",
-    "shared_resources.io_managers.warehouse:WarehouseStore.publish",
+    "shared_resources.data_products.publishing:follow",
+    "shared_resources.io_managers.warehouse:WarehouseStore.rollback",
     "os:link",
 )
 _REPLAY_STEPS = (
