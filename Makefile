@@ -48,7 +48,7 @@ bench: setup ## every benchmark beside its peers
 	@set -e; for file in benchmarks/[a-z]*.py; do \
 	  name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
 
-clean: ## forget the mesh's state (.mesh), keep the landing zone's sources
+clean: ## forget all state below .mesh, what landed there too
 	rm -rf .mesh
 
 .PHONY: help setup lock land demo dev test chaos lint bench clean

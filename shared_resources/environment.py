@@ -88,6 +88,8 @@ class Environment:
         """
         from shared_resources.io_managers.protocol import NotPublished
 
+        if len(product.split("/")) != 2 or not all(product.split("/")):
+            raise NotPublished(f"{product!r} is no product key; write it as domain/product")
         for store in self.stores.values():
             if store.versions(product):
                 return store.open(product, number)

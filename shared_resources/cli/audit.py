@@ -18,6 +18,7 @@ import click
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.contracts.model import Contract, Landing, LandingFormat, Rule, RuleKind
 from shared_resources.governance.report import AuditReport
+from shared_resources.landing.errors import UnreadableObject
 
 if TYPE_CHECKING:
     from shared_resources.io_managers.protocol import StagedBatch
@@ -48,7 +49,13 @@ def audit(contract: Path, data: Path, as_json: bool) -> None:
     from shared_resources.contracts.odcs import read_contract
 
     read = _with_landing(read_contract(contract), data)
-    judged = _audit_file(read, contract.resolve().parent, data)
+    try:
+        judged = _audit_file(read, contract.resolve().parent, data)
+    except UnreadableObject as problem:
+        if as_json:
+            print_json({"product": read.key, "publishable": False, "unreadable": str(problem)})
+        click.echo(f"mesh: {problem}", err=True)
+        sys.exit(1)
     if as_json:
         print_json(judged.as_json())
     else:

@@ -7,6 +7,7 @@ Does not belong here: what a command does (one module a command).
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import os
 import sys
@@ -35,7 +36,7 @@ _VERDICTS = {
     "UnsupportedFrame": 2,
     "UnknownSelection": 2,
     "UnknownEntry": 2,
-    "UnreadableObject": 2,
+    "UnreadableObject": 1,
     "DbtModelFailed": 1,
     "LandingError": 1,
     "MovedOn": 1,
@@ -43,6 +44,9 @@ _VERDICTS = {
     "PolicyViolation": 1,
     "PublishError": 1,
 }
+
+
+_UNUSABLE_HOME = frozenset({errno.EACCES, errno.ENOTDIR, errno.EROFS})
 
 
 class _LazyGroup(click.Group):
@@ -106,6 +110,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             (_VERDICTS[c.__name__] for c in type(problem).__mro__ if c.__name__ in _VERDICTS), 0
         )
         text = str(problem) or type(problem).__name__
+        if isinstance(problem, OSError) and problem.errno in _UNUSABLE_HOME:
+            code = 2
+            text = (
+                f"{problem.strerror}: {problem.filename}; the mesh keeps its state in MESH_HOME "
+                "(default .mesh), a folder that it must be able to write to"
+            )
         if not code:
             text = f"{type(problem).__name__}: {text} (MESH_DEBUG=1 shows where)"
         click.echo(f"mesh: {text}", err=True)

@@ -32,6 +32,8 @@ def tasks_of(environment: Environment, product: str, asked: str | None) -> list[
     folder = product_folder(environment, product)
     contract = folder.contract
     if contract is None or contract.partitioning is None:
+        if asked:
+            raise UpToDate("it has no partitions, so --partitions leaves it as it is")
         return [Task(product)]
     days = days_between(asked) if asked else _new_days(environment, contract, folder.reads)
     within = [day for day in days if _within(contract, day)]

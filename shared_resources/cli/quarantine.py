@@ -57,7 +57,9 @@ def _row(entry: QuarantineEntry) -> dict[str, object]:
 
 @quarantine.command("show", epilog="Example: mesh quarantine show <ENTRY> --limit 50")
 @click.argument("entry_id", metavar="ENTRY")
-@click.option("--limit", default=20, show_default=True, help="Rows to show.")
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(min=0), help="Rows to show."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def show(entry_id: str, limit: int, as_json: bool) -> None:
     """One entry: the clauses that were broken, and rows, with classified columns masked."""

@@ -36,7 +36,13 @@ from shared_resources.mesh import read_mesh
     metavar="FIRST[..LAST]",
     help="Days to make again, of partitioned products. Default: what landed and is not published.",
 )
-@click.option("--jobs", default=os.cpu_count() or 1, show_default=True, help="Products at a time.")
+@click.option(
+    "--jobs",
+    default=os.cpu_count() or 1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Products at a time.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome of each product as JSON.")
 def run(selection: tuple[str, ...], partitions: str | None, jobs: int, as_json: bool) -> None:
     """Materialize SELECTION (domains, domain/product, +domain/product with all it reads; default

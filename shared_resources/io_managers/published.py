@@ -18,7 +18,7 @@ from shared_resources import environment as environments
 from shared_resources.environment import Environment
 from shared_resources.io_managers.frames import as_frame
 from shared_resources.io_managers.pinned import PinnedInput, open_pinned
-from shared_resources.io_managers.protocol import NotPublished
+from shared_resources.io_managers.protocol import NotPublished, PublishError
 
 COLUMNS_METADATA = "mesh/columns"
 
@@ -47,11 +47,14 @@ class ProductIOManager(dg.ConfigurableIOManager):
         if not isinstance(obj, AuditedBatch):
             raise dg.Failure(
                 f"{product} handed the {self.store} a {type(obj).__name__} without a contract. "
-                "Nothing is published unaudited: make it a product with `mesh new product "
-                f"{product}`, or give this asset another IO manager.",
+                "Nothing is published unaudited: give it a contract in a "
+                "product folder, or give this asset another IO manager.",
                 allow_retries=False,
             )
-        versions = publish(obj)
+        try:
+            versions = publish(obj)
+        except PublishError as problem:
+            raise dg.Failure(str(problem), allow_retries=False) from problem
         context.add_output_metadata(version_metadata(obj, versions))
 
     def load_input(self, context: dg.InputContext) -> Any:

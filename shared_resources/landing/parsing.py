@@ -105,7 +105,9 @@ def problem(type_: ColumnType, text: str) -> str:
             known = "no day of the calendar" if re.fullmatch(_DAY, text) else "not a date"
             return f"{known}; a DATE is written 2017-03-31"
         case Family.TIMESTAMP if re.fullmatch(_TIMESTAMP + _ZONE, text):
-            return "has a time zone and the column has none; declare the column as timestamptz"
+            return (
+                "has a time zone and the column has none; declare it with physicalType: TIMESTAMPTZ"
+            )
         case Family.TIMESTAMP_TZ if re.fullmatch(_TIMESTAMP, text):
             return "has no time zone and the column needs one; write it as 2017-03-31T13:00:00Z"
     return _timestamp_problem(type_, text)
