@@ -165,8 +165,8 @@ def test_a_product_whose_process_died_is_made_by_the_next_run(mesh: TinyMesh) ->
 
 
 def test_a_process_that_dies_between_two_products_is_replaced(mesh: TinyMesh) -> None:
-    made(mesh, "dying/first", "threading.Timer(1.0, os._exit, [3]).start()")
-    made(mesh, "slow/between", "time.sleep(8)")
+    made(mesh, "dying/first", "threading.Timer(8.0, os._exit, [3]).start()")
+    made(mesh, "slow/between", "time.sleep(16)")
     copied(mesh, "dying/last", "slow/between")
 
     done = start("run", "dying/first", "slow", "dying/last", "--json")
