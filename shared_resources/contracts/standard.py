@@ -59,17 +59,6 @@ def check_standard(root: Node) -> None:
         _report(root, error)
 
 
-def known_fields(node: Node) -> frozenset[str] | None:
-    """The fields that ODCS knows for this mapping; None where it allows any."""
-    schemas: list[Schema] = [_schema()]
-    here = Node.root(node.source)
-    for step in node.place:
-        applying = list(_applying(here.value, schemas))
-        schemas = _below(applying, step)
-        here = here.below(step, here.value[step])
-    return _names(list(_applying(here.value, schemas)))
-
-
 # Unknown fields ------------------------------------------------------------------------------
 
 

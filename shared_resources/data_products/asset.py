@@ -35,8 +35,8 @@ from shared_resources.io_managers.frames import UnsupportedFrame
 from shared_resources.io_managers.pinned import PinnedInput
 from shared_resources.io_managers.protocol import NotPublished
 from shared_resources.landing.errors import LandingError
+from shared_resources.landing.sensor import OBJECT_TAG
 
-OBJECT_TAG = "mesh/object"
 _RETRY_TAG = "dagster/retry_number"
 _Event = dg.Output[Any] | dg.AssetCheckResult | dg.AssetMaterialization
 

@@ -16,10 +16,17 @@ from shared_resources.contracts.model import Contract
 from shared_resources.data_products.batch import AuditedBatch
 from shared_resources.environment import Environment
 from shared_resources.io_managers.levelling import follow
-from shared_resources.io_managers.pins import Pin
+from shared_resources.io_managers.pins import pin_of
 from shared_resources.io_managers.protocol import (
     ProductStore,
     Version,
+)
+from shared_resources.io_managers.versions import (
+    BATCH_ID,
+    NUMBER,
+    PUBLISHED_AT,
+    ROLLBACK_OF,
+    ROWS,
 )
 
 
@@ -99,10 +106,10 @@ def bring_level(contract: Contract, stores: tuple[ProductStore, ...]) -> None:
     if not versions:
         return
     truth = versions[-1]
-    batch_id = truth.properties["mesh.batch-id"]
+    batch_id = truth.properties[BATCH_ID]
     for store in stores[1:]:
         theirs = store.versions(contract.key)
-        if theirs and theirs[-1].properties["mesh.batch-id"] == batch_id:
+        if theirs and theirs[-1].properties[BATCH_ID] == batch_id:
             continue
         follow(contract, stores[0], store, truth, _evidence(truth))
 
@@ -112,13 +119,7 @@ def _evidence(version: Version) -> dict[str, str]:
     return {k: v for k, v in version.properties.items() if k not in _STORE_PROPERTIES}
 
 
-_STORE_PROPERTIES = frozenset(
-    {"mesh.version", "mesh.batch-id", "mesh.rollback-of", "mesh.rows", "mesh.published-at"}
-)
-
-
-def pin_of(version: Version) -> Pin:
-    return Pin(version.product, version.store, version.number, version.snapshot)
+_STORE_PROPERTIES = frozenset({NUMBER, BATCH_ID, ROLLBACK_OF, ROWS, PUBLISHED_AT})
 
 
 @contextlib.contextmanager

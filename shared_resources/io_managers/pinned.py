@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared_resources.environment import Environment
-from shared_resources.io_managers.pins import Pin
+from shared_resources.io_managers.pins import Pin, pin_of
 from shared_resources.io_managers.protocol import Snapshot
 
 
@@ -30,8 +30,6 @@ def open_pinned(environment: Environment, run_id: str, product: str) -> PinnedIn
     held = environment.pins.get(run_id, product)
     if held is None:
         current = environment.open_product(product).version
-        held = environment.pins.keep_first(
-            run_id, Pin(product, current.store, current.number, current.snapshot)
-        )
+        held = environment.pins.keep_first(run_id, pin_of(current))
     store = next(store for store in environment.stores.values() if store.name == held.store)
     return PinnedInput(product, held, store.open(product, held.number))

@@ -15,6 +15,8 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared_resources.io_managers.protocol import Version
+
 _KEPT_SECONDS = 14 * 24 * 3600  # no run lasts longer; older pins belong to runs that are over
 
 
@@ -29,6 +31,11 @@ class Pin:
 
     def __str__(self) -> str:
         return f"{self.store}:{self.number}:{self.snapshot}"
+
+
+def pin_of(version: Version) -> Pin:
+    """The pin of a version that was published or opened."""
+    return Pin(version.product, version.store, version.number, version.snapshot)
 
 
 class Pins:

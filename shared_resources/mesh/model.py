@@ -206,7 +206,6 @@ class Mesh:
 DOMAIN_FILE = "domain.yaml"
 CONTRACT_FILE = "contract.odcs.yaml"
 CODE_FILE = "product.py"
-ACCESS_FILE = "access.yaml"
 DEFINITIONS_FILE = "definitions.py"
 # What stands in for the systems outside of the mesh lies beside the domains, and is none.
 SOURCE_SYSTEMS = "source_systems"
