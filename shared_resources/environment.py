@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from shared_resources.io_managers.pins import Pins
     from shared_resources.io_managers.protocol import ProductStore, Snapshot
     from shared_resources.landing.zone import LandingZone
+    from shared_resources.production import ProductionSettings
+    from shared_resources.state import StateDatabase
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
@@ -72,6 +74,12 @@ class Environment:
         return Quarantine(self.home / "quarantine")
 
     @cached_property
+    def state(self) -> StateDatabase:
+        from shared_resources.state import StateDatabase
+
+        return StateDatabase(f"sqlite:///{self.home / 'state.db'}", self.home / "locks")
+
+    @cached_property
     def pins(self) -> Pins:
         from shared_resources.io_managers.pins import Pins
 
@@ -98,16 +106,33 @@ class Environment:
         )
 
 
+@dataclass(frozen=True)
+class ProductionEnvironment(Environment):
+    """S3, Glue and Snowflake. `home` holds what one machine may lose: staged batches, copies."""
+
+    settings: ProductionSettings
+
+    @cached_property
+    def stores(self) -> Mapping[Server, ProductStore]:
+        raise NotImplementedError("the lake on S3 and the warehouse on Snowflake come next")
+
+
 def current() -> Environment:
     """The environment of this process. `MESH_ROOT` and `MESH_HOME` move the project and its state.
 
-    Raises `EnvironmentProblem` for a `MESH_ENV` that this version does not have.
+    Raises `EnvironmentProblem` for a `MESH_ENV` that there is not, or settings that lack something.
     """
-    name = os.environ.get("MESH_ENV", "local")
-    if name != "local":
-        raise EnvironmentProblem(
-            f"MESH_ENV={name!r} is not an environment of this version; unset it or set it to 'local'."
-        )
     root = Path(os.environ.get("MESH_ROOT") or PROJECT_ROOT).resolve()
     home = Path(os.environ.get("MESH_HOME") or root / ".mesh").resolve()
-    return Environment(root=root, home=home)
+    match os.environ.get("MESH_ENV") or "local":
+        case "local":
+            return Environment(root=root, home=home)
+        case "production":
+            from shared_resources.production import ProductionSettings
+
+            return ProductionEnvironment(root, home, ProductionSettings.read(os.environ))
+        case name:
+            raise EnvironmentProblem(
+                f"MESH_ENV={name!r} is no environment; set it to 'local' (or unset it) or to "
+                "'production'."
+            )
