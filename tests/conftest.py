@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from shared_resources.environment import ProductionEnvironment, current
+from tests.stand_ins import StandIns, running_stand_ins
+from tests.stand_ins.servers import environment
 from tests.tiny_mesh import TinyMesh, tiny_mesh
 
 
@@ -14,4 +17,20 @@ from tests.tiny_mesh import TinyMesh, tiny_mesh
 def mesh(tmp_path: Path) -> Iterator[TinyMesh]:
     """An empty mesh in a temporary folder, with stores, landing zone and Dagster instance."""
     with tiny_mesh(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def stand_ins() -> Iterator[StandIns]:
+    """AWS's and Snowflake's stand-ins, one pair for each test process."""
+    with running_stand_ins() as servers:
+        yield servers
+
+
+@pytest.fixture
+def production(stand_ins: StandIns, tmp_path: Path) -> Iterator[ProductionEnvironment]:
+    """An empty production environment of its own, which is also this process's."""
+    with environment({**stand_ins.fresh(), "MESH_HOME": str(tmp_path / "home")}):
+        made = current()
+        assert isinstance(made, ProductionEnvironment)
         yield made

@@ -60,6 +60,7 @@ from shared_resources.io_managers.lake_schema import (
 )
 from shared_resources.io_managers.lake_snapshot import LakeSnapshot, schema_of
 from shared_resources.io_managers.protocol import (
+    ORPHAN_AGE,
     Snapshot,
     StagedBatch,
     Version,
@@ -88,9 +89,7 @@ class LakeStore:
             if not is_adopted(table, contract.key, attempt):
                 staging_area.remove_attempt(attempt)
 
-    def remove_orphans(
-        self, product: str, older_than: timedelta = staging_area.ORPHAN_AGE
-    ) -> list[Path]:
+    def remove_orphans(self, product: str, older_than: timedelta = ORPHAN_AGE) -> list[str]:
         """Remove what dead processes staged and never published; returns what was removed."""
 
         def published(attempt: Path) -> bool:

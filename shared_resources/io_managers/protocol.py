@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +24,7 @@ import pyarrow as pa
 from shared_resources.contracts.model import Contract
 
 UNPARTITIONED = ""
+ORPHAN_AGE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,14 @@ class Version:
     published_at: datetime
     properties: Mapping[str, str] = field(default_factory=dict)
     rollback_of: int | None = None
+
+
+@dataclass(frozen=True)
+class Compaction:
+    """What a compaction did to the files of the current version."""
+
+    files_before: int
+    files_after: int
 
 
 class Snapshot(Protocol):
@@ -143,8 +152,11 @@ class ProductStore(Protocol):
         """Remove what was staged for the batch, unless it is published; no error if nothing was."""
         ...
 
-    def remove_orphans(self, product: str) -> list[Path]:
-        """Remove what processes that are gone staged and never published; say what was removed."""
+    def remove_orphans(self, product: str, older_than: timedelta = ORPHAN_AGE) -> list[str]:
+        """Remove what processes that are gone staged and never published; name what was removed.
+
+        Where it cannot be told whether a process is gone, what is older than `older_than`.
+        """
         ...
 
     def versions(self, product: str) -> list[Version]:
@@ -159,6 +171,20 @@ class ProductStore(Protocol):
         self, contract: Contract, to: int, properties: Mapping[str, str], *, batch_id: str
     ) -> Version:
         """Publish the content of version `to` again as the next version, in one atomic commit."""
+        ...
+
+    def compact(self, contract: Contract) -> Compaction | None:
+        """Rewrite the current version's small files as fewer; None when there is nothing to do.
+
+        The version stays what it was: number, rows, batch and evidence.
+        """
+        ...
+
+    def expire(self, contract: Contract, before: datetime) -> list[Version]:
+        """Remove the versions that were published before; say which.
+
+        Never the current one, and never one that a kept version restored.
+        """
         ...
 
     def published_batch(self, product: str, batch_id: str) -> Version | None:

@@ -21,8 +21,9 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+from shared_resources.io_managers.protocol import ORPHAN_AGE
+
 OWNER = "_owner.json"
-ORPHAN_AGE = timedelta(days=1)
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]{0,199}")
 
 
@@ -65,7 +66,7 @@ def remove_attempt(attempt: Path) -> None:
 
 def remove_orphans(
     area: Path, is_published: Callable[[Path], bool], older_than: timedelta = ORPHAN_AGE
-) -> list[Path]:
+) -> list[str]:
     """Remove the attempts whose process is gone, or that are older; never one that is published.
 
     Whether its process is gone is asked first, and `is_published` after it: nobody publishes an
@@ -76,7 +77,7 @@ def remove_orphans(
         for attempt in _folders(batch):
             if _abandoned(attempt, older_than) and not is_published(attempt):
                 remove_attempt(attempt)
-                removed.append(attempt)
+                removed.append(str(attempt))
     return removed
 
 

@@ -24,6 +24,7 @@ from shared_resources.io_managers.attempts import Attempts, advisory_lock
 from shared_resources.io_managers.evolution import check_evolution, columns_of
 from shared_resources.io_managers.footers import Footers, read_footers
 from shared_resources.io_managers.protocol import (
+    ORPHAN_AGE,
     PublishError,
     Snapshot,
     StagedBatch,
@@ -61,9 +62,7 @@ class WarehouseStore:
             if attempt not in published:
                 staging_area.remove_attempt(attempt)
 
-    def remove_orphans(
-        self, product: str, older_than: timedelta = staging_area.ORPHAN_AGE
-    ) -> list[Path]:
+    def remove_orphans(self, product: str, older_than: timedelta = ORPHAN_AGE) -> list[str]:
         """Remove what dead processes staged or loaded and never published."""
 
         def published(attempt: Path) -> bool:
