@@ -1,0 +1,147 @@
+"""Local copies of immutable remote files, within a limit of bytes: fetched once, read many times.
+
+Belongs here: where a copy lies, that it is whole, that one process fetches it while others wait, and
+which copies go when the limit is reached.
+Does not belong here: fetching and checking the bytes (the stores), files that can change.
+
+Layout: `<folder>/<two digits>/<hash of the name><suffix>`. A copy's modification time is when it was
+last used.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from filelock import FileLock
+
+LIMIT_VARIABLE = "MESH_COPIES_BYTES"
+LIMIT_BYTES = 20 << 30
+# A statement may still be reading what was asked for so long ago; such a copy never goes.
+IN_USE_SECONDS = 2 * 3600.0
+# Looking through all copies after each new one would cost more than a little over the limit.
+SLACK = 20
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,16}")
+
+
+class LocalCopies:
+    """Copies below `folder`, shared by all processes of the machine. Thread-safe.
+
+    `limit` bytes are kept, by default those of `MESH_COPIES_BYTES` or 20 GiB: beyond it the copies
+    go that were not used for the longest time, but none that was used within `in_use` seconds.
+    """
+
+    def __init__(
+        self, folder: Path, limit: int | None = None, in_use: float = IN_USE_SECONDS
+    ) -> None:
+        self._folder = folder
+        self._limit = limit
+        self._in_use = in_use
+        self._unchecked: int | None = None  # bytes added since the last look; None: never looked
+
+    @property
+    def limit(self) -> int:
+        if self._limit is not None:
+            return self._limit
+        return int(os.environ.get(LIMIT_VARIABLE) or LIMIT_BYTES)
+
+    def get(self, name: str, fetch: Callable[[Path], None]) -> Path:
+        """The copy of the remote file `name`, whose content never changes.
+
+        When there is none yet, `fetch` writes it to the path that it is given, and raises when it
+        cannot or the bytes are not those of `name`: then there is no copy. Of several processes
+        that ask at once, one fetches.
+        """
+        copy = self._copy(name)
+        if _use(copy):
+            return copy
+        locks = self._folder / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        # The lock frees itself when its holder dies. Names share 256 of them, so that they stay few.
+        with FileLock(locks / copy.parent.name):
+            if not _use(copy):
+                self._fetch(copy, fetch)
+        return copy
+
+    def adopt(self, name: str, file: Path) -> None:
+        """Make a local file that was just sent away its own copy, at no cost; else do nothing."""
+        copy = self._copy(name)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # it is there, or lies on another disk
+            os.link(file, copy)
+            self._added(copy)
+
+    def _copy(self, name: str) -> Path:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:40]
+        suffix = PurePosixPath(name).suffix
+        return self._folder / digest[:2] / (digest + (suffix if _SUFFIX.fullmatch(suffix) else ""))
+
+    def _fetch(self, copy: Path, fetch: Callable[[Path], None]) -> None:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        partial = copy.with_name(f".{uuid.uuid4().hex}.part")
+        try:
+            try:
+                fetch(partial)
+            except OSError as problem:
+                if problem.errno != errno.ENOSPC:
+                    raise
+                self._make_room(0)
+                fetch(partial)
+            partial.chmod(0o444)
+            partial.replace(copy)
+        finally:
+            partial.unlink(missing_ok=True)
+        self._added(copy)
+
+    def _added(self, copy: Path) -> None:
+        if self._unchecked is not None:
+            self._unchecked += copy.stat().st_size
+        if self._unchecked is None or self._unchecked > self.limit / SLACK:
+            self._unchecked = 0
+            self._make_room(self.limit)
+
+    def _make_room(self, limit: int) -> None:
+        """Remove the copies that were used the longest ago, until the rest is within the limit."""
+        found = sorted(self._all(), key=lambda copy: copy.used)
+        total = sum(copy.size for copy in found)
+        youngest = time.time() - self._in_use
+        for copy in found:
+            partial = copy.path.suffix == ".part"  # of a dead process, when it is old
+            if copy.used >= youngest or not (partial or total > limit):
+                continue
+            copy.path.unlink(missing_ok=True)
+            total -= copy.size
+
+    def _all(self) -> list[_Copy]:
+        found = []
+        for folder in os.scandir(self._folder):
+            if len(folder.name) == 2 and folder.is_dir():
+                for entry in os.scandir(folder.path):
+                    with suppress(FileNotFoundError):  # another process made room
+                        stat = entry.stat()
+                        found.append(_Copy(Path(entry.path), stat.st_size, stat.st_mtime))
+        return found
+
+
+@dataclass(frozen=True)
+class _Copy:
+    path: Path
+    size: int
+    used: float
+
+
+def _use(copy: Path) -> bool:
+    """Whether the copy is there; from now on it was just used."""
+    try:
+        os.utime(copy)
+    except FileNotFoundError:
+        return False
+    return True
