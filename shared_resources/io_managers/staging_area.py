@@ -69,16 +69,15 @@ def remove_orphans(
 ) -> list[str]:
     """Remove the attempts whose process is gone, or that are older; never one that is published.
 
-    Whether its process is gone is asked first, and `is_published` after it: nobody publishes an
-    attempt after its process is gone.
+    Whether its process is gone is asked first, of all, and `is_published` after it: nobody publishes
+    an attempt after its process is gone.
     """
-    removed = []
-    for batch in _folders(area):
-        for attempt in _folders(batch):
-            if _abandoned(attempt, older_than) and not is_published(attempt):
-                remove_attempt(attempt)
-                removed.append(str(attempt))
-    return removed
+    attempts = [attempt for batch in _folders(area) for attempt in _folders(batch)]
+    abandoned = [attempt for attempt in attempts if _abandoned(attempt, older_than)]
+    removed = [attempt for attempt in abandoned if not is_published(attempt)]
+    for attempt in removed:
+        remove_attempt(attempt)
+    return [str(attempt) for attempt in removed]
 
 
 def _folders(folder: Path) -> list[Path]:

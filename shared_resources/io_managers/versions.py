@@ -1,6 +1,7 @@
 """What every store records with a version, and checks before it makes one.
 
-Belongs here: the names of the stores' own properties, stamping, choosing a version by number.
+Belongs here: the names of the stores' own properties, stamping, choosing a version by number, and
+which versions may go.
 Does not belong here: the evidence (`data_products/`), and how a store keeps it.
 """
 
@@ -65,10 +66,42 @@ def choose(versions: Sequence[Version], product: str, store: str, number: int | 
     for version in versions:
         if version.number == number:
             return version
-    known = ", ".join(str(version.number) for version in versions[-10:])
+    why = ": the others have expired" if 0 < number < versions[-1].number else ""
     raise NotPublished(
-        f"{product} has no version {number} in the {store}; the latest versions are {known}"
+        f"{product} has no version {number} in the {store}; it keeps {number_ranges(versions)}{why}"
     )
+
+
+def number_ranges(versions: Sequence[Version]) -> str:
+    """The versions' numbers for people: `3, 7 to 12`."""
+    ranges: list[list[int]] = []
+    for version in versions:
+        if ranges and ranges[-1][-1] == version.number - 1:
+            ranges[-1] = [ranges[-1][0], version.number]
+        else:
+            ranges.append([version.number])
+    shown = [" to ".join(map(str, ends)) for ends in ranges]
+    return ", ".join(["…", *shown[-10:]] if len(shown) > 10 else shown)
+
+
+def expirable(versions: Sequence[Version], before: datetime) -> list[Version]:
+    """Those that were published before: never the current one, nor what a kept version restored.
+
+    `versions` are all of one product in one store, oldest first.
+    """
+    if not versions:
+        return []
+    restored = {version.number: version.rollback_of for version in versions}
+    kept: set[int | None] = {None}
+    waiting = [v.number for v in versions if v.published_at >= before] + [versions[-1].number]
+    while waiting:
+        number = waiting.pop()
+        kept.add(number)
+        of = restored.get(number)
+        if of not in kept:
+            assert of is not None
+            waiting.append(of)
+    return [version for version in versions if version.number not in kept]
 
 
 def check_batch(contract: Contract, staged: StagedBatch) -> None:

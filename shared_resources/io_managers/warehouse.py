@@ -13,18 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
 from shared_resources.contracts.model import Contract
-from shared_resources.io_managers import staging_area
+from shared_resources.io_managers import staging_area, warehouse_housekeeping
 from shared_resources.io_managers.attempts import Attempts, advisory_lock
 from shared_resources.io_managers.evolution import check_evolution, columns_of
 from shared_resources.io_managers.footers import Footers, read_footers
 from shared_resources.io_managers.protocol import (
     ORPHAN_AGE,
+    Compaction,
     PublishError,
     Snapshot,
     StagedBatch,
@@ -32,13 +33,14 @@ from shared_resources.io_managers.protocol import (
 )
 from shared_resources.io_managers.sql_door import connect
 from shared_resources.io_managers.versions import check_batch, choose, stamp
-from shared_resources.io_managers.warehouse_files import build, file_query, parquet_query
+from shared_resources.io_managers.warehouse_files import build, merge, parquet_query
 from shared_resources.io_managers.warehouse_manifest import DataFile, Manifest, Manifests
 from shared_resources.io_managers.warehouse_snapshot import WarehouseSnapshot
 
 # Each file that a reader attaches costs it a third of a millisecond and an open file.
 MERGE_FILES_FROM = 100
 MERGE_ROWS_BELOW = 1_000_000
+DATA_FILE = "data.duckdb"
 
 
 class WarehouseStore:
@@ -57,19 +59,26 @@ class WarehouseStore:
         return staging_area.new_attempt(self._area(contract.key), batch_id)
 
     def discard(self, contract: Contract, batch_id: str) -> None:
-        published = self._published_attempts(contract.key, batch_id)
+        manifests = self._manifests(contract.key)
+        # A version that took over its files may outlive the batch's own.
+        needed = manifests.files() if manifests.intended(batch_id) else set()
         for attempt in staging_area.attempts_of(self._area(contract.key), batch_id):
-            if attempt not in published:
+            if attempt not in {path.parent for path in needed}:
                 staging_area.remove_attempt(attempt)
 
     def remove_orphans(self, product: str, older_than: timedelta = ORPHAN_AGE) -> list[str]:
-        """Remove what dead processes staged or loaded and never published."""
+        """Remove what dead processes left, and what expired or was compacted so long ago."""
+        return warehouse_housekeeping.remove_orphans(
+            self._area(product), self._manifests(product), older_than
+        )
 
-        def published(attempt: Path) -> bool:
-            return attempt in self._published_attempts(product, attempt.parent.name)
+    # -- housekeeping ----------------------------------------------------------------------------
 
-        self._manifests(product).remove_drafts(older_than.total_seconds())
-        return staging_area.remove_orphans(self._area(product), published, older_than)
+    def compact(self, contract: Contract) -> Compaction | None:
+        return warehouse_housekeeping.compact(self, self._manifests(contract.key), contract)
+
+    def expire(self, contract: Contract, before: datetime) -> list[Version]:
+        return warehouse_housekeeping.expire(self._manifests(contract.key), before)
 
     # -- publishing ------------------------------------------------------------------------------
 
@@ -162,15 +171,25 @@ class WarehouseStore:
         query = parquet_query(
             [file.path for file, _ in footers], [column.name for column in contract.columns]
         )
-        return (self._build(contract, batch_id, query, partitions),)
+        target = self.staging_folder(contract, batch_id) / DATA_FILE
+        build(target, query, sum(partitions.values()))
+        loaded = DataFile(
+            path=str(target.relative_to(self._folder(contract.key))),
+            columns=_columns(contract),
+            partitions=partitions,
+            partitions_held=len(partitions),
+        )
+        return (loaded,)
 
     def _clear_up(self, contract: Contract, staged: StagedBatch, built: Sequence[DataFile]) -> None:
         """Remove what the batch's version does not need: its Parquet files, a merge made in vain."""
-        if self.published_batch(contract.key, staged.batch_id) is None:
+        version = self.published_batch(contract.key, staged.batch_id)
+        if version is None:
             return  # it failed; the batch stays staged, and `discard` removes it with all of this
         folder = self._folder(contract.key)
+        needed = self._manifests(contract.key).files(version.number)
         attempts = {staged.folder, *((folder / file.path).parent for file in built)}
-        for attempt in attempts - self._published_attempts(contract.key, staged.batch_id):
+        for attempt in attempts - {path.parent for path in needed}:
             if attempt.is_relative_to(self._area(contract.key)):
                 staging_area.remove_attempt(attempt)
 
@@ -179,38 +198,10 @@ class WarehouseStore:
     ) -> tuple[DataFile, ...]:
         """The small files as one, so that reading a product of many publishes stays fast."""
         small = [file for file in files if file.rows < MERGE_ROWS_BELOW]
-        partitions: dict[str, int] = {}
-        for file in small:
-            for key, rows in file.partitions.items():
-                partitions[key] = partitions.get(key, 0) + rows
-        folder = self._folder(contract.key)
+        target = self.staging_folder(contract, batch_id) / DATA_FILE
         column = contract.partitioning.column if contract.partitioning else None
-        queries = [file_query(folder, file, columns_of(contract), column) for file in small]
-        merged = self._build(
-            contract,
-            batch_id,
-            " UNION ALL ".join(queries),
-            partitions,
-            attach=[folder / file.path for file in small],
-        )
+        merged = merge(self._folder(contract.key), target, small, columns_of(contract), column)
         return (*(file for file in files if file not in small), merged)
-
-    def _build(
-        self,
-        contract: Contract,
-        batch_id: str,
-        query: str,
-        partitions: Mapping[str, int],
-        attach: Sequence[Path] = (),
-    ) -> DataFile:
-        target = self.staging_folder(contract, batch_id) / "data.duckdb"
-        build(target, query, sum(partitions.values()), attach)
-        return DataFile(
-            path=str(target.relative_to(self._folder(contract.key))),
-            columns=_columns(contract),
-            partitions=dict(partitions),
-            partitions_held=len(partitions),
-        )
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -220,8 +211,7 @@ class WarehouseStore:
         return sorted({f"{folder.parent.name}/{folder.name}" for folder in found})
 
     def versions(self, product: str) -> list[Version]:
-        manifests = self._manifests(product)
-        return [manifests.version(number) for number in manifests.numbers()]
+        return self._manifests(product).versions()
 
     def open(self, product: str, number: int | None = None) -> Snapshot:
         manifests = self._manifests(product)
@@ -247,15 +237,6 @@ class WarehouseStore:
         if product not in self._known:
             self._known[product] = Manifests(product, self.name, self._folder(product))
         return self._known[product]
-
-    def _published_attempts(self, product: str, batch_id: str) -> set[Path]:
-        """The batch's folders that its version holds files of. Its version is the first to do so."""
-        manifests = self._manifests(product)
-        version = manifests.of_batch(batch_id)
-        if version is None:
-            return set()
-        folder = self._folder(product)
-        return {(folder / file.path).parent for file in manifests.get(version.number).files}
 
 
 def _kept(

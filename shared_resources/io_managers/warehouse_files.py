@@ -42,6 +42,30 @@ def build(target: Path, query: str, rows: int, attach: Iterable[Path] = ()) -> N
     loading.rename(target)
 
 
+def merge(
+    folder: Path,
+    target: Path,
+    files: Sequence[DataFile],
+    columns: Sequence[tuple[str, ColumnType]],
+    partition_column: str | None,
+) -> DataFile:
+    """Write the rows of several files below `folder` as one new file, in these columns."""
+    partitions: dict[str, int] = {}
+    for file in files:
+        for key, rows in file.partitions.items():
+            partitions[key] = partitions.get(key, 0) + rows
+    query = " UNION ALL ".join(
+        file_query(folder, file, columns, partition_column) for file in files
+    )
+    build(target, query, sum(partitions.values()), [folder / file.path for file in files])
+    return DataFile(
+        path=str(target.relative_to(folder)),
+        columns=tuple((name, type_.duckdb) for name, type_ in columns),
+        partitions=partitions,
+        partitions_held=len(partitions),
+    )
+
+
 def parquet_query(paths: Iterable[Path], columns: Sequence[str]) -> str:
     listed = ", ".join(quote_literal(str(path)) for path in paths)
     names = ", ".join(quote_identifier(name) for name in columns)

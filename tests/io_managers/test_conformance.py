@@ -266,7 +266,7 @@ def test_versions_are_kept_and_readable_by_number(store: ProductStore) -> None:
         publish(store, SALES, f"b{number}", [number])
     assert [version.number for version in store.versions(KEY)] == [1, 2, 3, 4, 5]
     assert [published(store, KEY, number) for number in range(1, 6)] == [[1], [2], [3], [4], [5]]
-    with pytest.raises(NotPublished, match=r"no version 6.*1, 2, 3, 4, 5"):
+    with pytest.raises(NotPublished, match=r"no version 6.*keeps 1 to 5"):
         store.open(KEY, 6)
 
 
@@ -528,7 +528,7 @@ def test_discard_of_a_published_batch_keeps_every_version(store: ProductStore) -
 
 
 def test_orphans_are_removed_and_versions_and_living_batches_are_not(
-    store: LakeStore | WarehouseStore,
+    store: ProductStore,
 ) -> None:
     publish(store, SALES, "b1", [1])
     living = stage(store, SALES, "b2", [2])
@@ -536,10 +536,10 @@ def test_orphans_are_removed_and_versions_and_living_batches_are_not(
     (dead.folder / "_owner.json").write_text(
         (dead.folder / "_owner.json").read_text().replace('"started": "', '"started": "1')
     )
-    assert store.remove_orphans(KEY) == [dead.folder]
+    assert store.remove_orphans(KEY) == [str(dead.folder)]
     assert living.folder.exists()
     assert not dead.folder.exists()
-    assert set(store.remove_orphans(KEY, older_than=timedelta(0))) == {living.folder}
+    assert set(store.remove_orphans(KEY, older_than=timedelta(0))) == {str(living.folder)}
     assert published(store, KEY) == [1]
 
 
@@ -574,9 +574,12 @@ def test_a_version_can_be_copied_into_the_other_store(
     assert published(warehouse, KEY, 2) == []
 
 
-def test_a_store_is_found_again_by_another_object(store: LakeStore, tmp_path: Path) -> None:
-    publish(store, SALES, "b1", [1])
-    again = type(store)(store.root)
+def test_a_store_is_found_again_by_another_object(place: Place) -> None:
+    publish(place.open(), SALES, "b1", [1])
+    again = place.open()
     assert published(again, KEY) == [1]
     assert again.products() == [KEY]
-    assert type(store)(tmp_path / "empty").products() == []
+
+
+def test_an_empty_store_has_no_products(store: ProductStore) -> None:
+    assert store.products() == []
