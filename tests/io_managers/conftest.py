@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,16 +11,36 @@ import pytest
 from shared_resources.io_managers.lake import LakeStore
 from shared_resources.io_managers.protocol import ProductStore
 from shared_resources.io_managers.warehouse import WarehouseStore
+from tests.io_managers.places import REMOTE, STORES, Place
+from tests.stand_ins.servers import environment
 
-STORES: dict[str, type[LakeStore] | type[WarehouseStore]] = {
-    "lake": LakeStore,
-    "warehouse": WarehouseStore,
-}
+Places = Callable[[str], Place]
 
 
-@pytest.fixture(params=sorted(STORES))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> ProductStore:
-    return STORES[request.param](tmp_path / request.param)
+@pytest.fixture
+def places(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Places]:
+    """Makes an empty place for a store; servers are started only for a store that needs them."""
+    with ExitStack() as stack:
+
+        def make(store: str) -> Place:
+            variables = {}
+            if store in REMOTE:
+                variables = request.getfixturevalue("stand_ins").fresh()
+                stack.enter_context(environment(variables))
+            return Place(store, tmp_path / store, variables)
+
+        yield make
+
+
+@pytest.fixture(params=STORES)
+def place(request: pytest.FixtureRequest, places: Places) -> Place:
+    """An empty place, of each store in turn."""
+    return places(request.param)
+
+
+@pytest.fixture
+def store(place: Place) -> ProductStore:
+    return place.open()
 
 
 @pytest.fixture

@@ -7,18 +7,15 @@ Belongs here: writers and readers at once. Does not belong here: processes that 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 
-from shared_resources.io_managers.lake import LakeStore
-from shared_resources.io_managers.protocol import NotPublished
-from shared_resources.io_managers.warehouse import WarehouseStore
+from shared_resources.io_managers.protocol import NotPublished, ProductStore
+from tests.io_managers.places import Place
 from tests.io_managers.products import day
 from tests.io_managers.workers import (
     DAILY,
     ROWS_PER_BATCH,
-    STORES,
     numbers_of,
     processes,
     publish_many,
@@ -27,35 +24,32 @@ from tests.io_managers.workers import (
 WRITERS = 16
 
 
-@pytest.mark.parametrize("name", sorted(STORES))
-def test_sixteen_processes_publishing_lose_nothing(name: str, tmp_path: Path) -> None:
-    _publish_and_watch(name, tmp_path, batches=2, locked=True)
+def test_sixteen_processes_publishing_lose_nothing(place: Place) -> None:
+    _publish_and_watch(place, batches=2, locked=True)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(STORES))
-def test_nothing_is_lost_in_a_long_race(name: str, tmp_path: Path) -> None:
-    _publish_and_watch(name, tmp_path, batches=15, locked=True)
+def test_nothing_is_lost_in_a_long_race(place: Place) -> None:
+    _publish_and_watch(place, batches=15, locked=True)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(STORES))
-def test_nothing_is_lost_without_the_lock(name: str, tmp_path: Path) -> None:
-    _publish_and_watch(name, tmp_path, batches=4, locked=False)
+def test_nothing_is_lost_without_the_lock(place: Place) -> None:
+    _publish_and_watch(place, batches=4, locked=False)
 
 
-def _publish_and_watch(name: str, root: Path, batches: int, locked: bool) -> None:
+def _publish_and_watch(place: Place, batches: int, locked: bool) -> None:
     context = processes()
     reports, writers = [], []
     for worker in range(WRITERS):
         appends = worker % 2 == 0
         report, out = context.Pipe(duplex=False)
-        arguments = (name, str(root), worker, batches, appends, locked, out)
+        arguments = (place, worker, batches, appends, locked, out)
         writers.append(context.Process(target=publish_many, args=arguments))
         reports.append(report)
     for writer in writers:
         writer.start()
-    store = STORES[name](root)
+    store = place.open()
     seen = 0
     while any(writer.is_alive() for writer in writers):
         seen = max(seen, _check_current(store))
@@ -71,7 +65,7 @@ def _publish_and_watch(name: str, root: Path, batches: int, locked: bool) -> Non
     assert store.remove_orphans(DAILY.key) == []
 
 
-def _check_current(store: LakeStore | WarehouseStore) -> int:
+def _check_current(store: ProductStore) -> int:
     """The current version is whole: its rows are its number of rows, and batches of them are."""
     try:
         snapshot = store.open(DAILY.key)
@@ -84,7 +78,7 @@ def _check_current(store: LakeStore | WarehouseStore) -> int:
     return snapshot.version.number
 
 
-def _check_end(store: LakeStore | WarehouseStore, batches: int) -> None:
+def _check_end(store: ProductStore, batches: int) -> None:
     """Every append is there, and of every other writer's partition its last batch."""
     snapshot = store.open(DAILY.key)
     appended = [n for w in range(0, WRITERS, 2) for b in range(batches) for n in numbers_of(w, b)]

@@ -9,14 +9,14 @@ from __future__ import annotations
 import random
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
-from shared_resources.io_managers.lake import LakeStore
-from shared_resources.io_managers.warehouse import WarehouseStore
+from shared_resources.io_managers.protocol import ProductStore
+from tests.io_managers.conftest import Places
+from tests.io_managers.places import Place
 from tests.io_managers.products import day, publish, published
-from tests.io_managers.workers import DAILY, STORES, processes, publish_and_die, publish_once
+from tests.io_managers.workers import DAILY, processes, publish_and_die, publish_once
 
 IO = "shared_resources.io_managers"
 STEPS = {
@@ -56,12 +56,11 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "step", "when"), CASES)
-def test_killed_at_a_step(name: str, step: str, when: str, tmp_path: Path) -> None:
-    store = STORES[name](tmp_path)
+def test_killed_at_a_step(name: str, step: str, when: str, places: Places) -> None:
+    place = places(name)
+    store = place.open()
     publish(store, DAILY, "b1", {day(0): [1, 2], day(1): [3]})
-    child = processes().Process(
-        target=publish_and_die, args=(name, str(tmp_path), "b2", [4, 5], step, when)
-    )
+    child = processes().Process(target=publish_and_die, args=(place, "b2", [4, 5], step, when))
     child.start()
     child.join(60)
     assert child.exitcode == -signal.SIGKILL, f"{step} was never reached"
@@ -69,19 +68,16 @@ def test_killed_at_a_step(name: str, step: str, when: str, tmp_path: Path) -> No
     _check_next_run(store, [3, 4, 5])
 
 
-@pytest.mark.parametrize("name", sorted(STORES))
-def test_killed_at_random_moments(name: str, tmp_path: Path) -> None:
+def test_killed_at_random_moments(place: Place) -> None:
     """Also the very first publish, which creates the product."""
     seed = time.time_ns()
     chance = random.Random(seed)
     print(f"seed {seed}")
-    store = STORES[name](tmp_path)
+    store = place.open()
     killed, current = 0, []
     for attempt in range(12):
         numbers = [attempt * 10, attempt * 10 + 1]
-        child = processes().Process(
-            target=publish_once, args=(name, str(tmp_path), f"b{attempt}", numbers)
-        )
+        child = processes().Process(target=publish_once, args=(place, f"b{attempt}", numbers))
         child.start()
         child.join(chance.uniform(0, 0.25))
         if child.exitcode is None:
@@ -101,14 +97,14 @@ def test_killed_at_random_moments(name: str, tmp_path: Path) -> None:
     _check_every_version_is_whole(store)
 
 
-def _check_old_or_new(store: LakeStore | WarehouseStore, old: list[int], new: list[int]) -> None:
+def _check_old_or_new(store: ProductStore, old: list[int], new: list[int]) -> None:
     found = published(store, DAILY.key)
     done = store.published_batch(DAILY.key, "b2") is not None
     assert found == (new if done else old)
     assert len(store.versions(DAILY.key)) == (2 if done else 1)
 
 
-def _check_next_run(store: LakeStore | WarehouseStore, new: list[int]) -> None:
+def _check_next_run(store: ProductStore, new: list[int]) -> None:
     """The same run tried again publishes once, and what the dead one left can be cleared up."""
     publish(store, DAILY, "b2", {day(0): [4, 5]})
     store.remove_orphans(DAILY.key)
@@ -119,7 +115,7 @@ def _check_next_run(store: LakeStore | WarehouseStore, new: list[int]) -> None:
     assert published(store, DAILY.key) == [4, 5, 6]
 
 
-def _check_every_version_is_whole(store: LakeStore | WarehouseStore) -> None:
+def _check_every_version_is_whole(store: ProductStore) -> None:
     for version in store.versions(DAILY.key):
         read = store.open(DAILY.key, version.number).batches().read_all()
         assert read.num_rows == version.rows

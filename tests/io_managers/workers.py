@@ -17,18 +17,12 @@ import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
-from pathlib import Path
 from typing import Any
 
 from shared_resources.io_managers import lake, warehouse
-from shared_resources.io_managers.lake import LakeStore
-from shared_resources.io_managers.warehouse import WarehouseStore
+from tests.io_managers.places import Place
 from tests.io_managers.products import contract, day, publish
 
-STORES: dict[str, type[LakeStore] | type[WarehouseStore]] = {
-    "lake": LakeStore,
-    "warehouse": WarehouseStore,
-}
 DAILY = contract(partitioned=True)
 ROWS_PER_BATCH = 3
 
@@ -46,12 +40,12 @@ def numbers_of(worker: int, batch: int) -> list[int]:
 
 
 def publish_many(
-    store: str, root: str, worker: int, batches: int, appends: bool, locked: bool, out: Connection
+    place: Place, worker: int, batches: int, appends: bool, locked: bool, out: Connection
 ) -> None:
     """Replace the worker's own partition again and again, or append to one that many append to."""
     if not locked:
         lake.advisory_lock = warehouse.advisory_lock = _no_lock  # type: ignore[assignment]
-    opened = STORES[store](Path(root))
+    opened = place.open()
     try:
         for batch in range(batches):
             where = day(0) if appends else day(1 + worker)
@@ -63,7 +57,7 @@ def publish_many(
 
 
 def publish_and_die(
-    store: str, root: str, batch_id: str, numbers: Sequence[int], step: str, when: str
+    place: Place, batch_id: str, numbers: Sequence[int], step: str, when: str
 ) -> None:
     """Publish a batch of one partition, and die (SIGKILL) before or after `step` is done.
 
@@ -85,13 +79,13 @@ def publish_and_die(
 
     static = isinstance(inspect.getattr_static(owner, name), staticmethod)
     setattr(owner, name, staticmethod(deadly) if static else deadly)
-    publish(STORES[store](Path(root)), DAILY, batch_id, {day(0): numbers})
+    publish(place.open(), DAILY, batch_id, {day(0): numbers})
 
 
-def publish_once(store: str, root: str, batch_id: str, numbers: Sequence[int]) -> None:
-    publish(STORES[store](Path(root)), DAILY, batch_id, {day(0): numbers})
+def publish_once(place: Place, batch_id: str, numbers: Sequence[int]) -> None:
+    publish(place.open(), DAILY, batch_id, {day(0): numbers})
 
 
 @contextlib.contextmanager
-def _no_lock(path: Path) -> Any:
+def _no_lock(path: object) -> Any:
     yield
