@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 from shared_resources.contracts.model import Contract, Server
 
 if TYPE_CHECKING:
+    from shared_resources.data_products.dbt_target import DbtTarget
     from shared_resources.governance.quarantine import Quarantine
     from shared_resources.io_managers.pins import Pins
     from shared_resources.io_managers.protocol import ProductStore, Snapshot
+    from shared_resources.landing.queue import LandingQueue
     from shared_resources.landing.zone import LandingZone
     from shared_resources.production import ProductionSettings
     from shared_resources.state import StateDatabase
@@ -63,9 +65,13 @@ class Environment:
 
     @cached_property
     def landing_zone(self) -> LandingZone:
-        from shared_resources.landing.zone import LandingZone
+        from shared_resources.landing.zone_folder import FolderLandingZone
 
-        return LandingZone(self.home / "landing")
+        return FolderLandingZone(self.home / "landing")
+
+    def landing_queue(self, contract: Contract) -> LandingQueue | None:
+        """Where the events of the product's new objects arrive; None: its prefix is listed."""
+        return None
 
     @cached_property
     def quarantine(self) -> Quarantine:
@@ -84,6 +90,13 @@ class Environment:
         from shared_resources.io_managers.pins import Pins
 
         return Pins(self.home / "pins")
+
+    @cached_property
+    def dbt_target(self) -> DbtTarget:
+        """Where dbt models are built."""
+        from shared_resources.data_products.dbt_on_duckdb import DuckDBTarget
+
+        return DuckDBTarget()
 
     def stores_of(self, contract: Contract) -> tuple[ProductStore, ...]:
         """The stores that the contract's `servers` name, the lake first."""
@@ -115,6 +128,20 @@ class ProductionEnvironment(Environment):
     @cached_property
     def stores(self) -> Mapping[Server, ProductStore]:
         raise NotImplementedError("the lake on S3 and the warehouse on Snowflake come next")
+
+    @cached_property
+    def landing_zone(self) -> LandingZone:
+        from shared_resources.landing.zone_s3 import S3LandingZone
+
+        return S3LandingZone(self.settings.s3, self.settings.landing)
+
+    def landing_queue(self, contract: Contract) -> LandingQueue | None:
+        from shared_resources.landing.queue import LandingQueue
+
+        template = self.settings.landing_queue
+        if template is None:
+            return None
+        return LandingQueue(self.settings.sqs, self.settings.landing, template, contract)
 
 
 def current() -> Environment:

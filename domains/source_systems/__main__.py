@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     to: Path | None = parser.parse_args(arguments).to
     try:
-        land(to if to is not None else environment.current().landing_zone.root)
+        land(to if to is not None else environment.current().home / "landing")
     except (SourceMissing, OSError, environment.EnvironmentProblem) as error:
         print(f"nothing more was landed: {error}", file=sys.stderr)
         return 1

@@ -1,0 +1,157 @@
+"""The landing zone as a folder.
+
+Belongs here: everything that knows that objects are files.
+Does not belong here: what every landing zone promises (`zone.py`).
+
+Producers write to a hidden or temporary name and rename, so that an object appears whole. One that
+does not is still caught while it is being copied (`ObjectChanged`), or by the reader.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from shared_resources.landing.errors import LandingError, ObjectChanged, RefusedKey
+from shared_resources.landing.zone import LandingObject, Page, parts_of, unfinished
+
+FETCH_ATTEMPTS = 4
+
+
+class FolderLandingZone:
+    """The folder `root`, which need not exist yet. Keys are relative to it, with `/`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def list(self, prefix: str) -> list[LandingObject]:
+        """The objects below the folder `prefix`, sorted by key.
+
+        Raises `RefusedKey` for a prefix or a link that leads out of the zone.
+        """
+        found = (self._describe(path) for path in self._walk(self._path(prefix)))
+        return [obj for obj in found if obj is not None]
+
+    def page(self, prefix: str, start_after: str, limit: int) -> Page:
+        """What comes after `start_after`; folders that lie before it are not looked into."""
+        paths = list(islice(self._walk(self._path(prefix), start_after), limit + 1))
+        found = (self._describe(path) for path in paths[:limit])
+        return Page(
+            objects=tuple(obj for obj in found if obj is not None),
+            names=tuple(self._key(path) for path in paths[:limit]),
+            more=len(paths) > limit,
+        )
+
+    def head(self, key: str) -> LandingObject | None:
+        path = self._path(key)
+        return None if any(map(unfinished, parts_of(key))) else self._describe(path)
+
+    def fetch(self, obj: LandingObject, to: Path) -> LandingObject:
+        path = self._path(obj.key)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        for _ in range(FETCH_ATTEMPTS):
+            copied = self._copy(path, to)
+            if copied is not None:
+                return copied
+        to.unlink(missing_ok=True)
+        raise ObjectChanged(
+            f"{obj.key}: replaced or removed while it was read, {FETCH_ATTEMPTS} times running; "
+            "let its producer write to a temporary name and rename, then run again."
+        )
+
+    def _copy(self, path: Path, to: Path) -> LandingObject | None:
+        """The object that was copied whole, or None when it changed meanwhile."""
+        try:
+            with path.open("rb") as source, to.open("wb") as target:
+                before = _identity(os.fstat(source.fileno()))
+                shutil.copyfileobj(source, target, 1 << 20)
+                copied = target.tell()
+                after = _identity(os.fstat(source.fileno()))
+            described = self._describe(path)
+            now = _identity(path.stat())
+        except FileNotFoundError:
+            return None
+        if before != after or before != now or described is None or copied != described.size:
+            return None
+        return described
+
+    def _describe(self, path: Path) -> LandingObject | None:
+        """The object at `path`; None when it vanished or is no regular file."""
+        self._inside(path)
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        inode, size, modified = _identity(status)
+        return LandingObject(
+            key=self._key(path),
+            size=size,
+            modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
+            etag=f"{modified:x}-{size:x}-{inode:x}",
+        )
+
+    def _walk(self, folder: Path, start_after: str = "") -> Iterator[Path]:
+        """Files below `folder` in the order of their keys, as a bucket lists them.
+
+        Linked folders are refused, since they may loop.
+        """
+        try:
+            entries = sorted(os.scandir(folder), key=_place)
+        except FileNotFoundError:
+            return
+        except NotADirectoryError as error:
+            raise LandingError(f"{folder}: is a file; a landing prefix is a folder.") from error
+        for entry in entries:
+            if unfinished(entry.name):
+                continue
+            path = Path(entry.path)
+            key = self._key(path)
+            if entry.is_symlink() and entry.is_dir():
+                raise RefusedKey(
+                    f"{key}: is a link to a folder; "
+                    "put the objects themselves into the landing zone."
+                )
+            if entry.is_dir(follow_symlinks=False):
+                inside = f"{key}/"
+                if inside > start_after or start_after.startswith(inside):
+                    yield from self._walk(path, start_after)
+            elif key > start_after:
+                yield path
+
+    def _path(self, key: str) -> Path:
+        path = self.root.joinpath(*parts_of(key))
+        self._inside(path)
+        return path
+
+    def _inside(self, path: Path) -> None:
+        """Raise `RefusedKey` when following the links in `path` leads out of the root."""
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            raise RefusedKey(
+                f"{self._key(path)}: is a link that leads out of the landing zone; "
+                "put the object itself there."
+            )
+
+    def _key(self, path: Path) -> str:
+        key = path.relative_to(self.root).as_posix()
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            raise RefusedKey(f"{key!r}: its name is not UTF-8; rename it.") from None
+        return key
+
+
+def _place(entry: os.DirEntry[str]) -> str:
+    """A folder stands where its objects' keys sort: `a.csv` comes before `a/b.csv`."""
+    return f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int]:
+    """What changes when a file is replaced or written to: inode, size, time in nanoseconds."""
+    return status.st_ino, status.st_size, status.st_mtime_ns
