@@ -7,9 +7,8 @@ It stands in the place of the endpoints: clients are led to it by `AWS_ENDPOINT_
 `SNOWFLAKE_HOST`/`SNOWFLAKE_PORT`, and it keeps their `Host`, so that URLs that a server hands out
 lead to it too.
 
-Snowflake does what this stand-in does not, and the proxy does it instead: a statement that is sent
-again under its request id is not executed again, the client gets the first one's answer; a session
-that has expired stays so; and what a vanished client left open is ended (`end_sessions`).
+Snowflake does what its stand-in does not, and the proxy does it instead: a session that has expired
+stays so, and what a vanished client left open is ended (`end_sessions`).
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ import socket
 import struct
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,7 +31,6 @@ from tests.faults.requests import Request, Service, aws_service
 from tests.stand_ins import StandIns
 
 HOLDING_SECONDS = 4  # Snowflake's connector waits ten minutes for the answer to an upload
-REMEMBERED_STATEMENTS = 100
 _HOP_BY_HOP = ("connection", "expect", "transfer-encoding", "content-length", "keep-alive")
 _CHECKSUMS = ("x-amz-checksum-", "content-md5", "x-amz-trailer")
 
@@ -55,8 +52,7 @@ class Proxy:
     plan: Plan = field(default_factory=NoFaults)
     requests: list[str] = field(default_factory=list)
     injected: list[Injected] = field(default_factory=list)
-    _statements: OrderedDict[str, _Statement] = field(default_factory=OrderedDict)
-    _sessions: dict[str, None] = field(default_factory=dict)
+    _sessions: set[str] = field(default_factory=set)
     _expired: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -80,10 +76,11 @@ class Proxy:
         Open transactions are rolled back. Snowflake takes some minutes for that; nobody waits here.
         """
         with self._lock:
-            tokens, self._sessions = list(self._sessions), {}
+            tokens, self._sessions = self._sessions, set()
         connection = http.client.HTTPConnection("127.0.0.1", self.stand_ins.snowflake_port)
         for token in tokens:
-            connection.request("POST", "/session?delete=true", headers=_authorized(token))
+            headers = {"Authorization": token, "Content-Length": "0"}
+            connection.request("POST", "/session?delete=true", headers=headers)
             connection.getresponse().read()
         connection.close()
 
@@ -92,8 +89,10 @@ class Proxy:
         with self._lock:
             self.requests.append(request.operation)
             token = request.headers.get("authorization", "")
-            if request.service is Service.SNOWFLAKE and token in self._expired:
+            if token in self._expired:
                 return Kind.EXPIRED
+            if request.sql:
+                self._sessions.add(token)
             kind = self.plan.choose(request)
             if kind is None:
                 return None
@@ -101,24 +100,6 @@ class Proxy:
             if kind is Kind.EXPIRED and request.sql:
                 self._expired.add(token)
             return kind
-
-    def statement(self, request: Request) -> _Statement | None:
-        """What is known of the statement, for a request that Snowflake would know again."""
-        if not request.sql or request.request_id is None:
-            return None
-        with self._lock:
-            token = request.headers.get("authorization", "").removeprefix('Snowflake Token="')
-            self._sessions[token.rstrip('"')] = None
-            known = self._statements.setdefault(request.request_id, _Statement())
-            if len(self._statements) > REMEMBERED_STATEMENTS:
-                self._statements.popitem(last=False)
-            return known
-
-
-@dataclass
-class _Statement:
-    answer: Answer | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 @contextlib.contextmanager
@@ -210,19 +191,10 @@ class _Handler(BaseHTTPRequestHandler):
         rest, self._rest = self._rest, 0
         return self.rfile.read(rest)
 
-    def _ask(self, request: Request, body: bytes | None = None) -> Answer:
-        known = self.server.proxy.statement(request)
-        if known is None:
-            return self._forward(request, request.body if body is None else body)
-        with known.lock:
-            if known.answer is None:
-                known.answer = self._forward(request, request.body)
-            return known.answer
-
-    def _forward(self, request: Request, body: bytes) -> Answer:
+    def _ask(self, request: Request) -> Answer:
         if self._upstream is None:
             self._upstream = http.client.HTTPConnection("127.0.0.1", self.server.upstream)
-        upstream = self._upstream
+        upstream, body = self._upstream, request.body
         upstream.putrequest(
             request.method, request.target, skip_host=True, skip_accept_encoding=True
         )
@@ -289,7 +261,7 @@ class _Handler(BaseHTTPRequestHandler):
         if any(name.startswith(_CHECKSUMS) for name in request.headers):
             self._answer(refusal(Kind.FLIPPED_UPLOAD, request))
         else:
-            self._answer(self._ask(request, flipped(request.body)))
+            self._answer(self._ask(replace(request, body=flipped(request.body))))
 
     def _cut(self) -> None:
         """Reset the connection: the client gets no orderly end."""
@@ -310,7 +282,3 @@ def flipped(body: bytes) -> bytes:
     """The body with one bit of its middle byte turned."""
     middle = len(body) // 2
     return body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
-
-
-def _authorized(token: str) -> dict[str, str]:
-    return {"Authorization": f'Snowflake Token="{token}"', "Content-Length": "0"}

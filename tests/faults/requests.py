@@ -55,11 +55,6 @@ class Request:
             body = gzip.decompress(body)
         return str(json.loads(body).get("sqlText", ""))
 
-    @property
-    def request_id(self) -> str | None:
-        """Snowflake's name of a statement: a retry carries the same one."""
-        return next(iter(self.query.get("requestId", [])), None)
-
 
 def aws_service(headers: Mapping[str, str]) -> Service:
     """Which of AWS's services the request is for; they share one port."""
