@@ -7,6 +7,7 @@ What it does otherwise than Snowflake, and our statements meet, is set right her
   with what the first one did; fakesnow would run it twice.
 - A COPY of Parquet columns named like a word of SQL, a comment with an apostrophe and DROP STAGE
   fail; a tag of a view's column does too, and is left out.
+- A timestamp that is null arrives as null, not as 1970.
 
     python -m tests.stand_ins.snowflake PORT
 """
@@ -24,10 +25,13 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import duckdb
+import fakesnow.arrow
 import fakesnow.copy_into
 import fakesnow.cursor
 import fakesnow.info_schema
 import fakesnow.transforms
+import pyarrow as pa
+import pyarrow.compute as pc
 import snowflake.connector.errors
 import uvicorn
 from fakesnow.cursor import FakeSnowflakeCursor
@@ -78,6 +82,20 @@ def leave_out_column_tags() -> None:
         return result
 
     fakesnow.transforms.tag = without
+
+
+def keep_null_timestamps() -> None:
+    as_struct = fakesnow.arrow.timestamp_to_sf_struct
+
+    def with_nulls(timestamps: pa.Array | pa.ChunkedArray) -> pa.Array:
+        if isinstance(timestamps, pa.ChunkedArray):
+            timestamps = timestamps.combine_chunks()
+        made = as_struct(pc.fill_null(timestamps, 0))
+        return pa.StructArray.from_arrays(
+            made.flatten(), fields=list(made.type), mask=pc.is_null(timestamps)
+        )
+
+    fakesnow.arrow.timestamp_to_sf_struct = with_nulls  # type: ignore[assignment]
 
 
 def wait_for_locks() -> None:
@@ -164,6 +182,7 @@ def main(port: int) -> None:
     quote_parquet_columns()
     escape_comments()
     leave_out_column_tags()
+    keep_null_timestamps()
     wait_for_locks()
     uvicorn.run(RememberedAnswers(app), host="127.0.0.1", port=port, log_level="error")
 
