@@ -89,7 +89,7 @@ class Environment:
     def pins(self) -> Pins:
         from shared_resources.io_managers.pins import Pins
 
-        return Pins(self.home / "pins")
+        return Pins(self.state)
 
     @cached_property
     def dbt_target(self) -> DbtTarget:
@@ -128,6 +128,14 @@ class ProductionEnvironment(Environment):
     @cached_property
     def stores(self) -> Mapping[Server, ProductStore]:
         raise NotImplementedError("the lake on S3 and the warehouse on Snowflake come next")
+
+    @cached_property
+    def state(self) -> StateDatabase:
+        """SQLite unless there is a Postgres: enough for one machine, and for no more."""
+        from shared_resources.state import StateDatabase
+
+        url = self.settings.database_url
+        return StateDatabase(url, self.home / "locks") if url else super().state
 
     @cached_property
     def landing_zone(self) -> LandingZone:

@@ -6,11 +6,9 @@ Does not belong here: how one store publishes (`io_managers/`), what may be publ
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-
-from filelock import FileLock
 
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.batch import AuditedBatch
@@ -122,13 +120,9 @@ def _evidence(version: Version) -> dict[str, str]:
 _STORE_PROPERTIES = frozenset({NUMBER, BATCH_ID, ROLLBACK_OF, ROWS, PUBLISHED_AT})
 
 
-@contextlib.contextmanager
-def _product_lock(environment: Environment, product: str) -> Iterator[None]:
-    """One publisher of a product at a time on this machine, so that two stores keep the same order.
+def _product_lock(environment: Environment, product: str) -> AbstractContextManager[None]:
+    """One publisher of a product at a time, so that two stores keep the same order.
 
     Each store is correct without it; it is held for the commits only and freed when a process dies.
     """
-    folder = environment.home / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / (product.replace("/", ".") + ".publish.lock")):
-        yield
+    return environment.state.lock(f"publish/{product}")

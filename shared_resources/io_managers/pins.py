@@ -6,18 +6,26 @@ Does not belong here: opening versions (the stores) or the lineage that is publi
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import shutil
-import time
-import uuid
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
 
 from shared_resources.io_managers.protocol import Version
+from shared_resources.state import TABLES, StateDatabase, insert
 
-_KEPT_SECONDS = 14 * 24 * 3600  # no run lasts longer; older pins belong to runs that are over
+KEPT = timedelta(days=14)  # no run lasts longer; older pins belong to runs that are over
+
+_PINS = sa.Table(
+    "mesh_pins",
+    TABLES,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("product", sa.Text, primary_key=True),
+    sa.Column("store", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("snapshot", sa.Text, nullable=False),
+    sa.Column("pinned_at", sa.DateTime(timezone=True), nullable=False, index=True),
+)
 
 
 @dataclass(frozen=True)
@@ -39,53 +47,50 @@ def pin_of(version: Version) -> Pin:
 
 
 class Pins:
-    """One small file a run and product below `root`, created exclusively: the first reader decides."""
+    """One row a run and product; its key lets the first reader decide for all the others."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def _file(self, run_id: str, product: str) -> Path:
-        if not run_id or "/" in run_id or run_id.startswith("."):
-            raise ValueError(f"{run_id!r} is no run id")
-        return self._root / run_id / (product.replace("/", ".") + ".json")
+    def __init__(self, state: StateDatabase) -> None:
+        self._state = state
 
     def get(self, run_id: str, product: str) -> Pin | None:
-        try:
-            stored = json.loads(self._file(run_id, product).read_text())
-        except FileNotFoundError:
-            return None
-        return Pin(**stored)
+        with self._state.begin() as connection:
+            return _held(connection, run_id, product)
 
     def keep_first(self, run_id: str, pin: Pin) -> Pin:
         """Pin, unless the run has pinned the product already; return the pin that holds."""
-        file = self._file(run_id, pin.product)
-        if not file.parent.exists():
-            self._forget_old()
-        temporary = self._write_beside(file, pin)
-        try:
-            os.link(temporary, file)
-        except FileExistsError:
-            held = self.get(run_id, pin.product)
-            return held or pin
-        finally:
-            temporary.unlink()
-        return pin
+        with self._state.begin() as connection:
+            _forget_old(connection)
+            connection.execute(
+                insert(connection, _PINS).values(_row(run_id, pin)).on_conflict_do_nothing()
+            )
+            return _held(connection, run_id, pin.product) or pin
 
     def replace(self, run_id: str, pin: Pin) -> None:
         """Pin what the run itself has just published: its later steps read that."""
-        file = self._file(run_id, pin.product)
-        self._write_beside(file, pin).replace(file)
+        row = _row(run_id, pin)
+        changed = {name: row[name] for name in ("store", "number", "snapshot", "pinned_at")}
+        with self._state.begin() as connection:
+            connection.execute(
+                insert(connection, _PINS)
+                .values(row)
+                .on_conflict_do_update(index_elements=["run_id", "product"], set_=changed)
+            )
 
-    def _write_beside(self, file: Path, pin: Pin) -> Path:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".{uuid.uuid4().hex}")
-        temporary.write_text(json.dumps(vars(pin)))
-        return temporary
 
-    def _forget_old(self) -> None:
-        oldest = time.time() - _KEPT_SECONDS
-        with contextlib.suppress(FileNotFoundError):
-            for run in self._root.iterdir():
-                with contextlib.suppress(FileNotFoundError):
-                    if run.stat().st_mtime < oldest:
-                        shutil.rmtree(run)
+def _held(connection: sa.Connection, run_id: str, product: str) -> Pin | None:
+    row = connection.execute(
+        sa.select(_PINS.c.product, _PINS.c.store, _PINS.c.number, _PINS.c.snapshot).where(
+            _PINS.c.run_id == run_id, _PINS.c.product == product
+        )
+    ).one_or_none()
+    return None if row is None else Pin(row.product, row.store, row.number, row.snapshot)
+
+
+def _row(run_id: str, pin: Pin) -> dict[str, object]:
+    if not run_id:
+        raise ValueError("a pin needs the id of the run that holds it")
+    return {"run_id": run_id, **vars(pin), "pinned_at": datetime.now(UTC)}
+
+
+def _forget_old(connection: sa.Connection) -> None:
+    connection.execute(sa.delete(_PINS).where(_PINS.c.pinned_at < datetime.now(UTC) - KEPT))
