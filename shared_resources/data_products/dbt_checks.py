@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared_resources.contracts.model import Rule, RuleKind, Severity
-from shared_resources.data_products.dbt_process import DbtModelFailed, reason_of
+from shared_resources.data_products.dbt_messages import DbtModelFailed, reason_of
 from shared_resources.governance.report import RuleResult
 
 

@@ -11,6 +11,7 @@ contracts alone. So one domain's broken model never keeps another domain from lo
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -22,14 +23,12 @@ import yaml
 
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.odcs import read_contract
-from shared_resources.data_products.dbt_process import DbtModelFailed
+from shared_resources.data_products.dbt_messages import DbtModelFailed
+from shared_resources.data_products.dbt_target import DbtTarget
 from shared_resources.environment import Environment
 from shared_resources.findings import InvalidFile
 
 PROJECT_FOLDER = "dbt_project"
-SCRATCH = "scratch.duckdb"
-TARGET = "local"
-MEMORY_LIMIT = "1GiB"
 
 _SHARED = ("macros", "tests/generic", "packages.yml", "package-lock.yml", "dbt_packages")
 _OWN = ("models", "tests")  # these hold one folder a domain
@@ -37,7 +36,6 @@ _KNOWN = {"dbt_project.yml", "README.md", ".gitignore", ".user.yml", "target", "
     shared.split("/")[0] for shared in _SHARED
 }
 _THIS_FILE = Path(__file__)
-_PLUGIN = "shared_resources.data_products.dbt_confinement"
 
 
 def contract_files(environment: Environment) -> list[Path]:
@@ -47,7 +45,9 @@ def contract_files(environment: Environment) -> list[Path]:
 def digest(environment: Environment, domain: str) -> str:
     """What the composed project depends on, hashed without parsing any of it."""
     project = environment.root / PROJECT_FOLDER
-    hashed = hashlib.sha256(_dbt_versions().encode())
+    target = environment.dbt_target
+    hashed = hashlib.sha256(_dbt_versions(target.name).encode())
+    hashed.update(json.dumps([target.start, target.profile(), target.settings()]).encode())
     files = [*_project_files(project, domain), *contract_files(environment), _THIS_FILE]
     for file in files:
         inside = file.is_relative_to(environment.root)
@@ -59,8 +59,8 @@ def digest(environment: Environment, domain: str) -> str:
 
 
 @cache
-def _dbt_versions() -> str:
-    return " ".join(f"{name}={version(name)}" for name in ("dbt-core", "dbt-duckdb"))
+def _dbt_versions(adapter: str) -> str:
+    return " ".join(f"{name}={version(name)}" for name in ("dbt-core", f"dbt-{adapter}"))
 
 
 def _project_files(project: Path, domain: str) -> Iterator[Path]:
@@ -91,14 +91,15 @@ def compose(environment: Environment, domain: str, into: Path) -> tuple[Path, ..
         copy = into / file.relative_to(project)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
+    target = environment.dbt_target
     settings = _project_settings(project / "dbt_project.yml")
-    _dump(into / "dbt_project.yml", settings)
-    _dump(into / "profiles.yml", _profile(settings["profile"]))
+    _dump(into / "dbt_project.yml", {**settings, **target.settings()})
+    _dump(into / "profiles.yml", _profile(settings["profile"], target))
     contracts, invalid = _contracts(environment)
     described = _describe_models(into / "models" / domain, domain, contracts)
     derived = {
         "version": 2,
-        "sources": _sources(contracts),
+        "sources": _sources(contracts, target),
         "models": [
             _properties(contract)
             for contract in contracts.values()
@@ -137,26 +138,8 @@ def _project_settings(file: Path) -> dict[str, Any]:
     return settings
 
 
-def _profile(name: str) -> dict[str, Any]:
-    """One profile for every run: dbt parses all anew whenever the connection's settings differ.
-
-    Its paths are relative to the run's own copy of the project, and what differs from run to run
-    (the attached inputs) is read from there by the plugin.
-    """
-    output = {
-        "type": "duckdb",
-        "path": SCRATCH,
-        "threads": 2,
-        "config_options": {
-            "memory_limit": MEMORY_LIMIT,
-            "temp_directory": "spill",
-            "preserve_insertion_order": False,
-            "autoinstall_known_extensions": False,
-            "TimeZone": "UTC",
-        },
-        "plugins": [{"module": _PLUGIN}],
-    }
-    return {name: {"target": TARGET, "outputs": {TARGET: output}}}
+def _profile(name: str, target: DbtTarget) -> dict[str, Any]:
+    return {name: {"target": target.name, "outputs": {target.name: target.profile()}}}
 
 
 def _contracts(environment: Environment) -> tuple[dict[str, Contract], tuple[Path, ...]]:
@@ -173,12 +156,14 @@ def _contracts(environment: Environment) -> tuple[dict[str, Contract], tuple[Pat
     return found, tuple(invalid)
 
 
-def _sources(contracts: Mapping[str, Contract]) -> list[dict[str, Any]]:
+def _sources(contracts: Mapping[str, Contract], target: DbtTarget) -> list[dict[str, Any]]:
     domains: dict[str, list[dict[str, Any]]] = {}
     for contract in contracts.values():
-        domains.setdefault(contract.domain, []).append(_properties(contract))
+        properties = {**_properties(contract), **target.table(contract.key)}
+        domains.setdefault(contract.domain, []).append(properties)
     return [
-        {"name": domain, "schema": domain, "tables": tables} for domain, tables in domains.items()
+        {"name": domain, **target.source(domain), "tables": tables}
+        for domain, tables in domains.items()
     ]
 
 

@@ -2,7 +2,7 @@
 
 Belongs here: the platform's view of `dbt_project/`, and a build from pinned inputs to staged files.
 Does not belong here: composing the project (`dbt_composition.py`), starting dbt (`dbt_process.py`),
-the scratch database (`dbt_scratch.py`), the audit and publishing, which know no dbt at all.
+the engines (`dbt_target.py`), the audit and publishing, which know no dbt at all.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products import dbt_composition as composition
-from shared_resources.data_products import dbt_process
+from shared_resources.data_products import dbt_messages, dbt_process
 from shared_resources.data_products.dbt_checks import (
     DbtTest,
     DbtTestResult,
@@ -29,7 +29,7 @@ from shared_resources.data_products.dbt_checks import (
     results_of,
     tests_of,
 )
-from shared_resources.data_products.dbt_process import DbtModelFailed
+from shared_resources.data_products.dbt_messages import DbtModelFailed
 from shared_resources.environment import Environment
 from shared_resources.governance.report import RuleResult
 from shared_resources.io_managers.protocol import UNPARTITIONED, Snapshot, StagedFile
@@ -68,8 +68,7 @@ class DbtModels:
         """
         if domain not in self._manifests:
             project = self._project(domain)
-            text = (project / "target" / "manifest.json").read_text(encoding="utf-8")
-            self._manifests[domain] = json.loads(text)
+            self._manifests[domain] = _json(project / "target" / "manifest.json")
         return self._manifests[domain]
 
     def inputs(self, product: str) -> tuple[str, ...]:
@@ -92,7 +91,6 @@ class DbtModels:
         and the quarantine. Raises `DbtModelFailed` when dbt cannot compile or run the model.
         """
         from shared_resources.contracts.lossless import conform
-        from shared_resources.data_products import dbt_scratch as scratch
         from shared_resources.data_products.dbt_lineage import column_lineage
         from shared_resources.io_managers.staging import write_staged
 
@@ -114,23 +112,22 @@ class DbtModels:
                 f"dbt_project/{model['original_file_path']}: no published version was given of "
                 f"{', '.join(sorted(missing))}; publish it first, with `mesh run`"
             )
-        with self._run_folder(contract, run_id) as run:
-            scratch.create(run, inputs)
-            events = dbt_process.build(run, [".".join(model["fqn"]), *(t.fqn for t in tests)])
-            outcome = json.loads((run / "target" / "run_results.json").read_text(encoding="utf-8"))
+        target = self.environment.dbt_target
+        selected = [".".join(model["fqn"]), *(test.fqn for test in tests)]
+        with self._run_folder(contract, run_id) as run, target.scratch(run, inputs) as scratch:
+            events = dbt_process.build(run, target, scratch.variables, selected)
+            outcome = _json(run / "target" / "run_results.json")
             _refuse_failed_model(model, outcome, run)
-            with scratch.opened_scratch(run) as connection:
-                files = write_staged(
-                    conform(scratch.read(connection, model["relation_name"]), contract),
-                    folder,
-                    contract,
-                    (UNPARTITIONED,),
-                )
-                parents = _upstream(manifest, model)
-                names = (_node(manifest, key)["relation_name"] for key in parents)
+            manifest = _json(run / "target" / "manifest.json")  # relations are named anew each run
+            model = manifest["nodes"][model["unique_id"]]
+            parents = _upstream(manifest, model)
+            with scratch.opened() as built:
+                names = tuple(column.name for column in contract.columns)
+                reader = built.read(model["relation_name"], names)
+                files = write_staged(conform(reader, contract), folder, contract, (UNPARTITIONED,))
+                relations = (_node(manifest, key)["relation_name"] for key in parents)
                 known = {
-                    name: scratch.columns_of(connection, name)
-                    for name in (*names, model["relation_name"])
+                    name: built.columns_of(name) for name in (*relations, model["relation_name"])
                 }
             lineage = column_lineage(manifest, model, parents, known, events, run)
         results = results_of(tests, outcome)
@@ -167,7 +164,7 @@ class DbtModels:
         draft.mkdir()
         invalid = composition.compose(self.environment, domain, draft)
         try:
-            dbt_process.parse(draft)
+            dbt_process.parse(draft, self.environment.dbt_target)
         except DbtModelFailed as failed:
             if not invalid:
                 raise
@@ -186,7 +183,7 @@ class DbtModels:
         """A private copy of the project for one run; it and what killed runs left is removed."""
         home = self.environment.dbt / "runs"
         home.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(home)
+        self._remove_abandoned(home)
         label = re.sub(r"[^\w.-]", "_", f"{contract.domain}.{contract.name}-{run_id}")
         folder = home / f"{label[:120]}-{uuid.uuid4().hex[:8]}"
         with FileLock(f"{folder}.lock"):
@@ -197,17 +194,22 @@ class DbtModels:
                 shutil.rmtree(folder, ignore_errors=True)
         Path(f"{folder}.lock").unlink(missing_ok=True)
 
+    def _remove_abandoned(self, home: Path) -> None:
+        for file in home.glob("*.lock"):
+            lock = FileLock(file, timeout=0)
+            try:
+                lock.acquire()
+            except Timeout:
+                continue  # its run is alive
+            folder = file.with_suffix("")
+            self.environment.dbt_target.remove_abandoned(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            file.unlink(missing_ok=True)
+            lock.release()
 
-def _remove_abandoned(home: Path) -> None:
-    for file in home.glob("*.lock"):
-        lock = FileLock(file, timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            continue  # its run is alive
-        shutil.rmtree(file.with_suffix(""), ignore_errors=True)
-        file.unlink(missing_ok=True)
-        lock.release()
+
+def _json(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def _upstream(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> tuple[str, ...]:
@@ -251,5 +253,5 @@ def _refuse_failed_model(
         if result["unique_id"] == model["unique_id"] and result["status"] == "success":
             return
         if result["unique_id"] == model["unique_id"]:
-            raise dbt_process.failure(model, result["message"] or result["status"], run)
+            raise dbt_messages.failure(model, result["message"] or result["status"], run)
     raise DbtModelFailed(f"dbt_project/{model['original_file_path']}: dbt did not run the model")

@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from shared_resources.contracts.model import Contract, Severity
 from shared_resources.contracts.odcs import read_contract
-from shared_resources.data_products import dbt_composition, dbt_process
+from shared_resources.data_products import dbt_process
 from shared_resources.data_products.dbt_model import DbtModelFailed, DbtModels, DbtOutcome
 from shared_resources.environment import Environment
 from shared_resources.io_managers.protocol import Snapshot
@@ -142,7 +142,7 @@ def test_nothing_is_written_into_the_project_and_no_run_is_left(shop: Shop):
 def test_what_is_compiled_already_is_not_compiled_again(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ):
-    def refuse(project: Path) -> None:
+    def refuse(*_: object) -> None:
         raise AssertionError("dbt was started")
 
     monkeypatch.setattr(dbt_process, "parse", refuse)
@@ -407,8 +407,7 @@ def test_a_callers_dbt_settings_do_not_reach_the_run(shop: Shop, monkeypatch: py
 
 @pytest.mark.slow
 def test_a_model_larger_than_memory_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(dbt_composition, "MEMORY_LIMIT", "300MB")
-    monkeypatch.setattr("shared_resources.data_products.dbt_scratch.MEMORY_LIMIT", "300MB")
+    monkeypatch.setattr("shared_resources.data_products.dbt_on_duckdb.MEMORY_LIMIT", "300MB")
     environment = toy(tmp_path)
     write(
         tmp_path,

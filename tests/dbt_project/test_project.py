@@ -88,9 +88,9 @@ def test_the_compiled_sql_is_snowflakes_too(models: DbtModels, tmp_path: Path, d
     shutil.copytree(models._project(domain), project)
     (project / dbt_confinement.INPUTS).write_text('{"attach": {}, "paths": []}')
     subprocess.run(
-        [*dbt_process._COMMAND, "compile", "--no-introspect"],
+        [*dbt_process.command(models.environment.dbt_target), "compile", "--no-introspect"],
         cwd=project,
-        env=dbt_process._variables(project),
+        env=dbt_process.variables(project, {}),
         check=True,
         capture_output=True,
     )
