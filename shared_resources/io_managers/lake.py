@@ -12,19 +12,18 @@ publishing it is nothing but that commit: the very files are adopted.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError, ValidationException
 from pyiceberg.manifest import DataFile, ManifestEntry
 from pyiceberg.table import Table, Transaction
 from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
-from sqlalchemy.exc import OperationalError
 
 from shared_resources.contracts.iceberg_schema import iceberg_partition_spec, iceberg_schema
 from shared_resources.contracts.model import Contract
-from shared_resources.io_managers import staging_area
+from shared_resources.io_managers import lake_housekeeping, staging_area
 from shared_resources.io_managers.attempts import Attempts, advisory_lock
 from shared_resources.io_managers.evolution import check_evolution
 from shared_resources.io_managers.footers import read_footers
@@ -34,6 +33,7 @@ from shared_resources.io_managers.lake_commit import (
     LakeTransaction,
     data_files,
     files_of,
+    is_conflict,
     live_entries,
     live_files,
     partition_of,
@@ -41,7 +41,6 @@ from shared_resources.io_managers.lake_commit import (
 )
 from shared_resources.io_managers.lake_history import (
     STORE,
-    is_adopted,
     last_snapshot,
     number_of,
     snapshot_of,
@@ -51,6 +50,7 @@ from shared_resources.io_managers.lake_history import (
     version_of_batch,
     versions_of,
 )
+from shared_resources.io_managers.lake_housekeeping import LakeTable
 from shared_resources.io_managers.lake_schema import (
     check_partitioning,
     columns_of_schema,
@@ -61,6 +61,7 @@ from shared_resources.io_managers.lake_schema import (
 from shared_resources.io_managers.lake_snapshot import LakeSnapshot, schema_of
 from shared_resources.io_managers.protocol import (
     ORPHAN_AGE,
+    Compaction,
     Snapshot,
     StagedBatch,
     Version,
@@ -84,18 +85,29 @@ class LakeStore:
         return staging_area.new_attempt(self._area(contract.key), batch_id)
 
     def discard(self, contract: Contract, batch_id: str) -> None:
-        table = self._catalog.load(contract.key)
-        for attempt in staging_area.attempts_of(self._area(contract.key), batch_id):
-            if not is_adopted(table, contract.key, attempt):
-                staging_area.remove_attempt(attempt)
+        attempts = staging_area.attempts_of(self._area(contract.key), batch_id)
+        for attempt in lake_housekeeping.unneeded(self._at(contract.key), batch_id, attempts):
+            staging_area.remove_attempt(attempt)
 
     def remove_orphans(self, product: str, older_than: timedelta = ORPHAN_AGE) -> list[str]:
-        """Remove what dead processes staged and never published; returns what was removed."""
+        """Remove what dead processes left, and what expired or was compacted so long ago."""
+        return lake_housekeeping.remove_orphans(self._at(product), older_than)
 
-        def published(attempt: Path) -> bool:
-            return is_adopted(self._catalog.load(product), product, attempt)
+    # -- housekeeping ----------------------------------------------------------------------------
 
-        return staging_area.remove_orphans(self._area(product), published, older_than)
+    def compact(self, contract: Contract) -> Compaction | None:
+        return lake_housekeeping.compact(self._at(contract.key), contract)
+
+    def expire(self, contract: Contract, before: datetime) -> list[Version]:
+        return lake_housekeeping.expire(self._at(contract.key), before)
+
+    def _at(self, product: str) -> LakeTable:
+        folder = staging_area.product_folder(self.root, product)
+
+        def lock() -> AbstractContextManager[None]:
+            return advisory_lock(folder / ".publish.lock")
+
+        return LakeTable(product, self._catalog, folder, self.staging_folder, lock)
 
     # -- publishing ------------------------------------------------------------------------------
 
@@ -163,7 +175,7 @@ class LakeStore:
                     return to_version(contract.key, committed)
                 except Exception as problem:
                     # Even when the outcome is unknown the next look at the table knows it.
-                    if not _is_conflict(problem):
+                    if not is_conflict(problem):
                         raise
                     attempts.failed(problem)
         raise attempts.exhausted()
@@ -254,18 +266,3 @@ def _stage(
         tag=tag_of(int(evidence[NUMBER])),
         missing_tags=untagged(base.table),
     )
-
-
-def _is_conflict(problem: Exception) -> bool:
-    """Whether another writer was first, in any of the ways in which that shows."""
-    match problem:
-        case CommitFailedException() | ValidationException() | TableAlreadyExistsError():
-            return True
-        case OperationalError():
-            return "locked" in str(problem)
-        case FileNotFoundError():
-            return "metadata.json" in str(problem)  # cleaned up by commits made meanwhile
-        case ValueError():
-            return "sequence number" in str(problem)
-        case _:
-            return False

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import starmap
+from types import MappingProxyType
 
-from pyiceberg.exceptions import CommitFailedException, ValidationException
+from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError, ValidationException
 from pyiceberg.io.pyarrow import (
     compute_statistics_plan,
     data_file_statistics_from_parquet_metadata,
@@ -27,7 +28,7 @@ from pyiceberg.manifest import (
 from pyiceberg.table import Table, TableProperties, Transaction
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.refs import SnapshotRefType
-from pyiceberg.table.snapshots import Operation, Snapshot
+from pyiceberg.table.snapshots import Operation, Snapshot, Summary
 from pyiceberg.table.update import (
     AssertTableUUID,
     SetSnapshotRefUpdate,
@@ -35,6 +36,7 @@ from pyiceberg.table.update import (
     update_table_metadata,
 )
 from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFiles
+from sqlalchemy.exc import OperationalError
 
 from shared_resources.io_managers.footers import Footers
 from shared_resources.io_managers.lake_schema import partition_key
@@ -49,6 +51,10 @@ TABLE_PROPERTIES = {
     TableProperties.MANIFEST_MERGE_ENABLED: "true",
     TableProperties.MANIFEST_MIN_MERGE_COUNT: str(MERGE_MANIFESTS_FROM),
 }
+
+
+# What pyiceberg says of a snapshot that was added, or expired, since the table was loaded.
+_OVERTAKEN = ("sequence number", "unknown snapshot", "does not exist")
 
 
 def data_files(footers: Footers, metadata: TableMetadata) -> list[DataFile]:
@@ -139,11 +145,13 @@ def stage_snapshot(
     properties: Mapping[str, str],
     tag: str,
     missing_tags: Mapping[str, int],
+    operation: Operation | None = None,
 ) -> None:
     """Stage one snapshot on main that adds and removes exactly these files, and its tag.
 
     `live` are the entries of main's current snapshot; `missing_tags` are snapshot ids whose tags
-    somebody removed. It is visible when the transaction is committed, all at once.
+    somebody removed. It is visible when the transaction is committed, all at once. `operation` is
+    what engines are told: by default whether files were removed.
     """
     producer = _ExactFiles(
         operation=Operation.APPEND,
@@ -152,6 +160,7 @@ def stage_snapshot(
         snapshot_properties=dict(properties),
     )
     producer.plan(live, set(remove))
+    producer.told = operation
     for data_file in add:
         producer.append_data_file(data_file)
     updates, requirements = producer._commit()
@@ -174,6 +183,8 @@ class _ExactFiles(_OverwriteFiles):
     files too, and never merges.
     """
 
+    told: Operation | None = None
+
     def plan(self, live: Mapping[str, list[ManifestEntry]], remove: set[str]) -> None:
         self._live = live
         self._remove = remove
@@ -183,6 +194,13 @@ class _ExactFiles(_OverwriteFiles):
                     self.delete_data_file(entry.data_file)
         if self._deleted_data_files:
             self._operation = Operation.OVERWRITE
+
+    def _summary(self, snapshot_properties: Mapping[str, str] = MappingProxyType({})) -> Summary:
+        summary = super()._summary(dict(snapshot_properties))
+        if self.told is None:
+            return summary
+        # pyiceberg counts for appends, overwrites and deletes alone.
+        return Summary(operation=self.told, **summary.additional_properties)
 
     def _build_delete_files_partition_predicate(self) -> None:
         """The files are named: there is nothing to look for by partition."""
@@ -243,3 +261,18 @@ def _with_status(
         file_sequence_number=entry.file_sequence_number,
         data_file=entry.data_file,
     )
+
+
+def is_conflict(problem: Exception) -> bool:
+    """Whether another writer was first, in any of the ways in which that shows."""
+    match problem:
+        case CommitFailedException() | ValidationException() | TableAlreadyExistsError():
+            return True
+        case OperationalError():
+            return "locked" in str(problem)
+        case FileNotFoundError():
+            return "metadata.json" in str(problem)  # cleaned up by commits made meanwhile
+        case ValueError():
+            return any(sign in str(problem) for sign in _OVERTAKEN)
+        case _:
+            return False

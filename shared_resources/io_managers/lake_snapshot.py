@@ -6,7 +6,7 @@ Does not belong here: streaming and views (`sql_snapshot.py`), committing (`lake
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -36,6 +36,16 @@ class LakeSnapshot(SqlSnapshot):
     def _files(self) -> tuple[DataFile, ...]:
         files = live_files(self._table, self._snapshot).values()
         return tuple(sorted(files, key=lambda file: file.file_path))
+
+    @property
+    def files(self) -> tuple[DataFile, ...]:
+        return self._files
+
+    def of(self, files: Iterable[DataFile]) -> LakeSnapshot:
+        """The same version of nothing but these files: a part of it, or its rows written anew."""
+        part = LakeSnapshot(self._table, self._snapshot, self.version)
+        part._files = tuple(sorted(files, key=lambda file: file.file_path))
+        return part
 
     def attach(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Nothing to attach: the files are named in the statement."""

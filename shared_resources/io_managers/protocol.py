@@ -176,7 +176,8 @@ class ProductStore(Protocol):
     def compact(self, contract: Contract) -> Compaction | None:
         """Rewrite the current version's small files as fewer; None when there is nothing to do.
 
-        The version stays what it was: number, rows, batch and evidence.
+        The version stays what it was: number, rows, batch and evidence. Raises `Overtaken`, with
+        nothing changed, when someone published meanwhile.
         """
         ...
 
@@ -194,6 +195,15 @@ class ProductStore(Protocol):
 
 class PublishError(Exception):
     """The store refused to publish; the message says why and what to do."""
+
+
+class Overtaken(Exception):
+    """Someone published while housekeeping worked on what was current; nothing was changed."""
+
+    def __init__(self, product: str, number: int) -> None:
+        super().__init__(
+            f"{product}: someone published while version {number} was compacted; it stays as it was"
+        )
 
 
 class NotPublished(LookupError):
