@@ -16,10 +16,11 @@ import shutil
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from shared_resources.io_managers.protocol import ORPHAN_AGE
 
@@ -48,8 +49,7 @@ def new_attempt(area: Path, batch_id: str) -> Path:
     """Create a folder for one attempt at the batch, owned by this process."""
     attempt = batch_folder(area, batch_id) / uuid.uuid4().hex[:12]
     attempt.mkdir(parents=True)
-    owner = {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
-    (attempt / OWNER).write_text(json.dumps(owner))
+    (attempt / OWNER).write_text(json.dumps(this_process()))
     return attempt
 
 
@@ -97,6 +97,16 @@ def _abandoned(attempt: Path, older_than: timedelta) -> bool:
         return False
     if age > older_than.total_seconds():
         return True
+    return is_gone(owner)
+
+
+def this_process() -> dict[str, Any]:
+    """Who owns what this process makes; `is_gone` tells later whether it still does."""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
+
+
+def is_gone(owner: Mapping[str, Any]) -> bool:
+    """Whether the process has ended; False where that cannot be told, on another machine."""
     if owner["host"] != socket.gethostname():
         return False
     return _started(owner["pid"]) != owner["started"] or not _alive(owner["pid"])
