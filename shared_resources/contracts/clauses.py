@@ -119,6 +119,7 @@ _PLATFORM: Mapping[str, str] = {
     "landing": "the sensor and the reader of the landing zone; check parse",
     "partitions": "publishing replaces whole days; check partition",
     "lossBudgetPercent": "the audit: failing rows within it go to quarantine, over it the batch",
+    "quarantineDays": "housekeeping keeps what was rejected so long",
 }
 
 
@@ -177,7 +178,7 @@ class _Lister:
             if kind in FRESHNESS:
                 verdict = (True, "the asset's freshness policy; policy service_levels_declared")
             elif kind in RETENTION:
-                verdict = (True, "no version is removed by itself; policy service_levels_declared")
+                verdict = (True, "housekeeping keeps versions so long; policy service_levels_declared")
             else:
                 verdict = (False, f"the platform does not measure {kind}")
             yield _clause(level, verdict)

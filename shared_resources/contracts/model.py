@@ -251,6 +251,7 @@ class Contract:
     partitioning: Partitioning | None = None
     freshness: timedelta | None = None
     retention: timedelta | None = None
+    quarantine_retention: timedelta | None = None
     loss_budget_percent: float = 0.0
     allow_empty: bool = False
 

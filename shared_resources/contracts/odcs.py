@@ -83,6 +83,7 @@ def compile_contract(source: Source) -> Contract:
         partitioning=platform.partitioning,
         freshness=levels.freshness,
         retention=levels.retention,
+        quarantine_retention=platform.quarantine_retention,
         loss_budget_percent=platform.loss_budget_percent,
         allow_empty=platform.allow_empty,
     )

@@ -1,4 +1,5 @@
-"""The mesh's custom properties of a contract: landing, partitions, loss budget, empty batches.
+"""The mesh's custom properties of a contract: landing, partitions, what may be lost or empty, and
+how long what was rejected is kept.
 
 Belongs here: reading and checking their values.
 Does not belong here: objects in the landing zone (`landing/`) or what a budget does (the audit).
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import PurePosixPath
 
 from shared_resources.contracts.columns import DeclaredColumn
@@ -18,8 +19,9 @@ from shared_resources.contracts.node import Node, is_number, suggest
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.contracts.vendor import vendor_properties
 
-PROPERTIES = ("landing", "partitions", "lossBudgetPercent", "allowEmpty")
+PROPERTIES = ("landing", "partitions", "lossBudgetPercent", "allowEmpty", "quarantineDays")
 PARTITION = "{partition}"
+MOST_DAYS = 36_500
 _LANDING = ("prefix", "format", "object", "mode", "encoding", "delimiter", "nullText")
 _PARTITIONS = ("cadence", "column", "start", "end")
 _DAYS = (Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ)
@@ -34,6 +36,7 @@ class PlatformProperties:
     partitioning: Partitioning | None = None
     loss_budget_percent: float = 0.0
     allow_empty: bool = False
+    quarantine_retention: timedelta | None = None
 
 
 def read_platform_properties(root: Node, columns: dict[str, DeclaredColumn]) -> PlatformProperties:
@@ -46,6 +49,7 @@ def read_platform_properties(root: Node, columns: dict[str, DeclaredColumn]) -> 
         partitioning=_partitioning(partitions, columns) if partitions else None,
         loss_budget_percent=_budget(nodes.get("lossBudgetPercent")),
         allow_empty=_allow_empty(nodes.get("allowEmpty")),
+        quarantine_retention=_days_kept(nodes.get("quarantineDays")),
     )
 
 
@@ -62,6 +66,15 @@ def _allow_empty(node: Node | None) -> bool:
     if node is not None and not isinstance(node.value, bool):
         node.problem("is neither true nor false", "write true or false")
     return node is not None and node.value is True
+
+
+def _days_kept(node: Node | None) -> timedelta | None:
+    if node is None:
+        return None
+    if not is_number(node.value) or not 1 <= node.value <= MOST_DAYS or node.value % 1:
+        node.problem("is no number of days", f"give a whole number from 1 to {MOST_DAYS:,}")
+        return None
+    return timedelta(days=node.value)
 
 
 def _mapping(node: Node, known: Collection[str], required: Collection[str]) -> bool:

@@ -63,6 +63,7 @@ def test_the_fields_of_a_contract_are_read() -> None:
     assert CONTRACT.description.startswith("What was sold, line by line.\n\nUsage: Count baskets.")
     assert CONTRACT.freshness == timedelta(days=2)
     assert CONTRACT.retention == timedelta(days=3 * 365)
+    assert CONTRACT.quarantine_retention == timedelta(days=30)
     assert CONTRACT.loss_budget_percent == 5
     assert not CONTRACT.allow_empty
     assert CONTRACT.primary_key == ("line_id", "sold_at")
