@@ -178,7 +178,7 @@ class _Lister:
             if kind in FRESHNESS:
                 verdict = (True, "the asset's freshness policy; policy service_levels_declared")
             elif kind in RETENTION:
-                verdict = (True, "housekeeping keeps versions so long; policy service_levels_declared")
+                verdict = (True, "versions are kept so long; policy service_levels_declared")
             else:
                 verdict = (False, f"the platform does not measure {kind}")
             yield _clause(level, verdict)
