@@ -49,6 +49,11 @@ class Environment:
         return Path(os.environ.get("DAGSTER_HOME") or self.home / "dagster").resolve()
 
     @property
+    def database_url(self) -> str | None:
+        """The Postgres that Dagster and the mesh keep their state in; None: SQLite below `home`."""
+        return None
+
+    @property
     def dbt(self) -> Path:
         return self.home / "dbt"
 
@@ -125,6 +130,10 @@ class ProductionEnvironment(Environment):
 
     settings: ProductionSettings
 
+    @property
+    def database_url(self) -> str | None:
+        return self.settings.database_url
+
     @cached_property
     def stores(self) -> Mapping[Server, ProductStore]:
         raise NotImplementedError("the lake on S3 and the warehouse on Snowflake come next")
@@ -134,14 +143,17 @@ class ProductionEnvironment(Environment):
         """SQLite unless there is a Postgres: enough for one machine, and for no more."""
         from shared_resources.state import StateDatabase
 
-        url = self.settings.database_url
-        return StateDatabase(url, self.home / "locks") if url else super().state
+        if self.database_url is None:
+            return super().state
+        return StateDatabase(self.database_url, self.home / "locks")
 
     @cached_property
     def landing_zone(self) -> LandingZone:
         from shared_resources.landing.zone_s3 import S3LandingZone
 
-        return S3LandingZone(self.settings.s3, self.settings.landing)
+        return S3LandingZone(
+            self.settings.s3, self.settings.landing, self.settings.encryption()
+        )
 
     def landing_queue(self, contract: Contract) -> LandingQueue | None:
         from shared_resources.landing.queue import LandingQueue

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from shared_resources.environment import Environment, current
+from shared_resources.environment import Environment, EnvironmentProblem, current
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -42,14 +43,44 @@ concurrency:
     default_limit: 1
     granularity: op
 """
+# The address holds a password: the file names the variable that it is in.
+_ON_POSTGRES = """\
+storage:
+  custom:
+    module: shared_resources.dagster_storage
+    class: MeshPostgresStorage
+    config:
+      postgres_url:
+        env: MESH_DATABASE_URL
+"""
 
 
 def prepare_instance(environment: Environment) -> None:
-    """Create the instance's folder and `dagster.yaml`, unless they are there."""
+    """Create the instance's folder and `dagster.yaml`, unless they are there.
+
+    Raises `EnvironmentProblem` if a file that is there keeps runs elsewhere than the variables say.
+    """
     environment.dagster.mkdir(parents=True, exist_ok=True)
     file = environment.dagster / "dagster.yaml"
     if not file.exists():
-        file.write_text(_CONFIGURATION)
+        stored = _ON_POSTGRES if environment.database_url else ""
+        file.write_text(_CONFIGURATION + stored)
+    _refuse_another_storage(file, environment.database_url)
+
+
+def _refuse_another_storage(file: Path, database_url: str | None) -> None:
+    """Runs in two places would be half a history in each, and slots that hold nothing back."""
+    text = file.read_text()
+    if database_url and "storage:" not in text:
+        raise EnvironmentProblem(
+            f"MESH_DATABASE_URL is set, but {file} keeps Dagster's runs in SQLite; remove the file "
+            "to have it written anew, or add the storage section that docs/production.md shows"
+        )
+    if "MESH_DATABASE_URL" in text and not database_url:
+        raise EnvironmentProblem(
+            f"{file} keeps Dagster's runs in Postgres, but MESH_DATABASE_URL is not set (or MESH_ENV "
+            "is not production); set both, or remove the file to use SQLite"
+        )
 
 
 @contextmanager
@@ -61,10 +92,17 @@ def open_instance(environment: Environment) -> Iterator[dg.DagsterInstance]:
     with _fast_sqlite():
         # Of several processes that open a new instance each would create its tables, and Dagster
         # would refuse the one with two schema revisions from then on.
-        with FileLock(environment.dagster / ".opening.lock"):
+        with FileLock(environment.dagster / ".opening.lock"), _alone_in_database(environment):
             opened = dg.DagsterInstance.from_config(str(environment.dagster))
         with opened as instance:
             yield instance
+
+
+def _alone_in_database(environment: Environment) -> AbstractContextManager[None]:
+    """The same on every machine that shares a Postgres."""
+    if environment.database_url:
+        return environment.state.lock("opening the instance")
+    return nullcontext()
 
 
 @contextmanager

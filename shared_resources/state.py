@@ -90,6 +90,9 @@ class StateDatabase:
 
     def _open(self) -> sa.Engine:
         url = sa.make_url(self._url)
+        if url.drivername == "postgresql":
+            # The driver that the production extra installs, whichever SQLAlchemy would take.
+            url = url.set(drivername="postgresql+psycopg2")
         self._locks.mkdir(parents=True, exist_ok=True)
         if url.get_backend_name() != "sqlite":
             # Statements are shown without their values: an error's text goes into Dagster's log.

@@ -9,6 +9,7 @@ import pytest
 
 from shared_resources.environment import ProductionEnvironment, current
 from tests.stand_ins import StandIns, running_stand_ins
+from tests.stand_ins.postgres import Postgres, running_postgres
 from tests.stand_ins.servers import environment
 from tests.tiny_mesh import TinyMesh, tiny_mesh
 
@@ -34,3 +35,10 @@ def production(stand_ins: StandIns, tmp_path: Path) -> Iterator[ProductionEnviro
         made = current()
         assert isinstance(made, ProductionEnvironment)
         yield made
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A Postgres server of this test process; `.fresh()` is the URL of an empty database."""
+    with running_postgres() as server:
+        yield server

@@ -1,0 +1,98 @@
+"""The Dagster instance: SQLite by itself, Postgres where the variables say so."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from shared_resources.environment import (
+    Environment,
+    EnvironmentProblem,
+    ProductionEnvironment,
+    current,
+)
+from shared_resources.instance import open_instance, prepare_instance
+from tests.stand_ins.postgres import PASSWORD, Postgres
+from tests.stand_ins.servers import environment
+
+
+@dg.op
+def say() -> int:
+    return 1
+
+
+@dg.job
+def greeting() -> None:
+    say()
+
+
+@pytest.fixture
+def on_postgres(production: ProductionEnvironment, postgres: Postgres) -> object:
+    with environment({"MESH_DATABASE_URL": postgres.fresh()}):
+        yield current()
+
+
+def test_runs_and_events_are_in_postgres_and_its_password_on_no_disk(
+    on_postgres: ProductionEnvironment,
+) -> None:
+    with open_instance(on_postgres) as instance:
+        result = greeting.execute_in_process(instance=instance)
+        assert result.success
+        ref = instance.get_ref().to_dict()
+    assert PASSWORD not in str(ref)  # what a run's own process is told
+    with on_postgres.state.begin() as connection:
+        named = connection.scalar(sa.text("SELECT count(DISTINCT run_id) FROM event_logs"))
+        assert named == connection.scalar(sa.text("SELECT count(*) FROM runs")) == 1
+    with open_instance(on_postgres) as instance:
+        assert [run.run_id for run in instance.get_runs()] == [result.run_id]
+    files = [path for path in on_postgres.home.rglob("*") if path.is_file()]
+    assert on_postgres.dagster / "dagster.yaml" in files
+    assert not any(PASSWORD.encode() in path.read_bytes() for path in files)
+    assert not list(on_postgres.home.rglob("*.db"))
+
+
+def test_processes_that_open_a_new_instance_together_agree(
+    on_postgres: ProductionEnvironment,
+) -> None:
+    command = [sys.executable, "-m", "shared_resources.instance"]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate(timeout=120)[0].strip() for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0]
+    assert set(said) == {str(on_postgres.dagster)}
+    with open_instance(on_postgres) as instance:
+        assert greeting.execute_in_process(instance=instance).success
+
+
+def test_an_instance_in_sqlite_is_not_taken_for_postgres(
+    on_postgres: ProductionEnvironment,
+) -> None:
+    prepare_instance(Environment(on_postgres.root, on_postgres.home))
+    with pytest.raises(
+        EnvironmentProblem, match=r"keeps Dagster's runs in SQLite; remove the file"
+    ):
+        prepare_instance(on_postgres)
+
+
+def test_an_instance_in_postgres_is_not_opened_without_its_variable(
+    on_postgres: ProductionEnvironment,
+) -> None:
+    prepare_instance(on_postgres)
+    with pytest.raises(EnvironmentProblem, match=r"MESH_DATABASE_URL is not set"):
+        prepare_instance(Environment(on_postgres.root, on_postgres.home))
+
+
+def test_the_embedded_instance_writes_its_file_once(tmp_path: Path) -> None:
+    here = Environment(tmp_path, tmp_path / "home")
+    prepare_instance(here)
+    file = here.dagster / "dagster.yaml"
+    file.write_text(file.read_text() + "# mine\n")
+    prepare_instance(here)
+    assert file.read_text().endswith("# mine\n")
+    assert "storage" not in file.read_text()
+    assert "MESH_DATABASE_URL" not in os.environ
