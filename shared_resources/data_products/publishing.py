@@ -39,7 +39,7 @@ def publish(audited: AuditedBatch, *, on_top_of: int | None = None) -> tuple[Ver
     assert staged is not None, "a refused batch reached publishing"
     environment, contract = audited.attempt.environment, audited.attempt.contract
     stores = environment.stores_of(contract)
-    with _product_lock(environment, contract.key):
+    with product_lock(environment, contract.key):
         _refuse_if_moved(contract, stores[0], on_top_of)
         bring_level(contract, stores)
         versions = tuple(store.publish(contract, staged, audited.properties) for store in stores)
@@ -69,7 +69,7 @@ def already_published(
     stores = environment.stores_of(contract)
     if stores[0].published_batch(contract.key, batch_id) is None:
         return None
-    with _product_lock(environment, contract.key):
+    with product_lock(environment, contract.key):
         bring_level(contract, stores)
     found = [store.published_batch(contract.key, batch_id) for store in stores]
     return tuple(version for version in found if version is not None)
@@ -85,7 +85,7 @@ def rollback(
     """
     stores = environment.stores_of(contract)
     batch_id = f"rollback-{datetime.now(UTC):%Y%m%dT%H%M%S%f}-to-{to}"
-    with _product_lock(environment, contract.key):
+    with product_lock(environment, contract.key):
         bring_level(contract, stores)
         proof = _evidence(stores[0].open(contract.key, to).version)
         first = stores[0].rollback(contract, to, {**proof, **properties}, batch_id=batch_id)
@@ -120,7 +120,7 @@ def _evidence(version: Version) -> dict[str, str]:
 _STORE_PROPERTIES = frozenset({NUMBER, BATCH_ID, ROLLBACK_OF, ROWS, PUBLISHED_AT})
 
 
-def _product_lock(environment: Environment, product: str) -> AbstractContextManager[None]:
+def product_lock(environment: Environment, product: str) -> AbstractContextManager[None]:
     """One publisher of a product at a time, so that two stores keep the same order.
 
     Each store is correct without it; it is held for the commits only and freed when a process dies.

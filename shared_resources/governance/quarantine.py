@@ -1,6 +1,6 @@
 """Quarantine: what was rejected, kept with the reasons until someone mends and replays it.
 
-Belongs here: storing an entry, listing and reading entries, the mark of a replay.
+Belongs here: storing an entry, listing and reading entries, the mark of a replay, expiry.
 Does not belong here: deciding what is rejected (`data_products/verdict.py`), trying it again
 (`data_products/replaying.py`), showing it to people (`quarantine_view.py`).
 
@@ -24,8 +24,8 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -137,7 +137,10 @@ class Quarantine:
         """The entries (of `product`), oldest first."""
         where = self._folder(product) if product is not None else self._root
         pattern = "*/entry.json" if product is not None else "*/*/*/entry.json"
-        entries = [_read(path.parent) for path in where.glob(pattern)]
+        entries = []
+        for path in where.glob(pattern):
+            with suppress(FileNotFoundError):  # it expired meanwhile
+                entries.append(_read(path.parent))
         return _with_successors(sorted(entries, key=lambda entry: (entry.at, entry.id)))
 
     def get(self, id_: str) -> QuarantineEntry:
@@ -178,6 +181,15 @@ class Quarantine:
                 made.replace(mark)
         return self.get(entry.id)
 
+    def expire(self, product: str, before: datetime) -> list[str]:
+        """Remove the product's entries that `expired` names; their ids. The next goes on after a death."""
+        gone = [entry.id for entry in expired(self.list(product), before)]
+        for id_ in gone:
+            with self._incoming() as incoming, suppress(FileNotFoundError):  # another was faster
+                (self._folder(product) / id_).rename(incoming / id_)
+        self._sweep()
+        return gone
+
     def _folder(self, product: str) -> Path:
         domain, _, name = product.partition("/")
         for part in (domain, name):
@@ -206,6 +218,14 @@ class Quarantine:
                 continue  # its owner has just finished
             if abandoned:
                 shutil.rmtree(left, ignore_errors=True)
+
+
+def expired(entries: Iterable[QuarantineEntry], before: datetime) -> list[QuarantineEntry]:
+    """Those that were rejected before, and replayed, if they were, before too.
+
+    What is still open goes no earlier than what was decided.
+    """
+    return [e for e in entries if max([e.at, *(one.at for one in e.replays)]) < before]
 
 
 def _identity(rejection: Rejection) -> str:

@@ -65,6 +65,13 @@ class Pins:
             )
             return _held(connection, run_id, pin.product) or pin
 
+    def since(self, product: str, moment: datetime) -> list[Pin]:
+        """What runs have pinned of the product since then."""
+        columns = _PINS.c.product, _PINS.c.store, _PINS.c.number, _PINS.c.snapshot
+        chosen = sa.select(*columns).where(_PINS.c.product == product, _PINS.c.pinned_at >= moment)
+        with self._state.begin() as connection:
+            return [Pin(p, store, n, s) for p, store, n, s in connection.execute(chosen)]
+
     def replace(self, run_id: str, pin: Pin) -> None:
         """Pin what the run itself has just published: its later steps read that."""
         row = _row(run_id, pin)
