@@ -26,9 +26,15 @@ def rollback(product: str, to: int, reason: str) -> None:
     environment = environments.current()
     contract = product_contract(environment, product)
     properties = {"mesh.rollback-reason": reason, "mesh.rollback-by": _user()}
-    before = environment.stores_of(contract)[0].versions(product)
+    store = environment.stores_of(contract)[0]
+    before = store.versions(product)
     versions = roll_back(environment, contract, to, properties)
-    partitions = partitions_of_rollback(contract, before, to)
+    held = {
+        key
+        for version in (*before[-1:], versions[0])
+        for key in store.open(product, version.number).partitions()
+    }
+    partitions = partitions_of_rollback(contract, before, to, held)
     report_version(environment, contract, versions, partitions)
     for version in versions:
         click.echo(

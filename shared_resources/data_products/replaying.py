@@ -103,6 +103,12 @@ class _Replay:
             )
         versions = self._store.versions(key)
         newer = self._newer(versions)
+        if newer is None and not force and self._history_is_lost(versions):
+            raise NotReplayable(
+                f"versions of {key} that were published since {self._entry.id} was rejected have "
+                "expired, so that nobody knows whether one took its place; look at what is "
+                "published, and use --force if the entry is still to be published"
+            )
         if newer is not None and not force:
             raise NotReplayable(
                 f"{self._entry.id} is older than version {newer.number} of {key}, published "
@@ -130,6 +136,18 @@ class _Replay:
             if not replaced or set(replaced) & set(self._entry.partitions):
                 return version
         return None
+
+    def _history_is_lost(self, versions: list[Version]) -> bool:
+        """Whether a version that was published after the entry may have expired."""
+        expected = versions[-1].number if versions else 0
+        for version in reversed(versions):
+            if version.number != expected:
+                return True
+            own = version.properties.get("mesh.batch-id") == self._entry.batch_id
+            if own or version.published_at <= self._entry.at:
+                return False
+            expected -= 1
+        return expected > 0
 
     def _staged(self, folder: Path) -> StagedBatch:
         """The entry's rows, staged by today's contract."""

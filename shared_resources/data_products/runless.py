@@ -7,7 +7,7 @@ Does not belong here: publishing itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dagster as dg
@@ -22,12 +22,13 @@ from shared_resources.io_managers.protocol import UNPARTITIONED, Version
 
 
 def partitions_of_rollback(
-    contract: Contract, before: Sequence[Version], to: int
+    contract: Contract, before: Sequence[Version], to: int, held: Iterable[str] = ()
 ) -> tuple[str, ...]:
     """The partitions that a rollback to version `to` may have changed: those that were replaced since.
 
     `before` are the versions before the rollback. An earlier rollback among them undid what had been
-    published since the version that it restored.
+    published since the version that it restored. When some of them have expired, nobody knows what
+    they replaced: then it is every partition that has rows before or after, which are `held`.
     """
     if contract.partitioning is None:
         return (UNPARTITIONED,)
@@ -39,6 +40,9 @@ def partitions_of_rollback(
             oldest = min(oldest, version.rollback_of)
         else:
             changed.update(json.loads(version.properties["mesh.partitions"]))
+    known = sum(version.number > oldest for version in before)
+    if before and known < before[-1].number - oldest:
+        changed.update(held)
     return tuple(sorted(changed))
 
 

@@ -182,7 +182,7 @@ class Quarantine:
         return self.get(entry.id)
 
     def expire(self, product: str, before: datetime) -> list[str]:
-        """Remove the product's entries that `expired` names; their ids. The next goes on after a death."""
+        """Remove the product's entries that `expired` names; their ids."""
         gone = [entry.id for entry in expired(self.list(product), before)]
         for id_ in gone:
             with self._incoming() as incoming, suppress(FileNotFoundError):  # another was faster

@@ -7,6 +7,7 @@ Does not belong here: when that is needed, and which store is the truth (`data_p
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from shared_resources.contracts.model import Column, Contract
 from shared_resources.contracts.types import ColumnType
 from shared_resources.io_managers.protocol import (
     UNPARTITIONED,
+    NotPublished,
     ProductStore,
     PublishError,
     Snapshot,
@@ -39,10 +41,10 @@ def follow(
     columns that it was published with: the contract may have moved on since.
     """
     batch_id = truth.properties[BATCH_ID]
-    if truth.rollback_of is not None:
-        restored = source.open(contract.key, truth.rollback_of).version
-        theirs = target.published_batch(contract.key, restored.properties[BATCH_ID])
-        if theirs is not None:
+    theirs = _restored(contract, source, target, truth)
+    if theirs is not None:
+        # It may expire there at this very moment: then its rows are copied.
+        with suppress(NotPublished):
             return target.rollback(contract, theirs.number, properties, batch_id=batch_id)
     snapshot = source.open(contract.key, truth.number)
     published = as_published(contract, snapshot)
@@ -51,6 +53,16 @@ def follow(
     files = write_staged(snapshot.batches(), folder, published, partitions)
     staged = StagedBatch(contract.key, batch_id, folder, files, partitions, replaces_all=True)
     return target.publish(published, staged, properties)
+
+
+def _restored(
+    contract: Contract, source: ProductStore, target: ProductStore, truth: Version
+) -> Version | None:
+    """The target's version of what `truth` restored, where both have kept it."""
+    for version in source.versions(contract.key):
+        if version.number == truth.rollback_of:
+            return target.published_batch(contract.key, version.properties[BATCH_ID])
+    return None
 
 
 def as_published(contract: Contract, snapshot: Snapshot) -> Contract:
