@@ -6,5 +6,5 @@ Does not belong here: anything that a domain promises (`domains/*/products`) or 
 landed (`shared_resources/landing`). No domain imports this package, and it has no `domain.yaml`:
 it is outside the mesh, as source systems are.
 
-    python -m domains.source_systems [--to DIR]
+    python -m domains.source_systems [--to DIR] [--days N]
 """

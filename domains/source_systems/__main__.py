@@ -15,11 +15,17 @@ from domains.source_systems.objects import LandingWriter
 from domains.source_systems.source import SourceMissing
 from domains.source_systems.systems import SYSTEMS
 from shared_resources import environment
+from shared_resources.landing.errors import LandingError
+from shared_resources.landing.zone import LandingZone
+from shared_resources.landing.zone_folder import FolderLandingZone
 
 
-def land(root: Path) -> dict[str, int]:
-    """Write every object of every system below `root`; the rows that each product was sent."""
-    landing = LandingWriter(root)
+def land(zone: LandingZone, days: int | None = None) -> dict[str, int]:
+    """Put every object of every system into `zone`; the rows that each product was sent.
+
+    With `days`, only the first so many of what the systems send by the day or week.
+    """
+    landing = LandingWriter(zone, days)
     started = time.monotonic()
     sent: dict[str, int] = {}
     for number, (product, system) in enumerate(SYSTEMS.items(), start=1):
@@ -27,7 +33,7 @@ def land(root: Path) -> dict[str, int]:
         sent[product] = system(landing)
     _progress("")
     print(
-        f"landed {sum(sent.values()):,} rows of {len(sent)} products in {root}: "
+        f"landed {sum(sent.values()):,} rows of {len(sent)} products in {zone}: "
         f"{landing.written} objects written, {landing.kept} unchanged "
         f"({time.monotonic() - started:.1f} s)",
         file=sys.stderr,
@@ -46,10 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--to", type=Path, metavar="DIR", help="the landing zone (default: the environment's)"
     )
-    to: Path | None = parser.parse_args(arguments).to
+    parser.add_argument(
+        "--days", type=int, metavar="N", help="only the first N days of tills and promotions"
+    )
+    options = parser.parse_args(arguments)
     try:
-        land(to if to is not None else environment.current().home / "landing")
-    except (SourceMissing, OSError, environment.EnvironmentProblem) as error:
+        to = FolderLandingZone(options.to) if options.to else environment.current().landing_zone
+        land(to, options.days)
+    except (SourceMissing, OSError, LandingError, environment.EnvironmentProblem) as error:
         print(f"nothing more was landed: {error}", file=sys.stderr)
         return 1
     return 0

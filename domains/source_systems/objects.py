@@ -1,20 +1,16 @@
 """One object of the landing zone, written the way a careful producer writes it.
 
-Belongs here: the three formats, and the atomic replacement of one object.
-Does not belong here: which objects there are (`systems.py`).
+Belongs here: the three formats. Does not belong here: which objects there are (`systems.py`), how
+the zone makes an object appear whole or not at all (`shared_resources/landing/zone*.py`).
 
-An object appears whole or not at all: it is written under `.incoming/` at the root of the zone,
-below no product's prefix, and renamed into place. Content that is there already is left alone, so
-that a second run gives no sensor a reason to fire.
+Content that is there already is left alone, so that a second run gives no sensor a reason to fire.
 """
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import filecmp
 import json
-import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,14 +18,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-INCOMING = ".incoming"
+from shared_resources.landing.zone import LandingZone
 
 
 class LandingWriter:
-    """Writes objects below `root`; counts those `written` and those `kept` as they were."""
+    """Writes objects into `zone`; counts those `written` and those `kept` as they were.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    `days` limits what is sent by the day or week to the first so many days of the year.
+    """
+
+    def __init__(self, zone: LandingZone, days: int | None = None) -> None:
+        self.zone = zone
+        self.days = days
         self.written = 0
         self.kept = 0
 
@@ -64,21 +64,13 @@ class LandingWriter:
         self._put(key, write)
 
     def _put(self, key: str, write: Callable[[Path], None]) -> None:
-        target = self.root / key
-        incoming = self.root / INCOMING / f"{os.getpid()}-{key.replace('/', '~')}"
-        incoming.parent.mkdir(parents=True, exist_ok=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write(incoming)
-            if target.exists() and filecmp.cmp(incoming, target, shallow=False):
-                self.kept += 1
-            else:
-                incoming.replace(target)
+        with tempfile.TemporaryDirectory(prefix="mesh-landing-") as folder:
+            file = Path(folder) / "object"
+            write(file)
+            if self.zone.put(key, file):
                 self.written += 1
-        finally:
-            incoming.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # another simulator may be writing there
-                incoming.parent.rmdir()
+            else:
+                self.kept += 1
 
 
 def _rows(table: pa.Table) -> Iterator[Mapping[str, Any]]:

@@ -11,7 +11,7 @@ grains that one table could not hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -57,12 +57,12 @@ def transactions(landing: LandingWriter) -> int:
     ).combine_chunks()
     days = pc.cast(table["transaction_timestamp"], pa.date32())
     start = 0
-    for day in pc.value_counts(days).to_pylist():
+    for day in pc.value_counts(days).to_pylist()[: landing.days]:
         rows = table.slice(start, day["counts"])
         key = f"order/transactions/{day['values'].isoformat()}.parquet"
         landing.parquet(key, table.schema, rows.to_batches())
         start += day["counts"]
-    return _rows(table)
+    return start
 
 
 def campaigns(landing: LandingWriter) -> int:
@@ -101,11 +101,25 @@ def promotions(landing: LandingWriter) -> int:
     """The store planning system: 20.9 million rows, streamed from Parquet to Parquet."""
     source = pq.ParquetFile(table_path("promotions"))
     schema = source.schema_arrow.remove_metadata()
-    batches = (
-        batch.replace_schema_metadata(None) for batch in source.iter_batches(batch_size=1 << 17)
-    )
-    landing.parquet(f"marketing/promotions/promotions-{EXTRACT_DATE}.parquet", schema, batches)
-    return int(source.metadata.num_rows)
+    rows = 0
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        nonlocal rows
+        for batch in source.iter_batches(batch_size=1 << 17):
+            sent = batch.replace_schema_metadata(None)
+            if landing.days is not None:
+                sent = sent.filter(pc.less_equal(sent["week"], _week(landing.days)))
+            rows += sent.num_rows
+            yield sent
+
+    key = f"marketing/promotions/promotions-{EXTRACT_DATE}.parquet"
+    landing.parquet(key, schema, batches())
+    return rows
+
+
+def _week(day: int) -> int:
+    """The retailer's week of the year's n-th day: the first week is of one day, 2017-01-01."""
+    return (day + 5) // 7 + 1
 
 
 SYSTEMS: Mapping[str, Callable[[LandingWriter], int]] = {

@@ -83,6 +83,14 @@ class LandingZone(Protocol):
         """
         ...
 
+    def put(self, key: str, file: Path) -> bool:
+        """What a producer does: `file` becomes the object, which appears whole or not at all.
+
+        Returns False, and leaves the object alone, when it holds the very same already: a sensor
+        must have no reason to fire.
+        """
+        ...
+
 
 def parts_of(key: str) -> tuple[str, ...]:
     """The folders and the name of a key or prefix. Raises `RefusedKey` if it leads elsewhere."""

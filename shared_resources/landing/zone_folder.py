@@ -9,6 +9,8 @@ does not is still caught while it is being copied (`ObjectChanged`), or by the r
 
 from __future__ import annotations
 
+import contextlib
+import filecmp
 import os
 import shutil
 import stat
@@ -21,6 +23,7 @@ from shared_resources.landing.errors import LandingError, ObjectChanged, Refused
 from shared_resources.landing.zone import LandingObject, Page, parts_of, unfinished
 
 FETCH_ATTEMPTS = 4
+INCOMING = ".incoming"
 
 
 class FolderLandingZone:
@@ -28,6 +31,9 @@ class FolderLandingZone:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    def __str__(self) -> str:
+        return str(self.root)
 
     def list(self, prefix: str) -> list[LandingObject]:
         """The objects below the folder `prefix`, sorted by key.
@@ -63,6 +69,23 @@ class FolderLandingZone:
             f"{obj.key}: replaced or removed while it was read, {FETCH_ATTEMPTS} times running; "
             "let its producer write to a temporary name and rename, then run again."
         )
+
+    def put(self, key: str, file: Path) -> bool:
+        """The copy is made in a hidden folder at the root, below no product's prefix."""
+        target = self._path(key)
+        if target.exists() and filecmp.cmp(file, target, shallow=False):
+            return False
+        incoming = self.root / INCOMING / f"{os.getpid()}-{key.replace('/', '~')}"
+        incoming.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(file, incoming)
+            incoming.replace(target)
+        finally:
+            incoming.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another producer may be writing there
+                incoming.parent.rmdir()
+        return True
 
     def _copy(self, path: Path, to: Path) -> LandingObject | None:
         """The object that was copied whole, or None when it changed meanwhile."""

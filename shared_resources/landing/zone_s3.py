@@ -38,16 +38,29 @@ LARGEST_PAGE = 1000
 FETCH_ATTEMPTS = 6
 LONGEST_WAIT_SECONDS = 5.0
 CHUNK_BYTES = 1 << 20
+DIGEST = "sha256"
 _GONE = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchVersion"})
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 class S3LandingZone:
-    """`location` is the zone; keys are relative to it. `client` is called once, when needed."""
+    """`location` is the zone; keys are relative to it. `client` is called once, when needed.
 
-    def __init__(self, client: Callable[[], S3Client], location: S3Location) -> None:
+    `encryption` are the arguments of a request that puts an object.
+    """
+
+    def __init__(
+        self,
+        client: Callable[[], S3Client],
+        location: S3Location,
+        encryption: Mapping[str, Any] | None = None,
+    ) -> None:
         self._make_client = client
         self.location = location
+        self._encryption = encryption or {}
+
+    def __str__(self) -> str:
+        return self.location.url()
 
     @cached_property
     def _client(self) -> S3Client:
@@ -132,6 +145,40 @@ class S3LandingZone:
         except BaseException:
             to.unlink(missing_ok=True)
             raise
+
+    def put(self, key: str, file: Path) -> bool:
+        """An object that was put in parts or encrypted with KMS has no ETag to compare a file with,
+        so its own checksum goes with it. Raises `LandingError` when S3 does not take it."""
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        parts_of(key)
+        with file.open("rb") as source:
+            digest = hashlib.file_digest(source, "sha256").hexdigest()
+        try:
+            if self._digest_of(key) == digest:
+                return False
+            self._client.upload_file(
+                str(file),
+                self.location.bucket,
+                self._key(key),
+                ExtraArgs={"Metadata": {DIGEST: digest}, **self._encryption},
+            )
+        except (Boto3Error, BotoCoreError, ClientError) as problem:
+            raise LandingError(f"{self.location.url(key)}: was not put: {problem}") from problem
+        return True
+
+    def _digest_of(self, key: str) -> str | None:
+        """The checksum that `put` left with the object; None where there is none."""
+        from botocore.exceptions import ClientError
+
+        try:
+            found = self._client.head_object(Bucket=self.location.bucket, Key=self._key(key))
+        except ClientError as problem:
+            if problem.response["Error"]["Code"] in _GONE:
+                return None
+            raise
+        return found["Metadata"].get(DIGEST)
 
     def _get(self, key: str) -> Mapping[str, Any]:
         from botocore.exceptions import ClientError

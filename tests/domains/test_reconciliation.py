@@ -19,6 +19,7 @@ from domains.recommendation.products.household_recommendations.product import (
 )
 from domains.source_systems.__main__ import land
 from shared_resources.contracts.model import Rule, RuleKind, Unit
+from shared_resources.landing.zone_folder import FolderLandingZone
 from tests.domains.products import audited, audited_file, contract_of, refused_by, source_connection
 
 pytestmark = pytest.mark.slow
@@ -29,7 +30,7 @@ SALES = Decimal("4596039.58")
 @pytest.fixture(scope="module")
 def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("landing")
-    land(root)
+    land(FolderLandingZone(root))
     return root
 
 
