@@ -17,6 +17,7 @@ _NAMED = re.compile(r'(?:column(?: named)?|name) "?([^"\s!]+)"?')
 _OF_A_VALUE = re.compile(r"(?:Conversion|Invalid Input|Out of Range|Constraint) Error")
 _QUOTED_VALUE = re.compile(r"'[^']*'|\"[^\"]*\"")
 _COMPILED_AT = re.compile(r"\n?\s*compiled code at .*")
+_TRACEBACK = re.compile(r"\n?Traceback \(most recent call last\):\n.*", re.DOTALL)
 _HEADING = re.compile(r"^\w+ Error in [\w ]+ \([^)]*\)\s*")
 
 
@@ -27,7 +28,7 @@ class DbtModelFailed(Exception):
 def readable(errors: list[str]) -> str:
     """dbt's messages as one, its own paths turned into those of the author's project."""
     text = "\n".join(dict.fromkeys(error.strip() for error in errors))
-    text = _COMPILED_AT.sub("", text)
+    text = _TRACEBACK.sub("", _COMPILED_AT.sub("", text))
     return re.sub(r"\b((?:models|macros|tests)/[\w./-]+)", r"dbt_project/\1", text)
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from shared_resources.environment import Environment
+from shared_resources.environment import PROJECT_ROOT, Environment
 from shared_resources.io_managers.protocol import Version
 
 PROJECT = """
@@ -22,11 +22,7 @@ profile: toy
 models: {+materialized: table}
 """
 
-SCHEMAS = """
-{% macro generate_schema_name(custom_schema_name, node) -%}
-    {{ node.fqn[1] if node is not none and node.resource_type == 'model' else target.schema }}
-{%- endmacro %}
-"""
+SCHEMAS = (PROJECT_ROOT / "dbt_project" / "macros" / "schemas.sql").read_text(encoding="utf-8")
 
 DAILY = """
 with lines as (
@@ -176,7 +172,8 @@ class ParquetSnapshot:
 
     @property
     def version(self) -> Version:
-        return Version(self.product, "lake", 1, "s1", 0, datetime(2026, 1, 1, tzinfo=UTC))
+        rows = pq.read_metadata(self.file).num_rows
+        return Version(self.product, "lake", 1, "s1", rows, datetime(2026, 1, 1, tzinfo=UTC))
 
     @property
     def schema(self) -> pa.Schema:
@@ -198,6 +195,23 @@ class ParquetSnapshot:
 @dataclass(frozen=True)
 class DatabaseSnapshot(ParquetSnapshot):
     """A pinned version in an attached database, as the warehouse has it."""
+
+    @property
+    def _content(self) -> pa.Table:
+        with duckdb.connect(str(self.file), read_only=True) as connection:
+            return connection.sql("FROM content").to_arrow_table()
+
+    @property
+    def version(self) -> Version:
+        made = datetime(2026, 1, 1, tzinfo=UTC)
+        return Version(self.product, "warehouse", 1, "s1", self._content.num_rows, made)
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self._content.schema
+
+    def batches(self, columns=None, partitions=None) -> pa.RecordBatchReader:
+        return self._content.to_reader()
 
     def register(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
         alias = f"v_{self.product.replace('/', '_')}"
