@@ -74,7 +74,7 @@ def _adoptable(parquet: pq.ParquetFile, expected: pa.Schema) -> bool:
     found = parquet.schema_arrow
     if found.names != expected.names or found.types != expected.types:
         return False
-    if any(FIELD_ID in (field.metadata or {}) for field in found):
+    if any(FIELD_ID in (field.metadata or {}) or not field.nullable for field in found):
         return False
     groups = (parquet.metadata.row_group(i) for i in range(parquet.metadata.num_row_groups))
     columns = (group.column(i) for group in groups for i in range(group.num_columns))

@@ -94,6 +94,17 @@ def test_what_engines_cannot_read_is_rewritten(tmp_path: Path, options: dict[str
     assert staged_bytes(content, tmp_path) != content
 
 
+def test_columns_without_nulls_are_staged_like_any_other(tmp_path: Path) -> None:
+    """Spark and DuckDB write them as REQUIRED, and a store compares a file's fields as a whole."""
+    rows = table().slice(0, 1)
+    required = pa.schema([field.with_nullable(False) for field in rows.schema])
+    copy = tmp_path / "copy.parquet"
+    copy.write_bytes(write(rows.cast(required)))
+    (file,) = stage_object(CONTRACT, copy, "a/b.parquet", tmp_path / "staging").files
+    assert pq.read_schema(file.path) == rows.schema
+    assert pq.read_table(file.path).to_pylist() == ROWS[:1]
+
+
 def test_field_ids_and_order_are_rewritten(tmp_path: Path) -> None:
     rows = table()
     numbered = pa.schema(
