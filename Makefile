@@ -29,6 +29,10 @@ demo: setup ## land the real data, materialize the whole mesh, print its status
 	$(BIN)/mesh run
 	$(BIN)/mesh status
 
+demo-production: setup ## the demo on S3, Glue and Snowflake: on their stand-ins, in .mesh/production
+	$(BIN)/python -m tests.stand_ins -- sh -ec '\
+	  $(BIN)/python -m domains.source_systems; $(BIN)/mesh run; $(BIN)/mesh status'
+
 dev: setup ## Dagster's UI, all code locations and the daemon on 127.0.0.1:3000
 	DAGSTER_HOME="$$($(BIN)/python -m shared_resources.instance)" \
 	  $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
@@ -51,4 +55,4 @@ bench: setup ## every benchmark beside its peers
 clean: ## forget all state below .mesh, what landed there too
 	rm -rf .mesh
 
-.PHONY: help setup lock land demo dev test chaos lint bench clean
+.PHONY: help setup lock land demo demo-production dev test chaos lint bench clean
