@@ -24,6 +24,7 @@ _COMMANDS = {
     "versions": "the published versions of a product",
     "rollback": "publish an earlier version again",
     "quarantine": "what was rejected and why; try it again",
+    "housekeeping": "compact, expire and clear up, now",
 }
 
 # What a command may raise as its verdict: a readable message, and the exit code it means. By name,

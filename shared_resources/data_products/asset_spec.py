@@ -61,6 +61,11 @@ def follow_producers() -> dg.AutomationCondition[dg.AssetKey]:
     return dg.AutomationCondition.eager().without(dg.AutomationCondition.in_latest_time_window())
 
 
+def pool(contract: Contract) -> str:
+    """The pool that lets one op at a time work on the product."""
+    return f"product_{contract.domain}_{contract.name}"
+
+
 def check_specs(contract: Contract, rules: Sequence[Rule]) -> list[dg.AssetCheckSpec]:
     """One check a rule. `blocking` is what the platform does, not what Dagster would do after it."""
     return [

@@ -22,6 +22,7 @@ from shared_resources.data_products.asset_spec import (
 from shared_resources.data_products.definition import ProductDefinition, define_product
 from shared_resources.environment import Environment
 from shared_resources.governance.catalogue import PolicyViolation, check_domain
+from shared_resources.housekeeping.jobs import housekeeping
 from shared_resources.io_managers.published import io_managers
 from shared_resources.landing.sensor import landing_sensor
 from shared_resources.mesh import Domain, Mesh, ProductKind, read_mesh
@@ -41,11 +42,14 @@ def build_domain(
     domain = checked_domain(mesh, Path(definitions_file).resolve().parent.name)
     definitions = [define_product(environment, domain, product) for product in domain.products]
     inputs = {one.key: product_inputs(environment, one) for one in definitions}
+    jobs, schedules = housekeeping(domain.name, [one.contract for one in definitions])
     return dg.Definitions(
         assets=[
             *(build_asset(one, inputs[one.key]) for one in definitions),
             *_foreign_products(mesh, domain, inputs.values()),
         ],
+        jobs=jobs,
+        schedules=schedules,
         sensors=[*_landing_sensors(definitions), _automation(domain)],
         # A process a step costs 1.5 s; a run is a process of its own already.
         executor=dg.in_process_executor,

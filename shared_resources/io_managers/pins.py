@@ -70,7 +70,8 @@ class Pins:
         columns = _PINS.c.product, _PINS.c.store, _PINS.c.number, _PINS.c.snapshot
         chosen = sa.select(*columns).where(_PINS.c.product == product, _PINS.c.pinned_at >= moment)
         with self._state.begin() as connection:
-            return [Pin(p, store, n, s) for p, store, n, s in connection.execute(chosen)]
+            rows = connection.execute(chosen)
+            return [Pin(r.product, r.store, r.number, r.snapshot) for r in rows]
 
     def replace(self, run_id: str, pin: Pin) -> None:
         """Pin what the run itself has just published: its later steps read that."""

@@ -1,0 +1,208 @@
+"""What housekeeping does about one product: four tasks, each on its own, each safe to repeat.
+
+Belongs here: the tasks over all stores of a product, what each did, and what it would do.
+Does not belong here: how a store does it (`io_managers/`), when (`jobs.py`), how long things are
+kept (`retention.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+from typing import Any, Protocol, runtime_checkable
+
+from shared_resources.contracts.model import Contract
+from shared_resources.data_products.publishing import product_lock
+from shared_resources.environment import Environment
+from shared_resources.governance.quarantine import QuarantineEntry
+from shared_resources.housekeeping.retention import (
+    GRACE,
+    expired_entries,
+    quarantine_kept_since,
+    versions_kept_since,
+)
+from shared_resources.io_managers.protocol import (
+    ORPHAN_AGE,
+    Compaction,
+    Overtaken,
+    ProductStore,
+    Version,
+)
+from shared_resources.io_managers.versions import expirable, number_ranges
+
+
+class Task(StrEnum):
+    """In the order in which they are best done: what one leaves over, a later one removes."""
+
+    COMPACT = "compact"
+    EXPIRE = "expire"
+    ORPHANS = "orphans"
+    QUARANTINE = "quarantine"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a task did about a product in one place: a store, or the quarantine.
+
+    `details` are its numbers and names, JSON values; `summary` says the same to a person.
+    """
+
+    product: str
+    task: Task
+    place: str
+    changed: bool
+    summary: str
+    details: Mapping[str, Any]
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """A store that tells what housekeeping would do, and how much it holds."""
+
+    def would_compact(self, contract: Contract) -> Compaction | None: ...
+
+    def orphans(self, product: str) -> list[str]: ...
+
+    def stored_bytes(self, product: str) -> int: ...
+
+
+def perform(
+    environment: Environment,
+    contract: Contract,
+    task: Task,
+    *,
+    now: datetime | None = None,
+    dry_run: bool = False,
+) -> list[Done]:
+    """Do the task for the product, in every store of its contract; one `Done` a place.
+
+    With `dry_run` nothing is changed, and the answer is what would be. Raises `Unfinished` when it
+    failed in some place, after it was done in the others.
+    """
+    made_at = now or datetime.now(UTC)
+    places: list[Callable[[], Done]] = [
+        partial(_IN_STORES[task], environment, contract, store, made_at, dry_run)
+        for store in (environment.stores_of(contract) if task in _IN_STORES else ())
+    ]
+    if task is Task.QUARANTINE:
+        places = [partial(_expire_quarantine, environment, contract, made_at, dry_run)]
+    done, problems = [], []
+    for do in places:
+        try:
+            done.append(do())
+        except Exception as problem:  # noqa: BLE001 - one store's trouble is not the other's
+            problems.append(problem)
+    if problems:
+        raise Unfinished(contract.key, task, done, problems) from problems[0]
+    return done
+
+
+class Unfinished(Exception):
+    """A task failed in some place; `done` is what it did in the others."""
+
+    def __init__(
+        self, product: str, task: Task, done: Sequence[Done], problems: Sequence[Exception]
+    ) -> None:
+        said = "; ".join(f"{type(one).__name__}: {one}" for one in problems)
+        super().__init__(f"{product}: {task} failed, and is tried again the next time: {said}")
+        self.product = product
+        self.task = task
+        self.done = tuple(done)
+
+
+_InStore = Callable[[Environment, Contract, ProductStore, datetime, bool], Done]
+
+
+def _compact(
+    environment: Environment, contract: Contract, store: ProductStore, now: datetime, dry_run: bool
+) -> Done:
+    def done(summary: str, files: Compaction | None = None) -> Done:
+        numbers = {} if files is None else vars(files)
+        return Done(contract.key, Task.COMPACT, store.name, bool(numbers), summary, numbers)
+
+    if dry_run and not isinstance(store, Inspectable):
+        return done("cannot be told without doing it")
+    try:
+        if dry_run:
+            assert isinstance(store, Inspectable)
+            files = store.would_compact(contract)
+        else:
+            files = store.compact(contract)
+    except Overtaken as overtaken:
+        return done(f"{overtaken}; the next run looks again")
+    if files is None:
+        return done("nothing to do")
+    return done(f"{files.files_before:,} files → {files.files_after:,}", files)
+
+
+def _expire(
+    environment: Environment, contract: Contract, store: ProductStore, now: datetime, dry_run: bool
+) -> Done:
+    with product_lock(environment, contract.key):
+        kept = store.versions(contract.key)
+        pins = environment.pins.since(contract.key, now - GRACE)
+        pinned = {pin.number for pin in pins if pin.store == store.name}
+        since = versions_kept_since(contract, kept, pinned, now)
+        gone: list[Version] = []
+        if since is not None:
+            gone = expirable(kept, since) if dry_run else store.expire(contract, since)
+    details = {
+        "versions_removed": [version.number for version in gone],
+        "versions_kept": len(kept) - len(gone),
+    }
+    summary = "nothing to do"
+    if gone:
+        summary = f"versions {number_ranges(gone)} of {len(kept):,}"
+    elif contract.retention is None:
+        summary = "its contract states no retention: every version is kept"
+    return Done(contract.key, Task.EXPIRE, store.name, bool(gone), summary, details)
+
+
+def _remove_orphans(
+    environment: Environment, contract: Contract, store: ProductStore, now: datetime, dry_run: bool
+) -> Done:
+    inspectable = store if isinstance(store, Inspectable) else None
+    if dry_run and inspectable is None:
+        summary = "cannot be told without doing it"
+        return Done(contract.key, Task.ORPHANS, store.name, False, summary, {})
+    before = inspectable.stored_bytes(contract.key) if inspectable else 0
+    if dry_run:
+        assert inspectable is not None
+        removed = inspectable.orphans(contract.key)
+    else:
+        removed = store.remove_orphans(contract.key, ORPHAN_AGE)
+    details: dict[str, Any] = {"leftovers_removed": removed}
+    summary = f"{len(removed):,} leftovers" if removed else "nothing to do"
+    if inspectable is not None and not dry_run:
+        freed = max(0, before - inspectable.stored_bytes(contract.key))
+        details["bytes_freed"] = freed
+        summary += f", {freed:,} bytes" if removed else ""
+    return Done(contract.key, Task.ORPHANS, store.name, bool(removed), summary, details)
+
+
+def _expire_quarantine(
+    environment: Environment, contract: Contract, now: datetime, dry_run: bool
+) -> Done:
+    quarantine, since = environment.quarantine, quarantine_kept_since(contract, now)
+    gone: list[QuarantineEntry] = []
+    if since is not None:
+        entries = quarantine.list(contract.key)
+        chosen = {entry.id for entry in expired_entries(entries, since)}
+        ids = chosen if dry_run else set(quarantine.expire(contract.key, since))
+        gone = [entry for entry in entries if entry.id in ids]
+    undecided = [entry.id for entry in gone if entry.open]
+    details = {"entries_removed": [entry.id for entry in gone], "undecided_removed": undecided}
+    summary = "nothing to do"
+    if gone:
+        summary = f"{len(gone):,} entries, {len(undecided):,} of them never decided on"
+    return Done(contract.key, Task.QUARANTINE, "quarantine", bool(gone), summary, details)
+
+
+_IN_STORES: Mapping[Task, _InStore] = {
+    Task.COMPACT: _compact,
+    Task.EXPIRE: _expire,
+    Task.ORPHANS: _remove_orphans,
+}
