@@ -19,6 +19,7 @@ from typing import Protocol
 from shared_resources.io_managers.protocol import PublishError
 from shared_resources.io_managers.snowflake_session import (
     ConnectionLost,
+    Locked,
     Missing,
     SnowflakeProblem,
     SnowflakeSession,
@@ -49,19 +50,51 @@ def load(
 ) -> None:
     """Append the files' rows to the table, which has these columns.
 
-    Every file is there as a whole afterwards. Raises `PublishError` when the table would hold other
-    than the files' rows, `SnowflakeProblem` when a statement fails: part of the rows may be there
-    then, so the table must be one that nobody reads yet, or the caller's transaction.
+    Raises `PublishError` when the table would hold other than the files' rows, `SnowflakeProblem`
+    when a statement fails: part of the rows may be there then, so the table must be one that nobody
+    reads yet, or the caller's transaction (then use `Upload`: making a stage would commit it).
     """
-    with _stage(session, table.schema) as stage:
-        for number, chunk in enumerate(_chunks([file for file in files if file.rows])):
-            where = f"@{stage}/{number}/"
-            with _linked(chunk) as (folder, rows):
-                session.execute(
-                    f"PUT {text(f'file://{folder}/*.parquet')} {where} "
-                    f"AUTO_COMPRESS = FALSE OVERWRITE = TRUE PARALLEL = {PUT_THREADS}"
-                )
-            _copy(session, table, columns, where, rows)
+    upload = Upload(session, table.schema, files)
+    try:
+        upload.copy_into(table, columns)
+    finally:
+        upload.drop()
+
+
+class Upload:
+    """Files in a temporary stage of the session, to be copied into tables as often as needed."""
+
+    def __init__(
+        self, session: SnowflakeSession, schema: str, files: Sequence[ParquetFile]
+    ) -> None:
+        self._session = session
+        self._stage = Name(schema, f"load_{uuid.uuid4().hex}")
+        self._chunks: list[tuple[str, dict[str, int]]] = []
+        session.execute(f"CREATE TEMPORARY STAGE {self._stage}")
+        try:
+            for number, chunk in enumerate(_chunks([file for file in files if file.rows])):
+                self._put(chunk, f"@{self._stage}/{number}/")
+        except BaseException:
+            self.drop()
+            raise
+
+    def copy_into(self, table: Name, columns: Columns) -> None:
+        """Append the rows to the table. A COPY may be part of a transaction."""
+        for where, rows in self._chunks:
+            _copy(self._session, table, columns, where, rows)
+
+    def drop(self) -> None:
+        # If it cannot be dropped the session is gone, and the stage with it.
+        with contextlib.suppress(SnowflakeProblem):
+            self._session.execute(f"DROP STAGE IF EXISTS {self._stage}")
+
+    def _put(self, files: Sequence[ParquetFile], where: str) -> None:
+        with _linked(files) as (folder, rows):
+            self._session.execute(
+                f"PUT {text(f'file://{folder}/*.parquet')} {where} "
+                f"AUTO_COMPRESS = FALSE OVERWRITE = TRUE PARALLEL = {PUT_THREADS}"
+            )
+        self._chunks.append((where, rows))
 
 
 def _copy(
@@ -70,39 +103,26 @@ def _copy(
     statement = (
         f"COPY INTO {table} ({names(name for name, _ in columns)}) "
         f"FROM (SELECT {from_parquet(columns)} FROM {where}) "
-        f"FILE_FORMAT = ({PARQUET}) ON_ERROR = ABORT_STATEMENT PURGE = TRUE"
+        f"FILE_FORMAT = ({PARQUET}) ON_ERROR = ABORT_STATEMENT"
     )
     try:
         result = session.execute(statement)
-    except (ConnectionLost, Missing):
+    except (ConnectionLost, Locked, Missing):
         raise
     except SnowflakeProblem as problem:
         # It may quote a value of a classified column.
         raise SnowflakeProblem(f"loading {table}: {without_values(str(problem))}") from None
-    columns_found = [name.lower() for name in result.columns]
     loaded: dict[str, int] = {}
-    if {"file", "rows_loaded"} <= set(columns_found):
-        file, count = columns_found.index("file"), columns_found.index("rows_loaded")
+    found = [name.lower() for name in result.columns]
+    if {"file", "rows_loaded"} <= set(found):
+        file, count = found.index("file"), found.index("rows_loaded")
         loaded = {str(row[file]).rpartition("/")[2]: int(row[count]) for row in result.rows}
     if loaded != rows:
-        missing = sum(rows.values()) - sum(loaded.values())
         raise PublishError(
-            f"loading {table}: Snowflake loaded {len(loaded)} files with {missing} rows less than "
-            f"the {sum(rows.values())} rows of the {len(rows)} that were staged. Nothing was "
+            f"loading {table}: {sum(rows.values())} rows in {len(rows)} files were staged, and "
+            f"Snowflake loaded {sum(loaded.values())} rows of {len(loaded)} files. Nothing was "
             "published; run it again."
         )
-
-
-@contextlib.contextmanager
-def _stage(session: SnowflakeSession, schema: str) -> Iterator[Name]:
-    stage = Name(schema, f"load_{uuid.uuid4().hex}")
-    session.execute(f"CREATE TEMPORARY STAGE {stage}")
-    try:
-        yield stage
-    finally:
-        # If it cannot be dropped the session is gone, and the stage with it.
-        with contextlib.suppress(SnowflakeProblem):
-            session.execute(f"DROP STAGE IF EXISTS {stage}")
 
 
 def _chunks(files: Sequence[ParquetFile]) -> Iterator[Sequence[ParquetFile]]:

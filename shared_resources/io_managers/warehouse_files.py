@@ -94,7 +94,7 @@ def file_query(
     if partition_column is None or file.whole:
         return query
     type_ = parse_type(held[partition_column])
-    return f"{query} WHERE {_in_days(partition_column, type_, file.partitions)}"
+    return f"{query} WHERE {days_condition(partition_column, type_, file.partitions)}"
 
 
 def _expression(name: str, wanted: ColumnType, held: str | None) -> str:
@@ -104,7 +104,7 @@ def _expression(name: str, wanted: ColumnType, held: str | None) -> str:
     return f"CAST({quoted if held else 'NULL'} AS {wanted.duckdb}) AS {quoted}"
 
 
-def _in_days(column: str, type_: ColumnType, days: Iterable[str]) -> str:
+def days_condition(column: str, type_: ColumnType, days: Iterable[str]) -> str:
     """A condition of plain ranges, so that DuckDB skips the row groups of other days."""
     ranges: list[tuple[date, date]] = []
     for day in sorted(date.fromisoformat(key) for key in days):
