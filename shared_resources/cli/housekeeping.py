@@ -41,7 +41,7 @@ def housekeeping(
     A version is removed when its contract's retention is over, and never the current one, one that
     was current or pinned by a run within a day, or one that a kept version restored.
     """
-    from shared_resources.housekeeping.tasks import Task, Unfinished, perform
+    from shared_resources.housekeeping.tasks import NOTHING, Task, Unfinished, perform
 
     environment = environments.current()
     products = [p.key for domain in read_mesh(environment.root).domains for p in domain.products]
@@ -59,12 +59,12 @@ def housekeeping(
                 failed.append(problem)
     if as_json:
         print_json([_row(one) | {"changed": one.changed and not dry_run} for one in done])
-    elif done:
-        said = "would" if dry_run else "did"
-        shown = [_place(one) | {said: one.summary} for one in done]
-        print_table(shown, shown[0])
     else:
-        click.echo("there is no product to keep house for")
+        said = "would" if dry_run else "did"
+        shown = [_place(one) | {said: one.summary} for one in done if one.summary != NOTHING]
+        if shown:
+            print_table(shown, shown[0])
+        click.echo(f"{len(done) - len(shown)} of {len(done)} looked at: {NOTHING}")
     for unfinished in failed:
         click.echo(f"mesh: {unfinished}", err=True)
     sys.exit(1 if failed else 0)

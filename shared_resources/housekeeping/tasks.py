@@ -33,6 +33,8 @@ from shared_resources.io_managers.protocol import (
 )
 from shared_resources.io_managers.versions import expirable, number_ranges
 
+NOTHING = "nothing to do"
+
 
 class Task(StrEnum):
     """In the order in which they are best done: what one leaves over, a later one removes."""
@@ -134,7 +136,7 @@ def _compact(
     except Overtaken as overtaken:
         return done(f"{overtaken}; the next run looks again")
     if files is None:
-        return done("nothing to do")
+        return done(NOTHING)
     return done(f"{files.files_before:,} files → {files.files_after:,}", files)
 
 
@@ -153,7 +155,7 @@ def _expire(
         "versions_removed": [version.number for version in gone],
         "versions_kept": len(kept) - len(gone),
     }
-    summary = "nothing to do"
+    summary = NOTHING
     if gone:
         summary = f"versions {number_ranges(gone)} of {len(kept):,}"
     elif contract.retention is None:
@@ -175,7 +177,7 @@ def _remove_orphans(
     else:
         removed = store.remove_orphans(contract.key, ORPHAN_AGE)
     details: dict[str, Any] = {"leftovers_removed": removed}
-    summary = f"{len(removed):,} leftovers" if removed else "nothing to do"
+    summary = f"{len(removed):,} leftovers" if removed else NOTHING
     if inspectable is not None and not dry_run:
         freed = max(0, before - inspectable.stored_bytes(contract.key))
         details["bytes_freed"] = freed
@@ -195,7 +197,7 @@ def _expire_quarantine(
         gone = [entry for entry in entries if entry.id in ids]
     undecided = [entry.id for entry in gone if entry.open]
     details = {"entries_removed": [entry.id for entry in gone], "undecided_removed": undecided}
-    summary = "nothing to do"
+    summary = NOTHING
     if gone:
         summary = f"{len(gone):,} entries, {len(undecided):,} of them never decided on"
     return Done(contract.key, Task.QUARANTINE, "quarantine", bool(gone), summary, details)

@@ -67,17 +67,24 @@ def remove_attempt(attempt: Path) -> None:
 def remove_orphans(
     area: Path, is_published: Callable[[Path], bool], older_than: timedelta = ORPHAN_AGE
 ) -> list[str]:
-    """Remove the attempts whose process is gone, or that are older; never one that is published.
+    """Remove what `orphans` finds; name it."""
+    found = orphans(area, is_published, older_than)
+    for attempt in found:
+        remove_attempt(attempt)
+    return [str(attempt) for attempt in found]
+
+
+def orphans(
+    area: Path, is_published: Callable[[Path], bool], older_than: timedelta = ORPHAN_AGE
+) -> list[Path]:
+    """The attempts whose process is gone, or that are older; never one that is published.
 
     Whether its process is gone is asked first, of all, and `is_published` after it: nobody publishes
     an attempt after its process is gone.
     """
     attempts = [attempt for batch in _folders(area) for attempt in _folders(batch)]
     abandoned = [attempt for attempt in attempts if _abandoned(attempt, older_than)]
-    removed = [attempt for attempt in abandoned if not is_published(attempt)]
-    for attempt in removed:
-        remove_attempt(attempt)
-    return [str(attempt) for attempt in removed]
+    return [attempt for attempt in abandoned if not is_published(attempt)]
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -134,3 +141,13 @@ def _started(pid: int) -> str:
 def walk(folder: Path) -> Iterator[Path]:
     """Every file below the folder."""
     return (path for path in folder.rglob("*") if path.is_file())
+
+
+def stored_bytes(folder: Path) -> int:
+    """Of every file below the folder; one with several names counts once."""
+    found: dict[tuple[int, int], int] = {}
+    for path in walk(folder):
+        with suppress(FileNotFoundError):
+            stat = path.stat()
+            found[stat.st_dev, stat.st_ino] = stat.st_size
+    return sum(found.values())

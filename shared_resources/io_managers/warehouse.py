@@ -77,6 +77,20 @@ class WarehouseStore:
     def compact(self, contract: Contract) -> Compaction | None:
         return warehouse_housekeeping.compact(self, self._manifests(contract.key), contract)
 
+    def would_compact(self, contract: Contract) -> Compaction | None:
+        """What `compact` would do now."""
+        return warehouse_housekeeping.would_compact(self._manifests(contract.key))
+
+    def orphans(self, product: str) -> list[str]:
+        """What `remove_orphans` would remove now."""
+        found = warehouse_housekeeping.orphans(
+            self._area(product), self._manifests(product), ORPHAN_AGE
+        )
+        return [str(path) for paths in found for path in paths]
+
+    def stored_bytes(self, product: str) -> int:
+        return staging_area.stored_bytes(self._folder(product))
+
     def expire(self, contract: Contract, before: datetime) -> list[Version]:
         return warehouse_housekeeping.expire(self._manifests(contract.key), before)
 

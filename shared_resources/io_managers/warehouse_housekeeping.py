@@ -58,6 +58,15 @@ def compact(store: ProductStore, manifests: Manifests, contract: Contract) -> Co
     return Compaction(files_before=len(current.files), files_after=len(files))
 
 
+def would_compact(manifests: Manifests) -> Compaction | None:
+    """What `compact` would do now."""
+    current = manifests.last()
+    chosen = _worth_merging(current.files) if current is not None else []
+    if current is None or not chosen:
+        return None
+    return Compaction(len(current.files), len(current.files) - len(chosen) + 1)
+
+
 def _worth_merging(files: Sequence[DataFile]) -> list[DataFile]:
     small = [file for file in files if file.rows < SMALL_ROWS]
     return small if len(small) >= COMPACT_FROM else []
@@ -95,8 +104,21 @@ def expire(manifests: Manifests, before: datetime) -> list[Version]:
 
 def remove_orphans(area: Path, manifests: Manifests, older_than: timedelta) -> list[str]:
     """Remove what dead processes left, and what no manifest names that was not retired lately."""
+    manifests.remove_drafts(older_than.total_seconds())
+    attempts, retired = orphans(area, manifests, older_than)
+    for attempt in attempts:
+        staging_area.remove_attempt(attempt)
+    # Last: who died before has forgotten nothing.
+    for path in retired:
+        path.unlink(missing_ok=True)
+    return [str(path) for path in (*attempts, *retired)]
+
+
+def orphans(
+    area: Path, manifests: Manifests, older_than: timedelta
+) -> tuple[list[Path], list[Path]]:
+    """The attempts that nobody needs, and the manifests that were retired before."""
     seconds = older_than.total_seconds()
-    manifests.remove_drafts(seconds)
     ripe = [path for path, age in manifests.retired() if age > seconds]
 
     @cache
@@ -106,8 +128,4 @@ def remove_orphans(area: Path, manifests: Manifests, older_than: timedelta) -> l
     def is_needed(attempt: Path) -> bool:
         return attempt in needed()
 
-    removed = staging_area.remove_orphans(area, is_needed, older_than)
-    # Last: who died before has forgotten nothing.
-    for path in ripe:
-        path.unlink(missing_ok=True)
-    return removed + [str(path) for path in ripe]
+    return staging_area.orphans(area, is_needed, older_than), ripe
