@@ -18,6 +18,7 @@ from shared_resources.contracts.model import Contract, Server
 if TYPE_CHECKING:
     from shared_resources.data_products.dbt_target import DbtTarget
     from shared_resources.governance.quarantine import Quarantine
+    from shared_resources.io_managers.local_copies import LocalCopies
     from shared_resources.io_managers.pins import Pins
     from shared_resources.io_managers.protocol import ProductStore, Snapshot
     from shared_resources.landing.queue import LandingQueue
@@ -81,8 +82,9 @@ class Environment:
     @cached_property
     def quarantine(self) -> Quarantine:
         from shared_resources.governance.quarantine import Quarantine
+        from shared_resources.governance.quarantine_store import QuarantineFolder
 
-        return Quarantine(self.home / "quarantine")
+        return Quarantine(QuarantineFolder(self.home / "quarantine"))
 
     @cached_property
     def state(self) -> StateDatabase:
@@ -135,8 +137,40 @@ class ProductionEnvironment(Environment):
         return self.settings.database_url
 
     @cached_property
+    def copies(self) -> LocalCopies:
+        """Files and tables of the stores that were read on this machine."""
+        from shared_resources.io_managers.local_copies import LocalCopies
+
+        return LocalCopies(self.home / "copies")
+
+    @cached_property
     def stores(self) -> Mapping[Server, ProductStore]:
-        raise NotImplementedError("the lake on S3 and the warehouse on Snowflake come next")
+        from shared_resources.io_managers.lake_files_s3 import s3_lake
+        from shared_resources.io_managers.snowflake import SnowflakeStore
+
+        connect, staging = self.settings.snowflake_connection, self.home / "warehouse"
+        return {
+            Server.LAKE: s3_lake(self.settings, self.home, self.copies),
+            Server.WAREHOUSE: SnowflakeStore(connect, staging, self.copies),
+        }
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        from shared_resources.governance.quarantine import Quarantine
+        from shared_resources.governance.quarantine_s3 import QuarantineOnS3
+        from shared_resources.io_managers.s3_objects import S3Objects
+
+        place = self.settings.quarantine.url()
+        return Quarantine(QuarantineOnS3(place, S3Objects(self.settings), self.copies))
+
+    @cached_property
+    def dbt_target(self) -> DbtTarget:
+        from shared_resources.data_products.dbt_on_snowflake import SnowflakeTarget
+        from shared_resources.io_managers.snowflake import SnowflakeStore
+
+        warehouse = self.stores[Server.WAREHOUSE]
+        assert isinstance(warehouse, SnowflakeStore)
+        return SnowflakeTarget(self.settings.snowflake, warehouse)
 
     @cached_property
     def state(self) -> StateDatabase:
@@ -151,9 +185,7 @@ class ProductionEnvironment(Environment):
     def landing_zone(self) -> LandingZone:
         from shared_resources.landing.zone_s3 import S3LandingZone
 
-        return S3LandingZone(
-            self.settings.s3, self.settings.landing, self.settings.encryption()
-        )
+        return S3LandingZone(self.settings.s3, self.settings.landing, self.settings.encryption())
 
     def landing_queue(self, contract: Contract) -> LandingQueue | None:
         from shared_resources.landing.queue import LandingQueue

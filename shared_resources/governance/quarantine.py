@@ -1,15 +1,16 @@
 """Quarantine: what was rejected, kept with the reasons until someone mends and replays it.
 
-Belongs here: storing an entry, listing and reading entries, the mark of a replay, expiry.
-Does not belong here: deciding what is rejected (`data_products/verdict.py`), trying it again
-(`data_products/replaying.py`), showing it to people (`quarantine_view.py`).
+Belongs here: what an entry is, keeping, listing and reading entries, the mark of a replay, their end.
+Does not belong here: where entries lie (`quarantine_store.py`, `quarantine_s3.py`), deciding what is
+rejected (`data_products/verdict.py`), trying it again (`data_products/replaying.py`), showing it to
+people (`quarantine_view.py`).
 
-An entry is a folder that appears by one rename and is never changed:
+An entry appears whole and is never changed:
 
-    <root>/<domain>/<product>/<id>/entry.json
-                                   files/00000.parquet ...   what was rejected, as it was staged
-                                   rejects.parquet           rows that could not be read, as text
-                                   replays/<version>.json    added when a replay published it
+    <domain>/<product>/<id>/entry.json
+                            files/00000.parquet ...   what was rejected, as it was staged
+                            rejects.parquet           rows that could not be read, as text
+                            replays/<version>.json    added when a replay published it
 
 The id is derived from what was rejected, so that a run that was killed and retried leaves no
 doubles. A retry of a batch that rejects something else leaves both; the later one counts, and
@@ -20,12 +21,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import time
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,14 +31,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shared_resources.governance.quarantine_store import QuarantineStore, Stored
+
 KINDS = ("batch", "rows", "object")
 _FILES = "files"
 _REJECTS = "rejects.parquet"
 _REPLAYS = "replays"
-_INCOMING = ".incoming"
-# Nobody takes a day to copy an entry: what is older was left by a process that died.
-_ABANDONED_SECONDS = 86_400
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_ID = re.compile(r"[0-9a-f]{12}-[0-9a-f]{8}")
+_FILE_NAME = re.compile(r"\d{5,}(\.\w+)?")
+_SUFFIX = re.compile(r"\.[A-Za-z0-9_]+")
 
 
 class UnknownEntry(LookupError):
@@ -96,51 +95,61 @@ class QuarantineEntry(Rejection):
 
 
 class Quarantine:
-    """The entries below `root`. Every method is safe to call from many processes."""
+    """The entries of a store. Every method is safe to call from many processes."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, store: QuarantineStore) -> None:
+        self._store = store
 
     def put(
         self, rejection: Rejection, files: Sequence[Path], rejects: Path | None = None
     ) -> QuarantineEntry:
-        """Keep the files (linked where the file system can, else copied) as one entry, at once.
+        """Keep the files as one entry, at once.
 
         Putting the same again returns the entry that is there. Whoever dies before the end has
         changed nothing that anyone sees.
         """
         if rejection.kind not in KINDS:
             raise ValueError(f"{rejection.kind!r} is no kind of entry: {', '.join(KINDS)}")
-        folder = self._folder(rejection.product)
+        product = _place(rejection.product)
         id_ = _identity(rejection) + "-" + _digest([*files, *([rejects] if rejects else [])])[:8]
-        target = folder / id_
-        if not target.exists():
-            self._sweep()
-            with self._incoming() as incoming:
-                names = _keep_files(files, incoming / _FILES)
-                if rejects is not None:
-                    _keep_file(rejects, incoming / _REJECTS)
-                _write_json(
-                    incoming / "entry.json",
+        place = f"{product}/{id_}"
+        stored = self._store.read(place)
+        if stored is None:
+            named = _named(files)
+            kept = {f"{_FILES}/{name}": path for name, path in named.items()}
+            if rejects is not None:
+                kept[_REJECTS] = rejects
+            self._store.keep(
+                place,
+                kept,
+                _json(
                     {
                         **asdict(rejection),
                         "id": id_,
                         "at": datetime.now(UTC).isoformat(),
-                        "file_names": names,
-                    },
-                )
-                folder.mkdir(parents=True, exist_ok=True)
-                _appear(incoming, target)
-        return _read(target)
+                        "file_names": list(named),
+                    }
+                ),
+            )
+            stored = self._store.read(place)
+            assert stored is not None, "what was just kept is there"
+        return _read(stored)
+
+    def expire(self, product: str, before: datetime) -> list[str]:
+        """Remove the entries that were kept before then, for good; return their ids, oldest first.
+
+        Goes together with what processes left that died while they kept or removed an entry.
+        """
+        ids = [entry.id for entry in self.list(product) if entry.at < before]
+        for id_ in ids:
+            self._store.remove(_place(product, id_))
+        self._store.sweep(_place(product))
+        return ids
 
     def list(self, product: str | None = None) -> list[QuarantineEntry]:
         """The entries (of `product`), oldest first."""
-        where = self._folder(product) if product is not None else self._root
-        pattern = "*/entry.json" if product is not None else "*/*/*/entry.json"
-        entries = []
-        for path in where.glob(pattern):
-            with suppress(FileNotFoundError):  # it expired meanwhile
-                entries.append(_read(path.parent))
+        below = _place(product) if product is not None else ""
+        entries = [_read(stored) for stored in self._store.all(below)]
         return _with_successors(sorted(entries, key=lambda entry: (entry.at, entry.id)))
 
     def get(self, id_: str) -> QuarantineEntry:
@@ -153,14 +162,21 @@ class Quarantine:
         raise UnknownEntry(f"{id_!r} {said}; `mesh quarantine list` shows them")
 
     def files(self, entry: QuarantineEntry) -> tuple[Path, ...]:
-        """The kept files: staged Parquet, for `rows` with `_reasons`; for `object` its bytes."""
-        folder = self._folder(entry.product) / entry.id / _FILES
-        return tuple(folder / name for name in entry.file_names)
+        """The kept files, on this machine: staged Parquet, for `rows` with `_reasons`; for `object`
+        its bytes."""
+        place = _place(entry.product, entry.id)
+        paths = [self._store.local(place, f"{_FILES}/{name}") for name in entry.file_names]
+        missing = [n for n, path in zip(entry.file_names, paths, strict=True) if path is None]
+        if missing:
+            raise UnknownEntry(
+                f"{place} has lost its files {', '.join(missing)}; whoever may write to the "
+                "quarantine can say why"
+            )
+        return tuple(path for path in paths if path is not None)
 
     def rejects(self, entry: QuarantineEntry) -> Path | None:
         """The Parquet file of rows that could not be read (`landing/rejects.py`), if any."""
-        path = self._folder(entry.product) / entry.id / _REJECTS
-        return path if path.exists() else None
+        return self._store.local(_place(entry.product, entry.id), _REJECTS)
 
     def rows(self, entry: QuarantineEntry) -> pa.RecordBatchReader:
         """Stream the kept rows as they were staged. None for an `object`, whose bytes are kept."""
@@ -171,61 +187,25 @@ class Quarantine:
     def mark_replayed(self, id_: str, version: int) -> QuarantineEntry:
         """Note that `version` published what passed of the entry; twice is as good as once."""
         entry = self.get(id_)
-        folder = self._folder(entry.product) / entry.id / _REPLAYS
-        folder.mkdir(exist_ok=True)
-        mark = folder / f"{version:08d}.json"
-        if not mark.exists():
-            with self._incoming() as incoming:
-                made = incoming / "mark.json"
-                _write_json(made, {"version": version, "at": datetime.now(UTC).isoformat()})
-                made.replace(mark)
+        self._store.add(
+            _place(entry.product, entry.id),
+            f"{_REPLAYS}/{version:08d}.json",
+            _json({"version": version, "at": datetime.now(UTC).isoformat()}),
+        )
         return self.get(entry.id)
 
-    def expire(self, product: str, before: datetime) -> list[str]:
-        """Remove the product's entries that `expired` names; their ids."""
-        gone = [entry.id for entry in expired(self.list(product), before)]
-        for id_ in gone:
-            with self._incoming() as incoming, suppress(FileNotFoundError):  # another was faster
-                (self._folder(product) / id_).rename(incoming / id_)
-        self._sweep()
-        return gone
 
-    def _folder(self, product: str) -> Path:
-        domain, _, name = product.partition("/")
-        for part in (domain, name):
-            if not part or part.startswith(".") or "/" in part or "\\" in part:
-                raise ValueError(f"{product!r} is no product key; write domain/product")
-        return self._root / domain / name
-
-    @contextmanager
-    def _incoming(self) -> Iterator[Path]:
-        """A folder that no one lists, on the file system of the entries."""
-        folder = self._root / _INCOMING / uuid.uuid4().hex
-        folder.mkdir(parents=True)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _sweep(self) -> None:
-        incoming = self._root / _INCOMING
-        if not incoming.is_dir():
-            return
-        for left in incoming.iterdir():
-            try:
-                abandoned = time.time() - left.stat().st_mtime > _ABANDONED_SECONDS
-            except FileNotFoundError:
-                continue  # its owner has just finished
-            if abandoned:
-                shutil.rmtree(left, ignore_errors=True)
-
-
-def expired(entries: Iterable[QuarantineEntry], before: datetime) -> list[QuarantineEntry]:
-    """Those that were rejected before, and replayed, if they were, before too.
-
-    What is still open goes no earlier than what was decided.
-    """
-    return [e for e in entries if max([e.at, *(one.at for one in e.replays)]) < before]
+def _place(product: str, id_: str | None = None) -> str:
+    """Where the product's entries lie, or one. Raises `ValueError` for what could lead elsewhere."""
+    parts = product.split("/")
+    odd = any(not part or part.startswith(".") or "\\" in part for part in parts)
+    if odd or len(parts) != 2:
+        raise ValueError(f"{product!r} is no product key; write domain/product")
+    if id_ is None:
+        return product
+    if not _ID.fullmatch(id_):
+        raise ValueError(f"{id_!r} is no id of an entry")
+    return f"{product}/{id_}"
 
 
 def _identity(rejection: Rejection) -> str:
@@ -243,52 +223,28 @@ def _digest(files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def _keep_files(files: Sequence[Path], folder: Path) -> list[str]:
-    folder.mkdir()
-    names = []
-    for number, path in enumerate(files):
-        suffix = path.suffix if path.suffix.isascii() else ""
-        names.append(f"{number:05d}{suffix}")
-        _keep_file(path, folder / names[-1])
-    return names
+def _named(files: Sequence[Path]) -> dict[str, Path]:
+    """A name of its own for each file: two partitions may have called theirs the same."""
+    return {
+        f"{number:05d}{path.suffix if _SUFFIX.fullmatch(path.suffix) else ''}": path
+        for number, path in enumerate(files)
+    }
 
 
-def _keep_file(source: Path, target: Path) -> None:
-    """A second name of the same immutable file, or a copy where there can be none."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-        with target.open("rb") as copied:
-            os.fsync(copied.fileno())
+def _json(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, indent=1, ensure_ascii=False).encode()
 
 
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _appear(incoming: Path, target: Path) -> None:
-    """Make the folder visible by one rename; another process that was faster has kept the same."""
-    try:
-        incoming.rename(target)
-    except OSError:
-        if not target.exists():
-            raise
-    parent = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
-
-
-def _read(folder: Path) -> QuarantineEntry:
-    content = json.loads((folder / "entry.json").read_text(encoding="utf-8"))
+def _read(stored: Stored) -> QuarantineEntry:
+    content = json.loads(stored.entry)
     known = {one.name for one in fields(QuarantineEntry)}
     given = {name: value for name, value in content.items() if name in known}
-    marks = sorted((folder / _REPLAYS).glob("*.json"))
+    # What an entry says of itself must not lead a reader to another place.
+    if _place(content["product"], content["id"]) != stored.place:
+        raise ValueError(f"the quarantine's entry at {stored.place} says that it is another")
+    for name in content["file_names"]:
+        if not _FILE_NAME.fullmatch(name):
+            raise ValueError(f"the quarantine's entry at {stored.place} names a file {name!r}")
     return QuarantineEntry(
         **{
             **given,
@@ -297,13 +253,15 @@ def _read(folder: Path) -> QuarantineEntry:
             "objects": tuple((key, etag) for key, etag in content["objects"]),
             "partitions": tuple(content["partitions"]),
             "file_names": tuple(content["file_names"]),
-            "replays": tuple(_read_mark(mark) for mark in marks),
+            "replays": tuple(
+                _read_mark(mark) for name, mark in stored.added if name.startswith(_REPLAYS)
+            ),
         }
     )
 
 
-def _read_mark(path: Path) -> Replay:
-    content = json.loads(path.read_text(encoding="utf-8"))
+def _read_mark(mark: bytes) -> Replay:
+    content = json.loads(mark)
     return Replay(content["version"], datetime.fromisoformat(content["at"]))
 
 

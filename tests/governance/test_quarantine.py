@@ -17,11 +17,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared_resources.contracts.model import Classification
+from shared_resources.environment import ProductionEnvironment
 from shared_resources.governance.quarantine import (
     Quarantine,
+    QuarantineEntry,
     Rejection,
     UnknownEntry,
 )
+from shared_resources.governance.quarantine_store import QuarantineFolder, QuarantineStore
 from shared_resources.governance.quarantine_view import shown_rows
 from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
 from tests.contract_factory import make_column, make_contract
@@ -48,9 +51,22 @@ def _file(folder: Path, ids: list[int], name: str = "part-00000.parquet") -> Pat
     return path
 
 
-@pytest.fixture
-def quarantine(tmp_path: Path) -> Quarantine:
-    return Quarantine(tmp_path / "quarantine")
+@pytest.fixture(params=["folder", "s3"])
+def quarantine(request: pytest.FixtureRequest, tmp_path: Path) -> Quarantine:
+    if request.param == "folder":
+        return Quarantine(QuarantineFolder(tmp_path / "quarantine"))
+    production: ProductionEnvironment = request.getfixturevalue("production")
+    return production.quarantine
+
+
+def _store(quarantine: Quarantine) -> QuarantineStore:
+    return quarantine._store
+
+
+def _entry_json(quarantine: Quarantine, entry: QuarantineEntry) -> bytes:
+    stored = _store(quarantine).read(f"{entry.product}/{entry.id}")
+    assert stored is not None
+    return stored.entry
 
 
 def test_an_entry_keeps_why_when_and_from_what(quarantine: Quarantine, tmp_path: Path) -> None:
@@ -98,8 +114,10 @@ def test_an_unreadable_object_is_kept_as_its_bytes(quarantine: Quarantine, tmp_p
 
 
 def test_copies_where_the_file_system_cannot_link(
-    quarantine: Quarantine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    quarantine = Quarantine(QuarantineFolder(tmp_path / "quarantine"))
+
     def cannot(*_: object) -> None:
         raise OSError("cross-device link")
 
@@ -152,19 +170,18 @@ def test_lists_by_product_oldest_first(quarantine: Quarantine, tmp_path: Path) -
     quarantine.put(replace(REJECTION, product="order/baskets"), [_file(tmp_path, [9])])
     assert [entry.id for entry in quarantine.list("order/lines")] == ids
     assert len(quarantine.list()) == 4 and quarantine.list("order/nothing") == []
-    assert Quarantine(tmp_path / "none").list() == []
+    assert Quarantine(QuarantineFolder(tmp_path / "none")).list() == []
 
 
 def test_a_replay_is_marked_once_and_the_entry_stays_as_it_is(
     quarantine: Quarantine, tmp_path: Path
 ) -> None:
     entry = quarantine.put(REJECTION, [_file(tmp_path, [1])])
-    folder = quarantine.files(entry)[0].parents[1]
-    before = (folder / "entry.json").read_bytes()
+    before = _entry_json(quarantine, entry)
     marked = quarantine.mark_replayed(entry.id, 7)
     assert quarantine.mark_replayed(entry.id, 7) == marked
     assert [replay.version for replay in marked.replays] == [7] and not marked.open
-    assert (folder / "entry.json").read_bytes() == before
+    assert _entry_json(quarantine, entry) == before
     assert [r.version for r in quarantine.mark_replayed(entry.id, 9).replays] == [7, 9]
 
 
@@ -218,9 +235,9 @@ def test_classified_columns_and_unknown_ones_are_masked(
     assert len(shown_rows(quarantine, entry, contract, limit=1)) == 1
 
 
-def _put_many(root: Path, file: Path, barrier: Any) -> None:
+def _put_many(quarantine: Quarantine, file: Path, barrier: Any) -> None:
     barrier.wait()
-    Quarantine(root).put(REJECTION, [file])
+    quarantine.put(REJECTION, [file])
 
 
 def test_many_processes_keep_the_same_once(quarantine: Quarantine, tmp_path: Path) -> None:
@@ -228,8 +245,7 @@ def test_many_processes_keep_the_same_once(quarantine: Quarantine, tmp_path: Pat
     context = multiprocessing.get_context("fork")
     barrier = context.Barrier(6)
     processes = [
-        context.Process(target=_put_many, args=(tmp_path / "quarantine", file, barrier))
-        for _ in range(6)
+        context.Process(target=_put_many, args=(quarantine, file, barrier)) for _ in range(6)
     ]
     for process in processes:
         process.start()
@@ -240,34 +256,35 @@ def test_many_processes_keep_the_same_once(quarantine: Quarantine, tmp_path: Pat
     assert quarantine.rows(entry).read_all().num_rows == 2
 
 
-def _put_forever(root: Path, folder: Path) -> None:
+def _put_forever(quarantine: Quarantine, folder: Path) -> None:
     files = sorted(folder.glob("*.parquet"))
     number = 0
     while True:
-        Quarantine(root).put(replace(REJECTION, batch_id=f"{os.getpid()}-{number}"), files)
+        quarantine.put(replace(REJECTION, batch_id=f"{os.getpid()}-{number}"), files)
         number += 1
 
 
-def test_a_killed_process_leaves_whole_entries_or_none(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_killed_process_leaves_whole_entries_or_none(
+    quarantine: Quarantine, tmp_path: Path
+) -> None:
     files = [_file(tmp_path / "staged", list(range(500)), f"{n}.parquet") for n in range(4)]
-    root = tmp_path / "quarantine"
     context = multiprocessing.get_context("fork")
-    for attempt in range(12):
-        process = context.Process(target=_put_forever, args=(root, tmp_path / "staged"))
+    folder = isinstance(_store(quarantine), QuarantineFolder)
+    for attempt in range(8):
+        process = context.Process(target=_put_forever, args=(quarantine, tmp_path / "staged"))
         process.start()
-        time.sleep(0.01 + 0.007 * attempt)
+        time.sleep(0.01 + 0.01 * attempt if folder else 0.4 + 0.1 * attempt)
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-        quarantine = Quarantine(root)
         for entry in quarantine.list():
             assert quarantine.rows(entry).read_all().num_rows == 500 * len(files)
-    assert Quarantine(root).list(), "some were kept"
+    assert quarantine.list(), "some were kept"
 
 
-def test_what_dead_processes_left_is_swept_a_day_later(
-    quarantine: Quarantine, tmp_path: Path
-) -> None:
+def test_what_dead_processes_left_in_a_folder_is_swept_a_day_later(tmp_path: Path) -> None:
+    quarantine = Quarantine(QuarantineFolder(tmp_path / "quarantine"))
     incoming = tmp_path / "quarantine" / ".incoming"
     for name in ("old", "new"):
         (incoming / name).mkdir(parents=True)
@@ -279,6 +296,46 @@ def test_what_dead_processes_left_is_swept_a_day_later(
 
 def test_entries_are_plain_json(quarantine: Quarantine, tmp_path: Path) -> None:
     entry = quarantine.put(REJECTION, [_file(tmp_path, [1])])
-    stored = json.loads((quarantine.files(entry)[0].parents[1] / "entry.json").read_text())
+    stored = json.loads(_entry_json(quarantine, entry))
     assert stored["reasons"][0][:2] == ["range_id", "schema.lines.properties.id"]
     assert stored["inputs"] == {"product/catalog": "lake:3:1234"}
+
+
+def test_entries_expire_by_age_and_product_for_good(quarantine: Quarantine, tmp_path: Path) -> None:
+    old = quarantine.put(REJECTION, [_file(tmp_path, [1])], _file(tmp_path, [5], "r.parquet"))
+    quarantine.mark_replayed(old.id, 1)
+    other = quarantine.put(replace(REJECTION, product="order/baskets"), [_file(tmp_path, [1])])
+    then = datetime.now(UTC)
+    new = quarantine.put(replace(REJECTION, batch_id="b2"), [_file(tmp_path, [2])])
+    assert quarantine.expire("order/lines", old.at) == []
+    assert quarantine.expire("order/lines", then) == [old.id]
+    assert quarantine.expire("order/lines", then) == []
+    assert {entry.id for entry in quarantine.list()} == {other.id, new.id}
+    with pytest.raises(UnknownEntry):
+        quarantine.get(old.id)
+    assert quarantine.rows(new).read_all().num_rows == 1
+    again = quarantine.put(REJECTION, [_file(tmp_path, [1])], _file(tmp_path, [5], "r.parquet"))
+    assert again.id == old.id and again.at > old.at and again.open
+
+
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [
+        ("order/other", {}),
+        ("order/lines", {"product": "../../etc/passwd"}),
+        ("order/lines", {"id": "../../escape"}),
+        ("order/lines", {"file_names": ["../../../../etc/passwd"]}),
+        ("order/lines", {"file_names": ["/etc/passwd"]}),
+    ],
+)
+def test_an_entry_that_someone_forged_leads_nowhere(
+    quarantine: Quarantine, tmp_path: Path, place: str, change: dict[str, Any]
+) -> None:
+    entry = quarantine.put(REJECTION, [_file(tmp_path, [1])])
+    forged = json.dumps({**json.loads(_entry_json(quarantine, entry)), **change}).encode()
+    quarantine.expire("order/lines", datetime.now(UTC))
+    _store(quarantine).keep(
+        f"{place}/{entry.id}", {"files/00000.parquet": tmp_path / "part-00000.parquet"}, forged
+    )
+    with pytest.raises(ValueError, match=r"no product key|no id of an entry|names a file|another"):
+        quarantine.list()
