@@ -5,8 +5,9 @@ Does not belong here: what a commit consists of (`lake_commit.py`), schemas (`la
 versions (`lake_history.py`), reading (`lake_snapshot.py`), Dagster.
 
 Every version is one snapshot on main whose summary carries its number, its batch and its evidence,
-and which a tag `v<number>` keeps. A staged batch lies below the table's own data location, so that
-publishing it is nothing but that commit: the very files are adopted.
+and which a tag `v<number>` keeps. In the local lake a staged batch lies below the table's own data
+location, so that publishing it is nothing but that commit: the very files are adopted. Elsewhere
+they are uploaded first (`lake_files.py`), and made visible by the same commit.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from pyiceberg.manifest import DataFile, ManifestEntry
@@ -27,7 +29,7 @@ from shared_resources.io_managers import lake_housekeeping, staging_area
 from shared_resources.io_managers.attempts import Attempts, advisory_lock
 from shared_resources.io_managers.evolution import check_evolution
 from shared_resources.io_managers.footers import read_footers
-from shared_resources.io_managers.lake_catalog import LakeCatalog, identifier
+from shared_resources.io_managers.lake_catalog import LakeCatalog, TableCatalog
 from shared_resources.io_managers.lake_commit import (
     TABLE_PROPERTIES,
     LakeTransaction,
@@ -39,6 +41,7 @@ from shared_resources.io_managers.lake_commit import (
     partition_of,
     stage_snapshot,
 )
+from shared_resources.io_managers.lake_files import LakeFiles, LocalFiles
 from shared_resources.io_managers.lake_history import (
     STORE,
     last_snapshot,
@@ -62,6 +65,7 @@ from shared_resources.io_managers.lake_snapshot import LakeSnapshot, schema_of
 from shared_resources.io_managers.protocol import (
     ORPHAN_AGE,
     Compaction,
+    PublishError,
     Snapshot,
     StagedBatch,
     Version,
@@ -70,18 +74,22 @@ from shared_resources.io_managers.versions import NUMBER, check_batch, choose, s
 
 
 class LakeStore:
-    """`protocol.ProductStore` on Iceberg: a SQL catalog in SQLite and files below `root`."""
+    """`protocol.ProductStore` on Iceberg: by default a SQLite catalog and files below `root`.
+
+    `lake_files_s3.s3_lake` gives the same on S3 and Glue; `root` is where batches are staged then.
+    """
 
     name = STORE
 
-    def __init__(self, root: Path) -> None:
-        self.root = root.absolute()
-        self._catalog = LakeCatalog(self.root)
+    def __init__(self, where: Path | LakeFiles, catalog: TableCatalog | None = None) -> None:
+        self._files = LocalFiles(where) if isinstance(where, Path) else where
+        self.root = self._files.root
+        self._catalog = catalog or LakeCatalog(self.root)
 
     # -- staging ---------------------------------------------------------------------------------
 
     def staging_folder(self, contract: Contract, batch_id: str) -> Path:
-        """A new folder on every call, below the table's data location."""
+        """A new folder on every call; in the local lake it lies below the table's data location."""
         return staging_area.new_attempt(self._area(contract.key), batch_id)
 
     def discard(self, contract: Contract, batch_id: str) -> None:
@@ -102,12 +110,11 @@ class LakeStore:
         return lake_housekeeping.expire(self._at(contract.key), before)
 
     def _at(self, product: str) -> LakeTable:
-        folder = staging_area.product_folder(self.root, product)
-
         def lock() -> AbstractContextManager[None]:
-            return advisory_lock(folder / ".publish.lock")
+            return advisory_lock(self._lock_file(product))
 
-        return LakeTable(product, self._catalog, folder, self.staging_folder, lock)
+        area, staging = self._area(product), self.staging_folder
+        return LakeTable(product, self._catalog, self._files, area, staging, lock)
 
     # -- publishing ------------------------------------------------------------------------------
 
@@ -122,6 +129,10 @@ class LakeStore:
         check_batch(contract, staged)
         footers = read_footers(staged.files, contract)
 
+        @cache  # files are brought to their place once, however often the commit is tried
+        def locations() -> Mapping[Path, str]:
+            return self._files.place(contract.key, staged, [file.path for file, _ in footers])
+
         def plan(base: _Base, transaction: Transaction) -> _Files:
             kept = {
                 path: file
@@ -130,7 +141,7 @@ class LakeStore:
             }
             if base.last is not None:
                 _evolve(contract, base, transaction, rows_stay=bool(kept))
-            add = data_files(footers, transaction.table_metadata)
+            add = data_files(footers, transaction.table_metadata, locations())
             return kept | {file.file_path: file for file in add}
 
         return self._commit(contract, staged.batch_id, properties, plan)
@@ -157,7 +168,7 @@ class LakeStore:
     ) -> Version:
         """Commit what `plan` wants on top of whatever is published by then; once per batch id."""
         attempts = Attempts(f"publishing {contract.key} in the {self.name}")
-        with advisory_lock(staging_area.product_folder(self.root, contract.key) / ".publish.lock"):
+        with advisory_lock(self._lock_file(contract.key)):
             for _ in attempts:
                 table = self._catalog.load(contract.key)
                 if published := version_of_batch(table, contract.key, batch_id):
@@ -175,23 +186,34 @@ class LakeStore:
                     return to_version(contract.key, committed)
                 except Exception as problem:
                     # Even when the outcome is unknown the next look at the table knows it.
+                    if self._catalog.outcome_is_unknown(problem):
+                        return self._look_again(contract, batch_id, problem)
                     if not is_conflict(problem):
                         raise
                     attempts.failed(problem)
         raise attempts.exhausted()
 
+    def _look_again(self, contract: Contract, batch_id: str, problem: Exception) -> Version:
+        """The version, if it was committed although its commit failed."""
+        if published := self.published_batch(contract.key, batch_id):
+            return published
+        raise PublishError(
+            f"{contract.key}: publishing batch {batch_id} in the {self.name} failed: {problem}. "
+            "The table does not have it. Run it again: a batch is published once, whatever is heard "
+            "of this attempt later."
+        ) from problem
+
     def _begin(self, contract: Contract, table: Table | None) -> Transaction:
         """A transaction on the table; the first one creates it together with its first version."""
         if table is not None:
             return LakeTransaction(table)
-        self._catalog.ensure_namespace(contract.domain)
         schema = iceberg_schema(contract)
-        return self._catalog.catalog().create_table_transaction(
-            identifier(contract.key),
-            schema=schema,
-            location=str(staging_area.product_folder(self.root, contract.key)),
-            partition_spec=iceberg_partition_spec(contract, schema),
-            properties=TABLE_PROPERTIES | name_mapping(schema),
+        return self._catalog.begin_table(
+            contract.key,
+            schema,
+            self._files.location(contract.key),
+            iceberg_partition_spec(contract, schema),
+            TABLE_PROPERTIES | name_mapping(schema),
         )
 
     # -- reading ---------------------------------------------------------------------------------
@@ -207,10 +229,14 @@ class LakeStore:
         table = self._catalog.load(product)
         version = choose(versions_of(table, product), product, self.name, number)
         assert table is not None
-        return LakeSnapshot(table, snapshot_of(table, product, version.number), version)
+        snapshot = snapshot_of(table, product, version.number)
+        return LakeSnapshot(table, snapshot, version, self._files)
 
     def published_batch(self, product: str, batch_id: str) -> Version | None:
         return version_of_batch(self._catalog.load(product), product, batch_id)
+
+    def _lock_file(self, product: str) -> Path:
+        return staging_area.product_folder(self.root, product) / ".publish.lock"
 
     def _area(self, product: str) -> Path:
         return staging_area.product_folder(self.root, product) / "data"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import starmap
+from pathlib import Path
 from types import MappingProxyType
 
 from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError, ValidationException
@@ -57,8 +58,10 @@ TABLE_PROPERTIES = {
 _OVERTAKEN = ("sequence number", "unknown snapshot", "does not exist")
 
 
-def data_files(footers: Footers, metadata: TableMetadata) -> list[DataFile]:
-    """What Iceberg records of each file: partition, row and null counts, bounds."""
+def data_files(
+    footers: Footers, metadata: TableMetadata, locations: Mapping[Path, str]
+) -> list[DataFile]:
+    """What Iceberg records of each file: location, partition, row and null counts, bounds."""
     schema, spec = metadata.schema(), metadata.spec()
     plan = compute_statistics_plan(schema, metadata.properties)
     ids = parquet_path_to_id_mapping(schema)
@@ -68,7 +71,7 @@ def data_files(footers: Footers, metadata: TableMetadata) -> list[DataFile]:
         adopted.append(
             DataFile.from_args(
                 content=DataFileContent.DATA,
-                file_path=str(file.path),
+                file_path=locations[file.path],
                 file_format=FileFormat.PARQUET,
                 partition=statistics.partition(spec, schema),
                 file_size_in_bytes=file.path.stat().st_size,
@@ -128,9 +131,10 @@ class LakeTransaction(Transaction):
         same_table = AssertTableUUID(uuid=self._table.metadata.table_uuid)
         try:
             self._table._do_commit(self._updates, (*self._requirements, same_table))
-        except (CommitFailedException, ValidationException):
-            # Only these say for certain that nothing was committed.
-            for producer in self._snapshot_producers:
+        except (CommitFailedException, ValidationException) as problem:
+            # Only these say for certain that nothing was committed; and not when a server said so,
+            # perhaps to the second try of a request whose first had been done.
+            for producer in self._snapshot_producers if problem.__cause__ is None else ():
                 producer._clean_all_uncommitted()
             raise
         return self._table

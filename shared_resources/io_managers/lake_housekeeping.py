@@ -12,10 +12,9 @@ table as it then is needs: who dies in between leaves files that the next `remov
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -35,7 +34,7 @@ from shared_resources.io_managers.attempts import Attempts
 from shared_resources.io_managers.compacting import SMALL_BYTES, write_compacted
 from shared_resources.io_managers.duck import in_memory
 from shared_resources.io_managers.footers import read_footers
-from shared_resources.io_managers.lake_catalog import LakeCatalog
+from shared_resources.io_managers.lake_catalog import TableCatalog
 from shared_resources.io_managers.lake_commit import (
     LakeTransaction,
     data_files,
@@ -44,6 +43,7 @@ from shared_resources.io_managers.lake_commit import (
     partition_of,
     stage_snapshot,
 )
+from shared_resources.io_managers.lake_files import LakeFiles
 from shared_resources.io_managers.lake_history import (
     last_snapshot,
     may_have_published,
@@ -57,13 +57,20 @@ from shared_resources.io_managers.lake_history import (
 from shared_resources.io_managers.lake_schema import use_schema
 from shared_resources.io_managers.lake_snapshot import LakeSnapshot, schema_of
 from shared_resources.io_managers.levelling import as_published
-from shared_resources.io_managers.protocol import Compaction, Overtaken, PublishError, Version
+from shared_resources.io_managers.protocol import (
+    Compaction,
+    Overtaken,
+    PublishError,
+    StagedBatch,
+    Version,
+)
 from shared_resources.io_managers.same_rows import checksums
 from shared_resources.io_managers.versions import expirable
 
 # A publish leaves up to two files a partition: fewer than these are not worth rewriting.
 COMPACT_FROM = 4
 READERS = 8
+SWEPT = "_swept"  # when the files were last looked through; engines leave out such names
 MAIN = "main"
 
 
@@ -71,13 +78,14 @@ MAIN = "main"
 class LakeTable:
     """What housekeeping needs to know of a product in the lake.
 
-    `folder` is the table's location, `staging` makes a new staged attempt, `lock` holds off
-    publishers as long as everybody is well.
+    `files` knows where its files are, `area` is where its batches are staged, `staging` makes a new
+    staged attempt, `lock` holds off publishers as long as everybody is well.
     """
 
     product: str
-    catalog: LakeCatalog
-    folder: Path
+    catalog: TableCatalog
+    files: LakeFiles
+    area: Path
     staging: Callable[[Contract, str], Path]
     lock: Callable[[], AbstractContextManager[None]]
 
@@ -99,7 +107,7 @@ def compact(at: LakeTable, contract: Contract) -> Compaction | None:
     if table is None or last is None or table.current_snapshot() != last:
         return None  # never published, or another tool has committed since: not ours to rewrite
     version = to_version(at.product, last)
-    snapshot = LakeSnapshot(table, last, version)
+    snapshot = LakeSnapshot(table, last, version, at.files)
     chosen = _worth_rewriting(snapshot.files)
     if not chosen:
         return None
@@ -113,7 +121,9 @@ def compact(at: LakeTable, contract: Contract) -> Compaction | None:
         ]
         transaction = LakeTransaction(table)
         use_schema(transaction, schema_of(table, last))
-        add = data_files(read_footers(written, then), transaction.table_metadata)
+        staged = StagedBatch(at.product, attempt.parent.name, attempt, tuple(written))
+        locations = at.files.place(at.product, staged, [file.path for file in written])
+        add = data_files(read_footers(written, then), transaction.table_metadata, locations)
         remove = [file for files in chosen.values() for file in files]
         _check_same_rows(snapshot, remove, add)
         with at.lock():
@@ -242,7 +252,7 @@ def _drop(
                 raise
             attempts.failed(problem)
             continue
-        remove_files(at, lost - needed_files(left))
+        at.files.delete(sorted(lost - needed_files(left)))
         return chosen
     raise attempts.exhausted()
 
@@ -251,21 +261,54 @@ def _drop(
 
 
 def remove_orphans(at: LakeTable, older_than: timedelta) -> list[str]:
-    """Remove superseded snapshots, and files that no process and no snapshot needs any more."""
+    """Remove superseded snapshots, and files that no process and no snapshot needs any more.
+
+    Looking through all files takes long where there are many of them: it is not done again before
+    `older_than` is over, in which little more can have become so old.
+    """
     removed = _drop_superseded(at, datetime.now(UTC) - older_than)
-    removed += staging_area.remove_orphans(at.folder / "data", _Needed(at), older_than)
+    removed += staging_area.remove_orphans(at.area, _Needed(at), older_than)
+    return removed + (_sweep(at, older_than) if _is_due(at, older_than) else [])
+
+
+def _sweep(at: LakeTable, older_than: timedelta) -> list[str]:
+    since = datetime.now(UTC) - older_than
+    removed: list[str] = []
+    found: list[str] = []
     # Looked for before it is asked what is needed: a file that is old now will not be adopted.
-    found = list(_old_files(at.folder, older_than))
+    for below in at.files.sweepable(at.product):
+        removed += at.files.abort_uploads(below, since)
+        found += [file.location for file in at.files.listing(below) if file.modified <= since]
     table = at.load()
-    if table is None:
-        return removed
-    unneeded = set(found) - needed_files(table) - _metadata_files(table)
-    remove_files(at, unneeded)
-    return removed + sorted(unneeded)
+    if table is not None:
+        needed = needed_files(table) | _metadata_files(table)
+    elif at.files.adopts:
+        return removed  # staged batches, whose processes are alive
+    else:
+        needed = set()
+    unneeded = sorted(set(found) - needed)
+    at.files.delete(unneeded)
+    if table is not None:
+        at.files.write(_marker(at), datetime.now(UTC).isoformat().encode())
+    return removed + unneeded
+
+
+def _is_due(at: LakeTable, older_than: timedelta) -> bool:
+    try:
+        swept = datetime.fromisoformat(at.files.read(_marker(at)).decode())
+    except (FileNotFoundError, ValueError):
+        return True
+    return datetime.now(UTC) - swept >= older_than
+
+
+def _marker(at: LakeTable) -> str:
+    return f"{at.files.location(at.product)}/{SWEPT}"
 
 
 def unneeded(at: LakeTable, batch_id: str, attempts: Sequence[Path]) -> list[Path]:
     """The batch's attempts of which no snapshot holds a file."""
+    if not at.files.adopts:
+        return list(attempts)
     needed, table = _Needed(at), at.load() if attempts else None
     found = []
     for attempt in attempts:
@@ -286,7 +329,7 @@ class _Needed:
 
     @cached_property
     def _attempts(self) -> set[Path]:
-        table, area = self._at.load(), self._at.folder / "data"
+        table, area = self._at.load() if self._at.files.adopts else None, self._at.area
         paths = (Path(path) for path in needed_files(table)) if table is not None else ()
         inside = (path.relative_to(area).parts for path in paths if path.is_relative_to(area))
         return {area.joinpath(*parts[:2]) for parts in inside}
@@ -315,25 +358,3 @@ def _metadata_files(table: Table) -> set[str]:
         *(file.statistics_path for file in metadata.statistics),
         *(file.statistics_path for file in metadata.partition_statistics),
     }
-
-
-def _old_files(folder: Path, older_than: timedelta) -> Iterator[str]:
-    youngest = time.time() - older_than.total_seconds()
-    for part in ("data", "metadata"):
-        for path in staging_area.walk(folder / part):
-            with suppress(FileNotFoundError):  # somebody else clears up too
-                if path.name != staging_area.OWNER and path.stat().st_mtime <= youngest:
-                    yield str(path)
-
-
-def remove_files(at: LakeTable, paths: Collection[str]) -> None:
-    """Remove these, and the attempts that are empty then. The next goes on where one died."""
-    for path in map(Path, sorted(paths)):
-        path.unlink(missing_ok=True)
-        attempt = path.parent
-        with suppress(OSError):  # it holds more, or is gone
-            if attempt.name.startswith("partition="):
-                attempt.rmdir()
-                attempt = attempt.parent
-            if [entry.name for entry in attempt.iterdir()] == [staging_area.OWNER]:
-                staging_area.remove_attempt(attempt)

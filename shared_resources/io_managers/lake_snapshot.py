@@ -17,6 +17,7 @@ from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 
 from shared_resources.io_managers.lake_commit import live_files, partition_of
+from shared_resources.io_managers.lake_files import LakeFiles
 from shared_resources.io_managers.lake_schema import columns_of_schema
 from shared_resources.io_managers.protocol import UNPARTITIONED, Version
 from shared_resources.io_managers.sql_snapshot import SqlSnapshot
@@ -26,8 +27,11 @@ from shared_resources.sql import quote_identifier, quote_literal
 class LakeSnapshot(SqlSnapshot):
     """Holds the table's metadata of the moment it was opened; its files are immutable."""
 
-    def __init__(self, table: Table, snapshot: IcebergSnapshot, version: Version) -> None:
+    def __init__(
+        self, table: Table, snapshot: IcebergSnapshot, version: Version, place: LakeFiles
+    ) -> None:
         self._table = table
+        self._place = place
         self._snapshot = snapshot
         self._iceberg = schema_of(table, snapshot)
         super().__init__(version, columns_of_schema(self._iceberg))
@@ -43,7 +47,7 @@ class LakeSnapshot(SqlSnapshot):
 
     def of(self, files: Iterable[DataFile]) -> LakeSnapshot:
         """The same version of nothing but these files: a part of it, or its rows written anew."""
-        part = LakeSnapshot(self._table, self._snapshot, self.version)
+        part = LakeSnapshot(self._table, self._snapshot, self.version, self._place)
         part._files = tuple(sorted(files, key=lambda file: file.file_path))
         return part
 
@@ -55,7 +59,7 @@ class LakeSnapshot(SqlSnapshot):
         return tuple(sorted(keys - {UNPARTITIONED}))
 
     def paths(self) -> tuple[Path, ...]:
-        return tuple(Path(file.file_path) for file in self._files)
+        return tuple(self._place.local(self._files))
 
     def select(self, columns: Sequence[str], partitions: Sequence[str] | None = None) -> str:
         asked = None if partitions is None else set(partitions)
@@ -65,7 +69,7 @@ class LakeSnapshot(SqlSnapshot):
         # What a file holds is known from the manifest: a column of the table that it lacks is null.
         held = set().union(*(file.value_counts for file in files))
         expressions = ", ".join(self._expression(name, held) for name in columns)
-        listed = ", ".join(quote_literal(file.file_path) for file in files)
+        listed = ", ".join(quote_literal(str(path)) for path in self._place.local(files))
         # `partition=` in our paths is for people: the rows carry the column themselves.
         options = "hive_partitioning = false"
         if len(self._table.metadata.schemas) > 1:

@@ -18,7 +18,7 @@ from shared_resources.io_managers.warehouse import WarehouseStore
 from shared_resources.production import ProductionSettings
 
 LOCAL = ("lake", "warehouse")
-REMOTE: tuple[str, ...] = ()
+REMOTE = ("lake-s3", "snowflake")
 STORES = (*LOCAL, *REMOTE)
 
 
@@ -42,6 +42,12 @@ class Place:
                 from shared_resources.io_managers.lake_files_s3 import s3_lake
 
                 return s3_lake(self._production().settings, self.root)
+            case "snowflake":
+                from shared_resources.io_managers.local_copies import LocalCopies
+                from shared_resources.io_managers.snowflake import SnowflakeStore
+
+                connect = self._production().settings.snowflake_connection
+                return SnowflakeStore(connect, self.root, LocalCopies(self.root / "copies"))
             case name:
                 raise ValueError(f"{name!r} is no store under test; there are {', '.join(STORES)}")
 

@@ -540,7 +540,8 @@ def test_orphans_are_removed_and_versions_and_living_batches_are_not(
     assert store.remove_orphans(KEY) == [str(dead.folder)]
     assert living.folder.exists()
     assert not dead.folder.exists()
-    assert set(store.remove_orphans(KEY, older_than=timedelta(0))) == {str(living.folder)}
+    assert str(living.folder) in store.remove_orphans(KEY, older_than=timedelta(0))
+    assert not living.folder.exists()
     assert published(store, KEY) == [1]
 
 

@@ -211,7 +211,7 @@ def test_a_dead_owners_attempt_is_removed_and_a_published_one_is_not(tmp_path: P
     ]
     dead, published = (Path(done.stdout.strip()) for done in made)
     removed = staging_area.remove_orphans(tmp_path, lambda attempt: attempt == published)
-    assert removed == [dead]
+    assert removed == [str(dead)]
     assert published.is_dir()
 
 
@@ -222,7 +222,7 @@ def test_an_attempt_of_another_machine_waits_for_its_age(tmp_path: Path) -> None
     assert staging_area.remove_orphans(tmp_path, lambda _: False) == []
     two_days_ago = time.time() - timedelta(days=2).total_seconds()
     os.utime(attempt, (two_days_ago, two_days_ago))
-    assert staging_area.remove_orphans(tmp_path, lambda _: False) == [attempt]
+    assert staging_area.remove_orphans(tmp_path, lambda _: False) == [str(attempt)]
 
 
 def test_an_unsigned_attempt_is_left_alone_for_a_moment(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_an_unsigned_attempt_is_left_alone_for_a_moment(tmp_path: Path) -> None:
     assert staging_area.remove_orphans(tmp_path, lambda _: False) == []
     an_hour_ago = time.time() - 3_600
     os.utime(attempt, (an_hour_ago, an_hour_ago))
-    assert staging_area.remove_orphans(tmp_path, lambda _: False) == [attempt]
+    assert staging_area.remove_orphans(tmp_path, lambda _: False) == [str(attempt)]
     assert not attempt.parent.exists()
 
 

@@ -19,17 +19,19 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
-from shared_resources.io_managers import lake, warehouse
+from shared_resources.io_managers import lake, snowflake, warehouse
 from tests.io_managers.places import Place
 from tests.io_managers.products import contract, day, publish
 
+# What production's stores import when they are first used: a second and more for each process.
+PRELOADED = ("shared_resources.aws_resources", "shared_resources.io_managers.lake_files_s3")
 DAILY = contract(partitioned=True)
 ROWS_PER_BATCH = 3
 
 
 def processes() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload([__name__, *PRELOADED])
     return context
 
 
@@ -44,7 +46,8 @@ def publish_many(
 ) -> None:
     """Replace the worker's own partition again and again, or append to one that many append to."""
     if not locked:
-        lake.advisory_lock = warehouse.advisory_lock = _no_lock  # type: ignore[assignment]
+        for store in (lake, snowflake, warehouse):
+            store.advisory_lock = _no_lock  # type: ignore[attr-defined]
     opened = place.open()
     try:
         for batch in range(batches):
