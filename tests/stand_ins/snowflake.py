@@ -39,6 +39,8 @@ from fakesnow.server import app
 from fakesnow.transforms import stage
 from sqlglot import Expr, exp
 
+from tests.stand_ins.write_pandas import accept_write_pandas
+
 LOCK_SECONDS = 20.0
 REMEMBERED_ANSWERS = 2_000
 REMEMBERED_BYTES = 1 << 20
@@ -183,6 +185,7 @@ def main(port: int) -> None:
     escape_comments()
     leave_out_column_tags()
     keep_null_timestamps()
+    accept_write_pandas()
     wait_for_locks()
     uvicorn.run(RememberedAnswers(app), host="127.0.0.1", port=port, log_level="error")
 
