@@ -18,7 +18,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,15 @@ def new_attempt(area: Path, batch_id: str) -> Path:
 
 def attempts_of(area: Path, batch_id: str) -> list[Path]:
     return _folders(batch_folder(area, batch_id))
+
+
+def staged_at(attempt: Path) -> datetime:
+    """When the attempt was begun; long ago when it does not say."""
+    try:
+        # The folder's own time changes with every file that comes or goes.
+        return datetime.fromtimestamp((attempt / OWNER).stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return datetime.fromtimestamp(0, UTC)
 
 
 def remove_attempt(attempt: Path) -> None:
