@@ -15,6 +15,7 @@ import pytest
 
 from shared_resources.environment import Environment
 from shared_resources.governance.quarantine import Quarantine, Rejection
+from shared_resources.governance.quarantine_store import QuarantineFolder
 from shared_resources.io_managers.local_copies import LocalCopies
 from tests.faults.small_disk import SmallDisk, on_small_disk
 from tests.guarantees.orders import COLUMNS, KEY, LANDING, orders_table
@@ -140,7 +141,7 @@ def _quarantine(disk: SmallDisk, elsewhere: Path) -> None:
         return  # it is linked, which takes no room
     rejected = elsewhere / "rejected.csv"
     rejected.write_bytes(random.Random(1).randbytes(512 * KIB))
-    quarantine = Quarantine(disk.root / "quarantine")
+    quarantine = Quarantine(QuarantineFolder(disk.root / "quarantine"))
     reasons = (("readable", "schema", 1, "no CSV at all"),)
     for room in (0, 16, 300, 500):
         rejection = Rejection(KEY, "object", f"batch-{room}", "run", 1, reasons, "1.0.0", "digest")

@@ -1,0 +1,82 @@
+"""Each kind of fault at each request of a change: old or new, whole; a retry publishes once.
+
+Belongs here: faults in the stores' own requests. Does not belong here: deaths of a process
+(tests/io_managers/test_crashes.py), the whole mesh (tests/guarantees).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.impatience import impatient_clients
+from tests.faults.kinds import Kind
+from tests.faults.plans import NthRequest
+from tests.faults.proxy import Proxy
+from tests.faults.trials import (
+    CHANGES,
+    Change,
+    attempt,
+    begin,
+    check_every_version,
+    check_nothing_left,
+    check_old_or_new,
+    check_tried_again,
+)
+from tests.io_managers.places import REMOTE, Place
+from tests.stand_ins import StandIns
+from tests.stand_ins.servers import environment
+
+FOR_EVER = 1_000_000
+# What happens once is mended by trying again, or its outcome is unknown. What lasts ends a change.
+PASSING = [(kind, 1) for kind in Kind]
+LASTING = [(kind, FOR_EVER) for kind in (Kind.SLOW_DOWN, Kind.EXPIRED, Kind.CUT_BEFORE)]
+
+
+@pytest.fixture
+def place(
+    request: pytest.FixtureRequest, stand_ins: StandIns, proxy: Proxy, tmp_path: Path
+) -> Iterator[Place]:
+    variables = {**stand_ins.fresh(), **proxy.endpoints}
+    with environment(variables), impatient_clients():
+        yield Place(request.param, tmp_path / request.param, variables)
+
+
+@pytest.mark.parametrize("place", REMOTE, indirect=True)
+@pytest.mark.parametrize("kind", [Kind.CUT_AFTER, Kind.EXPIRED], ids=lambda kind: kind.name)
+def test_a_day_is_replaced_under_faults(place: Place, proxy: Proxy, kind: Kind) -> None:
+    _try_each_request(place, proxy, CHANGES["replace a day"], kind, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", REMOTE, indirect=True)
+@pytest.mark.parametrize("change", CHANGES.values(), ids=lambda change: change.name)
+@pytest.mark.parametrize(
+    ("kind", "times"),
+    PASSING + LASTING,
+    ids=lambda one: one.name if isinstance(one, Kind) else ("once" if one == 1 else "lasting"),
+)
+def test_every_change_under_every_fault(
+    place: Place, proxy: Proxy, change: Change, kind: Kind, times: int
+) -> None:
+    _try_each_request(place, proxy, change, kind, times)
+
+
+def _try_each_request(place: Place, proxy: Proxy, change: Change, kind: Kind, times: int) -> None:
+    product = begin(place, change)
+    number = 0
+    while True:
+        number += 1
+        plan = NthRequest(kind, number, times=times)
+        with proxy.following(plan):
+            problem = attempt(product, change, number)
+        check_old_or_new(product, change, number, problem)
+        check_tried_again(product, change, number)
+        if not plan.reached:
+            assert problem is None
+            break
+    check_every_version(product)
+    check_nothing_left(product)
+    print(f"{kind.name}: {number - 1} requests")

@@ -1,0 +1,193 @@
+"""One change of a product under a fault, and what must hold whatever became of it.
+
+Belongs here: the changes (publish, append, rollback, …), the model of what each version holds, the
+checks. Does not belong here: which faults (`test_stores_under_faults.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import boto3
+
+from shared_resources.contracts.model import Contract
+from shared_resources.io_managers.protocol import ProductStore
+from shared_resources.io_managers.snowflake import SnowflakeStore
+from shared_resources.production import S3Location
+from tests.io_managers.places import Place
+from tests.io_managers.products import contract, day, publish, published
+
+DAILY = contract(partitioned=True)
+WHOLE = contract()
+_PROPERTIES = {"mesh.run-id": "run", "mesh.contract-version": "1.0.0"}
+
+
+@dataclass
+class Product:
+    """A product of one store, and what each of its versions holds."""
+
+    place: Place
+    contract: Contract
+    contents: dict[int, list[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.store: ProductStore = self.place.open()
+
+    @property
+    def current(self) -> list[int]:
+        return self.contents[max(self.contents)] if self.contents else []
+
+    def reader(self) -> ProductStore:
+        """Another machine: a store that has copied nothing yet."""
+        fresh = self.place.root.with_name(f"reader-{datetime.now(UTC):%H%M%S%f}")
+        return Place(self.place.store, fresh, self.place.variables).open()
+
+
+@dataclass(frozen=True)
+class Change:
+    """`make` changes the product as the `number`-th trial; `expected` is what it then holds."""
+
+    name: str
+    contract: Contract
+    make: Callable[[Product, int], object]
+    expected: Callable[[Product, int], list[int]]
+
+
+def batch_id(number: int) -> str:
+    return f"trial-{number}"
+
+
+def _replace_day(product: Product, number: int) -> object:
+    return publish(product.store, product.contract, batch_id(number), {day(0): _rows(number)})
+
+
+def _replace_all(product: Product, number: int) -> object:
+    return publish(product.store, product.contract, batch_id(number), _rows(number))
+
+
+def _append(product: Product, number: int) -> object:
+    rows = {day(1): _rows(number)}
+    return publish(product.store, product.contract, batch_id(number), rows, append=True)
+
+
+def _roll_back(product: Product, number: int) -> object:
+    to = max(product.contents) - 1
+    return product.store.rollback(product.contract, to, _PROPERTIES, batch_id=batch_id(number))
+
+
+def _rows(number: int) -> list[int]:
+    return [number * 10, number * 10 + 1]
+
+
+CHANGES: Mapping[str, Change] = {
+    change.name: change
+    for change in (
+        Change("replace a day", DAILY, _replace_day, lambda p, n: [7, *_rows(n)]),
+        Change("replace all", WHOLE, _replace_all, lambda p, n: _rows(n)),
+        Change("append", DAILY, _append, lambda p, n: sorted([*p.current, *_rows(n)])),
+        Change("roll back", DAILY, _roll_back, lambda p, n: p.contents[max(p.contents) - 1]),
+    )
+}
+
+
+def begin(place: Place, change: Change) -> Product:
+    """The product with two versions."""
+    product = Product(place, change.contract)
+    for number, rows in ((1, [1, 2]), (2, [3, 4])):
+        days = {day(0): rows, day(1): [7]} if change.contract.partitioning else rows
+        publish(product.store, change.contract, f"begin-{number}", days)
+        product.contents[number] = sorted([*rows, 7] if change.contract.partitioning else rows)
+    return product
+
+
+def attempt(product: Product, change: Change, number: int) -> Exception | None:
+    """Make the change; what it raised is returned: faults come as errors of several libraries."""
+    try:
+        change.make(product, number)
+    except Exception as problem:  # noqa: BLE001
+        return problem
+    return None
+
+
+def check_old_or_new(
+    product: Product, change: Change, number: int, problem: Exception | None
+) -> None:
+    """A reader elsewhere sees the version before or the whole new one; no third."""
+    reader, key = product.reader(), product.contract.key
+    done = reader.published_batch(key, batch_id(number))
+    assert done or problem, "it is said to be published and is not"
+    new = change.expected(product, number)
+    assert published(reader, key) == (new if done else product.current)
+    assert len(reader.versions(key)) == len(product.contents) + bool(done)
+
+
+def check_tried_again(product: Product, change: Change, number: int) -> None:
+    """Without faults the same change is made, once."""
+    change.make(product, number)
+    new = change.expected(product, number)
+    product.contents[max(product.contents) + 1] = new
+    reader, key = product.reader(), product.contract.key
+    assert published(reader, key) == new
+    assert [version.number for version in reader.versions(key)] == sorted(product.contents)
+
+
+def check_every_version(product: Product) -> None:
+    reader, key = product.reader(), product.contract.key
+    for version in reader.versions(key):
+        assert published(reader, key, version.number) == product.contents[version.number]
+        assert version.rows == len(product.contents[version.number])
+
+
+def check_nothing_left(product: Product) -> None:
+    """After the clean-up only what versions name is there."""
+    product.store.remove_orphans(product.contract.key, timedelta(0))
+    area = product.place.root
+    staged = [file for file in area.rglob("*.parquet") if "copies" not in file.parts]
+    assert not staged, "staged files stay on the machine"
+    left = {"lake-s3": _left_on_s3, "snowflake": _left_in_snowflake}[product.place.store](product)
+    assert not left, "the clean-up leaves what no version names"
+
+
+def _left_on_s3(product: Product) -> set[str]:
+    """Found by Iceberg's own metadata, not by the store."""
+    lake = S3Location.parse(product.place.variables["MESH_LAKE"])
+    client = boto3.client("s3")
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=lake.bucket, Prefix=lake.prefix)
+    there = {f"s3://{lake.bucket}/{o['Key']}" for page in pages for o in page.get("Contents", ())}
+    uploads = client.list_multipart_uploads(Bucket=lake.bucket).get("Uploads", ())
+    return (there - named_by_iceberg(product)) | {upload["Key"] for upload in uploads}
+
+
+def named_by_iceberg(product: Product) -> set[str]:
+    """Every file that the table's metadata leads to."""
+    from pyiceberg.catalog.glue import GlueCatalog
+
+    catalog = GlueCatalog(
+        "mesh", boto3.client("glue"), **{"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
+    )
+    prefix = product.place.variables["MESH_GLUE_PREFIX"]
+    domain, _, name = product.contract.key.partition("/")
+    table = catalog.load_table((prefix + domain, name))
+    named = {table.metadata_location}
+    named.update(entry.metadata_file for entry in table.metadata.metadata_log)
+    named.update(file.statistics_path for file in table.metadata.statistics)
+    for snapshot in table.metadata.snapshots:
+        named.add(snapshot.manifest_list)
+        for manifest in snapshot.manifests(table.io):
+            named.add(manifest.manifest_path)
+            entries = manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+            named.update(entry.data_file.file_path for entry in entries)
+    return named
+
+
+def _left_in_snowflake(product: Product) -> set[str]:
+    store = product.store
+    assert isinstance(store, SnowflakeStore)
+    domain = product.contract.domain
+    found = store.session.query(f'SHOW TERSE TABLES IN SCHEMA "{domain}__versions"')
+    column = [name.lower() for name in found.columns].index("name")
+    tables = {str(row[column]) for row in found.rows}
+    versions = store.versions(product.contract.key)
+    return tables - {version.snapshot for version in versions} - {"heads", "versions"}
