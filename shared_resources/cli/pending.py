@@ -16,8 +16,10 @@ from shared_resources.cli.workers import Task
 from shared_resources.contracts.model import Contract, LandingMode
 from shared_resources.environment import Environment
 from shared_resources.io_managers.protocol import NotPublished
-from shared_resources.landing.ledger import unseen
+from shared_resources.landing.evidence import unseen
+from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.objects import match
+from shared_resources.landing.zone import LandingObject
 
 
 class UpToDate(Exception):
@@ -69,14 +71,7 @@ def _new_days(environment: Environment, contract: Contract, reads: Iterable[str]
     landing = contract.landing
     if landing is not None and landing.mode is LandingMode.PARTITION:
         found = match(landing, environment.landing_zone.list(landing.prefix)).by_partition
-        new = set(
-            unseen(
-                found.values(),
-                environment.stores_of(contract),
-                environment.quarantine,
-                contract.key,
-            )
-        )
+        new = set(_to_ingest(environment, contract, list(found.values())))
         return sorted(day for day, landed in found.items() if landed in new)
     days: set[str] = set()
     for upstream in reads:
@@ -85,6 +80,17 @@ def _new_days(environment: Environment, contract: Contract, reads: Iterable[str]
         except NotPublished:
             continue
     return sorted(days)
+
+
+def _to_ingest(
+    environment: Environment, contract: Contract, objects: Sequence[LandingObject]
+) -> list[LandingObject]:
+    """What the ledger, or else what is published and in quarantine, says was not ingested yet."""
+    ledger = Ledger(environment.state, contract.key)
+    unknown = ledger.unknown(objects)
+    stores = environment.stores_of(contract)
+    new = unseen(unknown, stores, environment.quarantine, contract.key) if unknown else []
+    return [*ledger.unprocessed(objects), *new]
 
 
 def contiguous(days: Sequence[str]) -> list[tuple[str, ...]]:

@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 
 from shared_resources import environment as environments
-from shared_resources.data_products.asset_spec import asset_key, asset_spec, check_specs
+from shared_resources.data_products.asset_spec import asset_key, asset_spec, check_specs, pool
 from shared_resources.data_products.auditing import audit_batch, audit_published
 from shared_resources.data_products.batch import Attempt, AuditedBatch, PublishedBefore, Run
 from shared_resources.data_products.batch import attempt as new_attempt
@@ -28,7 +28,7 @@ from shared_resources.data_products.evidence_metadata import (
 )
 from shared_resources.data_products.making import NothingToIngest, make
 from shared_resources.data_products.product import ProductProblem
-from shared_resources.data_products.publishing import already_published, publish
+from shared_resources.data_products.publishing import already_published, note_objects, publish
 from shared_resources.environment import Environment
 from shared_resources.governance.report import AuditReport
 from shared_resources.io_managers.frames import UnsupportedFrame
@@ -67,7 +67,7 @@ def build_asset(definition: ProductDefinition, inputs: tuple[str, ...]) -> dg.As
         can_subset=True,
         partitions_def=spec.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run() if contract.partitioning else None,
-        pool=f"product_{contract.domain}_{contract.name}",
+        pool=pool(contract),
     )
     def product(context: dg.AssetExecutionContext, **pinned: PinnedInput) -> Iterator[_Event]:
         by_key = {item.product: item for item in pinned.values()}
@@ -137,6 +137,7 @@ class _Op:
         """One bad day does not keep the others of a range from their readers."""
         attempt = audited.attempt
         if audited.staged is None:
+            note_objects(audited)
             store = self._environment.stores_of(attempt.contract)[0]
             store.discard(attempt.contract, attempt.batch_id)
             return

@@ -6,15 +6,13 @@ Does not belong here: auditing or publishing them, or anything that knows Dagste
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from shared_resources.contracts.lossless import conform
-from shared_resources.contracts.model import LandingMode
 from shared_resources.data_products.batch import Attempt, Made, Unreadable
+from shared_resources.data_products.choosing import NothingToIngest, choose_objects
 from shared_resources.data_products.product import (
     MakingContext,
     Produced,
@@ -22,17 +20,14 @@ from shared_resources.data_products.product import (
     ProductProblem,
 )
 from shared_resources.io_managers.frames import as_frame
-from shared_resources.io_managers.protocol import UNPARTITIONED, Snapshot, StagedBatch, StagedFile
+from shared_resources.io_managers.protocol import Snapshot, StagedBatch, StagedFile
 from shared_resources.io_managers.staging import write_staged
 from shared_resources.landing.errors import UnreadableObject
-from shared_resources.landing.objects import match
+from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.reader import stage_object
-from shared_resources.landing.zone import LandingObject
 from shared_resources.mesh import ProductKind
 
-
-class NothingToIngest(Exception):
-    """No landing object is there for the product or partition; the message says where it looked."""
+__all__ = ["NothingToIngest", "make"]
 
 
 def make(attempt: Attempt, landing_object: str | None = None) -> Made:
@@ -120,12 +115,15 @@ def _part(
 
 def _ingest(attempt: Attempt, folder: Path, landing_object: str | None) -> Made:
     zone = attempt.environment.landing_zone
+    ledger = Ledger(attempt.environment.state, attempt.contract.key)
     parts: list[StagedBatch] = []
     unreadable: list[Unreadable] = []
     objects: dict[str, tuple[tuple[str, str], ...]] = {}
-    for partition, chosen in _choose_objects(attempt, landing_object).items():
-        copy = folder / "landed" / (partition or "all") / Path(chosen.key).name
+    for partition, chosen in choose_objects(attempt, landing_object).items():
+        # The object's own name may be longer than a file's can be; its end says what it is.
+        copy = folder / "landed" / (partition or "all") / f"object{Path(chosen.key).suffix[-16:]}"
         fetched = zone.fetch(chosen, copy)
+        ledger.take([fetched], attempt.run.run_id, attempt.batch_id)
         objects[partition] = ((fetched.key, fetched.etag),)
         try:
             staged = stage_object(attempt.contract, copy, fetched.key, folder, partition)
@@ -137,43 +135,3 @@ def _ingest(attempt: Attempt, folder: Path, landing_object: str | None) -> Made:
         part = _part(attempt, folder, partition, staged.files)
         parts.append(replace(part, rejects=staged.rejects, rejected_rows=staged.rejected_rows))
     return Made(parts=tuple(parts), unreadable=tuple(unreadable), objects=objects)
-
-
-def _choose_objects(attempt: Attempt, landing_object: str | None) -> dict[str, LandingObject]:
-    """The object of each partition of the run; without partitions the one asked for, or the newest."""
-    landing = attempt.contract.landing
-    assert landing is not None
-    matched = match(landing, attempt.environment.landing_zone.list(landing.prefix))
-    place = f"{landing.prefix}/{landing.object_name} in the landing zone"
-    if landing.mode is LandingMode.PARTITION:
-        missing = [key for key in attempt.run.partitions if key not in matched.by_partition]
-        if missing:
-            shown = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
-            raise NothingToIngest(
-                f"{attempt.definition.key}: nothing has landed for partition {shown}; "
-                f"looked for {place}"
-            )
-        return {key: matched.by_partition[key] for key in attempt.run.partitions}
-    wanted = [o for o in matched.candidates if landing_object in (None, o.key)]
-    if not wanted:
-        what = f"{landing_object} is gone" if landing_object else "nothing has landed"
-        raise NothingToIngest(f"{attempt.definition.key}: {what}; looked for {place}")
-    _refuse_going_back(attempt, wanted[-1], matched.candidates)
-    return {UNPARTITIONED: wanted[-1]}
-
-
-def _refuse_going_back(
-    attempt: Attempt, chosen: LandingObject, candidates: Sequence[LandingObject]
-) -> None:
-    """A late run of an older extract must not replace a newer one that readers have already."""
-    newer = {(o.key, o.etag) for o in candidates[candidates.index(chosen) + 1 :]}
-    versions = attempt.environment.stores_of(attempt.contract)[0].versions(attempt.contract.key)
-    if not newer or not versions:
-        return
-    published = json.loads(versions[-1].properties.get("mesh.objects", "[]"))
-    for key, etag in published:
-        if (key, etag) in newer:
-            raise NothingToIngest(
-                f"{attempt.definition.key}: {chosen.key} is older than {key}, which is published as "
-                f"version {versions[-1].number}; to go back, use `mesh rollback`"
-            )

@@ -26,6 +26,9 @@ from shared_resources.io_managers.versions import (
     ROLLBACK_OF,
     ROWS,
 )
+from shared_resources.landing.evidence import objects
+from shared_resources.landing.ledger import Ledger
+from shared_resources.landing.ledger_tables import State
 
 
 def publish(audited: AuditedBatch, *, on_top_of: int | None = None) -> tuple[Version, ...]:
@@ -43,8 +46,24 @@ def publish(audited: AuditedBatch, *, on_top_of: int | None = None) -> tuple[Ver
         _refuse_if_moved(contract, stores[0], on_top_of)
         bring_level(contract, stores)
         versions = tuple(store.publish(contract, staged, audited.properties) for store in stores)
+    note_objects(audited)
     environment.pins.replace(audited.attempt.run.run_id, pin_of(versions[0]))
     return versions
+
+
+def note_objects(audited: AuditedBatch) -> None:
+    """Tell the landing ledger what came of the objects, after it is true.
+
+    Whoever dies before this leaves it to the landing sensor, which finds the batch.
+    """
+    environment, contract = audited.attempt.environment, audited.attempt.contract
+    ledger = Ledger(environment.state, contract.key)
+    made_of = objects(audited.properties) if audited.staged else set()
+    refused = {pair for entry in audited.quarantined for pair in entry.objects} - made_of
+    if made_of:
+        ledger.note(made_of, State.PUBLISHED)
+    if refused:
+        ledger.note(refused, State.REFUSED)
 
 
 class MovedOn(Exception):
@@ -72,6 +91,8 @@ def already_published(
     with product_lock(environment, contract.key):
         bring_level(contract, stores)
     found = [store.published_batch(contract.key, batch_id) for store in stores]
+    if found[0] is not None and (made_of := objects(found[0].properties)):
+        Ledger(environment.state, contract.key).note(made_of, State.PUBLISHED)
     return tuple(version for version in found if version is not None)
 
 

@@ -1,47 +1,401 @@
-"""Which landing objects were ingested already.
+"""The ledger: what became of each landing object, found by its key however many there are.
 
-Belongs here: reading that from what the stores and the quarantine hold; nothing is written, so the
-ledger cannot disagree with what was published.
-Does not belong here: remembering what a sensor asked for (its cursor, `sensor.py`).
+Belongs here: the way of an object's row from state to state.
+Does not belong here: finding objects (`scan.py`, `queue.py`), asking for runs (`asking.py`), finding
+out what became of these (`settling.py`), or the proof of what was ingested (`evidence.py`).
+
+A row is written before anything is acknowledged or asked for, so whoever dies has lost nothing;
+a row that is written twice is the same row.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
-from shared_resources.landing.zone import LandingObject
+import sqlalchemy as sa
 
-if TYPE_CHECKING:
-    from shared_resources.governance.quarantine import Quarantine
-    from shared_resources.io_managers.protocol import ProductStore
+from shared_resources.landing.ledger_tables import (
+    OBJECTS,
+    PROCESSED,
+    REVIVED,
+    UNDER_WAY,
+    UNFINISHED,
+    UNPROCESSED,
+    Entry,
+    State,
+)
+from shared_resources.landing.zone import VERSION_MARK, LandingObject, as_listed
+from shared_resources.state import StateDatabase, insert
 
-OBJECTS_PROPERTY = "mesh.objects"
-
-
-def unseen(
-    objects: Iterable[LandingObject],
-    stores: Sequence[ProductStore],
-    quarantine: Quarantine,
-    product: str,
-) -> list[LandingObject]:
-    """Those of `objects` that the product neither published nor refused, in the order given.
-
-    An object that was overwritten has another etag and is unseen again.
-    """
-    known = _published(stores, product) | _refused(quarantine, product)
-    return [obj for obj in objects if (obj.key, obj.etag) not in known]
-
-
-def _published(stores: Sequence[ProductStore], product: str) -> set[tuple[str, str]]:
-    return {
-        (key, etag)
-        for store in stores
-        for version in store.versions(product)
-        for key, etag in json.loads(version.properties.get(OBJECTS_PROPERTY, "[]"))
-    }
+# Keys of one statement: two parameters each, of 32,766 that SQLite takes.
+CHUNK = 500
+# S3 tells times in whole seconds, and clocks differ a little.
+SAME_SECOND = timedelta(seconds=5)
+_T = TypeVar("_T")
 
 
-def _refused(quarantine: Quarantine, product: str) -> set[tuple[str, str]]:
-    return {(key, etag) for entry in quarantine.list(product) for key, etag in entry.objects}
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Discovered:
+    """What of some objects is new. `young` may have been overwritten in the second that it was read."""
+
+    new: tuple[LandingObject, ...] = ()
+    young: tuple[LandingObject, ...] = ()
+
+
+class Ledger:
+    """The rows of one product."""
+
+    def __init__(
+        self, database: StateDatabase, product: str, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._database = database
+        self.product = product
+        self._clock = clock
+        self._own = OBJECTS.c.product == product
+
+    # -- finding -----------------------------------------------------------------------------
+
+    def unknown(self, objects: Iterable[LandingObject]) -> list[LandingObject]:
+        """Those that no row is about."""
+        objects = list(objects)
+        with self._database.begin() as connection:
+            known = self._known(connection, objects)
+        return [obj for obj in objects if not _same(obj, known)]
+
+    def discover(self, objects: Iterable[LandingObject]) -> Discovered:
+        """Write down objects that lie in the landing zone now; which of them are to be ingested.
+
+        What was found under the same key before, and not asked for yet, is not there any more.
+        """
+        objects = list(objects)
+        if not objects:
+            return Discovered()
+        new: list[LandingObject] = []
+        young: list[LandingObject] = []
+        with self._database.begin() as connection:
+            known = self._known(connection, objects)
+            for obj in objects:
+                same = _same(obj, known)
+                if not same:
+                    new.append(obj)
+                elif all(entry.state in REVIVED for entry in same):
+                    self._revive(connection, same[-1], obj)
+                    new.append(obj)
+                elif any(entry.size is None for entry in same):
+                    self._change(connection, same, size=obj.size, modified_at=obj.modified_at)
+                if VERSION_MARK not in obj.etag and any(not one.settled for one in same):
+                    young.append(obj)
+            self._insert(connection, new, State.FOUND)
+            for chunk in _chunks(new):
+                current = {(obj.key, obj.etag) for obj in chunk}
+                connection.execute(
+                    sa.update(OBJECTS)
+                    .where(self._own, OBJECTS.c.key.in_([obj.key for obj in chunk]))
+                    .where(OBJECTS.c.state.in_([State.FOUND, State.STUCK]))
+                    .where(sa.tuple_(OBJECTS.c.key, OBJECTS.c.etag).not_in(current))
+                    .values(state=State.REPLACED)
+                )
+        return Discovered(tuple(new), tuple(young))
+
+    def recheck(self, obj: LandingObject) -> bool:
+        """Whether an object that was asked for by itself is another than the young one known."""
+        discovered = self.discover([obj])
+        if not discovered.new and self._clock() - obj.modified_at > SAME_SECOND:
+            same = (OBJECTS.c.key == obj.key) & (OBJECTS.c.listed == obj.listed)
+            with self._database.begin() as connection:
+                connection.execute(sa.update(OBJECTS).where(self._own, same).values(settled=True))
+        return bool(discovered.new)
+
+    def gone(self, key: str, etag: str) -> None:
+        """An object was told of and is not there any more."""
+        with self._database.begin() as connection:
+            self._insert_rows(connection, [self._row(key, etag, State.GONE)])
+
+    def adopt(self, pairs: Mapping[State, Iterable[tuple[str, str]]]) -> None:
+        """Know objects that were processed before there was a ledger, or without it."""
+        rows = [
+            self._row(key, etag, state) for state, found in pairs.items() for key, etag in found
+        ]
+        with self._database.begin() as connection:
+            self._insert_rows(connection, rows)
+
+    # -- a run reads and publishes ---------------------------------------------------------------
+
+    def take(self, objects: Iterable[LandingObject], run_id: str, batch_id: str) -> None:
+        """A run has copied the objects, as they are given, and will say what comes of them."""
+        now = self._clock()
+        with self._database.begin() as connection:
+            for obj in objects:
+                self._upsert(
+                    connection,
+                    obj.key,
+                    obj.etag,
+                    (*UNPROCESSED, *REVIVED, State.SUPERSEDED),
+                    state=State.TAKEN,
+                    size=obj.size,
+                    modified_at=obj.modified_at,
+                    run_id=run_id,
+                    batch_id=batch_id,
+                    asked_at=now,
+                    settled=VERSION_MARK not in obj.etag or now - obj.modified_at > SAME_SECOND,
+                )
+
+    def note(self, pairs: Iterable[tuple[str, str]], state: State) -> None:
+        """The objects were published or refused; older ones of the same keys are out of date."""
+        with self._database.begin() as connection:
+            for key, etag in pairs:
+                self._upsert(connection, key, etag, tuple(State), state=state)
+                this = sa.and_(self._own, OBJECTS.c.key == key, OBJECTS.c.etag == etag)
+                modified: datetime | None = connection.execute(
+                    sa.select(OBJECTS.c.modified_at).where(this)
+                ).scalar_one()
+                if modified is not None:
+                    connection.execute(
+                        sa.update(OBJECTS)
+                        .where(self._own, OBJECTS.c.key == key, OBJECTS.c.etag != etag)
+                        .where(OBJECTS.c.state.in_(UNPROCESSED))
+                        .where(OBJECTS.c.modified_at < modified)
+                        .values(state=State.REPLACED)
+                    )
+
+    # -- asking for runs -------------------------------------------------------------------------
+
+    def found(self, limit: int, *, newest_first: bool = False) -> list[Entry]:
+        """Objects that a run may be asked for now, in the order of their own times."""
+        ready = sa.or_(OBJECTS.c.not_before.is_(None), OBJECTS.c.not_before <= self._clock())
+        state = OBJECTS.c.state == State.FOUND
+        return self._entries(state, ready, limit=limit, newest_first=newest_first)
+
+    def under_way(self) -> list[Entry]:
+        """Objects that a run was asked for, or that one reads: as many as are ever asked at once."""
+        return self._entries(OBJECTS.c.state.in_(UNDER_WAY))
+
+    def ask(self, entries: Sequence[Entry], run_key: str) -> None:
+        self.change(entries, state=State.ASKED, run_key=run_key, asked_at=self._clock())
+
+    def release(self, entry: Entry, *, failures: int = 0, wait: timedelta | None = None) -> None:
+        """Let another run be asked for, under another key, after `wait`."""
+        self.change(
+            [entry],
+            state=State.FOUND,
+            attempt=entry.attempt + 1,
+            failures=failures,
+            not_before=None if wait is None else self._clock() + wait,
+        )
+
+    def reconsider(self) -> None:
+        """Let those that a newer object superseded count again that are newer than what is processed."""
+        newest = self.newest_processed()
+        newer = [] if newest is None else [OBJECTS.c.modified_at > newest.modified_at]
+        with self._database.begin() as connection:
+            connection.execute(
+                sa.update(OBJECTS)
+                .where(self._own, OBJECTS.c.state == State.SUPERSEDED, *newer)
+                .values(state=State.FOUND, attempt=OBJECTS.c.attempt + 1)
+            )
+
+    def change(self, entries: Sequence[Entry], **values: Any) -> None:
+        """Change rows, but none that a run has finished meanwhile."""
+        with self._database.begin() as connection:
+            self._change(connection, entries, OBJECTS.c.state.in_(UNPROCESSED), **values)
+
+    def newest_processed(self) -> Entry | None:
+        """The newest object that is published or refused."""
+        found = [
+            entry
+            for state in PROCESSED
+            for entry in self._entries(
+                OBJECTS.c.state == state,
+                OBJECTS.c.modified_at.is_not(None),
+                limit=1,
+                newest_first=True,
+            )
+        ]
+        return max(found, key=lambda entry: (entry.object.modified_at, entry.key), default=None)
+
+    # -- for people ------------------------------------------------------------------------------
+
+    def counts(self) -> dict[State, int]:
+        """How many objects are in each state that something is still to be done in."""
+        query = (
+            sa.select(OBJECTS.c.state, sa.func.count())
+            .where(self._own, OBJECTS.c.state.in_(UNPROCESSED))
+            .group_by(OBJECTS.c.state)
+        )
+        with self._database.begin() as connection:
+            return {State(str(row[0])): int(row[1]) for row in connection.execute(query)}
+
+    def oldest_unprocessed(self) -> Entry | None:
+        """The oldest object that is neither published nor refused, by its own time."""
+        found = [
+            entry
+            for state in UNPROCESSED
+            for entry in self._entries(OBJECTS.c.state == state, limit=1)
+        ]
+        return min(found, key=lambda entry: entry.object.modified_at, default=None)
+
+    def stuck(self, limit: int) -> list[Entry]:
+        return self._entries(OBJECTS.c.state == State.STUCK, limit=limit)
+
+    def unprocessed(self, objects: Iterable[LandingObject]) -> list[LandingObject]:
+        """Of objects that there are rows about, those that are neither published nor refused."""
+        objects = list(objects)
+        with self._database.begin() as connection:
+            known = self._known(connection, objects)
+        return [
+            obj
+            for obj in objects
+            if (same := _same(obj, known))
+            and not any(entry.state in (*PROCESSED, State.SUPERSEDED) for entry in same)
+        ]
+
+    def forget(self, *, start: str | None = None, key: str | None = None) -> int:
+        """Let objects be ingested again if they are found again: all, from a key on, or of one key.
+
+        Those that a run is reading are left to it. Returns how many.
+        """
+        which = [self._own, OBJECTS.c.state.not_in(UNFINISHED)]
+        if start is not None:
+            which.append(OBJECTS.c.key >= start)
+        if key is not None:
+            which.append(OBJECTS.c.key == key)
+        with self._database.begin() as connection:
+            done = connection.execute(
+                sa.update(OBJECTS)
+                .where(*which, OBJECTS.c.state != State.FORGOTTEN)
+                .values(state=State.FORGOTTEN, failures=0, not_before=None)
+            )
+        return done.rowcount
+
+    # -- rows ------------------------------------------------------------------------------------
+
+    def _entries(
+        self, *where: sa.ColumnElement[bool], limit: int | None = None, newest_first: bool = False
+    ) -> list[Entry]:
+        order = (OBJECTS.c.modified_at, OBJECTS.c.key)
+        query = (
+            sa.select(OBJECTS)
+            .where(self._own, *where)
+            .order_by(*(column.desc() if newest_first else column for column in order))
+            .limit(limit)
+        )
+        with self._database.begin() as connection:
+            return [Entry.of(row) for row in connection.execute(query)]
+
+    def _known(
+        self, connection: sa.Connection, objects: Sequence[LandingObject]
+    ) -> dict[tuple[str, str], list[Entry]]:
+        """The rows of each key and listed etag, the latest version last."""
+        known: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+        for chunk in _chunks(objects):
+            pairs = {(obj.key, obj.listed) for obj in chunk}
+            query = (
+                sa.select(OBJECTS)
+                .where(self._own, OBJECTS.c.key.in_({key for key, _ in pairs}))
+                .where(sa.tuple_(OBJECTS.c.key, OBJECTS.c.listed).in_(pairs))
+                .order_by(OBJECTS.c.discovered_at)
+            )
+            for row in connection.execute(query):
+                entry = Entry.of(row)
+                known[entry.key, as_listed(entry.etag)].append(entry)
+        return known
+
+    def _insert(
+        self, connection: sa.Connection, objects: Iterable[LandingObject], state: State
+    ) -> None:
+        rows = [
+            {
+                **self._row(obj.key, obj.etag, state),
+                "size": obj.size,
+                "modified_at": obj.modified_at,
+            }
+            for obj in objects
+        ]
+        self._insert_rows(connection, rows)
+
+    def _insert_rows(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        if rows:
+            connection.execute(insert(connection, OBJECTS).on_conflict_do_nothing(), list(rows))
+
+    def _row(self, key: str, etag: str, state: State) -> dict[str, Any]:
+        return {
+            "product": self.product,
+            "key": key,
+            "etag": etag,
+            "listed": as_listed(etag),
+            "state": state,
+            "discovered_at": self._clock(),
+        }
+
+    def _revive(self, connection: sa.Connection, entry: Entry, obj: LandingObject) -> None:
+        self._change(
+            connection,
+            [entry],
+            OBJECTS.c.state.in_(REVIVED),
+            state=State.FOUND,
+            size=obj.size,
+            modified_at=obj.modified_at,
+            attempt=entry.attempt + 1,
+        )
+
+    def _change(
+        self,
+        connection: sa.Connection,
+        entries: Sequence[Entry],
+        *where: sa.ColumnElement[bool],
+        **values: Any,
+    ) -> None:
+        for chunk in _chunks(entries):
+            pairs = [(entry.key, entry.etag) for entry in chunk]
+            connection.execute(
+                sa.update(OBJECTS)
+                .where(self._own, OBJECTS.c.key.in_([key for key, _ in pairs]))
+                .where(sa.tuple_(OBJECTS.c.key, OBJECTS.c.etag).in_(pairs), *where)
+                .values(**values)
+            )
+
+    def _upsert(
+        self,
+        connection: sa.Connection,
+        key: str,
+        etag: str,
+        states: Iterable[State],
+        **values: Any,
+    ) -> None:
+        """Change the object's row if it is in one of the states; write one if there is none.
+
+        A row that was found in a listing learns the version's id.
+        """
+        of_key = sa.and_(self._own, OBJECTS.c.key == key)
+        of_object = OBJECTS.c.etag.in_({etag, as_listed(etag)})
+        query = sa.select(OBJECTS.c.etag).where(of_key, of_object)
+        known = {str(row[0]) for row in connection.execute(query)}
+        if not known:
+            self._insert_rows(connection, [self._row(key, etag, State.FOUND)])
+        row = etag if etag in known or not known else as_listed(etag)
+        connection.execute(
+            sa.update(OBJECTS)
+            .where(of_key, OBJECTS.c.etag == row, OBJECTS.c.state.in_(list(states)))
+            .values(**values, etag=etag)
+        )
+
+
+def _same(obj: LandingObject, known: Mapping[tuple[str, str], list[Entry]]) -> list[Entry]:
+    """The rows that may be about this very object: the same etag, or one of them names no version."""
+    rows = known.get((obj.key, obj.listed), [])
+    versioned = VERSION_MARK in obj.etag
+    return [
+        row for row in rows if row.etag == obj.etag or not versioned or VERSION_MARK not in row.etag
+    ]
+
+
+def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))

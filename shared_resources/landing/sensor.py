@@ -1,37 +1,62 @@
-"""The sensor of a landing prefix: each new object becomes one run of its product.
+"""The sensor of a landing prefix: each new object becomes one run of its product, once.
 
-Belongs here: what a tick asks for, and the cursor.
-Does not belong here: listing and matching (`zone.py`, `objects.py`), or what the run does.
+Belongs here: the order of a tick, and what it tells people.
+Does not belong here: the tick's parts: listing (`scan.py`), events (`queue.py`), what became of runs
+(`settling.py`), run requests (`asking.py`), and the memory of it all (`ledger.py`).
 
-A tick lists the prefix and takes what the cursor does not know; what the ledger knows, because
-someone ran `mesh run`, is not asked for again. An overwritten object has a new etag and is new.
+What a tick does is bounded, and does not grow with what was ingested: the rest is left to the next
+ticks. The ledger decides what is new; the cursor only says where to look, so that it can be cleared.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from shared_resources import environment as environments
-from shared_resources.contracts.model import Contract, Landing, LandingMode
+from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
+from shared_resources.landing.asking import (
+    OBJECT_TAG,
+    PRODUCT_TAG,
+    RANGE_END_TAG,
+    RANGE_START_TAG,
+    Asking,
+    named,
+)
+from shared_resources.landing.cursor import Cursor, asks_for_reset, read_cursor
 from shared_resources.landing.errors import LandingError
-from shared_resources.landing.ledger import unseen
-from shared_resources.landing.objects import Matched, match
-from shared_resources.landing.zone import LandingObject
+from shared_resources.landing.evidence import published, refused
+from shared_resources.landing.ledger import Ledger, utc_now
+from shared_resources.landing.ledger_tables import UNPROCESSED, State
+from shared_resources.landing.scan import (
+    LIST_BESIDE_EVENTS_EVERY,
+    SWEEP_EVERY,
+    Budget,
+    Finds,
+    Scan,
+)
+from shared_resources.landing.sensor_notes import read_notes, write_notes
+from shared_resources.landing.settling import Settling
 
-PRODUCT_TAG = "mesh/product"
-OBJECT_TAG = "mesh/object"
-RANGE_START_TAG = "dagster/asset_partition_range_start"
-RANGE_END_TAG = "dagster/asset_partition_range_end"
-# A run costs seconds, a further partition of a run milliseconds.
-LARGEST_SEPARATE = 3
+if TYPE_CHECKING:
+    from shared_resources.landing.queue import QueueState
+
+__all__ = ["OBJECT_TAG", "PRODUCT_TAG", "RANGE_END_TAG", "RANGE_START_TAG", "landing_sensor"]
+
 NAMED = 5
 INTERVAL_SECONDS = 10
+_DESCRIPTION = """\
+Runs {product} once for each new object below {prefix}.
+
+What became of each object: `mesh landing {product}`. Clearing the cursor makes the sensor look at
+the whole prefix again; what was ingested stays ingested. Setting the cursor to `{{"reset": true}}`
+makes it ingest everything that lies there again, as `mesh landing reset {product}` does."""
 
 
 def landing_sensor(
@@ -39,6 +64,7 @@ def landing_sensor(
     asset_key: dg.AssetKey | None = None,
     *,
     environment: Callable[[], Environment] = environments.current,
+    clock: Callable[[], datetime] = utc_now,
     default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.RUNNING,
 ) -> dg.SensorDefinition:
     """The sensor `<domain>_<product>_landing` of an ingest product.
@@ -46,14 +72,17 @@ def landing_sensor(
     Each new object becomes one run, each run of more than three new partitions in a row one run
     over their range. Raises `ValueError` when the contract has no landing.
     """
-    landing = contract.landing
-    if landing is None:
+    if contract.landing is None:
         raise ValueError(f"{contract.key}: its contract has no landing, so nothing can be sensed")
     key = asset_key or dg.AssetKey([contract.domain, contract.name])
+    opened: list[Environment] = []
 
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        # Clients and connections are kept from tick to tick, as long as they lead to the same place.
+        if (now := environment()) not in opened:
+            opened[:] = [now]
         try:
-            return _tick(contract, landing, key, environment(), context)
+            return _Tick(contract, key, opened[0], context, clock).result()
         except LandingError as problem:
             return dg.SensorResult(skip_reason=dg.SkipReason(str(problem)), cursor=context.cursor)
 
@@ -63,111 +92,170 @@ def landing_sensor(
         evaluation_fn=evaluate,
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=default_status,
-        description=f"Runs {contract.key} for each new object below {landing.prefix}.",
+        description=_DESCRIPTION.format(product=contract.key, prefix=contract.landing.prefix),
     )
 
 
-def _tick(
-    contract: Contract,
-    landing: Landing,
-    key: dg.AssetKey,
-    environment: Environment,
-    context: dg.SensorEvaluationContext,
-) -> dg.SensorResult:
-    listed = environment.landing_zone.list(landing.prefix)
-    matched = match(landing, listed, contract.partitioning)
-    cursor: dict[str, str] = json.loads(context.cursor or "{}")
-    new = [obj for obj in _meant(landing, matched) if cursor.get(obj.key) != obj.etag]
-    if new:
-        stores = environment.stores_of(contract)
-        new = unseen(new, stores, environment.quarantine, contract.key)
-    requests = list(_requests(contract, landing, key, matched, new))
-    said = _report(landing, matched, cursor)
-    for line in said if requests else ():
-        context.log.warning(line)
-    cursor.update({obj.key: obj.etag for obj in (*_meant(landing, matched), *matched.superseded)})
-    nothing = f"nothing new below {landing.prefix}"
-    return dg.SensorResult(
-        run_requests=requests,
-        skip_reason=None if requests else dg.SkipReason("; ".join((nothing, *said))),
-        cursor=json.dumps(cursor, sort_keys=True),
-    )
+class _Tick:
+    """One evaluation of the sensor."""
 
+    def __init__(
+        self,
+        contract: Contract,
+        key: dg.AssetKey,
+        environment: Environment,
+        context: dg.SensorEvaluationContext,
+        clock: Callable[[], datetime],
+    ) -> None:
+        assert contract.landing is not None
+        self._contract = contract
+        self._prefix = contract.landing.prefix.strip("/")
+        self._environment = environment
+        self._context = context
+        self._now = clock()
+        self._budget = Budget()
+        self._ledger = Ledger(environment.state, contract.key, clock)
+        self._notes = read_notes(environment.state, contract.key)
+        self._finds = Finds(contract, environment.landing_zone, self._ledger, self._adopt)
+        self._asking = Asking(contract, key, self._ledger)
 
-def _meant(landing: Landing, matched: Matched) -> tuple[LandingObject, ...]:
-    """The objects that say what the product should hold now."""
-    if landing.mode is LandingMode.PARTITION:
-        return tuple(matched.by_partition.values())
-    return () if matched.newest is None else (matched.newest,)
+    def result(self) -> dg.SensorResult:
+        if asks_for_reset(self._context.cursor):
+            return self._reset()
+        known = read_cursor(self._context.cursor, self._prefix)
+        cursor = known or Cursor(self._prefix, resets=self._notes.resets)
+        if cursor.resets != self._notes.resets:
+            cursor = cursor.restarted(self._prefix, self._notes.resets)
+        if known is None:
+            # Someone has cleared the cursor: what stores and quarantine say is looked at again, too.
+            self._notes = replace(self._notes, adopted=False)
+        settling = Settling(
+            self._contract,
+            self._environment,
+            self._context.instance,
+            self._ledger,
+            self._finds,
+            self._now,
+        )
+        settling.settle(self._ledger.under_way(), self._budget, impatient=known is None)
+        queue, cursor = self._look(cursor)
+        self._asking.again(settling.overdue)
+        self._asking.anew(self._ledger.under_way(), settling.unseen, complete=cursor.caught_up)
+        return self._told(cursor, queue)
 
+    def _look(self, cursor: Cursor) -> tuple[QueueState | None, Cursor]:
+        """Take in what is new: from the queue if there is one, and by listing."""
+        queue = self._environment.landing_queue(self._contract)
+        scan = Scan(cursor, self._environment.landing_zone, self._finds, self._budget, self._now)
+        if queue is None:
+            scan.forward()
+            scan.sweep()
+            return None, scan.cursor
+        state = queue.take_in(
+            self._environment.landing_zone, self._ledger, self._finds, self._budget
+        )
+        every = LIST_BESIDE_EVENTS_EVERY if state.usable else timedelta(0)
+        listed = cursor.listed_at
+        if listed is None or not cursor.caught_up or self._now - listed >= every:
+            scan.forward()
+        scan.sweep(max(SWEEP_EVERY, every))
+        return state, scan.cursor
 
-def _requests(
-    contract: Contract,
-    landing: Landing,
-    key: dg.AssetKey,
-    matched: Matched,
-    new: Sequence[LandingObject],
-) -> Iterator[dg.RunRequest]:
-    if landing.mode is LandingMode.REPLACE:
-        for obj in new:
-            yield _request(contract, key, [obj], None, {})
-        return
-    keys = {obj.key for obj in new}
-    found = {day: obj for day, obj in matched.by_partition.items() if obj.key in keys}
-    for days in _rows_of_days(list(found)):
-        if len(days) > LARGEST_SEPARATE:
-            tags = {RANGE_START_TAG: days[0], RANGE_END_TAG: days[-1]}
-            yield _request(contract, key, [found[day] for day in days], None, tags)
-        else:
-            for day in days:
-                yield _request(contract, key, [found[day]], day, {})
+    def _adopt(self) -> None:
+        """Know what was ingested without the ledger: by an earlier release, or on another machine."""
+        if self._notes.adopted:
+            return
+        stores = self._environment.stores_of(self._contract)
+        proof = {
+            State.PUBLISHED: published(stores, self._contract.key),
+            State.REFUSED: refused(self._environment.quarantine, self._contract.key),
+        }
+        self._ledger.adopt(proof)
+        write_notes(self._environment.state, self._contract.key, adopted=True)
+        self._notes = replace(self._notes, adopted=True)
 
+    def _reset(self) -> dg.SensorResult:
+        """Forget what was ingested, and nothing else: a tick that dies here is made again."""
+        self._adopt()
+        forgotten = self._ledger.forget()
+        said = f"{forgotten} objects are forgotten; those that lie there are ingested again"
+        cursor = Cursor(self._prefix, resets=self._notes.resets)
+        return dg.SensorResult(skip_reason=dg.SkipReason(said), cursor=cursor.write())
 
-def _request(
-    contract: Contract,
-    key: dg.AssetKey,
-    objects: Sequence[LandingObject],
-    partition: str | None,
-    tags: dict[str, str],
-) -> dg.RunRequest:
-    """One run for the objects; its key makes Dagster launch it once, whatever the cursor says."""
-    first = objects[0]
-    run_key = f"{contract.key}:{first.key}:{first.etag}"
-    if len(objects) > 1:
-        every = "\n".join(f"{obj.key} {obj.etag}" for obj in objects)
-        digest = hashlib.sha256(every.encode()).hexdigest()[:16]
-        run_key = f"{contract.key}:{first.key}..{objects[-1].key}:{digest}"
-    else:
-        tags = {**tags, OBJECT_TAG: first.key}
-    return dg.RunRequest(
-        run_key=run_key,
-        asset_selection=[key],
-        partition_key=partition,
-        tags={**tags, PRODUCT_TAG: contract.key},
-    )
+    def _told(self, cursor: Cursor, queue: QueueState | None) -> dg.SensorResult:
+        """What Dagster gets: requests, the cursor, and a sentence for people."""
+        counts = self._ledger.counts()
+        oldest = self._ledger.oldest_unprocessed()
+        at = oldest.object.modified_at if oldest else None
+        new = self._finds.new
+        cursor = replace(
+            cursor,
+            found=new[-1].key if new else cursor.found,
+            found_at=self._now if new else cursor.found_at,
+            unprocessed=sum(counts.values()),
+            stuck=counts.get(State.STUCK, 0),
+            oldest_at=at,
+            lag_seconds=max(0, int((self._now - at).total_seconds())) if at else 0,
+        )
+        problems = self._problems(cursor, queue)
+        progress = self._progress(cursor, counts, queue)
+        for line in problems if self._asking.requests else ():
+            self._context.log.warning(line)
+        self._context.log.info("; ".join(progress))
+        said = "; ".join((*progress, *problems))
+        text = cursor.write()
+        self._remember(text, said, queue)
+        return dg.SensorResult(
+            run_requests=self._asking.requests,
+            skip_reason=None if self._asking.requests else dg.SkipReason(said),
+            cursor=text,
+        )
 
+    def _progress(
+        self, cursor: Cursor, counts: dict[State, int], queue: QueueState | None
+    ) -> list[str]:
+        """How far the sensor has come."""
+        said = []
+        if not self._finds.new and not self._asking.requests:
+            said.append(f"nothing new below {self._prefix}")
+        elif self._finds.new:
+            said.append(f"{len(self._finds.new)} new objects")
+        if not cursor.caught_up:
+            said.append(f"catching up, at {cursor.position}")
+        waiting = [f"{counts[state]} {state}" for state in UNPROCESSED if counts.get(state)]
+        if waiting:
+            lag = timedelta(seconds=cursor.lag_seconds)
+            said.append(f"not processed yet: {', '.join(waiting)}; lag {lag}")
+        if queue is not None:
+            dead = "no" if queue.dead_letters is None else queue.dead_letters
+            said.append(f"{queue.waiting} messages in {queue.name}, {dead} dead letters")
+        return said
 
-def _rows_of_days(days: Sequence[str]) -> Iterator[list[str]]:
-    """The days in order, split wherever one is missing."""
-    row: list[str] = []
-    for day in sorted(days):
-        if row and date.fromisoformat(day) - date.fromisoformat(row[-1]) != timedelta(days=1):
-            yield row
-            row = []
-        row.append(day)
-    if row:
-        yield row
+    def _problems(self, cursor: Cursor, queue: QueueState | None) -> list[str]:
+        """What a person should know: objects that nothing will be made of, and why."""
+        said = list(queue.problems) if queue is not None else []
+        unusable = self._finds.unusable
+        if unusable:
+            shown = "; ".join(list(unusable.values())[:NAMED])
+            more = len(unusable) - NAMED
+            said.append(f"not ingested: {shown}" + (f"; and {more} more" if more > 0 else ""))
+        if superseded := self._asking.superseded:
+            keys = named(superseded, NAMED)
+            said.append(f"replaced by a newer object and not ingested: {keys}")
+        if cursor.stuck:
+            keys = named([entry.key for entry in self._ledger.stuck(NAMED + 1)], NAMED)
+            said.append(
+                f"stuck, since every run of it ended without a result: {keys}; look at the runs, "
+                f"then `mesh landing reset {self._contract.key} --object KEY`"
+            )
+        return said
 
-
-def _report(landing: Landing, matched: Matched, cursor: dict[str, str]) -> list[str]:
-    """What a person should know: objects that nothing will be made of."""
-    said = []
-    if matched.unmatched:
-        shown = "; ".join(str(one) for one in matched.unmatched[:NAMED])
-        more = len(matched.unmatched) - NAMED
-        said.append(f"not ingested: {shown}" + (f"; and {more} more" if more > 0 else ""))
-    passed_over = [obj.key for obj in matched.superseded if cursor.get(obj.key) != obj.etag]
-    if passed_over:
-        shown = ", ".join(passed_over[:NAMED])
-        said.append(f"replaced by a newer object and not ingested: {shown}")
-    return said
+    def _remember(self, cursor: str, said: str, queue: QueueState | None) -> None:
+        write_notes(
+            self._environment.state,
+            self._contract.key,
+            cursor=cursor,
+            said=said,
+            ticked_at=self._now,
+            queue=json.dumps(queue.shown() if queue is not None else {}),
+        )

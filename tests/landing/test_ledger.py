@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from shared_resources.landing.ledger import unseen
+from shared_resources.landing.evidence import unseen
 from shared_resources.landing.zone import LandingObject
 
 

@@ -1,0 +1,101 @@
+"""Which landing objects a run reads.
+
+Belongs here: the object of each partition, the full extract that counts, and never going back.
+Does not belong here: matching names (`landing/objects.py`), reading the objects (`making.py`).
+
+The whole prefix is listed only where nothing says the key: for the newest of several full extracts.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+
+from shared_resources.contracts.model import Landing, LandingMode
+from shared_resources.data_products.batch import Attempt
+from shared_resources.io_managers.protocol import UNPARTITIONED
+from shared_resources.landing.objects import PARTITION, match
+from shared_resources.landing.zone import LandingObject, LandingZone
+
+PAGE_KEYS = 1000
+
+
+class NothingToIngest(Exception):
+    """No landing object is there for the product or partition; the message says where it looked."""
+
+
+def choose_objects(attempt: Attempt, landing_object: str | None) -> dict[str, LandingObject]:
+    """The object of each partition of the run; without partitions the one asked for, or the newest.
+
+    `landing_object` is the key that a sensor asked for. Raises `NothingToIngest`.
+    """
+    landing = attempt.contract.landing
+    assert landing is not None
+    place = f"{landing.prefix}/{landing.object_name} in the landing zone"
+    if landing.mode is LandingMode.PARTITION:
+        found = _of_days(attempt.environment.landing_zone, landing, attempt.run.partitions)
+        missing = [key for key in attempt.run.partitions if key not in found]
+        if missing:
+            shown = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
+            raise NothingToIngest(
+                f"{attempt.definition.key}: nothing has landed for partition {shown}; "
+                f"looked for {place}"
+            )
+        return {key: found[key] for key in attempt.run.partitions}
+    chosen = _extract(attempt.environment.landing_zone, landing, landing_object)
+    if chosen is None:
+        what = f"{landing_object} is gone" if landing_object else "nothing has landed"
+        raise NothingToIngest(f"{attempt.definition.key}: {what}; looked for {place}")
+    _refuse_going_back(attempt, chosen)
+    return {UNPARTITIONED: chosen}
+
+
+def _extract(
+    zone: LandingZone, landing: Landing, landing_object: str | None
+) -> LandingObject | None:
+    """The full extract of that key, or the newest one."""
+    if landing_object is None:
+        return match(landing, zone.list(landing.prefix)).newest
+    named = zone.head(landing_object)
+    return match(landing, [named] if named else []).newest
+
+
+def _of_days(
+    zone: LandingZone, landing: Landing, days: tuple[str, ...]
+) -> dict[str, LandingObject]:
+    """The objects of the days, whose names say them: of one by its key, of more by a listing of
+    what lies between the first and the last."""
+    if len(days) == 1:
+        obj = zone.head(_key(landing, days[0]))
+        return {days[0]: obj} if obj else {}
+    found: dict[str, LandingObject] = {}
+    last = _key(landing, max(days))
+    # A day sorts before the next whatever stands around it; the day before the first may be found.
+    before = (date.fromisoformat(min(days)) - timedelta(days=1)).isoformat()
+    at, more = _key(landing, before), True
+    while more and at < last:
+        page = zone.page(landing.prefix, at, PAGE_KEYS)
+        found.update(match(landing, page.objects).by_partition)
+        more = page.more
+        at = page.names[-1] if page.names else last
+    return found
+
+
+def _key(landing: Landing, day: str) -> str:
+    return f"{landing.prefix.strip('/')}/{landing.object_name.replace(PARTITION, day)}"
+
+
+def _refuse_going_back(attempt: Attempt, chosen: LandingObject) -> None:
+    """A late run of an older extract must not replace a newer one that readers have already."""
+    versions = attempt.environment.stores_of(attempt.contract)[0].versions(attempt.contract.key)
+    if not versions:
+        return
+    for key, etag in json.loads(versions[-1].properties.get("mesh.objects", "[]")):
+        there = attempt.environment.landing_zone.head(key)
+        if there is None or etag not in (there.etag, there.listed):
+            continue
+        if (there.modified_at, there.key) > (chosen.modified_at, chosen.key):
+            raise NothingToIngest(
+                f"{attempt.definition.key}: {chosen.key} is older than {key}, which is published as "
+                f"version {versions[-1].number}; to go back, use `mesh rollback`"
+            )

@@ -1,0 +1,181 @@
+"""Run requests for objects that were found: each object once, days in a row together.
+
+Belongs here: which objects become one run, its key and its tags.
+Does not belong here: finding objects (`scan.py`, `queue.py`), what became of runs (`settling.py`).
+
+A run key names the objects and the attempt. Dagster launches a sensor's run key once, so to ask
+again for a run that nobody saw is harmless.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import dagster as dg
+
+from shared_resources.contracts.model import Contract, LandingMode
+from shared_resources.landing.ledger import Ledger
+from shared_resources.landing.ledger_tables import Entry, State
+from shared_resources.landing.objects import Matched, match
+
+PRODUCT_TAG = "mesh/product"
+OBJECT_TAG = "mesh/object"
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+# A run costs seconds, a further partition of a run milliseconds.
+LARGEST_SEPARATE = 3
+LARGEST_RANGE = 400
+RUNS_A_TICK = 50
+# Runs that were asked for and have not ended: what waits beyond them waits in the ledger.
+RUNS_AT_ONCE = 100
+OBJECTS_A_TICK = 5000
+
+
+@dataclass(frozen=True)
+class Group:
+    """The objects of one run; `days` are their partitions, in a row, if there are partitions."""
+
+    entries: tuple[Entry, ...]
+    days: tuple[str, ...] = ()
+
+    def run_key(self, product: str) -> str:
+        first, last = self.entries[0], self.entries[-1]
+        if len(self.entries) == 1:
+            return f"{product}:{first.key}:{first.etag}:{first.attempt}"
+        every = "\n".join(f"{one.key} {one.etag} {one.attempt}" for one in self.entries)
+        digest = hashlib.sha256(every.encode()).hexdigest()[:16]
+        return f"{product}:{first.key}..{last.key}:{digest}"
+
+    def request(self, product: str, key: dg.AssetKey, run_key: str) -> dg.RunRequest:
+        tags = {PRODUCT_TAG: product}
+        if len(self.entries) == 1:
+            tags[OBJECT_TAG] = self.entries[0].key
+        else:
+            tags |= {RANGE_START_TAG: self.days[0], RANGE_END_TAG: self.days[-1]}
+        partition = self.days[0] if len(self.days) == 1 else None
+        return dg.RunRequest(
+            run_key=run_key, asset_selection=[key], partition_key=partition, tags=tags
+        )
+
+
+class Asking:
+    """What a tick asks for. `superseded` are extracts that nothing is asked for, for people."""
+
+    def __init__(self, contract: Contract, key: dg.AssetKey, ledger: Ledger) -> None:
+        assert contract.landing is not None
+        self._contract = contract
+        self._landing = contract.landing
+        self._key = key
+        self._ledger = ledger
+        self.requests: list[dg.RunRequest] = []
+        self.superseded: list[str] = []
+
+    def again(self, entries: Sequence[Entry]) -> None:
+        """Ask for a run of the same key that nobody has seen since it was asked for."""
+        by_run: dict[str, list[Entry]] = {}
+        for entry in entries:
+            by_run.setdefault(entry.run_key or "", []).append(entry)
+        for run_key, together in by_run.items():
+            groups = list(self._groups(together))
+            if len(groups) == 1 and run_key:
+                self._ledger.ask(together, run_key)
+                self._request(groups[0], run_key)
+            else:
+                # A part of its days was ingested otherwise, or is none of the contract's any more.
+                for entry in together:
+                    self._ledger.release(entry)
+
+    def anew(self, under_way: Sequence[Entry], unseen: Sequence[Entry], *, complete: bool) -> None:
+        """Ask for what was found, as far as the bounds of a tick and of runs at a time allow.
+
+        `unseen`: of what is under way, those whose run Dagster does not know. `complete`: everything
+        that lies in the landing zone was looked at, as far as is known.
+        """
+        replaces = self._landing.mode is LandingMode.REPLACE
+        # The newest extract counts, which is not known as long as there are keys to look at.
+        if replaces and not complete:
+            return
+        found = self._meant(self._ledger.found(OBJECTS_A_TICK, newest_first=replaces))
+        if replaces:
+            found = self._newest(found, under_way)
+        found = self._free(found, under_way, unseen)
+        room = RUNS_AT_ONCE - len({entry.run_key or entry.run_id for entry in under_way})
+        for group in self._groups(found):
+            if len(self.requests) >= min(RUNS_A_TICK, room):
+                return
+            run_key = group.run_key(self._contract.key)
+            self._ledger.ask(group.entries, run_key)
+            self._request(group, run_key)
+
+    def _free(
+        self, found: list[Entry], under_way: Sequence[Entry], unseen: Sequence[Entry]
+    ) -> list[Entry]:
+        """Without those of whose key a run is under way: it reads what lies there when it starts."""
+        keys = {entry.key for entry in found}
+        lost = {(e.key, e.etag) for e in unseen if e.key in keys}
+        self._ledger.change([e for e in under_way if (e.key, e.etag) in lost], state=State.REPLACED)
+        busy = {e.key for e in under_way if (e.key, e.etag) not in lost}
+        return [entry for entry in found if entry.key not in busy]
+
+    def _request(self, group: Group, run_key: str) -> None:
+        self.requests.append(group.request(self._contract.key, self._key, run_key))
+
+    def _newest(self, found: list[Entry], under_way: Sequence[Entry]) -> list[Entry]:
+        """The newest full extract, unless a newer one is ingested or on its way already."""
+        processed = self._ledger.newest_processed()
+        others = [*under_way, *([processed] if processed else [])]
+        newest = max((*found, *others), key=_age, default=None)
+        out_of_date = [entry for entry in found if entry is not newest]
+        self._ledger.change(out_of_date, state=State.SUPERSEDED)
+        self.superseded.extend(entry.key for entry in out_of_date)
+        return [entry for entry in found if entry is newest]
+
+    def _meant(self, found: list[Entry]) -> list[Entry]:
+        """Without those that the contract meant when they were found, and does not mean any more."""
+        unmatched = {one.object.key for one in self._match(found).unmatched}
+        lost = [entry for entry in found if entry.key in unmatched]
+        self._ledger.change(lost, state=State.FORGOTTEN)
+        return [entry for entry in found if entry.key not in unmatched]
+
+    def _match(self, entries: Sequence[Entry]) -> Matched:
+        objects = (one.object for one in entries)
+        return match(self._landing, objects, self._contract.partitioning)
+
+    def _groups(self, entries: Sequence[Entry]) -> Iterator[Group]:
+        by_key = {entry.key: entry for entry in entries}
+        matched = self._match(entries)
+        if self._landing.mode is LandingMode.REPLACE:
+            yield from (Group((by_key[obj.key],)) for obj in matched.candidates)
+            return
+        for days in _rows_of_days(list(matched.by_partition)):
+            here = tuple(by_key[matched.by_partition[day].key] for day in days)
+            if len(days) > LARGEST_SEPARATE:
+                yield Group(here, tuple(days))
+            else:
+                yield from (Group((entry,), (day,)) for day, entry in zip(days, here, strict=True))
+
+
+def _age(entry: Entry) -> tuple[object, str]:
+    return entry.object.modified_at, entry.key
+
+
+def _rows_of_days(days: Sequence[str]) -> Iterator[list[str]]:
+    """The days in order, split wherever one is missing, and where a run would take too many."""
+    row: list[str] = []
+    for day in sorted(days):
+        gap = row and date.fromisoformat(day) - date.fromisoformat(row[-1]) != timedelta(days=1)
+        if gap or len(row) == LARGEST_RANGE:
+            yield row
+            row = []
+        row.append(day)
+    if row:
+        yield row
+
+
+def named(keys: Sequence[str], limit: int) -> str:
+    """Some of the keys, and how many more there are."""
+    more = f" and {len(keys) - limit} more" if len(keys) > limit else ""
+    return ", ".join(keys[:limit]) + more

@@ -1,0 +1,72 @@
+"""Which landing objects what is published, and what is in quarantine, was made of.
+
+Belongs here: reading that from what the stores and the quarantine hold, which is the truth about
+objects that the ledger does not know, or whose run died before it could say what came of them.
+Does not belong here: remembering objects (`ledger.py`): versions expire, and there are many.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from shared_resources.landing.zone import VERSION_MARK, LandingObject, as_listed
+
+if TYPE_CHECKING:
+    from shared_resources.governance.quarantine import Quarantine
+    from shared_resources.io_managers.protocol import ProductStore
+
+OBJECTS_PROPERTY = "mesh.objects"
+Pairs = set[tuple[str, str]]
+
+
+def unseen(
+    objects: Iterable[LandingObject],
+    stores: Sequence[ProductStore],
+    quarantine: Quarantine,
+    product: str,
+) -> list[LandingObject]:
+    """Those of `objects` that the product neither published nor refused, in the order given.
+
+    An object that was overwritten has another etag and is unseen again.
+    """
+    known = published(stores, product) | refused(quarantine, product)
+    listed = {(key, as_listed(etag)) for key, etag in known}
+    return [obj for obj in objects if not _among(obj, known, listed)]
+
+
+def _among(obj: LandingObject, known: Pairs, listed: Pairs) -> bool:
+    told = VERSION_MARK not in obj.etag and (obj.key, obj.etag) in listed
+    # What was known when the bucket kept no versions yet, or through a listing, has none.
+    return told or (obj.key, obj.etag) in known or (obj.key, obj.listed) in known
+
+
+def published(stores: Sequence[ProductStore], product: str) -> Pairs:
+    """Key and etag of every object that any kept version was made of."""
+    return {
+        pair
+        for store in stores
+        for version in store.versions(product)
+        for pair in objects(version.properties)
+    }
+
+
+def refused(quarantine: Quarantine, product: str) -> Pairs:
+    """Key and etag of every object that something of is, or was, in quarantine."""
+    return {(key, etag) for entry in quarantine.list(product) for key, etag in entry.objects}
+
+
+def of_batch(
+    stores: Sequence[ProductStore], quarantine: Quarantine, product: str, batch_id: str
+) -> tuple[Pairs, Pairs]:
+    """What one batch published, and what of it was refused: a look-up, however many there were."""
+    version = stores[0].published_batch(product, batch_id)
+    entries = (entry for entry in quarantine.list(product) if entry.batch_id == batch_id)
+    rejected = {(key, etag) for entry in entries for key, etag in entry.objects}
+    return (set() if version is None else objects(version.properties)), rejected
+
+
+def objects(properties: Mapping[str, str]) -> Pairs:
+    """Key and etag of the objects that a version with these properties was made of."""
+    return {(key, etag) for key, etag in json.loads(properties.get(OBJECTS_PROPERTY, "[]"))}

@@ -1,0 +1,155 @@
+"""Finding new objects by listing: what comes after the position, and slowly all the rest.
+
+Belongs here: how many keys a tick looks at, and how the cursor moves over them.
+Does not belong here: what becomes of what was found (`ledger.py`, `asking.py`), events (`queue.py`).
+
+Every tick lists from a position that lies WINDOW_KEYS before the last key. A prefix that grows at
+its end, and any small prefix, costs one request, however many keys lie before the position; what is
+overwritten or comes late within the window is seen at once, and a stray key that sorts last does
+not hide what follows. All that lies before the window is walked through a page at a time, again and
+again, when nothing else is new: there the sweep finds overwritten objects, late old keys, and what
+no event told of.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from shared_resources.contracts.model import Contract
+from shared_resources.landing.cursor import Cursor
+from shared_resources.landing.ledger import Ledger
+from shared_resources.landing.objects import match
+from shared_resources.landing.zone import LandingObject, LandingZone, Page
+
+PAGE_KEYS = 1000
+WINDOW_KEYS = 100
+PAGES_A_TICK = 10
+SECONDS_A_TICK = 20.0
+SWEEP_EVERY = timedelta(seconds=30)
+# With events, listing finds only what these have missed.
+LIST_BESIDE_EVENTS_EVERY = timedelta(minutes=5)
+# A prefix where something is always new is swept all the same.
+BUSY_SWEEP_EVERY = timedelta(minutes=5)
+
+
+@dataclass
+class Budget:
+    """What a tick may still spend, so that Dagster does not end it halfway."""
+
+    seconds: float = SECONDS_A_TICK
+    monotonic: Callable[[], float] = time.monotonic
+    started: float = field(init=False)
+    pages: int = 0
+
+    def __post_init__(self) -> None:
+        self.started = self.monotonic()
+
+    @property
+    def in_time(self) -> bool:
+        return self.monotonic() - self.started < self.seconds
+
+    @property
+    def may_list(self) -> bool:
+        return self.pages < PAGES_A_TICK and self.in_time
+
+
+class Finds:
+    """Objects that lie in the landing zone, written down; what people should know about the others."""
+
+    def __init__(
+        self, contract: Contract, zone: LandingZone, ledger: Ledger, adopt: Callable[[], None]
+    ) -> None:
+        self._contract = contract
+        self._zone = zone
+        self._ledger = ledger
+        self._adopt = adopt
+        self.new: list[LandingObject] = []
+        self.unusable: dict[str, str] = {}
+
+    def take_in(self, objects: Iterable[LandingObject]) -> int:
+        """Write down those that the contract means. Returns how many of them are new."""
+        landing = self._contract.landing
+        assert landing is not None
+        matched = match(landing, objects, self._contract.partitioning)
+        self.unusable.update({one.object.key: str(one) for one in matched.unmatched})
+        meant = [*matched.by_partition.values(), *matched.candidates]
+        if self._ledger.unknown(meant):
+            self._adopt()
+        discovered = self._ledger.discover(meant)
+        new = list(discovered.new)
+        for obj in discovered.young:
+            # Read in the second of its making: only S3's own version tells whether it was the last.
+            now = self._zone.head(obj.key)
+            if now is not None and self._ledger.recheck(now):
+                new.append(now)
+        self.new.extend(new)
+        return len(new)
+
+    def take_in_page(self, page: Page) -> int:
+        self.unusable.update({refusal: refusal for refusal in page.refused})
+        return self.take_in(page.objects)
+
+
+class Scan:
+    """One tick's listing. `cursor` is where it has come to."""
+
+    def __init__(
+        self, cursor: Cursor, zone: LandingZone, finds: Finds, budget: Budget, now: datetime
+    ) -> None:
+        self.cursor = cursor
+        self._zone = zone
+        self._finds = finds
+        self._budget = budget
+        self._now = now
+
+    def forward(self) -> None:
+        """List what sorts after the position, page by page as far as the tick's bounds allow."""
+        names: list[str] = []
+        at, more = self.cursor.position, True
+        while more and self._budget.may_list:
+            page = self._list(at)
+            self._finds.take_in_page(page)
+            names = [*names, *page.names][-(WINDOW_KEYS + 1) :]
+            more = page.more
+            at = page.names[-1] if page.names else at
+        if more:
+            position = at
+        elif len(names) > WINDOW_KEYS:
+            position = names[0]
+        else:
+            # Nothing is left behind the position: what there is may lie before it, renamed.
+            position = self.cursor.position if names else ""
+        self.cursor = replace(
+            self.cursor, position=position, caught_up=not more, listed_at=self._now
+        )
+
+    def sweep(self, every: timedelta = SWEEP_EVERY) -> None:
+        """Look at one page of what lies before the position, if it is time."""
+        cursor = self.cursor
+        if not cursor.position or not cursor.caught_up:
+            return
+        if self._finds.new:
+            every = max(every, BUSY_SWEEP_EVERY)
+        elif cursor.hot:
+            every = timedelta(0)
+        due = cursor.swept_at is not None and self._now - cursor.swept_at >= every
+        if not due or not self._budget.may_list:
+            self.cursor = replace(cursor, swept_at=cursor.swept_at or self._now)
+            return
+        page = self._list(cursor.sweep)
+        found = self._finds.take_in_page(page)
+        through = not page.more or page.names[-1] >= cursor.position
+        self.cursor = replace(
+            cursor,
+            sweep="" if through else page.names[-1],
+            round=cursor.round + through,
+            swept_at=self._now,
+            hot=found > 0,
+        )
+
+    def _list(self, start_after: str) -> Page:
+        self._budget.pages += 1
+        return self._zone.page(self.cursor.prefix, start_after, PAGE_KEYS)

@@ -1,0 +1,124 @@
+"""What became of the runs that were asked for.
+
+Belongs here: asking Dagster, and the evidence, about objects that are under way.
+Does not belong here: asking for runs (`asking.py`).
+
+A run says itself what came of its objects, after it has published. This is for the runs that could
+not: they were never launched, they died, or what they were asked to read was not there any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import dagster as dg
+
+from shared_resources.contracts.model import Contract
+from shared_resources.environment import Environment
+from shared_resources.landing.evidence import Pairs, of_batch
+from shared_resources.landing.ledger import Ledger
+from shared_resources.landing.ledger_tables import Entry, State
+from shared_resources.landing.scan import Budget, Finds
+
+RUN_KEY_TAG = "dagster/run_key"
+WILL_RETRY_TAG = "dagster/will_retry"
+# How long Dagster may take to show a run that was asked for, and one that follows a failed one.
+UNSEEN_AFTER = timedelta(minutes=2)
+RETRIED_WITHIN = timedelta(minutes=10)
+# A run that this instance has never heard of reads the object: someone's own process.
+FOREIGN_AFTER = timedelta(minutes=30)
+FAILURES_AT_MOST = 4
+FIRST_WAIT = timedelta(minutes=1)
+
+
+class Settling:
+    """One tick's look at the objects that are under way."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        environment: Environment,
+        instance: dg.DagsterInstance,
+        ledger: Ledger,
+        finds: Finds,
+        now: datetime,
+    ) -> None:
+        self._environment = environment
+        self._instance = instance
+        self._ledger = ledger
+        self._finds = finds
+        self._now = now
+        stores = environment.stores_of(contract)
+
+        @cache
+        def outcome(batch_id: str) -> tuple[Pairs, Pairs]:
+            return of_batch(stores, environment.quarantine, contract.key, batch_id)
+
+        self._outcome = outcome
+        self.unseen: list[Entry] = []
+        self.overdue: list[Entry] = []
+
+    def settle(self, entries: Sequence[Entry], budget: Budget, *, impatient: bool = False) -> None:
+        """Settle what has ended. `unseen` are the objects whose run Dagster does not know.
+
+        `overdue` are those of them that are to be asked for again: after a while, or at once when
+        `impatient`, for someone has asked to look again.
+        """
+        by_key = self._runs({"tags": {RUN_KEY_TAG: _distinct(e.run_key for e in entries)}})
+        by_id = self._runs({"run_ids": _distinct(e.run_id for e in entries)})
+        for entry in entries:
+            run = by_key.get(entry.run_key or "") or by_id.get(entry.run_id or "")
+            waited = self._now - (entry.asked_at or self._now)
+            if run is not None:
+                if self._over(run) and budget.in_time:
+                    self._conclude(entry)
+            elif entry.state is State.ASKED:
+                self.unseen.append(entry)
+                if impatient or waited > UNSEEN_AFTER:
+                    self.overdue.append(entry)
+            elif waited > FOREIGN_AFTER:
+                self._conclude(entry)
+
+    def _conclude(self, entry: Entry) -> None:
+        """The object's run has ended and did not say what came of it."""
+        if entry.batch_id is not None:
+            published, refused = self._outcome(entry.batch_id)
+            for pairs, state in ((published, State.PUBLISHED), (refused, State.REFUSED)):
+                if (entry.key, entry.etag) in pairs:
+                    self._ledger.note([(entry.key, entry.etag)], state)
+                    return
+        there = self._environment.landing_zone.head(entry.key)
+        if there is None:
+            self._ledger.change([entry], state=State.GONE)
+            # What a full extract superseded that was never read counts again.
+            self._ledger.reconsider()
+        elif entry.etag not in (there.etag, there.listed):
+            self._ledger.change([entry], state=State.REPLACED)
+            self._finds.take_in([there])
+        elif entry.failures + 1 >= FAILURES_AT_MOST:
+            self._ledger.change([entry], state=State.STUCK, failures=entry.failures + 1)
+        else:
+            wait = FIRST_WAIT * 4**entry.failures
+            self._ledger.release(entry, failures=entry.failures + 1, wait=wait)
+
+    def _over(self, run: dg.RunRecord) -> bool:
+        if not run.dagster_run.is_finished:
+            return False
+        ended = datetime.fromtimestamp(run.end_time or run.update_timestamp.timestamp(), UTC)
+        retried = run.dagster_run.tags.get(WILL_RETRY_TAG) == "true"
+        return not retried or self._now - ended > RETRIED_WITHIN
+
+    def _runs(self, which: dict[str, object]) -> dict[str, dg.RunRecord]:
+        """The latest run of each run key, or of each run id."""
+        if not any(which.values()) or which.get("tags") == {RUN_KEY_TAG: []}:
+            return {}
+        records = self._instance.get_run_records(dg.RunsFilter(**which), ascending=True)  # type: ignore[arg-type]
+        if "run_ids" in which:
+            return {record.dagster_run.run_id: record for record in records}
+        return {record.dagster_run.tags[RUN_KEY_TAG]: record for record in records}
+
+
+def _distinct(values: Iterable[str | None]) -> list[str]:
+    return sorted({value for value in values if value is not None})
