@@ -24,6 +24,5 @@ def checksums(
     names = [quote_identifier(name) for name in columns]
     hashed = [*(f"hash({name})" for name in names), f"hash({', '.join(names)})"]
     sums = ", ".join(f"coalesce(sum({one}::HUGEINT), 0)" for one in hashed)
-    found = connection.execute(f"SELECT count(*), {sums} FROM ({query})").fetchone()  # noqa: S608
-    assert found is not None
-    return dict(zip(("rows", *columns, "row"), found, strict=True))
+    found = connection.execute(f"SELECT count(*), {sums} FROM ({query})").fetchall()  # noqa: S608
+    return dict(zip(("rows", *columns, "row"), found[0], strict=True))

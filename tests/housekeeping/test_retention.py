@@ -26,7 +26,9 @@ def versions(*published: datetime, rolled_back: dict[int, int] | None = None) ->
     ]
 
 
-def gone(found: list[Version], kept: timedelta | None, pinned: set[int], now: datetime) -> list[int]:
+def gone(
+    found: list[Version], kept: timedelta | None, pinned: set[int], now: datetime
+) -> list[int]:
     since = versions_kept_since(contract(retention=kept), found, pinned, now)
     return [version.number for version in expirable(found, since)] if since else []
 
@@ -86,7 +88,9 @@ def test_a_pinned_version_is_kept_and_what_is_younger() -> None:
 
 
 def test_what_a_kept_version_restored_is_kept() -> None:
-    old = versions(*(NOON - timedelta(days=d) for d in (50, 40, 30, 20, 2)), rolled_back={5: 4, 4: 1})
+    old = versions(
+        *(NOON - timedelta(days=d) for d in (50, 40, 30, 20, 2)), rolled_back={5: 4, 4: 1}
+    )
     assert gone(old, timedelta(days=10), set(), NOON) == [2, 3]
 
 
