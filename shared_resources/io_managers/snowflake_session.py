@@ -32,6 +32,8 @@ CONNECTION_PARAMETERS: dict[str, Any] = {
     "paramstyle": "qmark",
     # A decimal is not a float.
     "arrow_number_to_decimal": True,
+    # Some statements ask for a current schema. Every name has its own; nothing can be made in this.
+    "schema": "INFORMATION_SCHEMA",
     "session_parameters": {
         # Parquet's instants are loaded with the session's offset: it must be none.
         "TIMEZONE": "UTC",

@@ -45,6 +45,21 @@ STEPS = {
         "os:link",
         f"{IO}.warehouse_manifest:Manifests.publish",
     ],
+    # Every single statement: test_snowflake_crashes.py.
+    "snowflake": [
+        f"{IO}.staging_area:new_attempt",
+        "tests.io_managers.products:write_staged",
+        f"{IO}.snowflake:read_footers",
+        f"{IO}.snowflake_loading:Upload._put",
+        f"{IO}.snowflake_loading:_copy",
+        f"{IO}.snowflake_tables:VersionTables.build",
+        f"{IO}.snowflake:stamp",
+        f"{IO}.snowflake_versions:Versions.claim",
+        f"{IO}.snowflake_versions:Versions.record",
+        f"{IO}.snowflake:SnowflakeStore._show",
+        f"{IO}.snowflake_versions:Versions.showing",
+        f"{IO}.snowflake:SnowflakeStore._commit",
+    ],
 }
 CASES = [
     (name, step, when)
