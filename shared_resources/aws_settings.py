@@ -43,11 +43,18 @@ def region_of(variables: Mapping[str, str]) -> str | None:
 
 def check_aws(variables: Mapping[str, str], problems: list[str]) -> None:
     """Append what is missing or wrong."""
+    broken = [file for file in _files(variables) if _parsed(file) is None]
+    if broken:
+        problems.append(
+            f"AWS_CONFIG_FILE: {broken[0]} cannot be read as AWS's configuration; mend it"
+        )
+        return
     named = variables.get("AWS_PROFILE") or variables.get("AWS_DEFAULT_PROFILE")
     if named and _profile(variables) is None:
+        config, credentials = _files(variables)
         problems.append(
-            f"AWS_PROFILE={named!r} is in neither {_config_file(variables)} nor "
-            f"{_credentials_file(variables)}; run `aws configure --profile {named}`, or unset it"
+            f"AWS_PROFILE={named!r} is in neither {config} nor {credentials}; run "
+            f"`aws configure --profile {named}`, or unset it"
         )
         return
     _check_region(variables, problems)
@@ -115,26 +122,29 @@ def _of_a_machine(variables: Mapping[str, str]) -> bool:
         return False
 
 
-def _config_file(variables: Mapping[str, str]) -> Path:
-    return Path(variables.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser()
-
-
-def _credentials_file(variables: Mapping[str, str]) -> Path:
-    named = variables.get("AWS_SHARED_CREDENTIALS_FILE")
-    return Path(named or "~/.aws/credentials").expanduser()
+def _files(variables: Mapping[str, str]) -> tuple[Path, Path]:
+    config = variables.get("AWS_CONFIG_FILE") or "~/.aws/config"
+    credentials = variables.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
+    return Path(config).expanduser(), Path(credentials).expanduser()
 
 
 def _profile(variables: Mapping[str, str]) -> Mapping[str, Any] | None:
     """What the two files say of the profile; None if neither has it."""
     named = variables.get("AWS_PROFILE") or variables.get("AWS_DEFAULT_PROFILE") or "default"
     found: dict[str, Any] | None = None
-    for file in (_config_file(variables), _credentials_file(variables)):
-        parser = configparser.RawConfigParser(default_section="")
-        try:
-            parser.read(file)
-        except (configparser.Error, OSError, UnicodeDecodeError):
-            continue  # boto3 says what is wrong with it; its text may hold a secret
+    for file in _files(variables):
+        parser = _parsed(file)
         for section in (f"profile {named}", named):
-            if parser.has_section(section):
+            if parser is not None and parser.has_section(section):
                 found = {**(found or {}), **dict(parser.items(section))}
     return found
+
+
+def _parsed(file: Path) -> configparser.RawConfigParser | None:
+    """None for a file that is there and no configuration; what the parser says may quote a secret."""
+    parser = configparser.RawConfigParser(default_section="")
+    try:
+        parser.read(file)
+    except (configparser.Error, OSError, UnicodeDecodeError):
+        return None
+    return parser

@@ -198,8 +198,10 @@ def _queue(variables: Mapping[str, str], problems: list[str]) -> str | None:
 
 
 def _misspelt(variables: Mapping[str, str]) -> Iterator[str]:
+    prefix = "MESH_"
+    ours = [known.removeprefix(prefix) for known in sorted(KNOWN)]
     for name in sorted(variables):
-        if name.startswith("MESH_") and name not in KNOWN and not _OF_A_SERVICE.fullmatch(name):
-            close = difflib.get_close_matches(name, KNOWN, n=1)
-            hint = f"did you mean {close[0]}?" if close else "unset it"
+        if name.startswith(prefix) and name not in KNOWN and not _OF_A_SERVICE.fullmatch(name):
+            close = difflib.get_close_matches(name.removeprefix(prefix), ours, n=1)
+            hint = f"did you mean {prefix}{close[0]}?" if close else "unset it"
             yield f"{name} is no variable of the mesh; {hint}"

@@ -219,8 +219,11 @@ def _check_key(path: str, passphrase: object, problems: list[str]) -> None:
             f"{name}: cannot read {file}: {problem.strerror}; name the private key's file"
         )
         return
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    except ModuleNotFoundError:
+        return  # that the packages of production are not installed is a problem of its own
 
     password = str(passphrase).encode() if passphrase else None
     encrypted = b"ENCRYPTED" in content
