@@ -13,9 +13,17 @@ from typing import Any
 
 _QUOTED_LINE = re.compile(r"^\s*LINE \d+: (.*)$", re.MULTILINE)
 _EXCERPT = re.compile(r"\n?\s*LINE \d+: .*(\n[ ^]*$)?", re.MULTILINE)
-_NAMED = re.compile(r'(?:column(?: named)?|name) "?([^"\s!]+)"?')
-_OF_A_VALUE = re.compile(r"(?:Conversion|Invalid Input|Out of Range|Constraint) Error")
-_QUOTED_VALUE = re.compile(r"'[^']*'|\"[^\"]*\"")
+_NAMED = re.compile(
+    r"(?:column(?: named)?|name|invalid identifier|Unknown function) [\"']?([^\"'\s!]+)[\"']?"
+)
+# Snowflake's place in the statement, and the check's before it (`dbt_snowflake_confinement.py`).
+_PLACE = re.compile(r"error line (\d+) at position \d+")
+# Snowflake's states of class 22 are about data.
+_OF_A_VALUE = re.compile(
+    r"(?:Conversion|Invalid Input|Out of Range|Constraint) Error|^\s*\d{6} \(22\w{3}\)",
+    re.MULTILINE,
+)
+_QUOTED_VALUE = re.compile(r"'[^']*'|\"[^\"]*\"|(?<=\bvalue )[-+.]?\d\S*")
 _COMPILED_AT = re.compile(r"\n?\s*compiled code at .*")
 _TRACEBACK = re.compile(r"\n?Traceback \(most recent call last\):\n.*", re.DOTALL)
 _HEADING = re.compile(r"^\w+ Error in [\w ]+ \([^)]*\)\s*")
@@ -56,26 +64,41 @@ def reason_of(message: str) -> str:
 
 
 def _line_in_source(node: Mapping[str, Any], reason: str, project: Path) -> int | None:
-    """The author's line, where the reason tells it: by the line's text, or by what it names.
+    """The author's line, where the reason tells it: by its place, its text, or what it names.
 
-    The engine's own line number counts in the statement that dbt wrote around the compiled model.
+    An engine's own line number counts in the statement that dbt wrote around the compiled model.
     """
     source = (project / node["original_file_path"]).read_text(encoding="utf-8").splitlines()
+    compiled = _written(node, project, "compiled")
     if quoted := _QUOTED_LINE.search(reason):
-        compiled = _compiled(node, project)
-        found = _only(compiled, lambda line: line.strip() == quoted[1].strip())
-        if found is not None and len(compiled) == len(source):
-            return found
-        return _only(source, lambda line: line.strip() == quoted[1].strip())
+        return _same_line(quoted[1], compiled.splitlines(), source)
+    if place := _PLACE.search(reason):
+        statement = _written(node, project, "run").strip()
+        start = statement.find(compiled.strip())
+        lines = compiled.strip().splitlines()
+        at = int(place[1]) - statement[:start].count("\n") - 1
+        if start >= 0 and 0 <= at < len(lines):
+            before = len(compiled[: compiled.find(lines[0])].splitlines())
+            same = len(compiled.splitlines()) == len(source)
+            return before + at + 1 if same else _same_line(lines[at], lines, source)
     if named := _NAMED.search(reason):
-        word = re.compile(rf"\b{re.escape(named[1])}\b")
+        word = re.compile(rf"\b{re.escape(named[1].rpartition('.')[2])}\b", re.IGNORECASE)
         return _only(source, lambda line: bool(word.search(line)))
     return None
 
 
-def _compiled(node: Mapping[str, Any], project: Path) -> list[str]:
-    file = project / "target" / "compiled" / node["package_name"] / node["original_file_path"]
-    return file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+def _same_line(text: str, compiled: list[str], source: list[str]) -> int | None:
+    """The author's line of this text: by its number, if compiling neither added nor took lines."""
+    found = _only(compiled, lambda line: line.strip() == text.strip())
+    if found is not None and len(compiled) == len(source):
+        return found
+    return _only(source, lambda line: line.strip() == text.strip())
+
+
+def _written(node: Mapping[str, Any], project: Path, what: str) -> str:
+    """The model as dbt compiled it, or the statement that it wrote around that (`run`)."""
+    file = project / "target" / what / node["package_name"] / node["original_file_path"]
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
 def _only(lines: list[str], wanted: Callable[[str], bool]) -> int | None:

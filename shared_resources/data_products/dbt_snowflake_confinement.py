@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlglot
 from sqlglot import Expr, exp
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ParseError, SqlglotError
 
 from shared_resources.snowflake_login import LOGIN_SECONDS, NETWORK_SECONDS
 
@@ -72,9 +72,14 @@ def check(statement: str, schema: str) -> None:
     """Raises `NotAllowed` unless the statement reads from and writes into `schema` alone."""
     try:
         parsed = [tree for tree in sqlglot.parse(statement, dialect=DIALECT) if tree is not None]
+    except ParseError as problem:
+        found = problem.errors[0]
+        raise NotAllowed(
+            f"syntax error line {found['line']} at position {found['col']} near "
+            f"{found['highlight']!r}: {found['description']}"
+        ) from None
     except SqlglotError as problem:
-        told = str(problem).replace("\x1b[4m", "").replace("\x1b[0m", "")
-        raise NotAllowed(f"syntax error: {told}") from None
+        raise NotAllowed(f"syntax error: {problem}") from None
     for tree in parsed:
         _check_kind(tree)
         for table in tree.find_all(exp.Table):
