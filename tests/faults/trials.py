@@ -145,9 +145,9 @@ def check_nothing_left(product: Product) -> None:
     product.store.remove_orphans(product.contract.key, timedelta(0))
     area = product.place.root
     staged = [file for file in area.rglob("*.parquet") if "copies" not in file.parts]
-    assert not staged, "staged files stay on the machine"
+    assert not staged, f"staged files stay on the machine: {staged}"
     left = {"lake-s3": _left_on_s3, "snowflake": _left_in_snowflake}[product.place.store](product)
-    assert not left, "the clean-up leaves what no version names"
+    assert not left, f"the clean-up leaves what no version names: {sorted(left)}"
 
 
 def _left_on_s3(product: Product) -> set[str]:
@@ -164,10 +164,19 @@ def named_by_iceberg(product: Product) -> set[str]:
     """Every file that the table's metadata leads to."""
     from pyiceberg.catalog.glue import GlueCatalog
 
+    variables = product.place.variables
     catalog = GlueCatalog(
-        "mesh", boto3.client("glue"), **{"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
+        "mesh",
+        boto3.client("glue"),
+        **{
+            "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO",
+            "s3.endpoint": variables["AWS_ENDPOINT_URL"],
+            "s3.region": variables["AWS_DEFAULT_REGION"],
+            "s3.access-key-id": variables["AWS_ACCESS_KEY_ID"],
+            "s3.secret-access-key": variables["AWS_SECRET_ACCESS_KEY"],
+        },
     )
-    prefix = product.place.variables["MESH_GLUE_PREFIX"]
+    prefix = variables["MESH_GLUE_PREFIX"]
     domain, _, name = product.contract.key.partition("/")
     table = catalog.load_table((prefix + domain, name))
     named = {table.metadata_location}
