@@ -58,12 +58,6 @@ class LakeFiles(Protocol):
         """Every file whose location starts with `below`."""
         ...
 
-    def read(self, location: str) -> bytes:
-        """Raises `FileNotFoundError`."""
-        ...
-
-    def write(self, location: str, content: bytes) -> None: ...
-
     def delete(self, locations: Iterable[str]) -> None:
         """No error for one that is gone already."""
         ...
@@ -100,12 +94,6 @@ class LocalFiles:
                     stat = path.stat()
                     modified = datetime.fromtimestamp(stat.st_mtime, UTC)
                     yield StoredFile(str(path), stat.st_size, modified)
-
-    def read(self, location: str) -> bytes:
-        return Path(location).read_bytes()
-
-    def write(self, location: str, content: bytes) -> None:
-        Path(location).write_bytes(content)
 
     def delete(self, locations: Iterable[str]) -> None:
         """And the attempts that are empty then. The next call goes on where one died."""

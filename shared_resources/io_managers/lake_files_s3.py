@@ -94,12 +94,6 @@ class S3Files:
     def listing(self, below: str) -> Iterator[StoredFile]:
         return self._objects.listing(below)
 
-    def read(self, location: str) -> bytes:
-        return self._objects.read(location)
-
-    def write(self, location: str, content: bytes) -> None:
-        self._objects.put(location, content)
-
     def delete(self, locations: Iterable[str]) -> None:
         self._objects.delete(locations)
 
