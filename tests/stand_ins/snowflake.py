@@ -7,6 +7,7 @@ What it does otherwise than Snowflake, and our statements meet, is set right her
   with what the first one did; fakesnow would run it twice.
 - A COPY of Parquet columns named like a word of SQL, a comment with an apostrophe and DROP STAGE
   fail; a tag of a view's column does too, and is left out.
+- A sum of decimals is a decimal; fakesnow makes every sum of a column a float.
 - A timestamp that is null arrives as null, not as 1970.
 
     python -m tests.stand_ins.snowflake PORT
@@ -15,10 +16,12 @@ What it does otherwise than Snowflake, and our statements meet, is set right her
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import shutil
 import sys
 import time
+import warnings
 from collections import OrderedDict
 from contextlib import suppress
 from typing import Any
@@ -84,6 +87,10 @@ def leave_out_column_tags() -> None:
         return result
 
     fakesnow.transforms.tag = without
+
+
+def sum_as_it_is() -> None:
+    fakesnow.transforms.numeric_agg_implicit_cast = lambda expression: expression
 
 
 def keep_null_timestamps() -> None:
@@ -180,11 +187,20 @@ class RememberedAnswers:
             answer.set_result(messages if small and whole else None)
 
 
+def be_quiet() -> None:
+    """Statements that fail are told to who sent them; a mesh sends tens of thousands."""
+    for name in ("fakesnow.server", "sqlglot"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="fakesnow")
+
+
 def main(port: int) -> None:
+    be_quiet()
     quote_parquet_columns()
     escape_comments()
     leave_out_column_tags()
     keep_null_timestamps()
+    sum_as_it_is()
     accept_write_pandas()
     wait_for_locks()
     uvicorn.run(RememberedAnswers(app), host="127.0.0.1", port=port, log_level="error")
