@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING
 from shared_resources.contracts.model import Contract
 from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.attempts import Attempts, advisory_lock
-from shared_resources.io_managers.footers import read_footers
 from shared_resources.io_managers.local_copies import LocalCopies
 from shared_resources.io_managers.protocol import (
     ORPHAN_AGE,
@@ -52,6 +51,7 @@ from shared_resources.io_managers.snowflake_tables import VersionTable, VersionT
 from shared_resources.io_managers.snowflake_versions import (
     STORE,
     Entry,
+    Head,
     Versions,
     products,
     versions_schema,
@@ -131,13 +131,9 @@ class SnowflakeStore:
         append: bool = False,
     ) -> Version:
         check_batch(contract, staged)
-        if published := self.published_batch(contract.key, staged.batch_id):
-            return published
-        footers = read_footers(staged.files, contract)
-        self._ready(contract, staged.batch_id)
         tables = self._tables(contract.key)
         with contextlib.closing(
-            NewContent(self.session, tables, contract, staged, footers, append=append)
+            NewContent(self.session, tables, contract, staged, append=append)
         ) as content:
             version = self._commit(contract, staged.batch_id, properties, content)
         if staged.folder.is_relative_to(self._area(contract.key)):
@@ -167,9 +163,10 @@ class SnowflakeStore:
         with self._tagged(contract.key, batch_id), advisory_lock(self._lock(contract.key)):
             for _ in attempts:
                 try:
+                    # In this order: a version published after the look is not after that head.
+                    head = self._head(versions)
                     if published := self.published_batch(contract.key, batch_id):
                         return published
-                    head = versions.head()
                     planned = content.on_top_of(head.entry)
                     number = head.number + 1
                     evidence = stamp(properties, number, batch_id, planned.rows, rollback_of)
@@ -193,30 +190,29 @@ class SnowflakeStore:
                     attempts.failed(problem)
         raise attempts.exhausted()
 
-    def _ready(self, contract: Contract, batch_id: str) -> None:
-        """Make the domain's schemas and tables where its first product is published."""
-        versions = self._versions(contract.key)
-        with self._tagged(contract.key, batch_id):
-            try:
-                versions.head()
-            except Missing:
-                versions.prepare()
-                create_tags(self.session)
+    def _head(self, versions: Versions) -> Head:
+        """The product's head, in a domain that may publish its first product."""
+        try:
+            return versions.head()
+        except Missing:
+            versions.prepare()
+            create_tags(self.session)
+            return versions.head()
 
     def _show(self, product: str, entry: Entry) -> None:
         """Make the view one of the entry, or of what became the head meanwhile."""
         versions = self._versions(product)
-        for _ in Attempts(f"showing {product}"):
+        attempts = Attempts(f"showing {product}")
+        for _ in attempts:
             try:
                 self.session.execute(entry.view)
             except Missing:
                 create_tags(self.session)
                 self.session.execute(entry.view)
-            head = versions.head().entry
-            if head is None or head.number == entry.number:
-                break
-            entry = head
-        versions.showing(entry.number)
+            if versions.showing(entry.number):
+                return
+            entry = versions.head().entry or entry
+        raise attempts.exhausted()
 
     def _finish(self, product: str, *, whether_behind_or_not: bool = False) -> None:
         """Do what a process that died after its commit left undone."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Protocol
 
 from shared_resources.contracts.model import Contract
 from shared_resources.io_managers.evolution import check_evolution, columns_of
-from shared_resources.io_managers.footers import Footers
+from shared_resources.io_managers.footers import Footers, read_footers
 from shared_resources.io_managers.protocol import NotPublished, PublishError, StagedBatch
 from shared_resources.io_managers.snowflake_loading import Upload
 from shared_resources.io_managers.snowflake_session import SnowflakeProblem, SnowflakeSession
@@ -52,7 +53,6 @@ class NewContent:
         tables: VersionTables,
         contract: Contract,
         staged: StagedBatch,
-        footers: Footers,
         *,
         append: bool,
     ) -> None:
@@ -60,7 +60,6 @@ class NewContent:
         self._tables = tables
         self._contract = contract
         self._staged = staged
-        self._footers = footers
         self._append = append
         self._upload: Upload | None = None
         self._in_vain: set[Name] = set()  # made, and certainly no version
@@ -69,6 +68,7 @@ class NewContent:
     def on_top_of(self, head: Entry | None) -> Entry:
         contract = self._contract
         kept = self._kept(head)
+        partitions = self._with_batch(kept)
         _check_schema(contract, head, rows_stay=bool(kept))
         if self._whole is not None and not kept:
             # Read after the head: whoever dropped it meanwhile raised the fence.
@@ -84,7 +84,7 @@ class NewContent:
             table=table.name,
             columns=columns_of(contract),
             partition_column=contract.partitioning.column if contract.partitioning else None,
-            partitions=self._with_batch(kept),
+            partitions=partitions,
             view=view_statement(contract, columns_of(contract), table),
         )
         base = head if kept else None
@@ -112,6 +112,11 @@ class NewContent:
                 self._tables.drop(table)
         if self._upload is not None:
             self._upload.drop()
+
+    @cached_property
+    def _footers(self) -> Footers:
+        """Raises `PublishError` when the files are not what the contract says."""
+        return read_footers(self._staged.files, self._contract)
 
     def _kept(self, head: Entry | None) -> Mapping[str, int]:
         """The rows by partition of the head that stay."""

@@ -99,15 +99,17 @@ class VersionTables:
                 f"CREATE OR REPLACE TRANSIENT TABLE {table} ({definitions(columns)}) "
                 f"COMMENT = {text(_signature(table))}"
             )
-            with self._transaction():
-                if base is not None:
-                    stays = f"NOT ({self._in_partitions(base, replaced)})" if replaced else "TRUE"
+            if base is None:
+                upload.copy_into(table, columns)
+            else:
+                stays = f"NOT ({self._in_partitions(base, replaced)})" if replaced else "TRUE"
+                with self._transaction():
                     self._session.execute(
                         f"INSERT INTO {table} ({names(name for name, _ in columns)}) "
                         f"SELECT {widened(columns, base.columns)} "
                         f"FROM {Name(self.schema, base.table)} WHERE {stays}"
                     )
-                upload.copy_into(table, columns)
+                    upload.copy_into(table, columns)
         counted = self._count(table)
         if counted != rows:
             raise PublishError(

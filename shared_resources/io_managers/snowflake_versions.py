@@ -228,12 +228,13 @@ class Versions:
             [self.name, *_values(entry), self.name, entry.number],
         )
 
-    def showing(self, number: int) -> None:
-        """Note that the view shows this version."""
-        self._session.execute(
-            f'UPDATE {self._heads} SET "shown" = ? WHERE "product" = ? AND "shown" < ?',
+    def showing(self, number: int) -> bool:
+        """Note that the view shows this version. False when it is not the head's any more."""
+        changed = self._session.execute(
+            f'UPDATE {self._heads} SET "shown" = ? WHERE "product" = ? AND "number" = ?',
             [number, self.name, number],
         )
+        return changed.count > 0
 
     def raise_fence(self) -> None:
         """Let no claim succeed that was based on a head read before."""

@@ -32,6 +32,21 @@ STEPS = {
         f"{IO}.lake:LakeTransaction.commit_transaction",
         f"{IO}.lake:LakeStore._commit",
     ],
+    "lake-s3": [
+        f"{IO}.staging_area:new_attempt",
+        f"{IO}.lake:read_footers",
+        f"{IO}.s3_objects:S3Objects.upload",
+        f"{IO}.s3_objects:S3Objects.listing",
+        f"{IO}.local_copies:LocalCopies.adopt",
+        f"{IO}.lake:data_files",
+        f"{IO}.s3_objects:S3Objects.put",  # the first manifest
+        f"{IO}.lake:stage_snapshot",
+        "pyiceberg.catalog.glue:GlueCatalog._write_metadata",
+        "pyiceberg.catalog.glue:GlueCatalog._update_glue_table",
+        "pyiceberg.table:Table._do_commit",
+        f"{IO}.lake:LakeTransaction.commit_transaction",
+        f"{IO}.lake:LakeStore._commit",
+    ],
     "warehouse": [
         f"{IO}.staging_area:new_attempt",
         "tests.io_managers.products:write_staged",
@@ -49,7 +64,7 @@ STEPS = {
     "snowflake": [
         f"{IO}.staging_area:new_attempt",
         "tests.io_managers.products:write_staged",
-        f"{IO}.snowflake:read_footers",
+        f"{IO}.snowflake_content:read_footers",
         f"{IO}.snowflake_loading:Upload._put",
         f"{IO}.snowflake_loading:_copy",
         f"{IO}.snowflake_tables:VersionTables.build",
