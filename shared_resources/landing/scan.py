@@ -39,17 +39,12 @@ BUSY_SWEEP_EVERY = timedelta(minutes=5)
 class Budget:
     """What a tick may still spend, so that Dagster does not end it halfway."""
 
-    seconds: float = SECONDS_A_TICK
-    monotonic: Callable[[], float] = time.monotonic
-    started: float = field(init=False)
+    started: float = field(default_factory=time.monotonic)
     pages: int = 0
-
-    def __post_init__(self) -> None:
-        self.started = self.monotonic()
 
     @property
     def in_time(self) -> bool:
-        return self.monotonic() - self.started < self.seconds
+        return time.monotonic() - self.started < SECONDS_A_TICK
 
     @property
     def may_list(self) -> bool:

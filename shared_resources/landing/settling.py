@@ -23,6 +23,7 @@ from shared_resources.landing.ledger_tables import Entry, State
 from shared_resources.landing.scan import Budget, Finds
 
 RUN_KEY_TAG = "dagster/run_key"
+ROOT_TAG = "dagster/root_run_id"
 WILL_RETRY_TAG = "dagster/will_retry"
 # How long Dagster may take to show a run that was asked for, and one that follows a failed one.
 UNSEEN_AFTER = timedelta(minutes=2)
@@ -66,12 +67,14 @@ class Settling:
         `overdue` are those of them that are to be asked for again: after a while, or at once when
         `impatient`, for someone has asked to look again.
         """
-        by_key = self._runs({"tags": {RUN_KEY_TAG: _distinct(e.run_key for e in entries)}})
-        by_id = self._runs({"run_ids": _distinct(e.run_id for e in entries)})
+        by_key = self._by_key(_distinct(entry.run_key for entry in entries))
+        by_id = self._by_id(_distinct(entry.run_id for entry in entries))
+        latest = self._retries([*by_key.values(), *by_id.values()])
         for entry in entries:
             run = by_key.get(entry.run_key or "") or by_id.get(entry.run_id or "")
             waited = self._now - (entry.asked_at or self._now)
             if run is not None:
+                run = latest.get(run.dagster_run.run_id, run)
                 if self._over(run) and budget.in_time:
                     self._conclude(entry)
             elif entry.state is State.ASKED:
@@ -110,14 +113,25 @@ class Settling:
         retried = run.dagster_run.tags.get(WILL_RETRY_TAG) == "true"
         return not retried or self._now - ended > RETRIED_WITHIN
 
-    def _runs(self, which: dict[str, object]) -> dict[str, dg.RunRecord]:
-        """The latest run of each run key, or of each run id."""
-        if not any(which.values()) or which.get("tags") == {RUN_KEY_TAG: []}:
-            return {}
-        records = self._instance.get_run_records(dg.RunsFilter(**which), ascending=True)  # type: ignore[arg-type]
-        if "run_ids" in which:
-            return {record.dagster_run.run_id: record for record in records}
+    def _by_key(self, keys: list[str]) -> dict[str, dg.RunRecord]:
+        records = self._records(dg.RunsFilter(tags={RUN_KEY_TAG: keys})) if keys else []
         return {record.dagster_run.tags[RUN_KEY_TAG]: record for record in records}
+
+    def _by_id(self, ids: list[str]) -> dict[str, dg.RunRecord]:
+        records = self._records(dg.RunsFilter(run_ids=ids)) if ids else []
+        return {record.dagster_run.run_id: record for record in records}
+
+    def _retries(self, runs: Sequence[dg.RunRecord]) -> dict[str, dg.RunRecord]:
+        """The latest of Dagster's own retries of these runs, by the run's id."""
+        ids = _distinct(
+            run.dagster_run.run_id for run in runs if WILL_RETRY_TAG in run.dagster_run.tags
+        )
+        records = self._records(dg.RunsFilter(tags={ROOT_TAG: ids})) if ids else []
+        return {record.dagster_run.tags[ROOT_TAG]: record for record in records}
+
+    def _records(self, which: dg.RunsFilter) -> Sequence[dg.RunRecord]:
+        """The oldest first, so that the latest of a key wins."""
+        return self._instance.get_run_records(which, ascending=True)
 
 
 def _distinct(values: Iterable[str | None]) -> list[str]:

@@ -30,7 +30,7 @@ STORES = ("lake", "warehouse")
 # Every step of the way of a batch: what a process does when it dies is one of these.
 _STEPS = (
     "shared_resources.io_managers.lake:LakeStore.staging_folder",
-    "shared_resources.landing.zone:LandingZone.fetch",
+    "shared_resources.landing.zone_folder:FolderLandingZone.fetch",
     "shared_resources.data_products.making:stage_object",
     "shared_resources.data_products.verdict:audit_parts",
     "shared_resources.io_managers.lake:LakeStore.publish",
