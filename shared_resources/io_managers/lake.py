@@ -53,7 +53,7 @@ from shared_resources.io_managers.lake_history import (
     version_of_batch,
     versions_of,
 )
-from shared_resources.io_managers.lake_housekeeping import LakeTable
+from shared_resources.io_managers.lake_leftovers import LakeTable, stored_bytes, unneeded
 from shared_resources.io_managers.lake_schema import (
     check_partitioning,
     columns_of_schema,
@@ -94,7 +94,7 @@ class LakeStore:
 
     def discard(self, contract: Contract, batch_id: str) -> None:
         attempts = staging_area.attempts_of(self._area(contract.key), batch_id)
-        for attempt in lake_housekeeping.unneeded(self._at(contract.key), batch_id, attempts):
+        for attempt in unneeded(self._at(contract.key), batch_id, attempts):
             staging_area.remove_attempt(attempt)
 
     def remove_orphans(self, product: str, older_than: timedelta = ORPHAN_AGE) -> list[str]:
@@ -105,6 +105,17 @@ class LakeStore:
 
     def compact(self, contract: Contract) -> Compaction | None:
         return lake_housekeeping.compact(self._at(contract.key), contract)
+
+    def would_compact(self, contract: Contract) -> Compaction | None:
+        """What `compact` would do now."""
+        return lake_housekeeping.would_compact(self._at(contract.key))
+
+    def orphans(self, product: str) -> list[str]:
+        """What `remove_orphans` would remove now."""
+        return lake_housekeeping.orphans(self._at(product), ORPHAN_AGE)
+
+    def stored_bytes(self, product: str) -> int:
+        return stored_bytes(self._at(product))
 
     def expire(self, contract: Contract, before: datetime) -> list[Version]:
         return lake_housekeeping.expire(self._at(contract.key), before)
