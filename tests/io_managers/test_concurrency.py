@@ -11,7 +11,7 @@ import time
 import pytest
 
 from shared_resources.io_managers.protocol import NotPublished, ProductStore
-from tests.io_managers.places import Place
+from tests.io_managers.places import LOCAL, REMOTE, Place
 from tests.io_managers.products import day
 from tests.io_managers.workers import (
     DAILY,
@@ -22,10 +22,18 @@ from tests.io_managers.workers import (
 )
 
 WRITERS = 16
+SLOW = [pytest.param(store, marks=pytest.mark.slow) for store in REMOTE]
 
 
+@pytest.mark.parametrize("place", [*LOCAL, *SLOW], indirect=True)
 def test_sixteen_processes_publishing_lose_nothing(place: Place) -> None:
     _publish_and_watch(place, batches=2, locked=True)
+
+
+@pytest.mark.parametrize("place", REMOTE, indirect=True)
+def test_four_machines_publishing_lose_nothing(place: Place) -> None:
+    """No lock of one machine holds them off each other."""
+    _publish_and_watch(place, batches=2, locked=False, machines=4)
 
 
 @pytest.mark.slow
@@ -38,10 +46,10 @@ def test_nothing_is_lost_without_the_lock(place: Place) -> None:
     _publish_and_watch(place, batches=4, locked=False)
 
 
-def _publish_and_watch(place: Place, batches: int, locked: bool) -> None:
+def _publish_and_watch(place: Place, batches: int, locked: bool, machines: int = WRITERS) -> None:
     context = processes()
     reports, writers = [], []
-    for worker in range(WRITERS):
+    for worker in range(machines):
         appends = worker % 2 == 0
         report, out = context.Pipe(duplex=False)
         arguments = (place, worker, batches, appends, locked, out)
@@ -58,11 +66,11 @@ def _publish_and_watch(place: Place, batches: int, locked: bool) -> None:
         writer.join()
         assert report.poll(0), f"a writer ended with {writer.exitcode} and without a word"
         assert report.recv() == ""
-    assert _check_current(store) == WRITERS * batches
+    assert _check_current(store) == machines * batches
     numbers = [version.number for version in store.versions(DAILY.key)]
-    assert numbers == list(range(1, WRITERS * batches + 1))
+    assert numbers == list(range(1, machines * batches + 1))
     store.remove_orphans(DAILY.key)  # a remote store's staged files were sent away
-    _check_end(store, batches)
+    _check_end(store, machines, batches)
     assert store.remove_orphans(DAILY.key) == []
 
 
@@ -79,12 +87,12 @@ def _check_current(store: ProductStore) -> int:
     return snapshot.version.number
 
 
-def _check_end(store: ProductStore, batches: int) -> None:
+def _check_end(store: ProductStore, writers: int, batches: int) -> None:
     """Every append is there, and of every other writer's partition its last batch."""
     snapshot = store.open(DAILY.key)
-    appended = [n for w in range(0, WRITERS, 2) for b in range(batches) for n in numbers_of(w, b)]
+    appended = [n for w in range(0, writers, 2) for b in range(batches) for n in numbers_of(w, b)]
     read = snapshot.batches(["id"], [day(0)]).read_all()["id"].to_pylist()
     assert sorted(read) == sorted(appended)
-    for worker in range(1, WRITERS, 2):
+    for worker in range(1, writers, 2):
         read = snapshot.batches(["id"], [day(1 + worker)]).read_all()["id"].to_pylist()
         assert sorted(read) == numbers_of(worker, batches - 1)

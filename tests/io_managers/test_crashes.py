@@ -14,7 +14,7 @@ import pytest
 
 from shared_resources.io_managers.protocol import ProductStore
 from tests.io_managers.conftest import Places
-from tests.io_managers.places import Place
+from tests.io_managers.places import REMOTE, Place
 from tests.io_managers.products import day, publish, published
 from tests.io_managers.workers import DAILY, processes, publish_and_die, publish_once
 
@@ -76,8 +76,15 @@ STEPS = {
         f"{IO}.snowflake:SnowflakeStore._commit",
     ],
 }
+# A process that talks to servers takes a second: of those stores' steps only these die in each test.
+QUICK = ("S3Objects.upload", "_update_glue_table", "Versions.claim")
 CASES = [
-    (name, step, when)
+    pytest.param(
+        name,
+        step,
+        when,
+        marks=[pytest.mark.slow] if name in REMOTE and not step.endswith(QUICK) else [],
+    )
     for name, steps in STEPS.items()
     for step in steps
     for when in ("before", "after")
@@ -100,6 +107,7 @@ def test_killed_at_a_step(name: str, step: str, when: str, places: Places) -> No
 
 def test_killed_at_random_moments(place: Place) -> None:
     """Also the very first publish, which creates the product."""
+    longest = 2.0 if place.store in REMOTE else 0.25
     seed = time.time_ns()
     chance = random.Random(seed)
     print(f"seed {seed}")
@@ -109,7 +117,7 @@ def test_killed_at_random_moments(place: Place) -> None:
         numbers = [attempt * 10, attempt * 10 + 1]
         child = processes().Process(target=publish_once, args=(place, f"b{attempt}", numbers))
         child.start()
-        child.join(chance.uniform(0, 0.25))
+        child.join(chance.uniform(0, longest))
         if child.exitcode is None:
             child.kill()
             killed += 1
