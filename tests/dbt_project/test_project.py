@@ -11,11 +11,18 @@ from typing import Any
 import pytest
 import sqlglot
 import yaml
-from sqlglot import exp
+from sqlglot import MappingSchema, exp
+from sqlglot.errors import OptimizeError
+from sqlglot.optimizer.qualify import qualify
 
-from shared_resources.data_products import dbt_confinement, dbt_process
+from shared_resources.data_products import dbt_process
 from shared_resources.data_products.dbt_model import DbtModels
-from shared_resources.environment import PROJECT_ROOT
+from shared_resources.data_products.dbt_on_snowflake import SnowflakeTarget
+from shared_resources.data_products.dbt_snowflake_confinement import check
+from shared_resources.environment import PROJECT_ROOT, Environment
+from shared_resources.io_managers.snowflake_sql import type_of
+from shared_resources.snowflake_login import SnowflakeLogin
+from tests.domains.products import KEYS, contract_of
 
 PROJECT = PROJECT_ROOT / "dbt_project"
 MODELS = sorted(PROJECT.glob("models/*/*.sql"))
@@ -81,23 +88,59 @@ def test_the_manifest_carries_the_contracts_descriptions(models: DbtModels, prod
     assert all(column["description"] for column in model["columns"].values())
 
 
+@pytest.fixture(scope="module")
+def on_snowflake(tmp_path_factory: pytest.TempPathFactory) -> DbtModels:
+    """The models with a login that nobody answers: nothing here may need an answer."""
+    home = tmp_path_factory.mktemp("snowflake")
+    environment = Environment(root=PROJECT_ROOT, home=home)
+    login = SnowflakeLogin(
+        "nobody", "mesh", "MESH", "MESH", host="127.0.0.1", port=9, protocol="http", password="none"
+    )
+    vars(environment)["dbt_target"] = SnowflakeTarget(login, None)
+    return DbtModels(environment)
+
+
+def as_snowflake_sees_them(compiled_in: str) -> MappingSchema:
+    """Every product as the view of a run, whose columns are in upper case as names without quotes.
+
+    The stand-in cannot tell `day` from `"day"`: this can.
+    """
+    schema = MappingSchema(dialect="snowflake", normalize=False)
+    for key in KEYS:
+        columns = {column.name.upper(): type_of(column.type) for column in contract_of(key).columns}
+        schema.add_table(exp.table_(key, db=compiled_in, catalog="UNKNOWN"), columns)
+    return schema
+
+
 @pytest.mark.parametrize("domain", sorted({product.split("/")[0] for product in PRODUCTS}))
-def test_the_compiled_sql_is_snowflakes_too(models: DbtModels, tmp_path: Path, domain: str):
-    """Every model and test parses in Snowflake's dialect and calls no function that it lacks."""
+def test_the_compiled_sql_is_snowflakes_own(on_snowflake: DbtModels, tmp_path: Path, domain: str):
+    """Every model and test, compiled for Snowflake without asking it: names, columns, functions."""
+    target = on_snowflake.environment.dbt_target
     project = tmp_path / "project"
-    shutil.copytree(models._project(domain), project)
-    (project / dbt_confinement.INPUTS).write_text('{"attach": {}, "paths": []}')
+    shutil.copytree(on_snowflake._project(domain), project)
     subprocess.run(
-        [*dbt_process.command(models.environment.dbt_target), "compile", "--no-introspect"],
+        [*dbt_process.command(target), "compile", "--no-introspect", "--no-populate-cache"],
         cwd=project,
-        env=dbt_process.variables(project, {}),
+        env=dbt_process.variables(project, target.parsing()),
         check=True,
         capture_output=True,
     )
     compiled = sorted((project / "target" / "compiled").rglob("*.sql"))
     assert any(file.name in {model.name for model in MODELS} for file in compiled)
+    schema = as_snowflake_sees_them("unknown")
     for file in compiled:
-        (statement,) = sqlglot.parse(file.read_text(encoding="utf-8"), dialect="snowflake")
+        text = file.read_text(encoding="utf-8")
+        check(text, "unknown")
+        (statement,) = sqlglot.parse(text, dialect="snowflake")
         unknown = {call.name for call in statement.find_all(exp.Anonymous)}
         assert not unknown, f"{file.name} calls {unknown}"
+        qualified = qualify(statement, dialect="snowflake", schema=schema)
+        assert qualified.named_selects, file.name
         assert sqlglot.parse_one(statement.sql("snowflake"), dialect="duckdb")
+
+
+def test_a_name_in_the_wrong_case_would_be_noticed():
+    schema = as_snowflake_sees_them("unknown")
+    lower = 'select "sales_date" from unknown."unknown"."order/daily_sales"'
+    with pytest.raises(OptimizeError):
+        qualify(sqlglot.parse_one(lower, dialect="snowflake"), dialect="snowflake", schema=schema)
