@@ -51,7 +51,8 @@ _MISSING = frozenset({2003, 2043})
 _LOCKED = frozenset({625, 624})
 _LOGGED_OUT = frozenset({390104, 390110, 390111, 390112, 390114, 390195})
 _CONNECTORS_OWN = 200_000  # error numbers from here on are the connector's, not a statement's
-_TEXT_IN_MESSAGE = re.compile(r"'(?:[^']|'')*'")
+# A value that cannot be cast comes in double quotes, as names do.
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"")
 
 
 class SnowflakeProblem(Exception):
@@ -188,8 +189,8 @@ _INHERITED: list[_Held] = []
 
 
 def without_values(message: str) -> str:
-    """A message of Snowflake's about data, without the values that it quotes."""
-    return _TEXT_IN_MESSAGE.sub("'…'", message)
+    """A message of Snowflake's about data, without what it quotes: values, and names with them."""
+    return _QUOTED.sub("…", message)
 
 
 def _translated(problem: Any) -> SnowflakeProblem:
