@@ -62,9 +62,15 @@ def publish_many(
 def publish_and_die(
     place: Place, batch_id: str, numbers: Sequence[int], step: str, when: str
 ) -> None:
-    """Publish a batch of one partition, and die (SIGKILL) before or after `step` is done.
+    """Publish a batch of one partition, and die (SIGKILL) before or after `step` is done."""
+    die_at(step, when)
+    publish(place.open(), DAILY, batch_id, {day(0): numbers})
 
-    `step` is `module:attribute.path`, its first call; dying means that no clean-up runs.
+
+def die_at(step: str, when: str) -> None:
+    """Let this process die (SIGKILL) before or after the first call of `step` is done.
+
+    `step` is `module:attribute.path`; dying means that no clean-up runs.
     """
     module_name, _, path = step.partition(":")
     owner: Any = importlib.import_module(module_name)
@@ -82,7 +88,6 @@ def publish_and_die(
 
     static = isinstance(inspect.getattr_static(owner, name), staticmethod)
     setattr(owner, name, staticmethod(deadly) if static else deadly)
-    publish(place.open(), DAILY, batch_id, {day(0): numbers})
 
 
 def publish_once(place: Place, batch_id: str, numbers: Sequence[int]) -> None:

@@ -1,0 +1,162 @@
+"""Housekeeping is killed at every step: readers see what they saw, and the next run finishes it.
+
+Belongs here: SIGKILL within compaction, expiry and the removal of orphans.
+Does not belong here: a publisher that dies (tests/io_managers/test_crashes.py).
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+
+import pytest
+
+from shared_resources.housekeeping.tasks import Task
+from shared_resources.io_managers.protocol import ProductStore
+from tests.housekeeping.workers import ALL_AGES, keep_house, keep_house_and_die
+from tests.io_managers.conftest import Places
+from tests.io_managers.places import Place
+from tests.io_managers.products import day, publish, published
+from tests.io_managers.workers import DAILY, processes
+
+IO = "shared_resources.io_managers"
+KEY = DAILY.key
+LAKE = {
+    Task.COMPACT: [
+        f"{IO}.lake_housekeeping:write_compacted",
+        f"{IO}.lake_housekeeping:data_files",
+        f"{IO}.lake_housekeeping:checksums",
+        f"{IO}.lake_housekeeping:stage_snapshot",
+        "pyiceberg.table:Table._do_commit",
+        f"{IO}.lake_housekeeping:LakeTransaction.commit_transaction",
+    ],
+    Task.EXPIRE: [
+        f"{IO}.lake_housekeeping:needed_files",
+        "pyiceberg.table:Table._do_commit",
+        f"{IO}.lake_housekeeping:LakeTransaction.commit_transaction",
+    ],
+    Task.ORPHANS: [
+        f"{IO}.lake_housekeeping:LakeTransaction.commit_transaction",
+        f"{IO}.lake_leftovers:needed_files",
+    ],
+}
+STEPS = {
+    "lake": {
+        Task.COMPACT: [*LAKE[Task.COMPACT], "pyiceberg.catalog.sql:SqlCatalog._write_metadata"],
+        Task.EXPIRE: [
+            *LAKE[Task.EXPIRE],
+            f"{IO}.lake_files:LocalFiles.delete",
+            "pathlib:Path.unlink",
+        ],
+        Task.ORPHANS: [*LAKE[Task.ORPHANS], f"{IO}.lake_files:LocalFiles.delete"],
+    },
+    "lake-s3": {
+        Task.COMPACT: [*LAKE[Task.COMPACT], f"{IO}.lake_files_s3:S3Files.place"],
+        Task.EXPIRE: [*LAKE[Task.EXPIRE], f"{IO}.lake_files_s3:S3Files.delete"],
+        Task.ORPHANS: [*LAKE[Task.ORPHANS], f"{IO}.lake_files_s3:S3Files.delete"],
+    },
+    "warehouse": {
+        Task.COMPACT: [
+            f"{IO}.warehouse_housekeeping:merge",
+            f"{IO}.warehouse_housekeeping:checksums",
+            f"{IO}.warehouse_manifest:Manifests.replace",
+            "os:fsync",
+            "os:utime",
+            "os:link",
+            "pathlib:Path.replace",
+        ],
+        Task.EXPIRE: [f"{IO}.warehouse_manifest:Manifests.retire", "pathlib:Path.rename"],
+        Task.ORPHANS: [
+            f"{IO}.warehouse_housekeeping:orphans",
+            f"{IO}.staging_area:remove_attempt",
+            "pathlib:Path.unlink",
+        ],
+    },
+}
+CASES = [
+    pytest.param(name, task, step, when, marks=[pytest.mark.slow] if name == "lake-s3" else [])
+    for name, tasks in STEPS.items()
+    for task, steps in tasks.items()
+    for step in steps
+    for when in ("before", "after")
+]
+
+
+@pytest.mark.parametrize(("name", "task", "step", "when"), CASES)
+def test_killed_at_a_step(name: str, task: Task, step: str, when: str, places: Places) -> None:
+    place = places(name)
+    store = _published(place)
+    if task is not Task.COMPACT:
+        keep_house(store, Task.COMPACT)
+    if task is Task.ORPHANS and name == "warehouse":
+        keep_house(store, Task.EXPIRE)
+    current = store.open(KEY)
+    child = processes().Process(target=keep_house_and_die, args=(place, task, step, when))
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL, f"{step} was never reached"
+    _check_whole(place.open())
+    if task is not Task.ORPHANS:  # which was told not to wait for readers
+        assert sorted(current.batches(["id"]).read_all()["id"].to_pylist()) == [*range(6), 100]
+    _check_the_next_run_finishes(place)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lake", "warehouse"])
+def test_killed_at_random_moments(name: str, places: Places) -> None:
+    seed = time.time_ns()
+    chance = random.Random(seed)
+    print(f"seed {seed}")
+    place = places(name)
+    store = _published(place)
+    killed, step = 0, "builtins:quit"
+    for attempt in range(30):
+        publish(store, DAILY, f"more-{attempt}", {day(2): [200 + attempt]})
+        task = chance.choice([Task.COMPACT, Task.EXPIRE, Task.ORPHANS])
+        child = processes().Process(target=keep_house_and_die, args=(place, task, step, "after"))
+        child.start()
+        child.join(chance.uniform(0, 0.3))
+        if child.exitcode is None:
+            child.kill()
+            killed += 1
+        child.join()
+        assert published(store, KEY) == [*range(6), 100, 200 + attempt]
+        _check_versions(store)
+    assert killed > 0
+    keep_house(store, Task.ORPHANS)
+    _check_versions(store)
+
+
+def _published(place: Place) -> ProductStore:
+    """Six appends to one day, one file each, and another day."""
+    store = place.open()
+    for number in range(6):
+        publish(store, DAILY, f"b{number}", {day(0): [number]}, append=True)
+    publish(store, DAILY, "other", {day(1): [100]})
+    return store
+
+
+def _check_whole(store: ProductStore) -> None:
+    current = store.open(KEY).version
+    assert (current.number, current.properties["mesh.batch-id"]) == (7, "other")
+    assert published(store, KEY) == [*range(6), 100]
+    _check_versions(store)
+
+
+def _check_versions(store: ProductStore) -> None:
+    for version in store.versions(KEY):
+        assert store.open(KEY, version.number).batches().read_all().num_rows == version.rows
+
+
+def _check_the_next_run_finishes(place: Place) -> None:
+    """What a run that nobody disturbs would leave, and publishing goes on from it."""
+    store = place.open()
+    for task in (Task.COMPACT, Task.EXPIRE, Task.ORPHANS):
+        keep_house(store, task)
+    _check_whole(store)
+    assert [version.number for version in store.versions(KEY)] == [7]
+    assert len(store.open(KEY).paths()) <= 2
+    assert store.remove_orphans(KEY, ALL_AGES) == []
+    assert publish(store, DAILY, "next", {day(1): [101]}).number == 8
+    assert published(store, KEY) == [*range(6), 101]
