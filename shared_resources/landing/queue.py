@@ -23,7 +23,7 @@ from shared_resources.landing.errors import RefusedKey
 from shared_resources.landing.event_messages import ObjectEvent, UnreadableMessage, events_of
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.scan import Budget, Finds
-from shared_resources.landing.zone import LandingObject, LandingZone, unfinished
+from shared_resources.landing.zone import LandingObject, LandingZone, parts_of, unfinished
 from shared_resources.production import S3Location
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class LandingQueue:
                 QueueUrl=url,
                 MaxNumberOfMessages=MESSAGES_A_RECEIVE,
                 # Without waiting SQS asks only some of its servers.
-                WaitTimeSeconds=1 if state.waiting else 0,
+                WaitTimeSeconds=1 if state.waiting > len(seen) else 0,
                 MessageSystemAttributeNames=["ApproximateReceiveCount"],
             ).get("Messages", [])
             fresh = [message for message in received if message["MessageId"] not in seen]
@@ -164,6 +164,11 @@ class LandingQueue:
             state.say(f"{self.name} told of {place}, which is not below its prefix")
             return None
         key = event.key.removeprefix(f"{self._zone.prefix}/") if self._zone.prefix else event.key
+        try:
+            parts_of(key)
+        except RefusedKey as refusal:
+            state.say(str(refusal))
+            return None
         below = event.key.removeprefix(self._folder)
         return None if below.endswith("/") or any(map(unfinished, below.split("/"))) else key
 
@@ -219,11 +224,7 @@ class _Intake:
         """Write down what is there under the keys; says what is not."""
         there: list[LandingObject] = []
         for key, etag in keys.items():
-            try:
-                now = self.zone.head(key)
-            except RefusedKey as refusal:
-                yield str(refusal)
-                continue
+            now = self.zone.head(key)
             if now is None:
                 self.ledger.gone(key, etag)
                 yield f"{key}: is gone before it was read"

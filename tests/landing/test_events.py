@@ -1,0 +1,290 @@
+"""The landing sensor with S3's events in a queue, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from shared_resources.contracts.model import LandingMode
+from shared_resources.environment import ProductionEnvironment
+from shared_resources.landing import queue as queue_module
+from shared_resources.landing import scan
+from shared_resources.landing.event_messages import UnreadableMessage, events_of
+from shared_resources.landing.ledger_tables import OBJECTS, State
+from shared_resources.landing.sensor_notes import read_notes
+from tests.landing.queues import RECEIVED_AT_MOST, Queue, with_events
+from tests.landing.simulated import Daemon, Producer, contract_of, counted
+
+
+class Landing(Daemon):
+    """A daemon, a producer and a queue; `put` sends no event by itself."""
+
+    def __init__(self, production: ProductionEnvironment, instance: Any, **queue: Any) -> None:
+        environment = with_events(production)
+        contract = contract_of(LandingMode.PARTITION)
+        super().__init__(environment, contract, instance)
+        self.producer = Producer(environment, contract)
+        self.queue = Queue(environment, contract, **queue)
+        self.count = 0
+        self.tick()  # the first listing is done: what follows, events must tell
+
+    def put(self, name: str) -> tuple[str, str]:
+        self.count += 1
+        content = f"{name} {self.count}"
+        self.producer.put(name, content)
+        return self.producer.key(name), content
+
+    def ingest(self) -> str:
+        """A tick and its runs; what the tick said."""
+        self.tick()
+        self.work_off()
+        return read_notes(self.environment.state, self.contract.key).said
+
+    def states(self, name: str) -> list[State]:
+        key = self.producer.key(name)
+        return [row.state for row in self.ledger._entries(OBJECTS.c.key == key)]
+
+
+@pytest.fixture
+def landing(production: ProductionEnvironment) -> Iterator[Landing]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Landing(production, instance)
+
+
+def test_an_event_makes_a_run_without_any_listing(landing: Landing) -> None:
+    one = landing.put("2026-03-01.csv")
+    landing.queue.send(landing.producer.event("2026-03-01.csv"))
+    with counted(landing.environment.landing_zone._client) as calls:
+        landing.tick()
+    assert calls == {"HeadObject": 1}
+    landing.work_off()
+    assert landing.processed == {one: 1}
+    assert len(landing.queue) == 0
+
+
+def test_what_s3_itself_sends_is_understood(landing: Landing) -> None:
+    """moto notifies as S3 does, its test message included."""
+    settings = landing.environment.of.settings  # type: ignore[attr-defined]
+    landing.producer._s3.put_bucket_notification_configuration(
+        Bucket=settings.landing.bucket,
+        NotificationConfiguration={
+            "QueueConfigurations": [
+                {"QueueArn": landing.queue.arn, "Events": ["s3:ObjectCreated:*"]}
+            ]
+        },
+    )
+    one = landing.put("2026-03-01.csv")
+    assert len(landing.queue) >= 1
+    landing.ingest()
+    assert landing.processed == {one: 1} and len(landing.queue) == 0
+
+
+def wrapped(landing: Landing, name: str, how: str) -> Any:
+    event = landing.producer.event(name)
+    if how == "sns":
+        return {"Type": "Notification", "MessageId": "m", "Message": json.dumps(event)}
+    if how == "eventbridge":
+        bucket = event["Records"][0]["s3"]["bucket"]
+        location = landing.environment.of.settings.landing  # type: ignore[attr-defined]
+        key = location.key(landing.producer.key(name))
+        return {
+            "version": "0",
+            "source": "aws.s3",
+            "detail-type": "Object Created",
+            "time": "2026-03-01T00:00:00Z",
+            "detail": {"bucket": bucket, "object": {"key": key, "etag": "e", "size": 1}},
+        }
+    if how == "eventbridge through sns":
+        inner = wrapped(landing, name, "eventbridge")
+        return {"Type": "Notification", "Message": json.dumps(inner)}
+    return event
+
+
+@pytest.mark.parametrize("how", ["s3", "sns", "eventbridge", "eventbridge through sns"])
+def test_events_come_in_several_wrappings(landing: Landing, how: str) -> None:
+    one = landing.put("2026-03-01.csv")
+    landing.queue.send(wrapped(landing, "2026-03-01.csv", how))
+    landing.ingest()
+    assert landing.processed == {one: 1} and len(landing.queue) == 0
+
+
+@pytest.mark.parametrize("how", ["s3", "eventbridge"])
+def test_keys_are_decoded_where_they_are_encoded(landing: Landing, how: str) -> None:
+    """An object whose name the contract does not mean: the message shows how it was read."""
+    name = "a b+ü%20.csv"
+    landing.put(name)
+    landing.queue.send(wrapped(landing, name, how))
+    said = landing.ingest()
+    assert f"{landing.producer.key(name)}: 'a b+ü%20' in its name is no day" in said
+    assert "gone" not in said
+
+
+def test_duplicates_and_events_out_of_order_are_one_object(landing: Landing) -> None:
+    name = "2026-03-01.csv"
+    landing.put(name)
+    first = landing.producer.event(name)
+    latest = landing.put(name)
+    second = landing.producer.event(name)
+    for message in (second, first, second, {"Records": first["Records"] * 3}):
+        landing.queue.send(message)
+    landing.ingest()
+    landing.queue.send(first)
+    landing.settle_down(2)
+    assert landing.processed == {latest: 1}
+
+
+def test_an_overwritten_object_is_new_though_its_bytes_are_the_same(landing: Landing) -> None:
+    name = "2026-03-01.csv"
+    for _ in range(2):
+        landing.producer.put(name, "the same")
+        landing.queue.send(landing.producer.event(name))
+        landing.ingest()
+    assert list(landing.processed.values()) == [2]
+
+
+def test_a_message_whose_object_is_gone_is_acknowledged_and_noted(landing: Landing) -> None:
+    told = landing.producer.put("2026-03-01.csv")
+    landing.producer.delete("2026-03-01.csv")
+    landing.queue.send(landing.producer.event("2026-03-01.csv", told))
+    assert "2026-03-01.csv: is gone" in landing.ingest()
+    assert len(landing.queue) == 0
+    assert landing.states("2026-03-01.csv") == [State.GONE]
+    one = landing.put("2026-03-01.csv")
+    landing.queue.send(landing.producer.event("2026-03-01.csv"))
+    landing.ingest()
+    assert landing.processed == {one: 1}
+
+
+def test_objects_of_other_prefixes_and_unfinished_ones_are_acknowledged(landing: Landing) -> None:
+    event = landing.producer.event("x")
+    for key in ("landing/other/2026-03-01.csv", "landing/shop", "elsewhere/x"):
+        event["Records"][0]["s3"]["object"]["key"] = key
+        landing.queue.send(event)
+    landing.put("_temporary.csv")
+    landing.queue.send(landing.producer.event("_temporary.csv"))
+    event = landing.producer.event("../../2026-03-01.csv")
+    landing.queue.send(event)
+    said = landing.ingest()
+    assert said.count("is not below its prefix") == 3 and "leads out" in said
+    assert "_temporary" not in said
+    assert len(landing.queue) == 0 and not landing.processed
+
+
+def test_s3s_test_message_and_removals_are_acknowledged(landing: Landing) -> None:
+    landing.queue.send({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"})
+    event = landing.producer.event("2026-03-01.csv")
+    event["Records"][0]["eventName"] = "ObjectRemoved:DeleteMarkerCreated"
+    landing.queue.send(event)
+    assert "cannot be read" not in landing.ingest()
+    assert len(landing.queue) == 0
+
+
+POISON = ["no JSON", "[]", "{}", '{"Records": [{"s3": {}}]}', '{"Records": 7}', '{"a": "b"}']
+
+
+@pytest.mark.parametrize("body", POISON)
+def test_poison_is_no_event(body: str) -> None:
+    with pytest.raises(UnreadableMessage):
+        events_of(body)
+
+
+def test_a_poison_message_goes_to_the_dead_letter_queue_and_holds_nobody_up(
+    landing: Landing,
+) -> None:
+    landing.queue.send("poison")
+    one = landing.put("2026-03-01.csv")
+    landing.queue.send(landing.producer.event("2026-03-01.csv"))
+    said = landing.ingest()
+    assert landing.processed == {one: 1}
+    for _ in range(RECEIVED_AT_MOST):
+        said += landing.ingest()
+    assert "cannot be read: it is not JSON" in said and "dead-letter queue" in said
+    assert landing.queue.dead_letters() == 1 and len(landing.queue) == 0
+    assert "1 dead letters" in landing.ingest()
+
+
+def test_a_queue_without_a_dead_letter_queue_is_a_problem_that_is_said(
+    production: ProductionEnvironment,
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        landing = Landing(production, instance, redrive=False)
+        landing.queue.send("poison")
+        assert "has no redrive policy" in landing.ingest()
+        one = landing.put("2026-03-01.csv")
+        landing.queue.send(landing.producer.event("2026-03-01.csv"))
+        landing.ingest()
+        assert landing.processed == {one: 1}
+
+
+def test_without_the_queue_the_prefix_is_listed_and_it_is_said(landing: Landing) -> None:
+    landing.queue.client.delete_queue(QueueUrl=landing.queue.url)
+    one = landing.put("2026-03-01.csv")
+    result = landing.tick()
+    assert result.run_requests
+    landing.work_off()
+    assert "there is no queue" in landing.ingest()
+    assert landing.processed == {one: 1}
+
+
+def test_a_lost_event_is_found_by_listing(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "PAGE_KEYS", 4)
+    monkeypatch.setattr(scan, "WINDOW_KEYS", 1)
+    put = [landing.put(f"2026-03-{day}.csv") for day in range(10, 17)]
+    assert "nothing new" in landing.ingest(), "it is not time to list"
+    for _ in range(6):
+        landing.clock.advance(scan.LIST_BESIDE_EVENTS_EVERY)
+        landing.ingest()
+    again = landing.put("2026-03-10.csv")
+    old = landing.put("2026-01-01.csv")
+    for _ in range(6):
+        landing.clock.advance(scan.LIST_BESIDE_EVENTS_EVERY)
+        landing.ingest()
+    assert landing.processed == dict.fromkeys((*put, again, old), 1)
+
+
+def test_what_landed_before_the_queue_was_there_is_found(
+    production: ProductionEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        landing = Landing(production, instance)
+        landing.cursor = None
+        one = landing.put("2026-03-01.csv")
+        landing.ingest()
+        assert landing.processed == {one: 1}
+
+
+def test_a_message_is_deleted_only_after_its_object_is_written_down(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = landing.put("2026-03-01.csv")
+    landing.queue.send(landing.producer.event("2026-03-01.csv"))
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(queue_module.Finds, "take_in", dies)
+    with pytest.raises(KeyboardInterrupt):
+        landing.tick()
+    assert len(landing.queue) == 1
+    monkeypatch.undo()
+    landing.ingest()
+    assert landing.processed == {one: 1} and len(landing.queue) == 0
+
+
+def test_a_tick_receives_a_bounded_number_of_messages(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_module, "RECEIVES_A_TICK", 2)
+    put = [landing.put(f"2026-03-{day}.csv") for day in range(10, 31)]
+    for day in range(10, 31):
+        landing.queue.send(landing.producer.event(f"2026-03-{day}.csv"))
+    landing.ingest()
+    assert len(landing.processed) == 20 and len(landing.queue) == 1
+    landing.ingest()
+    assert landing.processed == dict.fromkeys(put, 1)
