@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from shared_resources.wire_logs import keep_wire_logs_off
+
 if TYPE_CHECKING:
     from botocore.config import Config
     from dagster_aws.s3 import S3Resource
@@ -48,7 +50,7 @@ class S3Location:
         return "/".join(part for part in (self.prefix, *parts) if part)
 
     def url(self, *parts: str) -> str:
-        return f"s3://{self.bucket}/{self.key(*parts)}"
+        return f"s3://{self.bucket}/{self.key(*parts)}".rstrip("/")
 
     def contains(self, other: S3Location) -> bool:
         """Whether every key of `other` is one of this location, too."""
@@ -119,6 +121,7 @@ def client_config(attempts: int = ATTEMPTS) -> Config:
     """How long to wait for AWS, and how often to try again: the same for every service."""
     from botocore.config import Config
 
+    keep_wire_logs_off()
     return Config(
         retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=CONNECT_SECONDS,

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shared_resources.wire_logs import keep_wire_logs_off
+
 if TYPE_CHECKING:
     from dagster_snowflake import SnowflakeResource
     from snowflake.connector import SnowflakeConnection
@@ -87,6 +89,7 @@ class SnowflakeLogin:
         """
         import snowflake.connector
 
+        keep_wire_logs_off()
         with snowflake.connector.connect(**self.parameters(parameters)) as opened:
             yield opened
 

@@ -69,6 +69,7 @@ def test_good_settings_are_read() -> None:
     assert settings.lake == S3Location("acme-mesh", "lake")
     assert settings.landing.url("a", "b") == "s3://acme-mesh/landing/a/b"
     assert settings.quarantine.key("x") == "x"
+    assert settings.quarantine.url() == "s3://acme-mesh-quarantine"
     assert settings.region == "eu-central-1"
     assert (settings.snowflake.database, settings.snowflake.warehouse) == ("MESH", "MESH")
     assert settings.landing_queue is None and settings.database_url is None

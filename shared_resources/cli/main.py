@@ -38,6 +38,7 @@ _VERDICTS = {
     "UnknownSelection": 2,
     "UnknownEntry": 2,
     "UnreadableObject": 1,
+    "StateUnreachable": 2,
     "DbtModelFailed": 1,
     "LandingError": 1,
     "MovedOn": 1,
