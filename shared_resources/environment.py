@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from shared_resources.contracts.model import Contract, Server
 
 if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
     from shared_resources.data_products.dbt_target import DbtTarget
     from shared_resources.governance.quarantine import Quarantine
     from shared_resources.io_managers.local_copies import LocalCopies
@@ -193,7 +195,11 @@ class ProductionEnvironment(Environment):
         template = self.settings.landing_queue
         if template is None:
             return None
-        return LandingQueue(self.settings.sqs, self.settings.landing, template, contract)
+        return LandingQueue(lambda: self._sqs, self.settings.landing, template, contract)
+
+    @cached_property
+    def _sqs(self) -> SQSClient:
+        return self.settings.sqs()
 
 
 def current() -> Environment:
