@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from domains.source_systems import source, systems
@@ -66,3 +68,15 @@ def _make_tables(original: Callable[[str], Path], scratch: Path) -> Mapping[str,
             )
             connection.read_parquet(str(made[name])).create_view(name)
     return made
+
+
+def promotions(zone: LandingZone, scratch: Path, number: int, rows: int, bad: int = 0) -> None:
+    """Land a later extract of `marketing/promotions`; `bad` rows say that nothing was promoted."""
+    table = pq.read_table(scratch / "promotions.parquet").slice(0, rows)
+    nothing = table.slice(0, bad)
+    for name in ("display_location", "mailer_location"):
+        zeros = pa.array(["0"] * bad, pa.string())
+        nothing = nothing.set_column(nothing.column_names.index(name), name, zeros)
+    file = scratch / "next.parquet"
+    pq.write_table(pa.concat_tables([table, nothing.cast(table.schema)]), file)
+    zone.put(f"marketing/promotions/promotions-2018-01-{10 + number}.parquet", file)

@@ -15,7 +15,9 @@ import boto3
 from shared_resources.contracts.model import Contract
 from shared_resources.io_managers.protocol import ProductStore
 from shared_resources.io_managers.snowflake import SnowflakeStore
-from shared_resources.production import S3Location
+from shared_resources.production import ProductionSettings, S3Location
+from tests.faults.iceberg_files import named_by_iceberg
+from tests.faults.whole_mesh import tables_of
 from tests.io_managers.places import Place
 from tests.io_managers.products import contract, day, publish, published
 
@@ -157,46 +159,12 @@ def _left_on_s3(product: Product) -> set[str]:
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=lake.bucket, Prefix=lake.prefix)
     there = {f"s3://{lake.bucket}/{o['Key']}" for page in pages for o in page.get("Contents", ())}
     uploads = client.list_multipart_uploads(Bucket=lake.bucket).get("Uploads", ())
-    return (there - named_by_iceberg(product)) | {upload["Key"] for upload in uploads}
-
-
-def named_by_iceberg(product: Product) -> set[str]:
-    """Every file that the table's metadata leads to."""
-    from pyiceberg.catalog.glue import GlueCatalog
-
-    variables = product.place.variables
-    catalog = GlueCatalog(
-        "mesh",
-        boto3.client("glue"),
-        **{
-            "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO",
-            "s3.endpoint": variables["AWS_ENDPOINT_URL"],
-            "s3.region": variables["AWS_DEFAULT_REGION"],
-            "s3.access-key-id": variables["AWS_ACCESS_KEY_ID"],
-            "s3.secret-access-key": variables["AWS_SECRET_ACCESS_KEY"],
-        },
-    )
-    prefix = variables["MESH_GLUE_PREFIX"]
-    domain, _, name = product.contract.key.partition("/")
-    table = catalog.load_table((prefix + domain, name))
-    named = {table.metadata_location}
-    named.update(entry.metadata_file for entry in table.metadata.metadata_log)
-    named.update(file.statistics_path for file in table.metadata.statistics)
-    for snapshot in table.metadata.snapshots:
-        named.add(snapshot.manifest_list)
-        for manifest in snapshot.manifests(table.io):
-            named.add(manifest.manifest_path)
-            entries = manifest.fetch_manifest_entry(table.io, discard_deleted=True)
-            named.update(entry.data_file.file_path for entry in entries)
-    return named
+    settings = ProductionSettings.read(product.place.variables)
+    named = named_by_iceberg(settings, product.contract.key)
+    return (there - named) | {upload["Key"] for upload in uploads}
 
 
 def _left_in_snowflake(product: Product) -> set[str]:
-    store = product.store
+    store, key = product.store, product.contract.key
     assert isinstance(store, SnowflakeStore)
-    domain = product.contract.domain
-    found = store.session.query(f'SHOW TERSE TABLES IN SCHEMA "{domain}__versions"')
-    column = [name.lower() for name in found.columns].index("name")
-    tables = {str(row[column]) for row in found.rows}
-    versions = store.versions(product.contract.key)
-    return tables - {version.snapshot for version in versions} - {"heads", "versions"}
+    return tables_of(store, key) - {version.snapshot for version in store.versions(key)}
