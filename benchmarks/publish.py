@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     if options.contender == "generate":
-        _generate(options.folder, options.rows)
+        generate(options.folder, options.rows)
         return
     if options.contender:
         _contend(options.contender, options.folder, options.rows)
@@ -82,7 +82,7 @@ def main() -> None:
     _print(runs)
 
 
-def _generate(folder: Path, rows: int) -> None:
+def generate(folder: Path, rows: int) -> None:
     import duckdb
 
     selected = ", ".join(f"{expression} AS {name}" for name, expression in EXPRESSIONS.items())
@@ -149,29 +149,29 @@ Contender = Callable[[Path], tuple[int, float | None]]
 def _lake() -> Contender:
     from shared_resources.io_managers.lake import LakeStore
 
-    return lambda folder: _stage_and_publish(LakeStore(folder / "lake"), folder)
+    return lambda folder: stage_and_publish(LakeStore(folder / "lake"), folder)
 
 
 def _warehouse() -> Contender:
     from shared_resources.io_managers.warehouse import WarehouseStore
 
-    return lambda folder: _stage_and_publish(WarehouseStore(folder / "warehouse"), folder)
+    return lambda folder: stage_and_publish(WarehouseStore(folder / "warehouse"), folder)
 
 
-def _stage_and_publish(opened: ProductStore, folder: Path) -> tuple[int, float]:
+def stage_and_publish(opened: ProductStore, folder: Path) -> tuple[int, float]:
     from shared_resources.io_managers.protocol import StagedBatch
     from shared_resources.io_managers.staging import write_staged
 
-    contract = _contract()
-    staging = opened.staging_folder(contract, "b1")
-    files = write_staged(_stream(folder), staging, contract, ("",))
+    items = contract()
+    staging = opened.staging_folder(items, "b1")
+    files = write_staged(stream(folder), staging, items, ("",))
     started = time.perf_counter()
-    opened.publish(contract, StagedBatch(contract.key, "b1", staging, files), {})
+    opened.publish(items, StagedBatch(items.key, "b1", staging, files), {})
     publishing = time.perf_counter() - started
-    return opened.open(contract.key).version.rows, publishing
+    return opened.open(items.key).version.rows, publishing
 
 
-def _contract() -> Contract:
+def contract() -> Contract:
     from shared_resources.contracts.model import Classification, Column, Contract, Server
     from shared_resources.contracts.types import ColumnType, Family
 
@@ -207,7 +207,7 @@ def _append() -> Contender:
     def run(folder: Path) -> tuple[int, None]:
         catalog = SqlCatalog("c", uri=f"sqlite:///{folder}/c.db", warehouse=str(folder))
         catalog.create_namespace("shop")
-        reader = _stream(folder)
+        reader = stream(folder)
         table = catalog.create_table("shop.items", schema=reader.schema)
         table.append(reader)
         return table.scan().count(), None
@@ -235,7 +235,7 @@ def _pickle() -> Contender:
 _CONTENDERS = {"lake": _lake, "warehouse": _warehouse, "append": _append, "pickle": _pickle}
 
 
-def _stream(folder: Path) -> pa.RecordBatchReader:
+def stream(folder: Path) -> pa.RecordBatchReader:
     """The rows as record batches, as a product's function would return them."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -1,7 +1,8 @@
-"""What the connector's `write_pandas` asks of Snowflake and fakesnow's server cannot do.
+"""What dagster-snowflake-pandas asks of Snowflake and fakesnow's server cannot do.
 
-Belongs here: INFER_SCHEMA of staged Parquet, and names that are parameters or text. The benchmark's
-peer publishes with `write_pandas`; nothing of this project does.
+Belongs here: for the connector's `write_pandas`, INFER_SCHEMA of staged Parquet and names that are
+parameters or text; the words in which Snowflake misses a table, which dagster-snowflake looks for.
+A benchmark publishes with them; nothing of this project does.
 Does not belong here: what our own statements meet (`snowflake.py`).
 """
 
@@ -12,8 +13,10 @@ from typing import Any
 
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.transforms import stage
+from snowflake.connector.errors import ProgrammingError
 
 _INFER = re.compile(r"\s*SELECT\s.*\bFROM\s+TABLE\s*\(\s*INFER_SCHEMA\s*\(", re.I | re.S)
+_MISSING = 2003
 _OWN = "pandas_tools.write_pandas()"
 _NAMED = "identifier(?)"
 _STAGE_AS_TEXT = re.compile(r"(\bCOPY\s+INTO\b.*\bFROM\s+)'(@[^']+)'", re.I | re.S)
@@ -42,7 +45,12 @@ def accept_write_pandas() -> None:
                 command = command.replace(_NAMED, str(parameters.pop(0)), 1)
             command = _STAGE_AS_TEXT.sub(r"\1\2", command)
             kwargs["binding_params"] = parameters
-        return execute(self, command, *args, **kwargs)
+        try:
+            return execute(self, command, *args, **kwargs)
+        except ProgrammingError as problem:
+            if problem.errno == _MISSING:
+                problem.msg = str(problem.msg).replace("not exist!", "not exist or not authorized.")
+            raise
 
     FakeSnowflakeCursor.execute = accepting  # type: ignore[method-assign]
 
