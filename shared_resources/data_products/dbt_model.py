@@ -196,16 +196,14 @@ class DbtModels:
 
     def _remove_abandoned(self, home: Path) -> None:
         for file in home.glob("*.lock"):
-            lock = FileLock(file, timeout=0)
+            folder = file.with_suffix("")
             try:
-                lock.acquire()
+                with FileLock(file, timeout=0):
+                    self.environment.dbt_target.remove_abandoned(folder)
+                    shutil.rmtree(folder, ignore_errors=True)
+                    file.unlink(missing_ok=True)
             except Timeout:
                 continue  # its run is alive
-            folder = file.with_suffix("")
-            self.environment.dbt_target.remove_abandoned(folder)
-            shutil.rmtree(folder, ignore_errors=True)
-            file.unlink(missing_ok=True)
-            lock.release()
 
 
 def _json(file: Path) -> Any:

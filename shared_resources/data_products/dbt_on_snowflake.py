@@ -83,9 +83,14 @@ class SnowflakeTarget:
         return {"identifier": product}
 
     def parsing(self) -> Mapping[str, str]:
-        """Anything will do: parsing connects to nothing, and keeps nothing of it but its hash."""
+        """Anything will do: parsing connects to nothing, and keeps nothing of it but its hash.
+
+        The way to log in is said: dbt warns of one that fits none of the other values.
+        """
         names = ("schema", "query_tag", *self._connection())
-        return {_variable(name): "0" if name in _NUMBERS else "unknown" for name in names}
+        made_up = {_variable(name): "0" if name in _NUMBERS else "unknown" for name in names}
+        said = self._connection().get("authenticator")
+        return made_up | ({_variable("authenticator"): said} if said else {})
 
     @contextmanager
     def scratch(self, run: Path, inputs: Mapping[str, Snapshot]) -> Iterator[_Scratch]:

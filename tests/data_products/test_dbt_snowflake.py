@@ -197,6 +197,59 @@ def watch_sockets(folder: Path, monkeypatch: pytest.MonkeyPatch):
     return lambda: set(noted.read_text().split())
 
 
+# --- logging in ---------------------------------------------------------------------------------
+
+WAYS = {
+    "password": ({"password": SECRET}, {"password": SECRET}),
+    "key": (
+        {"private_key_file": Path("key.p8"), "private_key_passphrase": SECRET},
+        {"private_key_path": "key.p8", "private_key_passphrase": SECRET},
+    ),
+    "oauth": (
+        {"authenticator": "OAUTH", "token": SECRET},
+        {"authenticator": "oauth", "token": SECRET},
+    ),
+    "programmatic access token": (
+        {"authenticator": "programmatic_access_token", "token": SECRET},
+        {"password": SECRET},
+    ),
+    "proxy": (
+        {"password": SECRET, "further": {"proxy_host": "proxy", "proxy_port": 3128}},
+        {"password": SECRET, "proxy_host": "proxy", "proxy_port": "3128"},
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_log_in_reaches_dbt_and_no_secret_its_files(way: str):
+    given, expected = WAYS[way]
+    login = SnowflakeLogin("org-account", "mesh", "MESH", "BUILD", role="WRITER", **given)
+    target = SnowflakeTarget(login, None)
+    profile, variables = target.profile(), target._variables()
+    rendered = {
+        field: variables[name[1]]
+        for field, text in profile.items()
+        if (name := re.search(r"env_var\('(\w+)'\)", str(text))) and name[1] in variables
+    }
+    who = {"account": "org-account", "user": "mesh", "database": "MESH", "warehouse": "BUILD"}
+    assert rendered == {**who, "role": "WRITER", **expected}
+    assert SECRET not in repr(profile) + repr(target.parsing()) + repr(target)
+    secret = [name for name, value in variables.items() if value == SECRET]
+    assert all(name.startswith("DBT_ENV_SECRET_") for name in secret)
+    assert set(target.parsing()) >= set(variables)
+
+
+def test_a_way_to_log_in_that_dbt_does_not_have_is_refused(tmp_path: Path):
+    login = SnowflakeLogin("a", "mesh", "MESH", "MESH", authenticator="WORKLOAD_IDENTITY")
+    with (
+        pytest.raises(
+            DbtModelFailed, match=r"SNOWFLAKE_AUTHENTICATOR=workload_identity; use a key"
+        ),
+        SnowflakeTarget(login, None).scratch(tmp_path, {}),
+    ):
+        pass
+
+
 # --- models that break -------------------------------------------------------------------------
 
 BROKEN = {

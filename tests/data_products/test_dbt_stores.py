@@ -1,4 +1,4 @@
-"""dbt reads what the stores published: versions of the lake and the warehouse, pinned."""
+"""dbt reads what the stores published: versions of the lake and the warehouses, pinned."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared_resources.contracts.lossless import conform
+from shared_resources.contracts.model import Server
 from shared_resources.contracts.odcs import read_contract
+from shared_resources.data_products import dbt_snowflake_inputs
 from shared_resources.data_products.dbt_model import DbtModels
+from shared_resources.environment import ProductionEnvironment
 from shared_resources.io_managers.lake import LakeStore
 from shared_resources.io_managers.protocol import ProductStore, Snapshot, StagedBatch
 from shared_resources.io_managers.staging import write_staged
@@ -51,3 +54,32 @@ def test_a_model_reads_the_pinned_versions_of_either_store(
     assert made == [{"day": date(2026, 1, 1), "lines": 2, "total": 2.5, "colour": "red"}]
     assert all(result.passed for result in outcome.tests)
     assert pq.read_metadata(outcome.files[0].path).num_rows == 1
+
+
+def test_versions_in_snowflake_are_read_where_they_are(
+    tmp_path: Path, production: ProductionEnvironment, monkeypatch: pytest.MonkeyPatch
+):
+    """As views of their own tables, whichever store the run pinned them in; nothing is loaded."""
+    environment = toy(tmp_path / "root")
+    vars(environment)["dbt_target"] = production.dbt_target
+    lake, warehouse = LakeStore(tmp_path / "lake"), production.stores[Server.WAREHOUSE]
+    root, colours = environment.root, [("red",)]
+    first = [(date(2026, 1, 1), 2.0, "red"), (date(2026, 1, 1), 0.5, "red")]
+    inputs = {
+        "shop/lines": publish(warehouse, root, "shop/lines", "one", first),
+        "paint/colours": publish(lake, root, "paint/colours", "one", colours),
+    }
+    publish(warehouse, root, "paint/colours", "one", colours)  # a product of both stores
+    publish(warehouse, root, "paint/colours", "two", [("green",)])
+    publish(warehouse, root, "shop/lines", "two", [(date(2026, 2, 2), 9.0, "blue")])
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("an input was copied")
+
+    monkeypatch.setattr(dbt_snowflake_inputs, "load", refuse)
+    contract = read_contract(contract_file(root, "shop/daily"))
+    outcome = DbtModels(environment).build(contract, inputs, tmp_path / "staged", "run-1")
+    assert pq.read_table(outcome.files[0].path).to_pylist() == [
+        {"day": date(2026, 1, 1), "lines": 2, "total": 2.5, "colour": "red"}
+    ]
+    assert all(result.passed for result in outcome.tests)
