@@ -1,0 +1,85 @@
+"""Housekeeping beside publishers and readers: nothing is lost, and nobody sees half of anything.
+
+Belongs here: processes at once. Does not belong here: those that die (`test_killed.py`).
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from shared_resources.io_managers.protocol import NotPublished
+from tests.housekeeping.workers import keep_house_forever
+from tests.io_managers.conftest import Places
+from tests.io_managers.places import Place
+from tests.io_managers.products import day
+from tests.io_managers.workers import DAILY, ROWS_PER_BATCH, numbers_of, processes, publish_many
+
+KEY = DAILY.key
+
+
+@pytest.mark.parametrize("name", ["lake", "warehouse"])
+def test_publishers_and_readers_do_not_notice(name: str, places: Places) -> None:
+    _publish_keep_house_and_watch(places(name), writers=3, batches=6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "writers", "batches"),
+    [("lake", 6, 25), ("warehouse", 6, 25), ("lake-s3", 3, 6), ("snowflake", 2, 3)],
+)
+def test_nor_do_they_for_long(name: str, writers: int, batches: int, places: Places) -> None:
+    _publish_keep_house_and_watch(places(name), writers, batches)
+
+
+def _publish_keep_house_and_watch(place: Place, writers: int, batches: int) -> None:
+    context = processes()
+    stop = context.Event()
+    heard, tell = context.Pipe(duplex=False)
+    keeper = context.Process(target=keep_house_forever, args=(place, stop, tell))
+    started, reports = [keeper], []
+    for worker in range(writers):
+        report, out = context.Pipe(duplex=False)
+        arguments = (place, worker, batches, worker % 2 == 0, True, out)
+        started.append(context.Process(target=publish_many, args=arguments))
+        reports.append(report)
+    for process in started:
+        process.start()
+    seen = 0
+    while any(writer.is_alive() for writer in started[1:]):
+        number = _check_current(place)
+        assert number >= seen, "a version went back"
+        seen = number
+        time.sleep(0.05)
+    stop.set()
+    assert heard.poll(120), f"housekeeping ended with {keeper.exitcode} and without a word"
+    rounds = heard.recv()
+    assert isinstance(rounds, int) and rounds > 0, rounds
+    for process in started:
+        process.join()
+    assert [report.recv() for report in reports] == [""] * writers
+    _check_nothing_is_lost(place, writers, batches)
+
+
+def _check_current(place: Place) -> int:
+    try:
+        snapshot = place.open().open(KEY)
+    except NotPublished:
+        return 0
+    ids = snapshot.batches(["id"]).read_all()["id"].to_pylist()
+    assert len(ids) == len(set(ids)) == snapshot.version.rows
+    assert len(ids) == len({number // ROWS_PER_BATCH for number in ids}) * ROWS_PER_BATCH
+    return snapshot.version.number
+
+
+def _check_nothing_is_lost(place: Place, writers: int, batches: int) -> None:
+    """Every append is there, and of every other writer's partition its last batch; as often numbered."""
+    snapshot = place.open().open(KEY)
+    assert snapshot.version.number == writers * batches
+    appended = [n for w in range(0, writers, 2) for b in range(batches) for n in numbers_of(w, b)]
+    read = snapshot.batches(["id"], [day(0)]).read_all()["id"].to_pylist()
+    assert sorted(read) == sorted(appended)
+    for worker in range(1, writers, 2):
+        read = snapshot.batches(["id"], [day(1 + worker)]).read_all()["id"].to_pylist()
+        assert sorted(read) == numbers_of(worker, batches - 1)
