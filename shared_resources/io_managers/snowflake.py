@@ -195,8 +195,8 @@ class SnowflakeStore:
         try:
             return versions.head()
         except Missing:
-            versions.prepare()
             create_tags(self.session)
+            versions.prepare()
             return versions.head()
 
     def _show(self, product: str, entry: Entry) -> None:

@@ -124,10 +124,10 @@ class Versions:
         self._known: dict[int, Version] = {}
 
     def prepare(self) -> None:
-        """Make what the domain's first publish needs."""
+        """Make what the domain's first publish needs; `heads` last, since its absence calls this."""
         for schema in (self.domain, self.schema):
             self._session.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(schema)}")
-        for table, more in ((self._heads, _HEADS_OWN), (self._history, "")):
+        for table, more in ((self._history, ""), (self._heads, _HEADS_OWN)):
             self._session.execute(f"CREATE TABLE IF NOT EXISTS {table} ({_COLUMNS}{more})")
 
     # -- reading ---------------------------------------------------------------------------------
