@@ -24,6 +24,7 @@ _COMMANDS = {
     "versions": "the published versions of a product",
     "rollback": "publish an earlier version again",
     "quarantine": "what was rejected and why; try it again",
+    "landing": "what landed and waits; let it be ingested again",
     "housekeeping": "compact, expire and clear up, now",
 }
 
@@ -47,6 +48,8 @@ _VERDICTS = {
     "PublishError": 1,
 }
 
+# Whose client says in its own words that it was refused, or could not reach anyone.
+_SERVICES = {"botocore": "AWS", "snowflake": "Snowflake"}
 
 _UNUSABLE_HOME = frozenset({errno.EACCES, errno.ENOTDIR, errno.EROFS})
 
@@ -118,6 +121,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 f"{problem.strerror}: {problem.filename}; the mesh keeps its state in MESH_HOME "
                 "(default .mesh), a folder that it must be able to write to"
             )
+        service = _SERVICES.get(type(problem).__module__.partition(".")[0])
+        if service and not code:
+            code = 1
+            text = f"{service}: {text}; docs/production.md, 'The first run', says what it may mean"
         if not code:
             text = f"{type(problem).__name__}: {text} (MESH_DEBUG=1 shows where)"
         click.echo(f"mesh: {text}", err=True)

@@ -233,14 +233,17 @@ class Ledger:
         with self._database.begin() as connection:
             return {State(str(row[0])): int(row[1]) for row in connection.execute(query)}
 
-    def oldest_unprocessed(self) -> Entry | None:
-        """The oldest object that is neither published nor refused, by its own time."""
+    def oldest(self, limit: int) -> list[Entry]:
+        """The oldest objects that are neither published nor refused, by their own times."""
         found = [
             entry
             for state in UNPROCESSED
-            for entry in self._entries(OBJECTS.c.state == state, limit=1)
+            for entry in self._entries(OBJECTS.c.state == state, limit=limit)
         ]
-        return min(found, key=lambda entry: entry.object.modified_at, default=None)
+        return sorted(found, key=lambda entry: (entry.object.modified_at, entry.key))[:limit]
+
+    def oldest_unprocessed(self) -> Entry | None:
+        return next(iter(self.oldest(1)), None)
 
     def stuck(self, limit: int) -> list[Entry]:
         return self._entries(OBJECTS.c.state == State.STUCK, limit=limit)

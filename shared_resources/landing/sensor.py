@@ -21,6 +21,7 @@ import dagster as dg
 from shared_resources import environment as environments
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
+from shared_resources.landing.adoption import adopt
 from shared_resources.landing.asking import (
     OBJECT_TAG,
     PRODUCT_TAG,
@@ -31,7 +32,6 @@ from shared_resources.landing.asking import (
 )
 from shared_resources.landing.cursor import Cursor, asks_for_reset, read_cursor
 from shared_resources.landing.errors import LandingError
-from shared_resources.landing.evidence import published, refused
 from shared_resources.landing.ledger import Ledger, utc_now
 from shared_resources.landing.ledger_tables import UNPROCESSED, State
 from shared_resources.landing.scan import (
@@ -162,17 +162,9 @@ class _Tick:
         return state, scan.cursor
 
     def _adopt(self) -> None:
-        """Know what was ingested without the ledger: by an earlier release, or on another machine."""
-        if self._notes.adopted:
-            return
-        stores = self._environment.stores_of(self._contract)
-        proof = {
-            State.PUBLISHED: published(stores, self._contract.key),
-            State.REFUSED: refused(self._environment.quarantine, self._contract.key),
-        }
-        self._ledger.adopt(proof)
-        write_notes(self._environment.state, self._contract.key, adopted=True)
-        self._notes = replace(self._notes, adopted=True)
+        if not self._notes.adopted:
+            adopt(self._environment, self._contract, self._ledger)
+            self._notes = replace(self._notes, adopted=True)
 
     def _reset(self) -> dg.SensorResult:
         """Forget what was ingested, and nothing else: a tick that dies here is made again."""

@@ -1,0 +1,196 @@
+"""`mesh landing`: where each landing sensor stands, what waits, and letting it ingest again.
+
+Belongs here: the state of the sensors and their ledger for a person, and the reset.
+Does not belong here: finding and remembering objects (`landing/`), running anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shared_resources import environment as environments
+from shared_resources.cli.selection import product_contract
+from shared_resources.cli.tables import print_json, print_table
+from shared_resources.contracts.model import Contract
+from shared_resources.environment import Environment
+from shared_resources.landing.errors import LandingError
+from shared_resources.mesh import read_mesh
+
+if TYPE_CHECKING:
+    from shared_resources.landing.ledger import Ledger
+
+SHOWN_OBJECTS = 20
+
+
+class _ShowByDefault(click.Group):
+    """`mesh landing [PRODUCT]` shows; another word that is a command is that command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        asks_help = bool(args) and args[0] in ctx.help_option_names
+        if not asks_help and (not args or args[0] not in self.commands):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=_ShowByDefault, epilog="Example: mesh landing && mesh landing reset order/transactions"
+)
+def landing() -> None:
+    """What landed: `mesh landing [DOMAIN/PRODUCT] [--json]`. How far each sensor has come, what is
+    not processed yet, what is stuck, and the lag: the age of the oldest unprocessed object."""
+
+
+@landing.command(epilog="Example: mesh landing order/transactions")
+@click.argument("product", required=False, metavar="[DOMAIN/PRODUCT]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
+def show(product: str | None, as_json: bool) -> None:
+    """A row a product that is ingested; more about one. (`show` itself may be left out.)"""
+    environment = environments.current()
+    if product is None:
+        folders = [p for domain in read_mesh(environment.root).domains for p in domain.products]
+        contracts = [p.contract for p in folders if p.contract and p.contract.landing]
+    else:
+        contracts = [_with_landing(product_contract(environment, product))]
+    rows = [_row(environment, contract) for contract in contracts]
+    if as_json:
+        print_json(rows)
+    elif product is not None:
+        _print_one(rows[0])
+    elif rows:
+        print_table([_short(row) for row in rows], _short(rows[0]))
+    else:
+        click.echo("no product is ingested from the landing zone")
+
+
+@landing.command(
+    epilog="Example: mesh landing reset order/transactions --from order/transactions/2017-03"
+)
+@click.argument("product", metavar="DOMAIN/PRODUCT")
+@click.option("--from", "start", metavar="KEY", help="Only objects from this key on.")
+@click.option("--object", "key", metavar="KEY", help="Only this object.")
+def reset(product: str, start: str | None, key: str | None) -> None:
+    """Let the sensor ingest again what lies in the landing zone, though it was ingested before."""
+    from shared_resources.landing.adoption import adopt
+    from shared_resources.landing.ledger import Ledger
+    from shared_resources.landing.sensor_notes import ask_for_reset, read_notes
+
+    environment = environments.current()
+    contract = _with_landing(product_contract(environment, product))
+    if start is not None and key is not None:
+        raise click.UsageError("--from and --object exclude each other")
+    _check_below(contract, start, key)
+    ledger = Ledger(environment.state, contract.key)
+    if not read_notes(environment.state, contract.key).adopted:
+        adopt(environment, contract, ledger)
+    if key is not None:
+        _reset_object(environment, contract, ledger, key)
+        return
+    forgotten = ledger.forget(start=start)
+    ask_for_reset(environment.state, contract.key)
+    click.echo(
+        f"{contract.key}: {forgotten:,} objects are forgotten; the sensor's next ticks ingest those "
+        "that lie there"
+    )
+
+
+def _reset_object(environment: Environment, contract: Contract, ledger: Ledger, key: str) -> None:
+    obj = environment.landing_zone.head(key)
+    if obj is None:
+        raise LandingError(f"{key}: there is no such object in the landing zone")
+    ledger.forget(key=key)
+    if ledger.discover([obj]).new:
+        click.echo(f"{contract.key}: {key} is ingested again at the sensor's next tick")
+    else:
+        click.echo(f"{contract.key}: {key} waits for its run already; nothing is changed")
+
+
+def _check_below(contract: Contract, *keys: str | None) -> None:
+    assert contract.landing is not None
+    prefix = contract.landing.prefix.strip("/")
+    for key in keys:
+        if key is not None and not key.startswith(f"{prefix}/"):
+            raise click.UsageError(
+                f"{key!r} is not below {prefix}/, where the objects of {contract.key} land; "
+                f"`mesh landing {contract.key}` shows keys"
+            )
+
+
+def _with_landing(contract: Contract) -> Contract:
+    if contract.landing is None:
+        raise click.UsageError(
+            f"{contract.key} is not ingested from the landing zone: its contract has no landing"
+        )
+    return contract
+
+
+def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
+    from shared_resources.landing.ledger import Ledger
+    from shared_resources.landing.ledger_tables import UNFINISHED, State
+    from shared_resources.landing.sensor_notes import read_notes
+
+    assert contract.landing is not None
+    ledger = Ledger(environment.state, contract.key)
+    notes = read_notes(environment.state, contract.key)
+    counts = ledger.counts()
+    oldest = ledger.oldest_unprocessed()
+    queue = environment.landing_queue(contract)
+    depths = queue.depths() if queue is not None else None
+    now = datetime.now(UTC)
+    return {
+        "product": contract.key,
+        "prefix": contract.landing.prefix.strip("/"),
+        "position": notes.cursor.get("position"),
+        "caught_up": notes.cursor.get("caught_up"),
+        "sweep": notes.cursor.get("sweep"),
+        "sweep_round": notes.cursor.get("round"),
+        "pending": sum(counts.get(state, 0) for state in UNFINISHED),
+        "stuck": counts.get(State.STUCK, 0),
+        "lag_seconds": (
+            max(0, int((now - oldest.object.modified_at).total_seconds())) if oldest else 0
+        ),
+        "oldest": oldest.key if oldest else None,
+        "last_tick": notes.ticked_at,
+        "said": notes.said,
+        "queue": depths.name if depths else None,
+        "queue_depth": depths.waiting + depths.in_flight if depths else None,
+        "dead_letters": depths.dead_letters if depths else None,
+        "queue_problems": depths.problems if depths else [],
+        "unprocessed": [
+            {"key": entry.key, "state": entry.state.value, "landed_at": entry.modified_at}
+            for entry in ledger.oldest(SHOWN_OBJECTS)
+        ],
+    }
+
+
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    """The columns of the table."""
+    shown = {
+        "product": row["product"],
+        "position": row["position"] or "(the first key)",
+        "sweep": f"round {row['sweep_round'] or 0}",
+        "pending": row["pending"],
+        "stuck": row["stuck"],
+        "lag": str(timedelta(seconds=row["lag_seconds"])),
+        "last_tick": row["last_tick"],
+    }
+    if row["queue"] is not None:
+        shown |= {"queue": row["queue_depth"], "dead_letters": row["dead_letters"]}
+    return shown
+
+
+def _print_one(row: dict[str, Any]) -> None:
+    details = {**_short(row), "said": row["said"], "prefix": row["prefix"]}
+    if row["queue"] is not None:
+        details["queue"] = f"{row['queue']}: {row['queue_depth']} messages"
+    for name, value in details.items():
+        click.echo(f"{name:>14}  {'' if value is None else value}")
+    for problem in row["queue_problems"]:
+        click.echo(f"{'problem':>14}  {problem}")
+    unprocessed: Sequence[dict[str, Any]] = row["unprocessed"]
+    if unprocessed:
+        click.echo()
+        print_table(unprocessed, unprocessed[0], data=True)
