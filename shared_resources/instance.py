@@ -58,7 +58,8 @@ storage:
 def prepare_instance(environment: Environment) -> None:
     """Create the instance's folder and `dagster.yaml`, unless they are there.
 
-    Raises `EnvironmentProblem` if a file that is there keeps runs elsewhere than the variables say.
+    Raises `EnvironmentProblem` if a file that is there keeps runs elsewhere than the variables say,
+    and `StateUnreachable` if the Postgres that they say does not answer.
     """
     environment.dagster.mkdir(parents=True, exist_ok=True)
     file = environment.dagster / "dagster.yaml"
@@ -66,6 +67,8 @@ def prepare_instance(environment: Environment) -> None:
         stored = _ON_POSTGRES if environment.database_url else ""
         file.write_text(_CONFIGURATION + stored)
     _refuse_another_storage(file, environment.database_url)
+    if environment.database_url:
+        _ = environment.state.engine
 
 
 def _refuse_another_storage(file: Path, database_url: str | None) -> None:
