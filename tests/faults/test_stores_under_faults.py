@@ -31,8 +31,22 @@ from tests.stand_ins.servers import environment
 
 FOR_EVER = 1_000_000
 # What happens once is mended by trying again, or its outcome is unknown. What lasts ends a change.
-PASSING = [(kind, 1) for kind in Kind]
-LASTING = [(kind, FOR_EVER) for kind in (Kind.SLOW_DOWN, Kind.EXPIRED, Kind.CUT_BEFORE)]
+FAULTS = [
+    *((kind, 1) for kind in Kind),
+    *((kind, FOR_EVER) for kind in (Kind.SLOW_DOWN, Kind.EXPIRED, Kind.CUT_BEFORE)),
+]
+# One of each sort: unknown outcome, tried again by nobody, at once, for ever.
+SOME_FAULTS = [
+    (Kind.CUT_AFTER, 1),
+    (Kind.CUT_ANSWER, 1),
+    (Kind.EXPIRED, 1),
+    (Kind.SLOW_DOWN, FOR_EVER),
+]
+CASES = [
+    (change, *fault)
+    for change in CHANGES.values()
+    for fault in (FAULTS if change.name == "replace a day" else SOME_FAULTS)
+]
 
 
 @pytest.fixture
@@ -50,14 +64,15 @@ def test_a_day_is_replaced_under_faults(place: Place, proxy: Proxy, kind: Kind) 
     _try_each_request(place, proxy, CHANGES["replace a day"], kind, 1)
 
 
+def _named(value: object) -> str:
+    if isinstance(value, Change | Kind):
+        return value.name
+    return "once" if value == 1 else "lasting"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("place", REMOTE, indirect=True)
-@pytest.mark.parametrize("change", CHANGES.values(), ids=lambda change: change.name)
-@pytest.mark.parametrize(
-    ("kind", "times"),
-    PASSING + LASTING,
-    ids=lambda one: one.name if isinstance(one, Kind) else ("once" if one == 1 else "lasting"),
-)
+@pytest.mark.parametrize(("change", "kind", "times"), CASES, ids=_named)
 def test_every_change_under_every_fault(
     place: Place, proxy: Proxy, change: Change, kind: Kind, times: int
 ) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import cached_property
 
 import boto3
 
@@ -41,10 +42,11 @@ class Product:
     def current(self) -> list[int]:
         return self.contents[max(self.contents)] if self.contents else []
 
+    @cached_property
     def reader(self) -> ProductStore:
-        """Another machine: a store that has copied nothing yet."""
-        fresh = self.place.root.with_name(f"reader-{datetime.now(UTC):%H%M%S%f}")
-        return Place(self.place.store, fresh, self.place.variables).open()
+        """Another machine, which shares nothing with the one that makes the changes."""
+        elsewhere = self.place.root.with_name("reader")
+        return Place(self.place.store, elsewhere, self.place.variables).open()
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def check_old_or_new(
     product: Product, change: Change, number: int, problem: Exception | None
 ) -> None:
     """A reader elsewhere sees the version before or the whole new one; no third."""
-    reader, key = product.reader(), product.contract.key
+    reader, key = product.reader, product.contract.key
     done = reader.published_batch(key, batch_id(number))
     assert done or problem, "it is said to be published and is not"
     new = change.expected(product, number)
@@ -130,13 +132,13 @@ def check_tried_again(product: Product, change: Change, number: int) -> None:
     change.make(product, number)
     new = change.expected(product, number)
     product.contents[max(product.contents) + 1] = new
-    reader, key = product.reader(), product.contract.key
+    reader, key = product.reader, product.contract.key
     assert published(reader, key) == new
     assert [version.number for version in reader.versions(key)] == sorted(product.contents)
 
 
 def check_every_version(product: Product) -> None:
-    reader, key = product.reader(), product.contract.key
+    reader, key = product.reader, product.contract.key
     for version in reader.versions(key):
         assert published(reader, key, version.number) == product.contents[version.number]
         assert version.rows == len(product.contents[version.number])

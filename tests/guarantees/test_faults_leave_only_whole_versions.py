@@ -47,7 +47,7 @@ class Meshes:
 
     def mesh_run(self, variables: dict[str, str], *selection: str) -> dict[str, str]:
         """`mesh run` as people start it; what became of each product."""
-        command = [sys.executable, "-m", "shared_resources.cli.main", "run", "--json", *selection]
+        command = [Path(sys.executable).with_name("mesh"), "run", "--json", *selection]
         ended = subprocess.run(
             command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=600
         )
