@@ -42,3 +42,10 @@ def postgres() -> Iterator[Postgres]:
     """A Postgres server of this test process; `.fresh()` is the URL of an empty database."""
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture
+def production_mesh(stand_ins: StandIns, tmp_path: Path) -> Iterator[TinyMesh]:
+    """The same as `mesh`, with its stores, landing zone and quarantine on S3 and Snowflake."""
+    with environment(stand_ins.fresh()), tiny_mesh(tmp_path) as made:
+        yield made

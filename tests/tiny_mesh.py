@@ -22,8 +22,9 @@ import yaml
 
 from shared_resources.data_products.asset_spec import asset_key
 from shared_resources.data_products.domain import build_domain
-from shared_resources.environment import Environment
+from shared_resources.environment import Environment, current
 from shared_resources.io_managers.protocol import Version
+from shared_resources.landing.zone_folder import FolderLandingZone
 
 _LOGICAL = {
     "BIGINT": "integer",
@@ -141,8 +142,11 @@ class TinyMesh:
         return folder
 
     def land(self, key: str, data: pa.Table | bytes | str) -> Path:
-        """Put an object into the landing zone, as a producer would: whole."""
-        target = self.environment.landing_zone.root / key
+        """Put an object into the landing zone, as a producer would: whole. Returns its file (where
+        the zone is a bucket, what it was put from)."""
+        zone = self.environment.landing_zone
+        root = zone.root if isinstance(zone, FolderLandingZone) else self.environment.home / "sent"
+        target = root / key
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}")
         if isinstance(data, pa.Table):
@@ -150,6 +154,8 @@ class TinyMesh:
         else:
             temporary.write_bytes(data if isinstance(data, bytes) else data.encode())
         temporary.replace(target)
+        if not isinstance(zone, FolderLandingZone):
+            zone.put(key, target)
         return target
 
     def definitions(self, domain: str) -> dg.Definitions:
@@ -194,7 +200,10 @@ class TinyMesh:
 
 @contextmanager
 def tiny_mesh(folder: Path) -> Iterator[TinyMesh]:
-    """A fresh mesh below `folder`, with the process's environment pointing at it."""
+    """A fresh mesh below `folder`, with the process's environment pointing at it.
+
+    Its state is below `folder`, too, or where the variables of a production environment say.
+    """
     root = folder / "mesh"
     (root / "domains").mkdir(parents=True)
     (root / "dbt_project" / "models").mkdir(parents=True)
@@ -204,9 +213,7 @@ def tiny_mesh(folder: Path) -> Iterator[TinyMesh]:
     os.environ.pop("DAGSTER_HOME", None)
     try:
         with dg.DagsterInstance.ephemeral() as instance:
-            yield TinyMesh(
-                Environment(root=root.resolve(), home=(folder / "home").resolve()), instance
-            )
+            yield TinyMesh(current(), instance)
     finally:
         for name, value in before.items():
             if value is None:
