@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from shared_resources.cli.pending import UpToDate, tasks_of
 from tests.cli.commands import call
 from tests.tiny_mesh import TinyMesh, column, contract_text
 
@@ -101,14 +102,23 @@ def test_from_a_key_on_and_one_object(items: TinyMesh) -> None:
     assert len(items.versions(KEY)) == 6
 
 
-def test_a_reset_lets_mesh_run_ingest_again_too(items: TinyMesh) -> None:
+def days_to_run(mesh: TinyMesh) -> list[str]:
+    """The days that `mesh run` would ingest."""
+    try:
+        return [day for task in tasks_of(mesh.environment, KEY, None) for day in task.partitions]
+    except UpToDate:
+        return []
+
+
+def test_mesh_run_and_the_sensor_know_of_each_other(items: TinyMesh) -> None:
     land(items, "2026-03-01")
-    assert call("run", KEY, "--json").json["products"][KEY]["state"] == "published"
-    assert call("run", KEY, "--json").json["products"][KEY]["state"] == "unchanged"
+    assert days_to_run(items) == ["2026-03-01"]
+    assert items.run(KEY, partitions=["2026-03-01"]).success
+    assert days_to_run(items) == []
+    tick(items)
+    assert len(items.versions(KEY)) == 1, "the sensor knows what mesh run ingested"
     call("landing", "reset", KEY)
-    assert call("run", KEY, "--json").json["products"][KEY]["state"] == "published"
-    assert tick(items) is not None
-    assert len(items.versions(KEY)) == 2, "the sensor knows what mesh run ingested"
+    assert days_to_run(items) == ["2026-03-01"]
 
 
 def test_wrong_use_is_said(items: TinyMesh) -> None:
