@@ -30,7 +30,6 @@ SESSION: dict[str, Any] = {
     # A statement whose client is gone must not go on for days.
     "ABORT_DETACHED_QUERY": True,
 }
-_MADE = frozenset({"TABLE", "VIEW"})
 _SHOWN = frozenset({"OBJECTS", "SCHEMAS", "TABLES", "VIEWS"})
 # Functions that reach what is not named as a table: metadata of all schemas, the server itself.
 _REACHING = ("system$", "get_ddl", "result_scan")
@@ -102,9 +101,9 @@ def _check_kind(tree: Expr) -> None:
     match tree:
         case exp.Query() | exp.Describe() | exp.Comment():
             return
-        case exp.Create() if tree.kind in _MADE and not tree.args.get("clone"):
+        case exp.Create() if tree.kind == "TABLE" and not tree.args.get("clone"):
             return
-        case exp.Drop() if tree.kind in _MADE:
+        case exp.Drop() if tree.kind in ("TABLE", "VIEW"):
             return
         case exp.Show() if tree.name.upper().removeprefix("TERSE ") in _SHOWN:
             return

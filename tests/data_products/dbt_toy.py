@@ -22,7 +22,11 @@ profile: toy
 models: {+materialized: table}
 """
 
-SCHEMAS = (PROJECT_ROOT / "dbt_project" / "macros" / "schemas.sql").read_text(encoding="utf-8")
+# Those that tell the engines apart are the mesh's own.
+MACROS = [
+    PROJECT_ROOT / "dbt_project" / "macros" / name
+    for name in ("schemas.sql", "materializations.sql")
+]
 
 DAILY = """
 with lines as (
@@ -80,7 +84,8 @@ def toy(root: Path) -> Environment:
     """Two domains: shop has the model `daily`, paint has `weekly`, which reads shop's model."""
     environment = Environment(root=root, home=root / ".mesh")
     write(root, "dbt_project.yml", PROJECT)
-    write(root, "macros/schemas.sql", SCHEMAS)
+    for macros in MACROS:
+        write(root, f"macros/{macros.name}", macros.read_text(encoding="utf-8"))
     write(root, "models/shop/daily.sql", DAILY)
     write(root, "models/shop/schema.yml", DAILY_TESTS)
     write(root, "tests/shop/totals_agree.sql", TOTALS_AGREE)

@@ -24,6 +24,7 @@ from shared_resources.snowflake_login import SnowflakeLogin
 from shared_resources.snowflake_settings import read_login
 from tests.data_products.dbt_toy import (
     COLUMNS,
+    DAILY,
     contract_file,
     published,
     published_in_database,
@@ -78,6 +79,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory, stand_ins: StandIns) -> Shop:
     root = tmp_path_factory.mktemp("mesh")
     login = login_to(stand_ins)
     environment = on_snowflake(toy(root), login)
+    # It is built as a table there: a view of what nobody audited might be granted to readers.
+    write(root, "models/shop/daily.sql", "{{ config(materialized='view') }}" + DAILY)
     data = root / "data"
     data.mkdir()
     inputs: dict[str, Snapshot] = {
