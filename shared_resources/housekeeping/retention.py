@@ -45,8 +45,8 @@ def quarantine_kept_since(contract: Contract, now: datetime) -> datetime | None:
 
 
 def expired_entries(entries: Sequence[QuarantineEntry], since: datetime) -> list[QuarantineEntry]:
-    """Those that were rejected before, and replayed, if they were, before too."""
-    return [e for e in entries if max([e.at, *(one.at for one in e.replays)]) < since]
+    """Those that were rejected before, decided or not."""
+    return [entry for entry in entries if entry.at < since]
 
 
 def _before(now: datetime, length: timedelta | None) -> datetime | None:

@@ -199,7 +199,7 @@ def _expire_quarantine(
     details = {"entries_removed": [entry.id for entry in gone], "undecided_removed": undecided}
     summary = NOTHING
     if gone:
-        summary = f"{len(gone):,} entries, {len(undecided):,} of them never decided on"
+        summary = f"{len(gone):,} removed, {len(undecided):,} of them never decided on"
     return Done(contract.key, Task.QUARANTINE, "quarantine", bool(gone), summary, details)
 
 

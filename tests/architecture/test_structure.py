@@ -23,6 +23,7 @@ FORBIDDEN = {
     "io_managers": ("dagster", "domains", "shared_resources.data_products", "shared_resources.cli"),
     "landing": ("dagster", "domains", "shared_resources.data_products", "shared_resources.cli"),
     "data_products": ("domains", "shared_resources.cli"),
+    "housekeeping": ("domains", "shared_resources.cli"),
     "cli": ("domains",),
 }
 # Through these two Dagster reaches the stores and the landing zone, which work without it.
