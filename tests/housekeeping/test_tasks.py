@@ -103,8 +103,10 @@ def test_what_a_run_has_pinned_within_a_day_is_kept(mesh: TinyMesh) -> None:
 
 
 def _pinned_at(mesh: TinyMesh, moment: datetime) -> None:
+    pins = TABLES.tables["mesh_pins"]
+    pinned = sa.update(pins).where(pins.c.run_id == "a-run").values(pinned_at=moment)
     with mesh.environment.state.begin() as connection:
-        connection.execute(sa.update(TABLES.tables["mesh_pins"]).values(pinned_at=moment))
+        connection.execute(pinned)
 
 
 def test_a_rollback_to_an_expired_version_names_what_is_kept(mesh: TinyMesh) -> None:
