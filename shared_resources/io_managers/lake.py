@@ -22,6 +22,7 @@ from pathlib import Path
 from pyiceberg.manifest import DataFile, ManifestEntry
 from pyiceberg.table import Table, Transaction
 from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
+from pyiceberg.types import NestedField
 
 from shared_resources.contracts.iceberg_schema import iceberg_partition_spec, iceberg_schema
 from shared_resources.contracts.model import Contract
@@ -140,9 +141,10 @@ class LakeStore:
         check_batch(contract, staged)
         footers = read_footers(staged.files, contract)
 
-        @cache  # files are brought to their place once, however often the commit is tried
-        def locations() -> Mapping[Path, str]:
-            return self._files.place(contract.key, staged, [file.path for file, _ in footers])
+        @cache  # files are brought to their place once, however often the same commit is tried
+        def locations(fields: tuple[NestedField, ...]) -> Mapping[Path, str]:
+            paths = [file.path for file, _ in footers]
+            return self._files.place(contract.key, staged, paths, fields)
 
         def plan(base: _Base, transaction: Transaction) -> _Files:
             kept = {
@@ -152,7 +154,8 @@ class LakeStore:
             }
             if base.last is not None:
                 _evolve(contract, base, transaction, rows_stay=bool(kept))
-            add = data_files(footers, transaction.table_metadata, locations())
+            metadata = transaction.table_metadata
+            add = data_files(footers, metadata, locations(metadata.schema().fields))
             return kept | {file.file_path: file for file in add}
 
         return self._commit(contract, staged.batch_id, properties, plan)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pyiceberg.manifest import DataFile
+from pyiceberg.types import NestedField
 
 from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.protocol import StagedBatch
@@ -43,10 +44,13 @@ class LakeFiles(Protocol):
         """The locations below which everything that no snapshot names is left over."""
         ...
 
-    def place(self, product: str, batch: StagedBatch, files: Iterable[Path]) -> Mapping[Path, str]:
+    def place(
+        self, product: str, batch: StagedBatch, files: Iterable[Path], fields: Sequence[NestedField]
+    ) -> Mapping[Path, str]:
         """Bring the batch's files to where they are published from; the location of each.
 
-        Nothing is visible yet: the commit names them. Doing it twice gives the same locations.
+        Nothing is visible yet: the commit names them, and makes `fields` the table's. Doing it twice
+        gives the same locations.
         """
         ...
 
@@ -81,7 +85,9 @@ class LocalFiles:
     def sweepable(self, product: str) -> Sequence[str]:
         return [f"{self.location(product)}/data/", f"{self.location(product)}/metadata/"]
 
-    def place(self, product: str, batch: StagedBatch, files: Iterable[Path]) -> Mapping[Path, str]:
+    def place(
+        self, product: str, batch: StagedBatch, files: Iterable[Path], fields: Sequence[NestedField]
+    ) -> Mapping[Path, str]:
         return {path: str(path) for path in files}
 
     def local(self, files: Sequence[DataFile]) -> list[Path]:

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyiceberg.manifest import DataFile
+from pyiceberg.types import NestedField
 
 from shared_resources.io_managers import staging_area
+from shared_resources.io_managers.field_ids import write_field_ids
 from shared_resources.io_managers.lake import LakeStore
 from shared_resources.io_managers.lake_catalog_glue import GlueTables
 from shared_resources.io_managers.lake_files import StoredFile
@@ -62,12 +64,16 @@ class S3Files:
     def sweepable(self, product: str) -> Sequence[str]:
         return [f"{self.location(product)}/data/", f"{self.location(product)}/metadata/"]
 
-    def place(self, product: str, batch: StagedBatch, files: Iterable[Path]) -> Mapping[Path, str]:
-        """Upload the files, and look whether each arrived with all its bytes."""
+    def place(
+        self, product: str, batch: StagedBatch, files: Iterable[Path], fields: Sequence[NestedField]
+    ) -> Mapping[Path, str]:
+        """Upload the files with their field ids, and look whether each arrived with all its bytes."""
         attempt = f"{self.location(product)}/data/{batch.batch_id}/{batch.folder.name}/"
         locations = {path: attempt + str(path.relative_to(batch.folder)) for path in files}
         if not locations:
             return {}
+        for path in locations:
+            write_field_ids(path, {field.name: field.field_id for field in fields})
         self._objects.upload(locations)
         arrived = {found.location: found.size for found in self._objects.listing(attempt)}
         for path, location in locations.items():

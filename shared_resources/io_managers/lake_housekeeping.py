@@ -98,8 +98,9 @@ def compact(at: LakeTable, contract: Contract) -> Compaction | None:
         transaction = LakeTransaction(table)
         use_schema(transaction, schema_of(table, last))
         staged = StagedBatch(at.product, attempt.parent.name, attempt, tuple(written))
-        locations = at.files.place(at.product, staged, [file.path for file in written])
-        add = data_files(read_footers(written, then), transaction.table_metadata, locations)
+        metadata, paths = transaction.table_metadata, [file.path for file in written]
+        locations = at.files.place(at.product, staged, paths, metadata.schema().fields)
+        add = data_files(read_footers(written, then), metadata, locations)
         remove = [file for files in chosen.values() for file in files]
         _check_same_rows(snapshot, remove, add)
         with at.lock():
