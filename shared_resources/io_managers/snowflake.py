@@ -171,10 +171,7 @@ class SnowflakeStore:
                     number = head.number + 1
                     evidence = stamp(properties, number, batch_id, planned.rows, rollback_of)
                     entry = replace(planned, properties=evidence)
-                    content.claiming(entry)
-                    claimed = versions.claim(entry, head)
-                    content.settled(entry, claimed=claimed)
-                    if claimed:
+                    if _claim(versions, entry, head, content):
                         versions.record(entry)
                         self._show(contract.key, entry)
                         return entry.version(contract.key)
@@ -304,3 +301,15 @@ class SnowflakeStore:
     def _tagged(self, product: str, batch_id: str = "") -> Iterator[None]:
         with self.session.tagged(product=product, batch=batch_id):
             yield
+
+
+def _claim(versions: Versions, entry: Entry, head: Head, content: Content) -> bool:
+    """Whether the entry is the version after that head now. After `ConnectionLost` nobody knows."""
+    content.claiming(entry)
+    try:
+        claimed = versions.claim(entry, head)
+    except Locked:
+        content.settled(entry, claimed=False)
+        raise
+    content.settled(entry, claimed=claimed)
+    return claimed

@@ -147,19 +147,21 @@ class Versions:
 
     def all(self) -> list[Version]:
         """Every kept version, oldest first."""
-        last = max(self._known, default=0)
+        known = self._known
+        last = max(known, default=0)
         rows = self._rows('"number", "table_name", IFF("number" > ?, "evidence", NULL)', [last])
-        for number, table, evidence in rows:
+        kept: dict[int, Version] = {}
+        for number, table, evidence in sorted(rows, key=lambda row: int(row[0])):
             if evidence is not None:
-                self._known[int(number)] = version_of(
-                    self.product, STORE, table, json.loads(evidence)
-                )
-        kept = {int(number) for number, _, _ in rows}
-        if kept - self._known.keys():  # not by what this module does
-            self._known.clear()
-            return self.all()
-        self._known = {number: self._known[number] for number in sorted(kept)}
-        return list(self._known.values())
+                made = version_of(self.product, STORE, table, json.loads(evidence))
+            elif int(number) in known:
+                made = known[int(number)]
+            else:  # not by what this module does
+                self._known = {}
+                return self.all()
+            kept[int(number)] = made
+        self._known = kept
+        return list(kept.values())
 
     def entry(self, number: int) -> Entry | None:
         return self._one('"number" = ?', number)

@@ -84,7 +84,7 @@ def test_killed_at_every_statement(
         assert len(published(store, KEY, version.number)) == version.rows
 
 
-@pytest.mark.parametrize("executed", [False, True])
+@pytest.mark.parametrize("executed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_connection_lost_at_any_statement_publishes_once(
     store: SnowflakeStore, executed: bool
 ) -> None:
@@ -100,6 +100,7 @@ def test_a_connection_lost_at_any_statement_publishes_once(
         assert published(store, KEY) == shown(store) == [1, 10 + statement], lost
 
 
+@pytest.mark.slow
 def test_the_very_first_publish_survives_lost_connections(places: Places) -> None:
     """Also while the domain's schemas and tables are made."""
     for statement in range(0, 24, 3):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlglot
@@ -123,6 +124,13 @@ def test_the_statements_use_what_the_design_says(said: Said) -> None:
     assert not said.starting("ALTER")  # the view's tags and comments come with it, in one statement
     for statement in said.starting("COPY INTO"):
         assert '$1:"id"::NUMBER(19,0)' in statement
+
+
+def test_the_documentation_names_what_the_stand_in_does_not_execute() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "production.md").read_text(encoding="utf-8")
+    section = page.partition("What the stand-ins cannot execute")[2]
+    for words in NOT_EXECUTED_BY_THE_STAND_IN:
+        assert f"`{words}`" in section
 
 
 def test_no_ddl_stands_within_a_transaction(said: Said) -> None:
