@@ -31,10 +31,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shared_resources.governance.quarantine_store import QuarantineStore, Stored
+from shared_resources.governance.quarantine_store import KEPT, QuarantineStore, Stored
 
 KINDS = ("batch", "rows", "object")
-_FILES = "files"
 _REJECTS = "rejects.parquet"
 _REPLAYS = "replays"
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -116,7 +115,7 @@ class Quarantine:
         stored = self._store.read(place)
         if stored is None:
             named = _named(files)
-            kept = {f"{_FILES}/{name}": path for name, path in named.items()}
+            kept = {f"{KEPT}/{name}": path for name, path in named.items()}
             if rejects is not None:
                 kept[_REJECTS] = rejects
             self._store.keep(
@@ -165,7 +164,7 @@ class Quarantine:
         """The kept files, on this machine: staged Parquet, for `rows` with `_reasons`; for `object`
         its bytes."""
         place = _place(entry.product, entry.id)
-        paths = [self._store.local(place, f"{_FILES}/{name}") for name in entry.file_names]
+        paths = [self._store.local(place, f"{KEPT}/{name}") for name in entry.file_names]
         missing = [n for n, path in zip(entry.file_names, paths, strict=True) if path is None]
         if missing:
             raise UnknownEntry(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from shared_resources.governance.quarantine_store import ABANDONED_SECONDS, ENTRY, Stored
+from shared_resources.governance.quarantine_store import ABANDONED_SECONDS, ENTRY, KEPT, Stored
 from shared_resources.io_managers.s3_objects import S3Objects, bucket_and_key
 
 if TYPE_CHECKING:
@@ -118,7 +118,11 @@ class QuarantineOnS3:
         if entry is None:
             return None
         try:
-            added = [(n, self._small(one)) for n, one in sorted(small.items()) if "files/" not in n]
+            added = [
+                (name, self._small(one))
+                for name, one in sorted(small.items())
+                if not name.startswith(f"{KEPT}/")
+            ]
             return Stored(place, self._small(entry), tuple(added))
         except FileNotFoundError:
             return None  # it was removed meanwhile

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 ENTRY = "entry.json"
+KEPT = "files"  # the folder of what was rejected
 # Nobody takes a day to copy an entry: what is older was left by a process that died.
 ABANDONED_SECONDS = 86_400
 _INCOMING = ".incoming"
@@ -84,6 +85,7 @@ class QuarantineFolder:
         added = [
             (str(path.relative_to(folder)), path.read_bytes())
             for path in sorted(folder.glob("*/*.json"))
+            if path.parent.name != KEPT
         ]
         return Stored(place, entry, tuple(added))
 

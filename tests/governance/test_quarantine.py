@@ -104,11 +104,15 @@ def test_files_of_the_same_name_do_not_overwrite_each_other(
 
 
 def test_an_unreadable_object_is_kept_as_its_bytes(quarantine: Quarantine, tmp_path: Path) -> None:
-    content = b"\x00\xff not parquet \xfe"
-    (tmp_path / "bad.parquet").write_bytes(content)
-    entry = quarantine.put(replace(REJECTION, kind="object", rows=0), [tmp_path / "bad.parquet"])
-    (path,) = quarantine.files(entry)
-    assert path.read_bytes() == content
+    content = b"\x00\xff neither parquet nor JSON \xfe"
+    for name in ("bad.parquet", "bad.json"):
+        (tmp_path / name).write_bytes(content + name.encode())
+    rejection = replace(REJECTION, kind="object", rows=0)
+    files = [tmp_path / "bad.parquet", tmp_path / "bad.json"]
+    entry = quarantine.put(rejection, files)
+    first, second = quarantine.files(entry)
+    assert first.read_bytes() + second.read_bytes() == b"".join(f.read_bytes() for f in files)
+    assert quarantine.list() == [entry] and entry.replays == ()
     assert quarantine.rows(entry).read_all().num_rows == 0
     assert shown_rows(quarantine, entry, make_contract({"id": "int"})) == []
 
