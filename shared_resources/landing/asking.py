@@ -73,10 +73,45 @@ class Asking:
         self.requests: list[dg.RunRequest] = []
         self.superseded: list[str] = []
 
-    def again(self, entries: Sequence[Entry]) -> None:
+    def ask(
+        self,
+        under_way: Sequence[Entry],
+        unseen: Sequence[Entry],
+        overdue: Sequence[Entry],
+        *,
+        complete: bool,
+    ) -> None:
+        """Ask for what was found, as far as the bounds of a tick and of runs at a time allow.
+
+        `unseen`: of what is under way, those whose run Dagster does not know; `overdue`: those of
+        them that are to be asked for again. `complete`: everything that lies in the landing zone was
+        looked at, as far as is known.
+        """
+        replaces = self._landing.mode is LandingMode.REPLACE
+        found = self._meant(self._ledger.found(OBJECTS_A_TICK, newest_first=replaces))
+        # What was overwritten before its run was launched is not asked for again.
+        keys = {entry.key for entry in found}
+        lost = {entry.id for entry in unseen if entry.key in keys}
+        self._ledger.change([e for e in unseen if e.id in lost], state=State.REPLACED)
+        under_way = [entry for entry in under_way if entry.id not in lost]
+        self._again([entry for entry in overdue if entry.id not in lost])
+        if replaces:
+            # The newest extract counts, which is not known as long as there are keys to look at.
+            found = self._newest(found, under_way) if complete else []
+        # A run that was asked for reads what lies there when it starts: one at a time of a key.
+        busy = {entry.key for entry in under_way}
+        room = RUNS_AT_ONCE - len({entry.run_key or entry.run_id for entry in under_way})
+        for group in self._groups([entry for entry in found if entry.key not in busy]):
+            if len(self.requests) >= min(RUNS_A_TICK, room):
+                return
+            run_key = group.run_key(self._contract.key)
+            self._ledger.ask(group.entries, run_key)
+            self._request(group, run_key)
+
+    def _again(self, overdue: Sequence[Entry]) -> None:
         """Ask for a run of the same key that nobody has seen since it was asked for."""
         by_run: dict[str, list[Entry]] = {}
-        for entry in entries:
+        for entry in overdue:
             by_run.setdefault(entry.run_key or "", []).append(entry)
         for run_key, together in by_run.items():
             groups = list(self._groups(together))
@@ -87,38 +122,6 @@ class Asking:
                 # A part of its days was ingested otherwise, or is none of the contract's any more.
                 for entry in together:
                     self._ledger.release(entry)
-
-    def anew(self, under_way: Sequence[Entry], unseen: Sequence[Entry], *, complete: bool) -> None:
-        """Ask for what was found, as far as the bounds of a tick and of runs at a time allow.
-
-        `unseen`: of what is under way, those whose run Dagster does not know. `complete`: everything
-        that lies in the landing zone was looked at, as far as is known.
-        """
-        replaces = self._landing.mode is LandingMode.REPLACE
-        # The newest extract counts, which is not known as long as there are keys to look at.
-        if replaces and not complete:
-            return
-        found = self._meant(self._ledger.found(OBJECTS_A_TICK, newest_first=replaces))
-        if replaces:
-            found = self._newest(found, under_way)
-        found = self._free(found, under_way, unseen)
-        room = RUNS_AT_ONCE - len({entry.run_key or entry.run_id for entry in under_way})
-        for group in self._groups(found):
-            if len(self.requests) >= min(RUNS_A_TICK, room):
-                return
-            run_key = group.run_key(self._contract.key)
-            self._ledger.ask(group.entries, run_key)
-            self._request(group, run_key)
-
-    def _free(
-        self, found: list[Entry], under_way: Sequence[Entry], unseen: Sequence[Entry]
-    ) -> list[Entry]:
-        """Without those of whose key a run is under way: it reads what lies there when it starts."""
-        keys = {entry.key for entry in found}
-        lost = {(e.key, e.etag) for e in unseen if e.key in keys}
-        self._ledger.change([e for e in under_way if (e.key, e.etag) in lost], state=State.REPLACED)
-        busy = {e.key for e in under_way if (e.key, e.etag) not in lost}
-        return [entry for entry in found if entry.key not in busy]
 
     def _request(self, group: Group, run_key: str) -> None:
         self.requests.append(group.request(self._contract.key, self._key, run_key))

@@ -119,6 +119,10 @@ class Entry:
         )
 
     @property
+    def id(self) -> tuple[str, str]:
+        return self.key, self.etag
+
+    @property
     def object(self) -> LandingObject:
         """The object as it was found; what was adopted unseen is as old as can be."""
         modified = self.modified_at or datetime.fromtimestamp(0, UTC)

@@ -139,8 +139,12 @@ class _Tick:
         )
         settling.settle(self._ledger.under_way(), self._budget, impatient=known is None)
         queue, cursor = self._look(cursor)
-        self._asking.again(settling.overdue)
-        self._asking.anew(self._ledger.under_way(), settling.unseen, complete=cursor.caught_up)
+        self._asking.ask(
+            self._ledger.under_way(),
+            settling.unseen,
+            settling.overdue,
+            complete=cursor.caught_up,
+        )
         return self._told(cursor, queue)
 
     def _look(self, cursor: Cursor) -> tuple[QueueState | None, Cursor]:

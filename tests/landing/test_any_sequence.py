@@ -159,4 +159,4 @@ def test_any_sequence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_any_sequence_on_s3(
     production: ProductionEnvironment, monkeypatch: pytest.MonkeyPatch, events: bool
 ) -> None:
-    run_machine(production, monkeypatch, events, examples=20, steps=40)
+    run_machine(production, monkeypatch, events, examples=12, steps=30)

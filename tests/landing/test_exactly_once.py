@@ -229,6 +229,18 @@ def test_requests_of_a_daemon_that_died_are_made_again(landing: Landing, cursor:
     assert landing.processed == dict.fromkeys(put, 1)
 
 
+def test_days_that_are_overwritten_before_their_lost_run_is_asked_for_again(
+    landing: Landing,
+) -> None:
+    """Found by `test_any_sequence`: the lost run and that of the new objects would both read them."""
+    kept = [landing.put(name) for name in landing.days("2026-03-01", 6)][4:]
+    landing.tick(launch=False)
+    new = [landing.put(name) for name in landing.days("2026-03-01", 4)]
+    landing.clock.advance(settling.UNSEEN_AFTER * 2)
+    landing.settle_down(4)
+    assert landing.processed == dict.fromkeys((*new, *kept), 1)
+
+
 def test_a_lost_cursor_repeats_nothing(landing: Landing) -> None:
     put = [landing.put(name) for name in landing.days("2026-03-01", 2)]
     landing.tick(keep_cursor=False)
