@@ -28,6 +28,7 @@ from shared_resources.production_checks import KNOWN
 from shared_resources.snowflake_settings import VARIABLES
 from tests.architecture.tree import ROOT, modules
 from tests.guarantees.orders import KEY, orders_product, orders_table
+from tests.io_managers.test_snowflake_statements import NOT_EXECUTED_BY_THE_STAND_IN
 from tests.stand_ins import StandIns
 from tests.stand_ins.servers import CREDENTIALS, environment
 from tests.tiny_mesh import TinyMesh
@@ -261,6 +262,12 @@ def test_its_sql_is_snowflakes() -> None:
             if isinstance(statement, exp.Command):
                 text = " ".join(f"{statement.this} {statement.expression}".split())
                 assert text.startswith(_UNKNOWN_TO_SQLGLOT), text
+
+
+def test_it_lists_what_the_stand_in_takes_and_does_not_do() -> None:
+    section = PAGE.split("## What the stand-ins cannot execute")[1]
+    for name in NOT_EXECUTED_BY_THE_STAND_IN:
+        assert f"`{name}`" in section
 
 
 def test_its_table_names_every_variable() -> None:
