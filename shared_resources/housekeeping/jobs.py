@@ -22,6 +22,8 @@ from shared_resources.contracts.model import Contract
 from shared_resources.data_products.asset_spec import pool
 from shared_resources.housekeeping.tasks import Done, Task, Unfinished, perform
 
+TASK_TAG = "mesh/housekeeping"
+
 
 @dataclass(frozen=True)
 class _Kind:
@@ -47,34 +49,32 @@ def housekeeping(
     """The jobs of a domain's products, and their schedules; none for a domain without products."""
     if not contracts:
         return [], []
-    jobs = [_job(domain, contracts, task) for task in Task]
+    ops = [_op(contract) for contract in contracts]
+    jobs = [_job(domain, ops, task) for task in Task]
     return jobs, [_schedule(domain, job, task) for job, task in zip(jobs, Task, strict=True)]
 
 
-def _job(domain: str, contracts: Iterable[Contract], task: Task) -> dg.JobDefinition:
-    ops = [_op(contract, task) for contract in contracts]
+def _job(domain: str, ops: Sequence[dg.OpDefinition], task: Task) -> dg.JobDefinition:
     kind = _KINDS[task]
-
-    @dg.job(
+    graph = dg.GraphDefinition(
         name=f"{domain}_{kind.job}",
         description=f"{kind.description} Products of the {domain} domain, one op each.",
-        tags={"mesh/housekeeping": task.value},
+        node_defs=ops,
     )
-    def job() -> None:
-        for op in ops:
-            op()
-
-    return job
+    return graph.to_job(tags={TASK_TAG: task.value})
 
 
-def _op(contract: Contract, task: Task) -> dg.OpDefinition:
+def _op(contract: Contract) -> dg.OpDefinition:
+    """One op for all four jobs: making four would cost a large domain a second to load."""
+
     @dg.op(
-        name=f"{_KINDS[task].job}__{contract.name}",
-        description=f"{_KINDS[task].description} Of {contract.key} alone.",
+        name=contract.name,
+        description=f"The job's task for {contract.key}, in every store that it is published in.",
         pool=pool(contract),
         out=dg.Out(dg.Nothing),
     )
     def work(context: dg.OpExecutionContext) -> Iterator[dg.Output[None]]:
+        task = Task(context.job_def.tags[TASK_TAG])
         try:
             done = perform(environments.current(), contract, task)
         except Unfinished as problem:

@@ -96,15 +96,15 @@ def test_a_domain_without_products_has_none() -> None:
 def test_a_run_shows_what_it_did_for_each_product(domain: TinyMesh) -> None:
     result = run(domain, "order_expiry")
     assert result.success
-    told = shown(result, "expiry__orders")
+    told = shown(result, "orders")
     assert told["lake"] == told["warehouse"] == "versions 1 of 2"
     assert told["lake/versions_removed"] == [1]
     assert told["warehouse/versions_kept"] == 1
-    assert shown(result, "expiry__other")["lake"] == tasks.NOTHING
+    assert shown(result, "other")["lake"] == tasks.NOTHING
     assert numbers(domain) == {"lake": [2], "warehouse": [2]}
     for job in JOBS:
         assert run(domain, job).success
-    freed = shown(run(domain, "order_orphan_files"), "orphan_files__orders")
+    freed = shown(run(domain, "order_orphan_files"), "orders")
     assert freed["lake/leftovers_removed"] == freed["warehouse/leftovers_removed"] == []
 
 
@@ -124,7 +124,7 @@ def test_one_product_that_fails_fails_the_run_and_no_other_product(
     assert not result.success
     assert "order/orders: expire failed, and is tried again the next time" in failures(result)
     assert "the disk is away" in failures(result)
-    assert shown(result, "expiry__other")["lake"] == "versions 1 of 2"
+    assert shown(result, "other")["lake"] == "versions 1 of 2"
     # The product's other store is done, and the next run catches up.
     assert numbers(domain) == {"lake": [1, 2], "warehouse": [2]}
     monkeypatch.setattr(LakeStore, "expire", real)
