@@ -7,6 +7,7 @@ Belongs here: faults in the stores' own requests. Does not belong here: deaths o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from tests.faults.trials import (
     check_tried_again,
 )
 from tests.io_managers.places import REMOTE, Place
+from tests.io_managers.products import published
 from tests.stand_ins import StandIns
 from tests.stand_ins.servers import environment
 
@@ -79,19 +81,69 @@ def test_every_change_under_every_fault(
     _try_each_request(place, proxy, change, kind, times)
 
 
+READ_FAULTS = (
+    (Kind.CUT_AFTER, 1),
+    (Kind.CUT_ANSWER, 1),
+    (Kind.TRUNCATED_ANSWER, 1),
+    (Kind.FLIPPED_ANSWER, 1),
+    (Kind.FLIPPED_ANSWER, FOR_EVER),
+    (Kind.SLOW_DOWN, FOR_EVER),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", REMOTE, indirect=True)
+@pytest.mark.parametrize(("kind", "times"), READ_FAULTS, ids=_named)
+def test_what_is_read_under_faults_is_whole(
+    place: Place, proxy: Proxy, kind: Kind, times: int
+) -> None:
+    """All rows as they were published, or an error; and the next read is right."""
+    product = begin(place, CHANGES["replace a day"])
+    key = product.contract.key
+    for plan in _each_request(kind, times):
+        store = product.newcomer()
+        with proxy.following(plan):
+            read = attempt(lambda store=store: published(store, key))
+        assert isinstance(read, Exception) or read == product.current
+        assert plan.reached or read == product.current
+        assert published(store, key) == product.current
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", REMOTE, indirect=True)
+@pytest.mark.parametrize(("kind", "times"), SOME_FAULTS, ids=_named)
+def test_a_clean_up_under_faults_removes_nothing_that_is_read(
+    place: Place, proxy: Proxy, kind: Kind, times: int
+) -> None:
+    change = CHANGES["replace a day"]
+    product = begin(place, change)
+    for number, plan in enumerate(_each_request(kind, times), start=1):
+        with proxy.following(NthRequest(Kind.EXPIRED, 8, times=FOR_EVER)):
+            left = attempt(lambda number=number: change.make(product, number))
+        assert isinstance(left, Exception)
+        with proxy.following(plan):
+            attempt(lambda: product.store.remove_orphans(product.contract.key, timedelta(0)))
+        check_every_version(product)
+    check_nothing_left(product)
+
+
+def _each_request(kind: Kind, times: int) -> Iterator[NthRequest]:
+    """A plan for each request of what is done in the loop, until it makes no more requests."""
+    plan = NthRequest(kind, 1, times=times)
+    yield plan
+    while plan.reached:
+        plan = NthRequest(kind, plan.number + 1, times=times)
+        yield plan
+
+
 def _try_each_request(place: Place, proxy: Proxy, change: Change, kind: Kind, times: int) -> None:
     product = begin(place, change)
-    number = 0
-    while True:
-        number += 1
-        plan = NthRequest(kind, number, times=times)
+    for number, plan in enumerate(_each_request(kind, times), start=1):
         with proxy.following(plan):
-            problem = attempt(product, change, number)
+            made = attempt(lambda number=number: change.make(product, number))
+        problem = made if isinstance(made, Exception) else None
+        assert plan.reached or problem is None
         check_old_or_new(product, change, number, problem)
         check_tried_again(product, change, number)
-        if not plan.reached:
-            assert problem is None
-            break
     check_every_version(product)
     check_nothing_left(product)
-    print(f"{kind.name}: {number - 1} requests")

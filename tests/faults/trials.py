@@ -6,6 +6,7 @@ checks. Does not belong here: which faults (`test_stores_under_faults.py`).
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -45,7 +46,11 @@ class Product:
     @cached_property
     def reader(self) -> ProductStore:
         """Another machine, which shares nothing with the one that makes the changes."""
-        elsewhere = self.place.root.with_name("reader")
+        return self.newcomer()
+
+    def newcomer(self) -> ProductStore:
+        """A machine that has read nothing yet."""
+        elsewhere = self.place.root.with_name(f"reader-{uuid.uuid4().hex[:8]}")
         return Place(self.place.store, elsewhere, self.place.variables).open()
 
 
@@ -106,13 +111,12 @@ def begin(place: Place, change: Change) -> Product:
     return product
 
 
-def attempt(product: Product, change: Change, number: int) -> Exception | None:
-    """Make the change; what it raised is returned: faults come as errors of several libraries."""
+def attempt(make: Callable[[], object]) -> object:
+    """What `make` returns or raises: faults come as errors of several libraries."""
     try:
-        change.make(product, number)
+        return make()
     except Exception as problem:  # noqa: BLE001
         return problem
-    return None
 
 
 def check_old_or_new(
