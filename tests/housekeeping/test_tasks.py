@@ -26,6 +26,7 @@ from shared_resources.state import TABLES
 from tests.cli.commands import call
 from tests.guarantees.orders import COLUMNS, KEY, LANDING, amounts, land_orders
 from tests.io_managers.products import contract as made_contract
+from tests.landing.test_sensor import landing_mesh, run_all
 from tests.tiny_mesh import TinyMesh, contract_text, failures
 
 LATER = timedelta(days=400)  # the contracts of these tests keep versions for a year
@@ -256,3 +257,18 @@ def test_the_command_ends_with_1_when_a_product_failed(
     assert called.code == 1
     assert "order/orders: compact failed" in called.err and "the disk is away" in called.err
     assert "Traceback" not in called.err
+
+
+def test_objects_of_expired_versions_are_not_landed_again(mesh: TinyMesh) -> None:
+    """The ledger remembers what versions said, longer than they are kept."""
+    landing_mesh(mesh, daily=True)
+    folder = mesh.environment.landing_zone.root / "shop/items"
+    folder.mkdir(parents=True)
+    for number in (1, 2, 3):
+        (folder / f"2026-03-0{number}.csv").write_text(f"id,day\n{number},2026-03-0{number}\n")
+        assert run_all(mesh, None)[1] == 1
+    contract = read_contract(mesh.root / "domains/shop/products/items/contract.odcs.yaml")
+    (done,) = do(mesh, contract, Task.EXPIRE)
+    assert done.details["versions_removed"] == [1, 2]
+    assert run_all(mesh, None)[1] == 0
+    assert sorted(row["id"] for row in mesh.rows("shop/items")) == [1, 2, 3]
