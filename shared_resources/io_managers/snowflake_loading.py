@@ -3,8 +3,9 @@
 Belongs here: the upload in chunks, the explicit mapping of columns, and counting what was loaded.
 Does not belong here: which table it is and when readers see it (`snowflake.py`).
 
-Memory stays bounded whatever the size of the files: the connector streams each from disk. The stage
-is temporary: Snowflake drops it, and what a dead process left in it, with the session.
+Memory stays bounded whatever the size of the files. In some clouds the connector reads a file as a
+whole while it sends it: so there are as many at once as fit, and a large one goes in pieces. The
+stage is temporary: Snowflake drops it, and what a dead process left in it, with the session.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from shared_resources.io_managers.protocol import PublishError
+import pyarrow.parquet as pq
+
+from shared_resources.io_managers.protocol import PublishError, StagedFile
 from shared_resources.io_managers.snowflake_session import (
     ConnectionLost,
     Locked,
@@ -31,6 +34,7 @@ from shared_resources.io_managers.snowflake_sql import Columns, Name, from_parqu
 CHUNK_FILES = 500
 CHUNK_BYTES = 4 << 30
 PUT_THREADS = 8
+PUT_BYTES = 128 << 20  # at once, in all threads; a larger file is cut
 # Logical types: else a timestamp arrives as a bare number. NULL_IF: else the text \N becomes null.
 PARQUET = "TYPE = PARQUET USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE NULL_IF = ()"
 
@@ -72,8 +76,12 @@ class Upload:
         self._chunks: list[tuple[str, dict[str, int]]] = []
         session.execute(f"CREATE TEMPORARY STAGE {self._stage}")
         try:
-            for number, chunk in enumerate(_chunks([file for file in files if file.rows])):
-                self._put(chunk, f"@{self._stage}/{number}/")
+            whole = [file for file in files if file.rows and _size(file) <= PUT_BYTES]
+            for chunk in _chunks(whole):
+                self._put(chunk)
+            for large in (file for file in files if file.rows and _size(file) > PUT_BYTES):
+                for piece in _pieces(large):
+                    self._put([piece])
         except BaseException:
             self.drop()
             raise
@@ -88,11 +96,13 @@ class Upload:
         with contextlib.suppress(SnowflakeProblem):
             self._session.execute(f"DROP STAGE IF EXISTS {self._stage}")
 
-    def _put(self, files: Sequence[ParquetFile], where: str) -> None:
+    def _put(self, files: Sequence[ParquetFile]) -> None:
+        where = f"@{self._stage}/{len(self._chunks)}/"
+        threads = max(1, min(PUT_THREADS, PUT_BYTES // max(map(_size, files))))
         with _linked(files) as (folder, rows):
             self._session.execute(
                 f"PUT {text(f'file://{folder}/*.parquet')} {where} "
-                f"AUTO_COMPRESS = FALSE OVERWRITE = TRUE PARALLEL = {PUT_THREADS}"
+                f"AUTO_COMPRESS = FALSE OVERWRITE = TRUE PARALLEL = {threads}"
             )
         self._chunks.append((where, rows))
 
@@ -129,14 +139,33 @@ def _chunks(files: Sequence[ParquetFile]) -> Iterator[Sequence[ParquetFile]]:
     chunk: list[ParquetFile] = []
     size = 0
     for file in files:
-        bytes_ = file.path.stat().st_size
-        if chunk and (len(chunk) == CHUNK_FILES or size + bytes_ > CHUNK_BYTES):
+        if chunk and (len(chunk) == CHUNK_FILES or size + _size(file) > CHUNK_BYTES):
             yield chunk
             chunk, size = [], 0
         chunk.append(file)
-        size += bytes_
+        size += _size(file)
     if chunk:
         yield chunk
+
+
+def _size(file: ParquetFile) -> int:
+    return file.path.stat().st_size
+
+
+def _pieces(file: ParquetFile) -> Iterator[ParquetFile]:
+    """The file's row groups in files of about half of what may be sent at once, one at a time."""
+    with tempfile.TemporaryDirectory(prefix="mesh-cut-") as folder:
+        parquet = pq.ParquetFile(file.path)
+        waiting = list(range(parquet.num_row_groups))
+        while waiting:
+            path = Path(folder) / "piece.parquet"
+            rows = 0
+            with pq.ParquetWriter(path, parquet.schema_arrow, compression="zstd") as writer:
+                while waiting and (not rows or path.stat().st_size < PUT_BYTES // 2):
+                    group = parquet.read_row_group(waiting.pop(0))
+                    writer.write_table(group, row_group_size=max(1, group.num_rows))
+                    rows += group.num_rows
+            yield StagedFile(path, "", rows)
 
 
 @contextlib.contextmanager

@@ -12,11 +12,17 @@ from decimal import Decimal
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.io_managers import snowflake_loading
-from shared_resources.io_managers.protocol import NotPublished, PublishError, StagedBatch
+from shared_resources.io_managers.protocol import (
+    NotPublished,
+    PublishError,
+    StagedBatch,
+    StagedFile,
+)
 from shared_resources.io_managers.snowflake import SnowflakeStore
 from shared_resources.io_managers.snowflake_loading import load
 from shared_resources.io_managers.snowflake_session import SnowflakeProblem
@@ -221,6 +227,21 @@ def test_many_files_are_loaded_in_chunks(
     assert len(said.starting("PUT")) == len(said.starting("COPY")) == 3
     assert published(store, KEY) == list(range(8))
     assert store.session.query('SHOW STAGES IN SCHEMA "order__versions"').rows == []
+
+
+def test_a_large_file_is_sent_in_pieces(
+    store: SnowflakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snowflake_loading, "PUT_BYTES", 20_000)
+    numbers = list(range(5_000))
+    folder = store.staging_folder(SALES, "b1")
+    path = folder / "part-0.parquet"
+    pq.write_table(rows(SALES, numbers), path, row_group_size=1_000, compression="zstd")
+    with recorded() as said:
+        staged = StagedBatch(KEY, "b1", folder, (StagedFile(path, "", 5_000),))
+        store.publish(SALES, staged, {})
+    assert len(said.starting("PUT")) > 2
+    assert published(store, KEY) == numbers
 
 
 def test_parquet_can_be_loaded_into_any_table(store: SnowflakeStore) -> None:
