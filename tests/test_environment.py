@@ -414,7 +414,7 @@ import socket
 def refuse(*args, **kwargs):
     raise AssertionError(f"a definition reached for the network: {args}")
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
-import domains.product.definitions, domains.recommendation.definitions
+import domains.product.definitions
 import sys
 print(sorted({"boto3", "snowflake.connector", "dagster_snowflake"} & set(sys.modules)))
 """

@@ -57,6 +57,7 @@ def test_runs_and_events_are_in_postgres_and_its_password_on_no_disk(
     assert not list(on_postgres.home.rglob("*.db"))
 
 
+@pytest.mark.slow
 def test_processes_that_open_a_new_instance_together_agree(
     on_postgres: ProductionEnvironment,
 ) -> None:
