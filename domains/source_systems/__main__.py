@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from domains.source_systems.objects import LandingWriter
@@ -20,17 +20,19 @@ from shared_resources.landing.zone import LandingZone
 from shared_resources.landing.zone_folder import FolderLandingZone
 
 
-def land(zone: LandingZone, days: int | None = None) -> dict[str, int]:
-    """Put every object of every system into `zone`; the rows that each product was sent.
+def land(
+    zone: LandingZone, days: int | None = None, products: Collection[str] = SYSTEMS.keys()
+) -> dict[str, int]:
+    """Put every object of the `products` into `zone`; the rows that each was sent.
 
     With `days`, only the first so many of what the systems send by the day or week.
     """
     landing = LandingWriter(zone, days)
     started = time.monotonic()
     sent: dict[str, int] = {}
-    for number, (product, system) in enumerate(SYSTEMS.items(), start=1):
-        _progress(f"landing {number}/{len(SYSTEMS)} {product}")
-        sent[product] = system(landing)
+    for number, product in enumerate(products, start=1):
+        _progress(f"landing {number}/{len(products)} {product}")
+        sent[product] = SYSTEMS[product](landing)
     _progress("")
     print(
         f"landed {sum(sent.values()):,} rows of {len(sent)} products in {zone}: "
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         to = FolderLandingZone(options.to) if options.to else environment.current().landing_zone
-        land(to, options.days)
+        land(to, options.days, SYSTEMS.keys())
     except (SourceMissing, OSError, LandingError, environment.EnvironmentProblem) as error:
         print(f"nothing more was landed: {error}", file=sys.stderr)
         return 1

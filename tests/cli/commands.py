@@ -64,14 +64,14 @@ def call(*arguments: object) -> Called:
     raise AssertionError("main() returned")
 
 
-def start(*arguments: object, **variables: str) -> Called:
+def start(*arguments: object, seconds: float = 300, **variables: str) -> Called:
     """`mesh` as a person starts it, in the mesh that this process's environment points at."""
     done = subprocess.run(
         [MESH, *map(str, arguments)],
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=seconds,
     )
     return Called(done.returncode, done.stdout, done.stderr)
 
