@@ -38,7 +38,7 @@ def test_four_machines_publishing_lose_nothing(place: Place) -> None:
 
 @pytest.mark.slow
 def test_nothing_is_lost_in_a_long_race(place: Place) -> None:
-    _publish_and_watch(place, batches=15, locked=True)
+    _publish_and_watch(place, batches=4 if place.store in REMOTE else 15, locked=True)
 
 
 @pytest.mark.slow
