@@ -40,4 +40,7 @@ def running_postgres() -> Iterator[Postgres]:
         import pgserver
     # Short: a socket's path may have 107 characters. The server makes and removes the folder.
     with pgserver.get_server(tempfile.mkdtemp(prefix="pg-"), cleanup_mode="delete") as server:
+        # Nothing has to outlast the machine, and waiting for its disk takes most of a test's time.
+        server.psql("ALTER SYSTEM SET fsync = off;")
+        server.psql("SELECT pg_reload_conf();")
         yield Postgres(server)
