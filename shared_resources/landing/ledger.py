@@ -82,27 +82,32 @@ class Ledger:
         young: list[LandingObject] = []
         with self._database.begin() as connection:
             known = self._known(connection, objects)
+            seen: list[tuple[Entry, LandingObject]] = []
+            revived: list[tuple[Entry, LandingObject]] = []
             for obj in objects:
                 same = _same(obj, known)
                 if not same:
                     new.append(obj)
                 elif all(entry.state in REVIVED for entry in same):
-                    self._revive(connection, same[-1], obj)
-                    new.append(obj)
-                elif any(entry.size is None for entry in same):
-                    self._change(connection, same, size=obj.size, modified_at=obj.modified_at)
+                    revived.append((same[-1], obj))
+                else:
+                    seen.extend((entry, obj) for entry in same if entry.size is None)
                 if VERSION_MARK not in obj.etag and any(not one.settled for one in same):
                     young.append(obj)
             self._insert(connection, new, State.FOUND)
-            for chunk in _chunks(new):
-                current = {(obj.key, obj.etag) for obj in chunk}
+            self._see(connection, seen)
+            attempt = OBJECTS.c.attempt + 1
+            self._see(connection, revived, state=State.FOUND, attempt=attempt)
+            here = [(obj.key, obj.etag) for obj in new] + [entry.id for entry, _ in revived]
+            for chunk in _chunks(here):
                 connection.execute(
                     sa.update(OBJECTS)
-                    .where(self._own, OBJECTS.c.key.in_([obj.key for obj in chunk]))
+                    .where(self._own, OBJECTS.c.key.in_([key for key, _ in chunk]))
                     .where(OBJECTS.c.state.in_([State.FOUND, State.STUCK]))
-                    .where(sa.tuple_(OBJECTS.c.key, OBJECTS.c.etag).not_in(current))
+                    .where(sa.tuple_(OBJECTS.c.key, OBJECTS.c.etag).not_in(chunk))
                     .values(state=State.REPLACED)
                 )
+        new.extend(obj for _, obj in revived)
         return Discovered(tuple(new), tuple(young))
 
     def recheck(self, obj: LandingObject) -> bool:
@@ -338,15 +343,35 @@ class Ledger:
             "discovered_at": self._clock(),
         }
 
-    def _revive(self, connection: sa.Connection, entry: Entry, obj: LandingObject) -> None:
-        self._change(
-            connection,
-            [entry],
-            OBJECTS.c.state.in_(REVIVED),
-            state=State.FOUND,
-            size=obj.size,
-            modified_at=obj.modified_at,
-            attempt=entry.attempt + 1,
+    def _see(
+        self,
+        connection: sa.Connection,
+        pairs: Sequence[tuple[Entry, LandingObject]],
+        **values: Any,
+    ) -> None:
+        """Note what the objects of these rows look like now; with `values`, of forgotten rows only."""
+        if not pairs:
+            return
+        statement = (
+            sa.update(OBJECTS)
+            .where(self._own, OBJECTS.c.key == sa.bindparam("of_key"))
+            .where(OBJECTS.c.etag == sa.bindparam("of_etag"))
+            .values(size=sa.bindparam("seen_size"), modified_at=sa.bindparam("seen_at"), **values)
+        )
+        if values:
+            # No IN, which cannot be sent with many rows at once.
+            statement = statement.where(sa.or_(*(OBJECTS.c.state == one for one in REVIVED)))
+        connection.execute(
+            statement,
+            [
+                {
+                    "of_key": entry.key,
+                    "of_etag": entry.etag,
+                    "seen_size": obj.size,
+                    "seen_at": obj.modified_at,
+                }
+                for entry, obj in pairs
+            ],
         )
 
     def _change(

@@ -429,6 +429,9 @@ def test_clearing_the_cursor_looks_again_and_resetting_ingests_again(landing: La
     assert "5 objects are forgotten" in str(result.skip_reason)
     landing.settle_down(2)
     assert landing.processed == {**dict.fromkeys(put, 2), put[4]: 1}
+    landing.cursor = '{"reset": true}'
+    landing.settle_down(2)
+    assert landing.processed == {**dict.fromkeys(put, 3), put[4]: 1}
 
 
 @pytest.mark.parametrize("cursor", ["not JSON", "[1]", '{"position": 7}', '{"position": "", "x"'])
