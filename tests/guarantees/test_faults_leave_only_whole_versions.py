@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.impatience import impatient_clients
+from tests.faults.kinds import Kind
 from tests.faults.plans import AtRandom, NoFaults
 from tests.faults.proxy import Proxy, running_proxy
 from tests.faults.sample import land_sample, promotions
