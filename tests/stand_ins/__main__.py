@@ -48,10 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FileExistsError as problem:
         print(problem, file=sys.stderr)
         return 2
+    _forget_accounts()
     command = _Command(options.command)
     with command.hearing_signals(), running_stand_ins() as servers:
         variables = {**servers.fresh(), **_NO_FILES, "MESH_HOME": str(options.home.resolve())}
-        return command.run({**_without_accounts(os.environ), **variables})
+        return command.run({**os.environ, **variables})
 
 
 def _empty(home: Path) -> None:
@@ -66,12 +67,10 @@ def _empty(home: Path) -> None:
     (home / MARK).touch()
 
 
-def _without_accounts(variables: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: value
-        for name, value in variables.items()
-        if name in _KEPT or not name.startswith(_FOREIGN)
-    }
+def _forget_accounts() -> None:
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN) and name not in _KEPT:
+            del os.environ[name]
 
 
 class _Command:

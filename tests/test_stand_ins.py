@@ -1,0 +1,66 @@
+"""`python -m tests.stand_ins`: the command's environment, its exit code, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from shared_resources.environment import PROJECT_ROOT
+
+
+def command(home: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "tests.stand_ins", "--home", str(home), "--", *arguments]
+
+
+def test_a_command_runs_in_an_empty_production_and_ends_as_it_ends(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from shared_resources.environment import current\n"
+        "here = current()\n"
+        "print(here.settings.lake.url(), here.home, sorted(os.environ))\n"
+        "assert here.settings.s3().list_objects_v2(Bucket=here.settings.lake.bucket)['KeyCount'] == 0\n"
+        "sys.exit(3)"
+    )
+    foreign = {"AWS_PROFILE": "company", "SNOWFLAKE_ROLE": "ADMIN", "MESH_DATABASE_URL": "nowhere"}
+    done = subprocess.run(
+        command(tmp_path / "home", sys.executable, "-c", script),
+        env={**os.environ, **foreign},
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 3, done.stderr
+    assert f"/lake {tmp_path / 'home'} " in done.stdout
+    assert not any(f"'{name}'" in done.stdout for name in foreign)
+
+
+def test_a_signal_is_passed_on_and_no_server_is_left(tmp_path: Path) -> None:
+    began = tmp_path / "began"
+    process = subprocess.Popen(
+        command(tmp_path / "home", "sh", "-c", f"touch {began}; exec sleep 600"), cwd=PROJECT_ROOT
+    )
+    deadline = time.monotonic() + 120
+    while not began.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    started = psutil.Process(process.pid).children(recursive=True)
+    assert len(started) >= 3
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert psutil.wait_procs(started, timeout=10)[1] == []
+
+
+def test_a_folder_of_somebody_else_is_not_emptied(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    done = subprocess.run(
+        command(tmp_path, "true"), cwd=PROJECT_ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert f"{tmp_path} is not empty" in done.stderr
+    assert (tmp_path / "mine").read_text() == "mine"
