@@ -93,12 +93,20 @@ class ProductionSettings:
     def glue(self) -> GlueClient:
         import boto3
 
-        return boto3.session.Session().client("glue", self.region, config=client_config())
+        from shared_resources.aws_answers import refuse_short_answers
+
+        client = boto3.session.Session().client("glue", self.region, config=client_config())
+        refuse_short_answers(client)
+        return client
 
     def sqs(self) -> SQSClient:
         import boto3
 
-        return boto3.session.Session().client("sqs", self.region, config=client_config())
+        from shared_resources.aws_answers import refuse_short_answers
+
+        client = boto3.session.Session().client("sqs", self.region, config=client_config())
+        refuse_short_answers(client)
+        return client
 
     def encryption(self) -> dict[str, Any]:
         """The server-side encryption of an object that is put, or of an upload in parts."""

@@ -19,6 +19,7 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
+from shared_resources.aws_answers import refuse_short_answers
 from tests.faults.kinds import Kind
 from tests.faults.plans import AtRandom, NthRequest
 from tests.faults.proxy import Proxy
@@ -161,6 +162,23 @@ def test_a_spoiled_body_is_told_from_a_whole_one(
     with proxy.following(NthRequest(kind, 1, "s3:GetObject")), pytest.raises(error):
         s3.get_object(Bucket=bucket, Key="k")["Body"].read()
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == BODY
+
+
+def test_half_an_answer_of_glue_is_asked_for_again(proxy: Proxy, bucket: str) -> None:
+    """botocore alone takes it for the description of a table without a name."""
+    glue = client("glue", attempts=3)
+    glue.create_database(DatabaseInput={"Name": bucket})
+    plan = NthRequest(Kind.SHORT_ANSWER, 1, "glue:GetDatabase")
+    with proxy.following(plan):
+        assert "Database" not in glue.get_database(Name=bucket)
+    refuse_short_answers(glue)
+    with proxy.following(NthRequest(Kind.SHORT_ANSWER, 1, "glue:GetDatabase", times=2)):
+        assert glue.get_database(Name=bucket)["Database"]["Name"] == bucket
+    with (
+        proxy.following(NthRequest(Kind.SHORT_ANSWER, 1, "glue:GetDatabase", times=9)),
+        pytest.raises(ClientError, match="ShortAnswer"),
+    ):
+        glue.get_database(Name=bucket)
 
 
 def test_an_upload_that_was_altered_on_the_way_is_refused(proxy: Proxy, bucket: str) -> None:

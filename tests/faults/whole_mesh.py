@@ -47,8 +47,12 @@ class WholeMesh:
         products = read_mesh(self.environment.root).products
         return {one.key: definition(self.environment, one.key).contract for one in products}
 
-    def run(self, leaving_out: Collection[str] = ()) -> dict[str, str]:
-        """What became of each product: `published`, `held`, or why it failed."""
+    def run(self, leaving_out: Collection[str] = (), *, holding: bool = True) -> dict[str, str]:
+        """What became of each product: `published`, `held`, or why it failed.
+
+        Without `holding` a product is made whatever became of those that it reads: from what they
+        have published before.
+        """
         outcomes: dict[str, str] = {}
         locations = {
             domain: importlib.import_module(f"domains.{domain}.definitions").defs
@@ -62,7 +66,8 @@ class WholeMesh:
                 schedule.start(key)
                 problem = self._make(locations[key.split("/")[0]], instance, key)
                 outcomes[key] = problem or "published"
-                outcomes |= dict.fromkeys(schedule.finish(key, not problem), "held")
+                held = schedule.finish(key, not problem or not holding)
+                outcomes |= dict.fromkeys(held, "held")
         return outcomes
 
     def _make(self, location: dg.Definitions, instance: dg.DagsterInstance, key: str) -> str:
