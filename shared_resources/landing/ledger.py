@@ -10,14 +10,19 @@ a row that is written twice is the same row.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
+from shared_resources.landing.ledger_rows import (
+    SAME_SECOND,
+    LedgerRows,
+    chunks,
+    same_object,
+)
 from shared_resources.landing.ledger_tables import (
     OBJECTS,
     PROCESSED,
@@ -28,18 +33,7 @@ from shared_resources.landing.ledger_tables import (
     Entry,
     State,
 )
-from shared_resources.landing.zone import VERSION_MARK, LandingObject, as_listed
-from shared_resources.state import StateDatabase, insert
-
-# Keys of one statement: two parameters each, of 32,766 that SQLite takes.
-CHUNK = 500
-# S3 tells times in whole seconds, and clocks differ a little.
-SAME_SECOND = timedelta(seconds=5)
-_T = TypeVar("_T")
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+from shared_resources.landing.zone import VERSION_MARK, LandingObject
 
 
 @dataclass(frozen=True)
@@ -50,16 +44,8 @@ class Discovered:
     young: tuple[LandingObject, ...] = ()
 
 
-class Ledger:
+class Ledger(LedgerRows):
     """The rows of one product."""
-
-    def __init__(
-        self, database: StateDatabase, product: str, clock: Callable[[], datetime] = utc_now
-    ) -> None:
-        self._database = database
-        self.product = product
-        self._clock = clock
-        self._own = OBJECTS.c.product == product
 
     # -- finding -----------------------------------------------------------------------------
 
@@ -68,7 +54,7 @@ class Ledger:
         objects = list(objects)
         with self._database.begin() as connection:
             known = self._known(connection, objects)
-        return [obj for obj in objects if not _same(obj, known)]
+        return [obj for obj in objects if not same_object(obj, known)]
 
     def discover(self, objects: Iterable[LandingObject]) -> Discovered:
         """Write down objects that lie in the landing zone now; which of them are to be ingested.
@@ -85,7 +71,7 @@ class Ledger:
             seen: list[tuple[Entry, LandingObject]] = []
             revived: list[tuple[Entry, LandingObject]] = []
             for obj in objects:
-                same = _same(obj, known)
+                same = same_object(obj, known)
                 if not same:
                     new.append(obj)
                 elif all(entry.state in REVIVED for entry in same):
@@ -99,7 +85,7 @@ class Ledger:
             attempt = OBJECTS.c.attempt + 1
             self._see(connection, revived, state=State.FOUND, attempt=attempt)
             here = [(obj.key, obj.etag) for obj in new] + [entry.id for entry, _ in revived]
-            for chunk in _chunks(here):
+            for chunk in chunks(here):
                 connection.execute(
                     sa.update(OBJECTS)
                     .where(self._own, OBJECTS.c.key.in_([key for key, _ in chunk]))
@@ -261,7 +247,7 @@ class Ledger:
         return [
             obj
             for obj in objects
-            if (same := _same(obj, known))
+            if (same := same_object(obj, known))
             and not any(entry.state in (*PROCESSED, State.SUPERSEDED) for entry in same)
         ]
 
@@ -282,148 +268,3 @@ class Ledger:
                 .values(state=State.FORGOTTEN, failures=0, not_before=None)
             )
         return done.rowcount
-
-    # -- rows ------------------------------------------------------------------------------------
-
-    def _entries(
-        self, *where: sa.ColumnElement[bool], limit: int | None = None, newest_first: bool = False
-    ) -> list[Entry]:
-        order = (OBJECTS.c.modified_at, OBJECTS.c.key)
-        query = (
-            sa.select(OBJECTS)
-            .where(self._own, *where)
-            .order_by(*(column.desc() if newest_first else column for column in order))
-            .limit(limit)
-        )
-        with self._database.begin() as connection:
-            return [Entry.of(row) for row in connection.execute(query)]
-
-    def _known(
-        self, connection: sa.Connection, objects: Sequence[LandingObject]
-    ) -> dict[tuple[str, str], list[Entry]]:
-        """The rows of each key and listed etag, the latest version last."""
-        known: dict[tuple[str, str], list[Entry]] = defaultdict(list)
-        for chunk in _chunks(objects):
-            pairs = {(obj.key, obj.listed) for obj in chunk}
-            query = (
-                sa.select(OBJECTS)
-                .where(self._own, OBJECTS.c.key.in_({key for key, _ in pairs}))
-                .where(sa.tuple_(OBJECTS.c.key, OBJECTS.c.listed).in_(pairs))
-                .order_by(OBJECTS.c.discovered_at)
-            )
-            for row in connection.execute(query):
-                entry = Entry.of(row)
-                known[entry.key, as_listed(entry.etag)].append(entry)
-        return known
-
-    def _insert(
-        self, connection: sa.Connection, objects: Iterable[LandingObject], state: State
-    ) -> None:
-        rows = [
-            {
-                **self._row(obj.key, obj.etag, state),
-                "size": obj.size,
-                "modified_at": obj.modified_at,
-            }
-            for obj in objects
-        ]
-        self._insert_rows(connection, rows)
-
-    def _insert_rows(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        if rows:
-            connection.execute(insert(connection, OBJECTS).on_conflict_do_nothing(), list(rows))
-
-    def _row(self, key: str, etag: str, state: State) -> dict[str, Any]:
-        return {
-            "product": self.product,
-            "key": key,
-            "etag": etag,
-            "listed": as_listed(etag),
-            "state": state,
-            "discovered_at": self._clock(),
-        }
-
-    def _see(
-        self,
-        connection: sa.Connection,
-        pairs: Sequence[tuple[Entry, LandingObject]],
-        **values: Any,
-    ) -> None:
-        """Note what the objects of these rows look like now; with `values`, of forgotten rows only."""
-        if not pairs:
-            return
-        statement = (
-            sa.update(OBJECTS)
-            .where(self._own, OBJECTS.c.key == sa.bindparam("of_key"))
-            .where(OBJECTS.c.etag == sa.bindparam("of_etag"))
-            .values(size=sa.bindparam("seen_size"), modified_at=sa.bindparam("seen_at"), **values)
-        )
-        if values:
-            # No IN, which cannot be sent with many rows at once.
-            statement = statement.where(sa.or_(*(OBJECTS.c.state == one for one in REVIVED)))
-        connection.execute(
-            statement,
-            [
-                {
-                    "of_key": entry.key,
-                    "of_etag": entry.etag,
-                    "seen_size": obj.size,
-                    "seen_at": obj.modified_at,
-                }
-                for entry, obj in pairs
-            ],
-        )
-
-    def _change(
-        self,
-        connection: sa.Connection,
-        entries: Sequence[Entry],
-        *where: sa.ColumnElement[bool],
-        **values: Any,
-    ) -> None:
-        for chunk in _chunks(entries):
-            pairs = [(entry.key, entry.etag) for entry in chunk]
-            connection.execute(
-                sa.update(OBJECTS)
-                .where(self._own, OBJECTS.c.key.in_([key for key, _ in pairs]))
-                .where(sa.tuple_(OBJECTS.c.key, OBJECTS.c.etag).in_(pairs), *where)
-                .values(**values)
-            )
-
-    def _upsert(
-        self,
-        connection: sa.Connection,
-        key: str,
-        etag: str,
-        states: Iterable[State],
-        **values: Any,
-    ) -> None:
-        """Change the object's row if it is in one of the states; write one if there is none.
-
-        A row that was found in a listing learns the version's id.
-        """
-        of_key = sa.and_(self._own, OBJECTS.c.key == key)
-        of_object = OBJECTS.c.etag.in_({etag, as_listed(etag)})
-        query = sa.select(OBJECTS.c.etag).where(of_key, of_object)
-        known = {str(row[0]) for row in connection.execute(query)}
-        if not known:
-            self._insert_rows(connection, [self._row(key, etag, State.FOUND)])
-        row = etag if etag in known or not known else as_listed(etag)
-        connection.execute(
-            sa.update(OBJECTS)
-            .where(of_key, OBJECTS.c.etag == row, OBJECTS.c.state.in_(list(states)))
-            .values(**values, etag=etag)
-        )
-
-
-def _same(obj: LandingObject, known: Mapping[tuple[str, str], list[Entry]]) -> list[Entry]:
-    """The rows that may be about this very object: the same etag, or one of them names no version."""
-    rows = known.get((obj.key, obj.listed), [])
-    versioned = VERSION_MARK in obj.etag
-    return [
-        row for row in rows if row.etag == obj.etag or not versioned or VERSION_MARK not in row.etag
-    ]
-
-
-def _chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))

@@ -32,7 +32,8 @@ from shared_resources.landing.asking import (
 )
 from shared_resources.landing.cursor import Cursor, asks_for_reset, read_cursor
 from shared_resources.landing.errors import LandingError
-from shared_resources.landing.ledger import Ledger, utc_now
+from shared_resources.landing.ledger import Ledger
+from shared_resources.landing.ledger_rows import utc_now
 from shared_resources.landing.ledger_tables import UNPROCESSED, State
 from shared_resources.landing.scan import (
     LIST_BESIDE_EVENTS_EVERY,

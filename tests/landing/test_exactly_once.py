@@ -19,7 +19,7 @@ import pytest
 from shared_resources.contracts.model import LandingMode
 from shared_resources.environment import Environment
 from shared_resources.landing import asking, scan, settling
-from shared_resources.landing.ledger import SAME_SECOND
+from shared_resources.landing.ledger_rows import SAME_SECOND
 from shared_resources.landing.ledger_tables import OBJECTS, State
 from tests.landing.simulated import Daemon, Producer, contract_of, counted
 
