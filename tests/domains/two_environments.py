@@ -29,7 +29,14 @@ from tests.stand_ins.servers import environment
 
 # What differs from run to run in one environment, too: who ran when, on which snapshots and files.
 OF_THE_RUN = frozenset(
-    {"mesh.run-id", "mesh.batch-id", "mesh.published-at", "mesh.inputs", "mesh.objects"}
+    {
+        "mesh.run-id",
+        "mesh.batch-id",
+        "mesh.published-at",
+        "mesh.inputs",
+        "mesh.objects",
+        "mesh.quarantined",
+    }
 )
 
 
@@ -89,6 +96,7 @@ def described(place: Place, key: str, server: Server) -> dict[str, Any] | None:
             **_content(snapshot),
             "evidence": {name: evidence[name] for name in evidence.keys() - OF_THE_RUN},
             "read": sorted(json.loads(evidence["mesh.inputs"])),
+            "quarantined": len(json.loads(evidence["mesh.quarantined"])),
             "landed": [name for name, _ in json.loads(evidence["mesh.objects"])],
         }
 
