@@ -32,7 +32,7 @@ FAULTS = 300
 MOST_RUNS = 12
 BUILT_BY_DBT = {"customer/customer_360", "marketing/campaign_performance", "order/daily_sales"}
 REFUSED = "marketing/promotions"
-PROBABILITY = 0.12
+PROBABILITY = 0.15
 # `mesh run` tries again for longer than an outage lasts here, so it has none; what it never tries
 # again, expired credentials, would hold most of the mesh before it met any fault.
 KINDS_OF_MESH_RUN = tuple(kind for kind in Kind if kind is not Kind.EXPIRED)
