@@ -147,13 +147,13 @@ Contender = Callable[[Path], tuple[int, float | None]]
 
 
 def _lake() -> Contender:
-    from shared_resources.io_managers.lake import LakeStore
+    from shared_resources.io_managers.lake.store import LakeStore
 
     return lambda folder: stage_and_publish(LakeStore(folder / "lake"), folder)
 
 
 def _warehouse() -> Contender:
-    from shared_resources.io_managers.warehouse import WarehouseStore
+    from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
 
     return lambda folder: stage_and_publish(WarehouseStore(folder / "warehouse"), folder)
 

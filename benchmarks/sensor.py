@@ -182,7 +182,7 @@ class _Ticks:
 def _environment(s3: Any, home: Path) -> Any:
     from shared_resources.environment import Environment
     from shared_resources.landing.zone_s3 import S3LandingZone
-    from shared_resources.production import S3Location
+    from shared_resources.production.settings import S3Location
 
     nothing = SimpleNamespace(versions=lambda product: [], list=lambda product: [])
 

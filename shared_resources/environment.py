@@ -18,14 +18,14 @@ from shared_resources.contracts.model import Contract, Server
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-    from shared_resources.data_products.dbt_target import DbtTarget
+    from shared_resources.data_products.dbt.target import DbtTarget
     from shared_resources.governance.quarantine import Quarantine
     from shared_resources.io_managers.local_copies import LocalCopies
     from shared_resources.io_managers.pins import Pins
     from shared_resources.io_managers.protocol import ProductStore, Snapshot
     from shared_resources.landing.queue import LandingQueue
     from shared_resources.landing.zone import LandingZone
-    from shared_resources.production import ProductionSettings
+    from shared_resources.production.settings import ProductionSettings
     from shared_resources.state import StateDatabase
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -63,8 +63,8 @@ class Environment:
     @cached_property
     def stores(self) -> Mapping[Server, ProductStore]:
         """Every store, the lake first: the order in which a product of both is published."""
-        from shared_resources.io_managers.lake import LakeStore
-        from shared_resources.io_managers.warehouse import WarehouseStore
+        from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
+        from shared_resources.io_managers.lake.store import LakeStore
 
         return {
             Server.LAKE: LakeStore(self.home / "lake"),
@@ -103,7 +103,7 @@ class Environment:
     @cached_property
     def dbt_target(self) -> DbtTarget:
         """Where dbt models are built."""
-        from shared_resources.data_products.dbt_on_duckdb import DuckDBTarget
+        from shared_resources.data_products.dbt.on_duckdb import DuckDBTarget
 
         return DuckDBTarget()
 
@@ -147,8 +147,8 @@ class ProductionEnvironment(Environment):
 
     @cached_property
     def stores(self) -> Mapping[Server, ProductStore]:
-        from shared_resources.io_managers.lake_files_s3 import s3_lake
-        from shared_resources.io_managers.snowflake import SnowflakeStore
+        from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
+        from shared_resources.io_managers.lake.files_s3 import s3_lake
 
         connect, staging = self.settings.snowflake_connection, self.home / "warehouse"
         return {
@@ -167,8 +167,8 @@ class ProductionEnvironment(Environment):
 
     @cached_property
     def dbt_target(self) -> DbtTarget:
-        from shared_resources.data_products.dbt_on_snowflake import SnowflakeTarget
-        from shared_resources.io_managers.snowflake import SnowflakeStore
+        from shared_resources.data_products.dbt.on_snowflake import SnowflakeTarget
+        from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
 
         warehouse = self.stores[Server.WAREHOUSE]
         assert isinstance(warehouse, SnowflakeStore)
@@ -213,7 +213,7 @@ def current() -> Environment:
         case "local":
             return Environment(root=root, home=home)
         case "production":
-            from shared_resources.production import ProductionSettings
+            from shared_resources.production.settings import ProductionSettings
 
             return ProductionEnvironment(root, home, ProductionSettings.read(os.environ))
         case name:

@@ -47,7 +47,7 @@ concurrency:
 _ON_POSTGRES = """\
 storage:
   custom:
-    module: shared_resources.dagster_storage
+    module: shared_resources.production.dagster_storage
     class: MeshPostgresStorage
     config:
       postgres_url:

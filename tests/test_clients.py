@@ -11,8 +11,8 @@ import pytest
 from snowflake.connector import SnowflakeConnection
 
 from shared_resources.environment import ProductionEnvironment
-from shared_resources.production import ATTEMPTS, CONNECTIONS, READ_SECONDS
-from shared_resources.wire_logs import keep_wire_logs_off
+from shared_resources.production.settings import ATTEMPTS, CONNECTIONS, READ_SECONDS
+from shared_resources.production.wire_logs import keep_wire_logs_off
 from tests.stand_ins.servers import environment
 
 
@@ -96,7 +96,8 @@ def test_the_embedded_mesh_imports_none_of_them() -> None:
     code = (
         "import sys; from shared_resources.environment import current; e = current();"
         "e.state, e.pins, e.quarantine, e.landing_zone;"
-        "print({'boto3', 'snowflake.connector', 'shared_resources.production'} & set(sys.modules))"
+        "clients = {'boto3', 'snowflake.connector', 'shared_resources.production.settings'};"
+        "print(clients & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -13,10 +13,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from shared_resources import aws_settings
 from shared_resources.environment import Environment, EnvironmentProblem, current
-from shared_resources.production import ProductionSettings, S3Location
-from shared_resources.production_checks import KNOWN
+from shared_resources.production import aws_settings
+from shared_resources.production.checks import KNOWN
+from shared_resources.production.settings import ProductionSettings, S3Location
 from tests.architecture.tree import ROOT, modules
 from tests.stand_ins.servers import environment
 

@@ -24,8 +24,8 @@ from sqlglot import exp
 from shared_resources import instance
 from shared_resources.environment import ProductionEnvironment, current
 from shared_resources.mesh import read_mesh
-from shared_resources.production_checks import KNOWN
-from shared_resources.snowflake_settings import VARIABLES
+from shared_resources.production.checks import KNOWN
+from shared_resources.production.snowflake_settings import VARIABLES
 from tests.architecture.tree import ROOT, modules
 from tests.guarantees.orders import KEY, orders_product, orders_table
 from tests.io_managers.test_snowflake_statements import NOT_EXECUTED_BY_THE_STAND_IN

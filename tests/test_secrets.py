@@ -22,8 +22,8 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from shared_resources.dagster_storage import with_driver
 from shared_resources.environment import PROJECT_ROOT, Environment
+from shared_resources.production.dagster_storage import with_driver
 from tests.faults.kinds import Kind
 from tests.faults.plans import NthRequest
 from tests.faults.proxy import Proxy, running_proxy

@@ -34,7 +34,7 @@ _PRELOADED = (
     "pyiceberg.catalog.sql",
     "shared_resources.cli.execution",
     "shared_resources.data_products.domain",
-    "shared_resources.io_managers.lake",
+    "shared_resources.io_managers.lake.store",
 )
 
 

@@ -79,7 +79,7 @@ def define_product(
         function = _load_function(product.folder, domain.name, product.name)
     dbt_tests: tuple[Rule, ...] = ()
     if product.kind is ProductKind.DBT:
-        from shared_resources.data_products.dbt_model import DbtModels
+        from shared_resources.data_products.dbt.model import DbtModels
 
         dbt_tests = tuple(test.rule for test in DbtModels(environment).tests(product.key))
     return ProductDefinition(

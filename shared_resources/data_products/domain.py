@@ -90,7 +90,7 @@ def product_inputs(environment: Environment, definition: ProductDefinition) -> t
     if definition.function is not None:
         read.extend(given.key for given in definition.function.inputs.values())
     if definition.kind is ProductKind.DBT:
-        from shared_resources.data_products.dbt_model import DbtModels
+        from shared_resources.data_products.dbt.model import DbtModels
 
         read.extend(DbtModels(environment).inputs(definition.key))
     read.extend(definition.referenced_products)

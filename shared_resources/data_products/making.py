@@ -87,7 +87,7 @@ def _days_to_read(attempt: Attempt, snapshot: Snapshot) -> tuple[str, ...] | Non
 
 
 def _build_model(attempt: Attempt, folder: Path) -> Made:
-    from shared_resources.data_products.dbt_model import DbtModels
+    from shared_resources.data_products.dbt.model import DbtModels
 
     models = DbtModels(attempt.environment)
     outcome = models.build(attempt.contract, attempt.snapshots, folder, attempt.run.run_id)

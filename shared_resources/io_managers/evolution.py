@@ -1,8 +1,8 @@
 """Which change of a published schema a store may take: one rule for every store.
 
 Belongs here: comparing the published columns with the contract's.
-Does not belong here: changing a table (`lake_schema.py`, `warehouse.py`), or the verdict on a
-contract's version number (`contracts/`).
+Does not belong here: changing a table (the stores), or the verdict on a contract's version number
+(`contracts/`).
 """
 
 from __future__ import annotations

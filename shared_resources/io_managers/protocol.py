@@ -1,7 +1,8 @@
 """The publish protocol: how a batch becomes a version that readers see, in any store.
 
 Belongs here: the types that pass between the audit, the stores and the readers, and the interface
-that each store implements (`lake.py`, `warehouse.py`). One conformance suite tests them all.
+that each store implements (`lake/`, `embedded_warehouse/`, `cloud_warehouse/`). One conformance suite
+tests them all.
 Does not belong here: anything that knows Dagster, Iceberg, DuckDB or S3.
 
     stage -> (audit) -> publish | discard          rollback, versions, read

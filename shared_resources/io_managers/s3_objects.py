@@ -1,7 +1,7 @@
 """Objects on S3, whole or not at all: sent with a checksum and encrypted, read again when cut short.
 
 Belongs here: putting, reading, listing and deleting objects of one client, over whatever network.
-Does not belong here: what an object means (`lake_files_s3.py`, `s3_file_io.py`), settings.
+Does not belong here: what an object means (`lake/files_s3.py`, `s3_file_io.py`), settings.
 
 botocore tries a request again, with jitter; a body that breaks off after its request was answered
 is for the caller to read again, which is done here.
@@ -27,12 +27,12 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from shared_resources.io_managers.lake_files import StoredFile
+from shared_resources.io_managers.lake.files import StoredFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from shared_resources.production import ProductionSettings
+    from shared_resources.production.settings import ProductionSettings
 
 READS = 6
 CHUNK_BYTES = 1 << 20

@@ -24,7 +24,7 @@ from shared_resources.landing.event_messages import ObjectEvent, UnreadableMessa
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.scan import Budget, Finds
 from shared_resources.landing.zone import LandingObject, LandingZone, parts_of, unfinished
-from shared_resources.production import S3Location
+from shared_resources.production.settings import S3Location
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

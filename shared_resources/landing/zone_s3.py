@@ -29,7 +29,7 @@ from shared_resources.landing.zone import (
     parts_of,
     unfinished,
 )
-from shared_resources.production import S3Location
+from shared_resources.production.settings import S3Location
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -14,14 +14,14 @@ from filelock import FileLock
 
 from shared_resources.contracts.model import Contract, Severity
 from shared_resources.contracts.odcs import read_contract
-from shared_resources.data_products.dbt_messages import DbtModelFailed
-from shared_resources.data_products.dbt_model import DbtModels, DbtOutcome
-from shared_resources.data_products.dbt_on_snowflake import SnowflakeTarget
+from shared_resources.data_products.dbt.messages import DbtModelFailed
+from shared_resources.data_products.dbt.model import DbtModels, DbtOutcome
+from shared_resources.data_products.dbt.on_snowflake import SnowflakeTarget
 from shared_resources.environment import Environment
+from shared_resources.io_managers.cloud_warehouse.session import SnowflakeSession
 from shared_resources.io_managers.protocol import Snapshot
-from shared_resources.io_managers.snowflake_session import SnowflakeSession
-from shared_resources.snowflake_login import SnowflakeLogin
-from shared_resources.snowflake_settings import read_login
+from shared_resources.production.snowflake_login import SnowflakeLogin
+from shared_resources.production.snowflake_settings import read_login
 from tests.data_products.dbt_toy import (
     COLUMNS,
     DAILY,
@@ -134,7 +134,7 @@ def test_no_file_says_who_logs_in_where(shop: Shop):
 
 
 def test_the_digest_follows_the_engine(shop: Shop):
-    from shared_resources.data_products.dbt_composition import digest
+    from shared_resources.data_products.dbt.composition import digest
 
     elsewhere = Environment(shop.environment.root, shop.environment.home)
     assert digest(elsewhere, "shop") != digest(shop.environment, "shop")

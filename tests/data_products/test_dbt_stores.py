@@ -11,13 +11,13 @@ import pytest
 from shared_resources.contracts.lossless import conform
 from shared_resources.contracts.model import Server
 from shared_resources.contracts.odcs import read_contract
-from shared_resources.data_products import dbt_snowflake_inputs
-from shared_resources.data_products.dbt_model import DbtModels
+from shared_resources.data_products.dbt import snowflake_inputs as dbt_snowflake_inputs
+from shared_resources.data_products.dbt.model import DbtModels
 from shared_resources.environment import ProductionEnvironment
-from shared_resources.io_managers.lake import LakeStore
+from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
+from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.protocol import ProductStore, Snapshot, StagedBatch
 from shared_resources.io_managers.staging import write_staged
-from shared_resources.io_managers.warehouse import WarehouseStore
 from tests.data_products.dbt_toy import contract_file, table, toy
 
 Rows = list[tuple[object, ...]]

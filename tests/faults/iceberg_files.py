@@ -12,7 +12,7 @@ import boto3
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import NoSuchTableError
 
-from shared_resources.production import ProductionSettings
+from shared_resources.production.settings import ProductionSettings
 
 
 def named_by_iceberg(settings: ProductionSettings, product: str) -> set[str]:

@@ -15,8 +15,9 @@ import pytest
 from botocore.config import Config
 from botocore.retries.standard import ExponentialBackoff
 
-from shared_resources import aws_resources, production
-from shared_resources.snowflake_login import Parameters, SnowflakeLogin
+from shared_resources.production import aws_resources
+from shared_resources.production import settings as production
+from shared_resources.production.snowflake_login import Parameters, SnowflakeLogin
 
 AWS_ATTEMPTS = 3
 AWS_READ_SECONDS = 1.5

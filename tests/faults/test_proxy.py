@@ -19,7 +19,7 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from shared_resources.aws_answers import refuse_short_answers
+from shared_resources.production.aws_answers import refuse_short_answers
 from tests.faults.kinds import Kind
 from tests.faults.plans import AtRandom, NthRequest
 from tests.faults.proxy import Proxy

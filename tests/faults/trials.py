@@ -15,9 +15,9 @@ from functools import cached_property
 import boto3
 
 from shared_resources.contracts.model import Contract
+from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
 from shared_resources.io_managers.protocol import ProductStore
-from shared_resources.io_managers.snowflake import SnowflakeStore
-from shared_resources.production import ProductionSettings, S3Location
+from shared_resources.production.settings import ProductionSettings, S3Location
 from tests.faults.iceberg_files import named_by_iceberg
 from tests.faults.whole_mesh import tables_of
 from tests.io_managers.places import Place

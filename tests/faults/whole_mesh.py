@@ -20,9 +20,9 @@ from shared_resources.cli.pending import UpToDate, tasks_of
 from shared_resources.cli.schedule import Schedule
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import ProductionEnvironment, current
+from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
 from shared_resources.io_managers.duck import in_memory
 from shared_resources.io_managers.protocol import ProductStore, Version
-from shared_resources.io_managers.snowflake import SnowflakeStore
 from shared_resources.mesh import read_mesh
 from tests.faults.iceberg_files import named_by_iceberg
 from tests.guarantees.processes import definition

@@ -30,8 +30,8 @@ from shared_resources.mesh import read_mesh
 
 _PRELOADED = (
     "tests.guarantees.processes",
-    "shared_resources.io_managers.lake",
-    "shared_resources.io_managers.warehouse",
+    "shared_resources.io_managers.lake.store",
+    "shared_resources.io_managers.embedded_warehouse.store",
 )
 
 

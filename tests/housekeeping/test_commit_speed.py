@@ -11,8 +11,8 @@ from statistics import median
 
 import pytest
 
-from shared_resources.io_managers.lake import LakeStore
-from shared_resources.io_managers.warehouse import WarehouseStore
+from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
+from shared_resources.io_managers.lake.store import LakeStore
 from tests.io_managers.conftest import Places
 from tests.io_managers.products import contract, day, published, stage
 from tests.io_managers.workers import DAILY

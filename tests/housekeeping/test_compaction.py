@@ -16,14 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shared_resources.io_managers import (
-    compacting,
-    lake_housekeeping,
-    same_rows,
-    warehouse_housekeeping,
-)
+from shared_resources.io_managers import compacting, same_rows
 from shared_resources.io_managers.duck import in_memory
-from shared_resources.io_managers.lake import LakeStore
+from shared_resources.io_managers.embedded_warehouse import housekeeping as warehouse_housekeeping
+from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
+from shared_resources.io_managers.lake import housekeeping as lake_housekeeping
+from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.protocol import (
     Compaction,
     Overtaken,
@@ -31,7 +29,6 @@ from shared_resources.io_managers.protocol import (
     PublishError,
     Version,
 )
-from shared_resources.io_managers.warehouse import WarehouseStore
 from tests.io_managers.products import FLOAT, LONG, TEXT, contract, day, publish, published, rows
 
 SALES = contract()

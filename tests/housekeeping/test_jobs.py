@@ -16,7 +16,7 @@ import pytest
 from shared_resources.housekeeping import jobs, tasks
 from shared_resources.housekeeping.jobs import housekeeping
 from shared_resources.housekeeping.tasks import Task, perform
-from shared_resources.io_managers.lake import LakeStore
+from shared_resources.io_managers.lake.store import LakeStore
 from tests.guarantees.orders import KEY
 from tests.housekeeping.test_tasks import LATER, later, numbers, orders, publish
 from tests.io_managers.products import contract

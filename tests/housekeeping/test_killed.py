@@ -24,21 +24,21 @@ IO = "shared_resources.io_managers"
 KEY = DAILY.key
 LAKE = {
     Task.COMPACT: [
-        f"{IO}.lake_housekeeping:write_compacted",
-        f"{IO}.lake_housekeeping:data_files",
-        f"{IO}.lake_housekeeping:checksums",
-        f"{IO}.lake_housekeeping:stage_snapshot",
+        f"{IO}.lake.housekeeping:write_compacted",
+        f"{IO}.lake.housekeeping:data_files",
+        f"{IO}.lake.housekeeping:checksums",
+        f"{IO}.lake.housekeeping:stage_snapshot",
         "pyiceberg.table:Table._do_commit",
-        f"{IO}.lake_housekeeping:LakeTransaction.commit_transaction",
+        f"{IO}.lake.housekeeping:LakeTransaction.commit_transaction",
     ],
     Task.EXPIRE: [
-        f"{IO}.lake_housekeeping:needed_files",
+        f"{IO}.lake.housekeeping:needed_files",
         "pyiceberg.table:Table._do_commit",
-        f"{IO}.lake_housekeeping:LakeTransaction.commit_transaction",
+        f"{IO}.lake.housekeeping:LakeTransaction.commit_transaction",
     ],
     Task.ORPHANS: [
-        f"{IO}.lake_housekeeping:LakeTransaction.commit_transaction",
-        f"{IO}.lake_leftovers:needed_files",
+        f"{IO}.lake.housekeeping:LakeTransaction.commit_transaction",
+        f"{IO}.lake.leftovers:needed_files",
     ],
 }
 STEPS = {
@@ -46,29 +46,29 @@ STEPS = {
         Task.COMPACT: [*LAKE[Task.COMPACT], "pyiceberg.catalog.sql:SqlCatalog._write_metadata"],
         Task.EXPIRE: [
             *LAKE[Task.EXPIRE],
-            f"{IO}.lake_files:LocalFiles.delete",
+            f"{IO}.lake.files:LocalFiles.delete",
             "pathlib:Path.unlink",
         ],
-        Task.ORPHANS: [*LAKE[Task.ORPHANS], f"{IO}.lake_files:LocalFiles.delete"],
+        Task.ORPHANS: [*LAKE[Task.ORPHANS], f"{IO}.lake.files:LocalFiles.delete"],
     },
     "lake-s3": {
-        Task.COMPACT: [*LAKE[Task.COMPACT], f"{IO}.lake_files_s3:S3Files.place"],
-        Task.EXPIRE: [*LAKE[Task.EXPIRE], f"{IO}.lake_files_s3:S3Files.delete"],
-        Task.ORPHANS: [*LAKE[Task.ORPHANS], f"{IO}.lake_files_s3:S3Files.delete"],
+        Task.COMPACT: [*LAKE[Task.COMPACT], f"{IO}.lake.files_s3:S3Files.place"],
+        Task.EXPIRE: [*LAKE[Task.EXPIRE], f"{IO}.lake.files_s3:S3Files.delete"],
+        Task.ORPHANS: [*LAKE[Task.ORPHANS], f"{IO}.lake.files_s3:S3Files.delete"],
     },
     "warehouse": {
         Task.COMPACT: [
-            f"{IO}.warehouse_housekeeping:merge",
-            f"{IO}.warehouse_housekeeping:checksums",
-            f"{IO}.warehouse_manifest:Manifests.replace",
+            f"{IO}.embedded_warehouse.housekeeping:merge",
+            f"{IO}.embedded_warehouse.housekeeping:checksums",
+            f"{IO}.embedded_warehouse.manifest:Manifests.replace",
             "os:fsync",
             "os:utime",
             "os:link",
             "pathlib:Path.replace",
         ],
-        Task.EXPIRE: [f"{IO}.warehouse_manifest:Manifests.retire", "pathlib:Path.rename"],
+        Task.EXPIRE: [f"{IO}.embedded_warehouse.manifest:Manifests.retire", "pathlib:Path.rename"],
         Task.ORPHANS: [
-            f"{IO}.warehouse_housekeeping:orphans",
+            f"{IO}.embedded_warehouse.housekeeping:orphans",
             f"{IO}.staging_area:remove_attempt",
             "pathlib:Path.unlink",
         ],

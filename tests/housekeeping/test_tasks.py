@@ -19,7 +19,7 @@ from shared_resources.contracts.odcs import read_contract
 from shared_resources.data_products.publishing import bring_level, rollback
 from shared_resources.data_products.runless import partitions_of_rollback
 from shared_resources.housekeeping.tasks import NOTHING, Done, Task, Unfinished, perform
-from shared_resources.io_managers.lake import LakeStore
+from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.pins import pin_of
 from shared_resources.io_managers.protocol import NotPublished, Version
 from shared_resources.state import TABLES

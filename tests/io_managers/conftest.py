@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from shared_resources.io_managers.lake import LakeStore
+from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
+from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.protocol import ProductStore
-from shared_resources.io_managers.warehouse import WarehouseStore
 from tests.io_managers.places import REMOTE, STORES, Place
 from tests.stand_ins.servers import environment
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared_resources.environment import ProductionEnvironment
-from shared_resources.io_managers.lake import LakeStore
+from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
+from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.protocol import ProductStore
-from shared_resources.io_managers.warehouse import WarehouseStore
-from shared_resources.production import ProductionSettings
+from shared_resources.production.settings import ProductionSettings
 
 LOCAL = ("lake", "warehouse")
 REMOTE = ("lake-s3", "snowflake")
@@ -39,12 +39,12 @@ class Place:
             case "warehouse":
                 return WarehouseStore(self.root)
             case "lake-s3":
-                from shared_resources.io_managers.lake_files_s3 import s3_lake
+                from shared_resources.io_managers.lake.files_s3 import s3_lake
 
                 return s3_lake(self._production().settings, self.root)
             case "snowflake":
+                from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
                 from shared_resources.io_managers.local_copies import LocalCopies
-                from shared_resources.io_managers.snowflake import SnowflakeStore
 
                 connect = self._production().settings.snowflake_connection
                 return SnowflakeStore(connect, self.root, LocalCopies(self.root / "copies"))

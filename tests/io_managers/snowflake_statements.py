@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared_resources.io_managers.snowflake_session import (
+from shared_resources.io_managers.cloud_warehouse.session import (
     ConnectionLost,
     Result,
     SnowflakeSession,

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pytest
 
 from shared_resources.contracts.types import ColumnType, Family
-from shared_resources.io_managers.lake import LakeStore
+from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
+from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.protocol import (
     NotPublished,
     ProductStore,
@@ -23,7 +24,6 @@ from shared_resources.io_managers.protocol import (
     StagedBatch,
 )
 from shared_resources.io_managers.staging import write_staged
-from shared_resources.io_managers.warehouse import WarehouseStore
 from tests.io_managers.places import Place
 from tests.io_managers.products import (
     FLOAT,

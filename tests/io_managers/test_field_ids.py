@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shared_resources.io_managers.field_ids import write_field_ids
+from shared_resources.io_managers.lake.field_ids import write_field_ids
 
 TABLE = pa.table(
     {

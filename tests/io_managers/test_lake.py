@@ -17,9 +17,9 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.expressions import GreaterThanOrEqual
 from pyiceberg.table import Table, TableProperties
 
-from shared_resources.io_managers.lake import LakeStore
-from shared_resources.io_managers.lake_catalog import LakeCatalog
-from shared_resources.io_managers.lake_commit import MERGE_MANIFESTS_FROM
+from shared_resources.io_managers.lake.catalog import LakeCatalog
+from shared_resources.io_managers.lake.commit import MERGE_MANIFESTS_FROM
+from shared_resources.io_managers.lake.store import LakeStore
 from tests.io_managers.products import (
     FLOAT,
     LONG,

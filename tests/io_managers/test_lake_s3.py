@@ -20,16 +20,16 @@ import pyarrow as pa
 import pytest
 
 from shared_resources.io_managers import s3_objects
+from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
 from shared_resources.io_managers.frames import as_frame
-from shared_resources.io_managers.lake import LakeStore
-from shared_resources.io_managers.lake_files_s3 import s3_lake
+from shared_resources.io_managers.lake.files_s3 import s3_lake
+from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.levelling import follow
 from shared_resources.io_managers.protocol import PublishError, StagedBatch
 from shared_resources.io_managers.s3_objects import BrokenBody, S3Objects
 from shared_resources.io_managers.sql_door import connect
 from shared_resources.io_managers.staging import write_staged
-from shared_resources.io_managers.warehouse import WarehouseStore
-from shared_resources.production import ProductionSettings, S3Location
+from shared_resources.production.settings import ProductionSettings, S3Location
 from tests.faults.impatience import impatient_clients
 from tests.faults.kinds import Kind
 from tests.faults.plans import NthRequest

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared_resources.io_managers.lake import LakeStore
+from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
+from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.levelling import follow
 from shared_resources.io_managers.protocol import Version
-from shared_resources.io_managers.warehouse import WarehouseStore
 from tests.io_managers.products import FLOAT, INT, LONG, TEXT, contract, day, publish, published
 
 DAILY = contract(partitioned=True)

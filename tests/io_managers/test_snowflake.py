@@ -16,18 +16,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared_resources.contracts.types import ColumnType, Family
-from shared_resources.io_managers import snowflake_loading
+from shared_resources.io_managers.cloud_warehouse import loading as snowflake_loading
+from shared_resources.io_managers.cloud_warehouse.loading import load
+from shared_resources.io_managers.cloud_warehouse.session import SnowflakeProblem
+from shared_resources.io_managers.cloud_warehouse.sql import Name
+from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
+from shared_resources.io_managers.cloud_warehouse.versions import Head
 from shared_resources.io_managers.protocol import (
     NotPublished,
     PublishError,
     StagedBatch,
     StagedFile,
 )
-from shared_resources.io_managers.snowflake import SnowflakeStore
-from shared_resources.io_managers.snowflake_loading import load
-from shared_resources.io_managers.snowflake_session import SnowflakeProblem
-from shared_resources.io_managers.snowflake_sql import Name
-from shared_resources.io_managers.snowflake_versions import Head
 from shared_resources.io_managers.staging import write_staged
 from tests.io_managers.conftest import Places
 from tests.io_managers.products import (

@@ -13,9 +13,9 @@ from datetime import timedelta
 
 import pytest
 
-from shared_resources.io_managers import snowflake_tables
-from shared_resources.io_managers.snowflake import SnowflakeStore
-from shared_resources.io_managers.snowflake_session import Missing
+from shared_resources.io_managers.cloud_warehouse import tables as snowflake_tables
+from shared_resources.io_managers.cloud_warehouse.session import Missing
+from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
 from tests.io_managers.conftest import Places
 from tests.io_managers.places import Place
 from tests.io_managers.products import contract, day, publish, published

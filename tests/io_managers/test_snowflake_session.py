@@ -14,7 +14,7 @@ import pytest
 from snowflake.connector import SnowflakeConnection
 
 from shared_resources.environment import ProductionEnvironment
-from shared_resources.io_managers.snowflake_session import (
+from shared_resources.io_managers.cloud_warehouse.session import (
     ConnectionLost,
     Missing,
     SnowflakeProblem,

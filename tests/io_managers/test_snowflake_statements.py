@@ -16,7 +16,7 @@ import sqlglot
 from sqlglot import exp
 
 from shared_resources.contracts.model import Classification, Column
-from shared_resources.io_managers.snowflake import SnowflakeStore
+from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
 from tests.io_managers.places import Place
 from tests.io_managers.products import (
     LONG,

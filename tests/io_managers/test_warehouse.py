@@ -12,11 +12,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from shared_resources.io_managers import warehouse as warehouse_module
-from shared_resources.io_managers.lake import LakeStore
+from shared_resources.io_managers.embedded_warehouse import store as warehouse_module
+from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
+from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.protocol import NotPublished
 from shared_resources.io_managers.sql_door import connect
-from shared_resources.io_managers.warehouse import WarehouseStore
 from tests.io_managers.products import (
     LONG,
     TEXT,

@@ -19,12 +19,17 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
-from shared_resources.io_managers import lake, snowflake, warehouse
+from shared_resources.io_managers.cloud_warehouse import store as snowflake
+from shared_resources.io_managers.embedded_warehouse import store as warehouse
+from shared_resources.io_managers.lake import store as lake
 from tests.io_managers.places import Place
 from tests.io_managers.products import contract, day, publish
 
 # What production's stores import when they are first used: a second and more for each process.
-PRELOADED = ("shared_resources.aws_resources", "shared_resources.io_managers.lake_files_s3")
+PRELOADED = (
+    "shared_resources.production.aws_resources",
+    "shared_resources.io_managers.lake.files_s3",
+)
 DAILY = contract(partitioned=True)
 ROWS_PER_BATCH = 3
 

@@ -1,0 +1,216 @@
+"""dbt on Snowflake: a schema of one run's own, pinned inputs in, the model's table out.
+
+Belongs here: the generated profile, the scratch schema and its end, however the run ends, and
+reading the result. Does not belong here: how an input gets into the schema
+(`snowflake_inputs.py`), what the model may reach while dbt runs it
+(`snowflake_confinement.py`), logging in (`production/snowflake_login.py`).
+
+The schema is transient, without time travel, and called `SCRATCH__<time>__<product and run>`: a
+later run on the same machine removes it when its process is gone, and any run after a day.
+Every view in it is called as its product, `"order/transactions"`, and writes the columns as
+Snowflake reads a name without quotes, in upper case, so that a model's text is the same everywhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from shared_resources.data_products.dbt.messages import DbtModelFailed
+from shared_resources.data_products.dbt.snowflake_inputs import Warehouse, expose
+from shared_resources.data_products.dbt.snowflake_types import integers_of, stream
+from shared_resources.io_managers.cloud_warehouse.session import SnowflakeProblem, SnowflakeSession
+from shared_resources.io_managers.protocol import ORPHAN_AGE, Snapshot
+from shared_resources.production.snowflake_login import SnowflakeLogin
+from shared_resources.sql import quote_identifier
+
+_VARIABLE = "DBT_SNOWFLAKE_"
+# dbt keeps variables of this prefix out of its files and blots their values out of its messages.
+_SECRET = "DBT_ENV_SECRET_SNOWFLAKE_"
+_SECRETS = frozenset({"password", "private_key_passphrase", "token"})
+_NUMBERS = frozenset({"port", "proxy_port"})
+# In upper case: the connector gives the current schema's name as one without quotes.
+_SCRATCH = re.compile(r"SCRATCH__(\d{8}T\d{6})__\w+")
+_STAMP = "%Y%m%dT%H%M%S"
+_NOTE = "scratch_schema"
+_LONGEST_LABEL = 120
+# The database is an identifier as Snowflake has it; `order/baskets` is none.
+_QUOTING = {"database": False, "schema": True, "identifier": True}
+# What dbt-snowflake gives on to the connector; it knows no other way to log in.
+_AUTHENTICATORS = frozenset(
+    {"snowflake", "snowflake_jwt", "oauth", "username_password_mfa", "externalbrowser"}
+)
+
+
+class SnowflakeTarget:
+    """dbt-snowflake in the database of the warehouse, whose published versions models read there."""
+
+    name = "snowflake"
+    start = "from shared_resources.data_products.dbt.snowflake_confinement import main; main()"
+
+    def __init__(self, login: SnowflakeLogin, warehouse: Warehouse | None) -> None:
+        self._login = login
+        self._warehouse = warehouse
+        self._session = SnowflakeSession(login.connection)
+
+    def profile(self) -> dict[str, Any]:
+        """Every value is a variable of dbt's process: no file says who logs in where."""
+        given = {name: _reference(name) for name in ("schema", "query_tag", *self._connection())}
+        return {
+            "type": "snowflake",
+            **given,
+            "threads": 4,
+            "connect_retries": 3,
+            "client_session_keep_alive": False,
+        }
+
+    def settings(self) -> dict[str, Any]:
+        return {"quoting": _QUOTING}
+
+    def source(self, domain: str) -> dict[str, Any]:
+        return {"schema": "{{ target.schema }}", "quoting": _QUOTING}
+
+    def table(self, product: str) -> dict[str, Any]:
+        return {"identifier": product}
+
+    def parsing(self) -> Mapping[str, str]:
+        """Anything will do: parsing connects to nothing, and keeps nothing of it but its hash.
+
+        The way to log in is said: dbt warns of one that fits none of the other values.
+        """
+        names = ("schema", "query_tag", *self._connection())
+        made_up = {_variable(name): "0" if name in _NUMBERS else "unknown" for name in names}
+        said = self._connection().get("authenticator")
+        return made_up | ({_variable("authenticator"): said} if said else {})
+
+    @contextmanager
+    def scratch(self, run: Path, inputs: Mapping[str, Snapshot]) -> Iterator[_Scratch]:
+        """The run's schema, with a view of each input. It is dropped when the block ends."""
+        variables = self._variables()
+        schema = _schema_name(run)
+        tag = {"application": "mesh", "dbt": run.name}
+        with self._session.tagged(dbt=run.name):
+            self._remove_old()
+            (run / _NOTE).write_text(schema, encoding="utf-8")
+            try:
+                self._session.execute(
+                    f"CREATE TRANSIENT SCHEMA {quote_identifier(schema)} "
+                    "DATA_RETENTION_TIME_IN_DAYS = 0"
+                )
+                for key, snapshot in inputs.items():
+                    expose(self._session, self._warehouse, schema, snapshot, key, run)
+                variables |= {_variable("schema"): schema, _variable("query_tag"): json.dumps(tag)}
+                yield _Scratch(self._session, variables)
+            finally:
+                # What cannot be dropped now is dropped by a later run.
+                with contextlib.suppress(SnowflakeProblem):
+                    self._drop(schema)
+
+    def remove_abandoned(self, run: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            schema = (run / _NOTE).read_text(encoding="utf-8")
+            if _SCRATCH.fullmatch(schema):
+                self._drop(schema)
+
+    def _remove_old(self) -> None:
+        """What runs of other machines left; of one that still goes on after a day there is none."""
+        found = self._session.query("SHOW TERSE SCHEMAS LIKE 'SCRATCH%'")
+        column = [name.lower() for name in found.columns].index("name")
+        for name in (str(row[column]) for row in found.rows):
+            made = _SCRATCH.fullmatch(name)
+            if made is None:
+                continue
+            age = datetime.now(UTC) - datetime.strptime(made[1], _STAMP).replace(tzinfo=UTC)
+            if age > ORPHAN_AGE:
+                self._drop(name)
+
+    def _drop(self, schema: str) -> None:
+        self._session.execute(f"DROP SCHEMA IF EXISTS {quote_identifier(schema)} CASCADE")
+
+    def _connection(self) -> dict[str, str]:
+        """The fields of dbt's profile that say who logs in where."""
+        login, further = self._login, self._login.further
+        chosen = {
+            "account": login.account,
+            "user": login.user,
+            "database": login.database,
+            "warehouse": login.warehouse,
+            "role": login.role,
+            "host": login.host,
+            "port": login.port,
+            "protocol": login.protocol if login.host else None,
+            "proxy_host": further.get("proxy_host"),
+            "proxy_port": further.get("proxy_port"),
+            "private_key_path": login.private_key_file,
+            "private_key_passphrase": login.private_key_passphrase,
+            "password": login.password,
+        }
+        authenticator = (login.authenticator or "snowflake").lower()
+        token = login.token or (login.token_file.read_text().strip() if login.token_file else None)
+        if authenticator == "programmatic_access_token":
+            chosen["password"] = token  # Snowflake takes it as one
+        else:
+            chosen["token"] = token
+            chosen["authenticator"] = authenticator if authenticator != "snowflake" else None
+        return {name: str(value) for name, value in chosen.items() if value not in (None, "")}
+
+    def _variables(self) -> dict[str, str]:
+        authenticator = (self._login.authenticator or "snowflake").lower()
+        known = authenticator in _AUTHENTICATORS or authenticator.startswith("https://")
+        if not known and authenticator != "programmatic_access_token":
+            raise DbtModelFailed(
+                f"dbt-snowflake cannot log in with SNOWFLAKE_AUTHENTICATOR={authenticator}; use a key "
+                "(SNOWFLAKE_PRIVATE_KEY_FILE), a password or a token"
+            )
+        return {_variable(name): value for name, value in self._connection().items()}
+
+
+@dataclass(frozen=True)
+class _Scratch:
+    session: SnowflakeSession
+    variables: Mapping[str, str]
+
+    @contextmanager
+    def opened(self) -> Iterator[_Built]:
+        yield _Built(self.session)
+
+
+@dataclass(frozen=True)
+class _Built:
+    session: SnowflakeSession
+
+    def columns_of(self, relation: str) -> dict[str, str]:
+        described = self.session.query(f"DESCRIBE TABLE {relation}")
+        names = [name.lower() for name in described.columns]
+        name, type_ = names.index("name"), names.index("type")
+        return {str(row[name]): str(row[type_]) for row in described.rows}
+
+    def read(self, relation: str, columns: tuple[str, ...]) -> pa.RecordBatchReader:
+        types = self.columns_of(relation)
+        whole = integers_of(self.session, relation, types)
+        return stream(self.session, relation, types, whole, columns)
+
+
+def _schema_name(run: Path) -> str:
+    label = re.sub(r"[^A-Z0-9]+", "_", run.name.upper())
+    # The end of the folder's name is what tells two runs apart.
+    label = label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 9] + label[-9:]
+    return f"SCRATCH__{datetime.now(UTC):{_STAMP}}__{label}"
+
+
+def _variable(name: str) -> str:
+    return (_SECRET if name in _SECRETS else _VARIABLE) + name.upper()
+
+
+def _reference(name: str) -> str:
+    number = " | as_number" if name in _NUMBERS else ""
+    return f"{{{{ env_var('{_variable(name)}'){number} }}}}"

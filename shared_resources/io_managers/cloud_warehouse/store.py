@@ -1,0 +1,315 @@
+"""The warehouse on Snowflake: every version an immutable table, the current one behind a view.
+
+Belongs here: the publish protocol on Snowflake: what is done in which order, and what after a
+conflict or a lost connection.
+Does not belong here: loading (`loading.py`), the versions' tables (`tables.py`),
+the record of versions and the commit (`versions.py`), the view (`view.py`).
+
+    stage locally -> PUT -> clone + DELETE + COPY, unseen -> one UPDATE: it is published -> the view
+
+The table is complete and counted before the UPDATE that makes it a version, and never changes after
+it. A death before the UPDATE leaves a table that nobody knows; after it, at most a view that still
+shows the version before, which the next look at the product's publishing mends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared_resources.contracts.model import Contract
+from shared_resources.io_managers import staging_area
+from shared_resources.io_managers.attempts import Attempts, advisory_lock
+from shared_resources.io_managers.cloud_warehouse.content import (
+    Content,
+    NewContent,
+    RestoredContent,
+)
+from shared_resources.io_managers.cloud_warehouse.session import (
+    ConnectionLost,
+    Locked,
+    Missing,
+    SnowflakeSession,
+)
+from shared_resources.io_managers.cloud_warehouse.snapshot import SnowflakeSnapshot
+from shared_resources.io_managers.cloud_warehouse.sql import Name
+from shared_resources.io_managers.cloud_warehouse.tables import VersionTable, VersionTables
+from shared_resources.io_managers.cloud_warehouse.versions import (
+    STORE,
+    Entry,
+    Head,
+    Versions,
+    products,
+    versions_schema,
+)
+from shared_resources.io_managers.cloud_warehouse.view import create_tags
+from shared_resources.io_managers.local_copies import LocalCopies
+from shared_resources.io_managers.protocol import (
+    ORPHAN_AGE,
+    Compaction,
+    NotPublished,
+    Snapshot,
+    StagedBatch,
+    Version,
+)
+from shared_resources.io_managers.versions import check_batch, choose, expirable, stamp
+from shared_resources.sql import quote_identifier
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+# The connector itself tries each request again for minutes: more than a few losses are an outage.
+LOSSES = 5
+
+
+class SnowflakeStore:
+    """`protocol.ProductStore` on Snowflake. `connect` is `SnowflakeLogin.connection`.
+
+    `root` is a local folder for staged batches; `copies` keeps what DuckDB read of versions.
+    """
+
+    name = STORE
+
+    def __init__(
+        self,
+        connect: Callable[..., AbstractContextManager[SnowflakeConnection]],
+        root: Path,
+        copies: LocalCopies,
+    ) -> None:
+        self.root = root.absolute()
+        self.session = SnowflakeSession(connect)
+        self._copies = copies
+        self._known: dict[str, Versions] = {}
+
+    # -- staging ---------------------------------------------------------------------------------
+
+    def staging_folder(self, contract: Contract, batch_id: str) -> Path:
+        """A new local folder on every call."""
+        return staging_area.new_attempt(self._area(contract.key), batch_id)
+
+    def discard(self, contract: Contract, batch_id: str) -> None:
+        for attempt in staging_area.attempts_of(self._area(contract.key), batch_id):
+            staging_area.remove_attempt(attempt)  # a version's rows are in Snowflake
+        with contextlib.suppress(Missing), self._tagged(contract.key, batch_id):
+            self._drop_unnamed(contract.key, self._tables(contract.key).of_batch(batch_id))
+
+    def remove_orphans(self, product: str, older_than: timedelta = ORPHAN_AGE) -> list[str]:
+        """Remove staged folders and tables that dead processes left; mend the view if it is behind."""
+        removed = staging_area.remove_orphans(self._area(product), lambda _: False, older_than)
+        with contextlib.suppress(Missing), self._tagged(product):
+            abandoned = self._tables(product).abandoned(older_than)
+            removed += self._drop_unnamed(product, abandoned)
+            self._finish(product, whether_behind_or_not=True)
+        return removed
+
+    def _drop_unnamed(self, product: str, candidates: Iterable[VersionTable]) -> list[str]:
+        """Drop those of the tables that no version has, and that none can have from now on."""
+        tables = list(candidates)
+        if not tables:
+            return []
+        versions = self._versions(product)
+        versions.raise_fence()
+        named = versions.tables()
+        unnamed = [table.name for table in tables if table.name.name not in named]
+        for table in unnamed:
+            self._tables(product).drop(table)
+        return [str(table) for table in unnamed]
+
+    # -- publishing ------------------------------------------------------------------------------
+
+    def publish(
+        self,
+        contract: Contract,
+        staged: StagedBatch,
+        properties: Mapping[str, str],
+        *,
+        append: bool = False,
+    ) -> Version:
+        check_batch(contract, staged)
+        tables = self._tables(contract.key)
+        with contextlib.closing(
+            NewContent(self.session, tables, contract, staged, append=append)
+        ) as content:
+            version = self._commit(contract, staged.batch_id, properties, content)
+        if staged.folder.is_relative_to(self._area(contract.key)):
+            staging_area.remove_attempt(staged.folder)
+        return version
+
+    def rollback(
+        self, contract: Contract, to: int, properties: Mapping[str, str], *, batch_id: str
+    ) -> Version:
+        versions = self._versions(contract.key)
+        choose(versions.all(), contract.key, self.name, to)
+        restored = RestoredContent(versions, contract, to)
+        return self._commit(contract, batch_id, properties, restored, rollback_of=to)
+
+    def _commit(
+        self,
+        contract: Contract,
+        batch_id: str,
+        properties: Mapping[str, str],
+        content: Content,
+        rollback_of: int | None = None,
+    ) -> Version:
+        """Publish the content on top of whatever is published by then; once a batch id."""
+        versions = self._versions(contract.key)
+        attempts = Attempts(f"publishing {contract.key} in the {self.name}")
+        losses = 0
+        with self._tagged(contract.key, batch_id), advisory_lock(self._lock(contract.key)):
+            for _ in attempts:
+                try:
+                    # In this order: a version published after the look is not after that head.
+                    head = self._head(versions)
+                    if published := self.published_batch(contract.key, batch_id):
+                        return published
+                    planned = content.on_top_of(head.entry)
+                    number = head.number + 1
+                    evidence = stamp(properties, number, batch_id, planned.rows, rollback_of)
+                    entry = replace(planned, properties=evidence)
+                    if _claim(versions, entry, head, content):
+                        versions.record(entry)
+                        self._show(contract.key, entry)
+                        return entry.version(contract.key)
+                except Locked as problem:
+                    attempts.failed(problem)
+                except (ConnectionLost, Missing) as problem:
+                    # What the lost statement did is seen by the next look at the batch's version. A
+                    # stage is gone with its session, a table by another process's clearing up.
+                    losses += 1
+                    if losses > LOSSES:
+                        raise
+                    content.begin_again()
+                    attempts.failed(problem)
+        raise attempts.exhausted()
+
+    def _head(self, versions: Versions) -> Head:
+        """The product's head, in a domain that may publish its first product."""
+        try:
+            return versions.head()
+        except Missing:
+            create_tags(self.session)
+            versions.prepare()
+            return versions.head()
+
+    def _show(self, product: str, entry: Entry) -> None:
+        """Make the view one of the entry, or of what became the head meanwhile."""
+        versions = self._versions(product)
+        attempts = Attempts(f"showing {product}")
+        for _ in attempts:
+            try:
+                self.session.execute(entry.view)
+            except Missing:
+                create_tags(self.session)
+                self.session.execute(entry.view)
+            if versions.showing(entry.number):
+                return
+            entry = versions.head().entry or entry
+        raise attempts.exhausted()
+
+    def _finish(self, product: str, *, whether_behind_or_not: bool = False) -> None:
+        """Do what a process that died after its commit left undone."""
+        versions = self._versions(product)
+        head = versions.head()
+        if head.entry is not None and (whether_behind_or_not or head.shown < head.number):
+            versions.record(head.entry)
+            self._show(product, head.entry)
+
+    # -- housekeeping ----------------------------------------------------------------------------
+
+    def compact(self, contract: Contract) -> Compaction | None:
+        """Nothing: Snowflake merges its micro-partitions by itself, and shows no files to rewrite."""
+        return None
+
+    def expire(self, contract: Contract, before: datetime) -> list[Version]:
+        """Forget the versions in one statement, then drop the tables that no other version has."""
+        versions = self._versions(contract.key)
+        with self._tagged(contract.key):
+            expired = expirable(versions.all(), before)
+            if not expired:
+                return []
+            self._finish(contract.key, whether_behind_or_not=True)
+            versions.forget([version.number for version in expired])
+            gone = {version.snapshot for version in expired}
+            tables = [t for t in self._tables(contract.key).all() if t.name.name in gone]
+            self._drop_unnamed(contract.key, tables)
+        return expired
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def products(self) -> list[str]:
+        """The keys of all published products."""
+        return products(self.session)
+
+    def versions(self, product: str) -> list[Version]:
+        return self._versions(product).all()
+
+    def open(self, product: str, number: int | None = None) -> Snapshot:
+        entry = self._entry(product, number)
+        return SnowflakeSnapshot(self.session, self._copies, entry.version(product), entry)
+
+    def relation(self, product: str, number: int | None = None) -> str:
+        """The quoted name of the version's table, for SQL that is executed in Snowflake.
+
+        Raises `NotPublished`.
+        """
+        table = Name(versions_schema(product.partition("/")[0]), self._entry(product, number).table)
+        return f"{quote_identifier(self.session.database)}.{table}"
+
+    def published_batch(self, product: str, batch_id: str) -> Version | None:
+        """The batch's version; if its process died after the commit, what it left is done."""
+        entry = self._versions(product).of_batch(batch_id)
+        if entry is None:
+            return None
+        with self._tagged(product, batch_id):
+            self._finish(product)
+        return entry.version(product)
+
+    def _entry(self, product: str, number: int | None) -> Entry:
+        versions = self._versions(product)
+        if number is None:
+            with contextlib.suppress(Missing):
+                if entry := versions.head().entry:
+                    return entry
+        elif found := versions.entry(number):
+            return found
+        chosen = choose(versions.all(), product, self.name, number)
+        raise NotPublished(f"{product} version {chosen.number} was published just now; read again")
+
+    # -- internals -------------------------------------------------------------------------------
+
+    def _area(self, product: str) -> Path:
+        return staging_area.product_folder(self.root, product) / "data"
+
+    def _lock(self, product: str) -> Path:
+        return staging_area.product_folder(self.root, product) / ".publish.lock"
+
+    def _versions(self, product: str) -> Versions:
+        if product not in self._known:
+            staging_area.product_folder(self.root, product)  # refuses what is no key
+            self._known[product] = Versions(self.session, product)
+        return self._known[product]
+
+    def _tables(self, product: str) -> VersionTables:
+        return VersionTables(self.session, product)
+
+    @contextlib.contextmanager
+    def _tagged(self, product: str, batch_id: str = "") -> Iterator[None]:
+        with self.session.tagged(product=product, batch=batch_id):
+            yield
+
+
+def _claim(versions: Versions, entry: Entry, head: Head, content: Content) -> bool:
+    """Whether the entry is the version after that head now. After `ConnectionLost` nobody knows."""
+    content.claiming(entry)
+    try:
+        claimed = versions.claim(entry, head)
+    except Locked:
+        content.settled(entry, claimed=False)
+        raise
+    content.settled(entry, claimed=claimed)
+    return claimed

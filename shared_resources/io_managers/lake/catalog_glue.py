@@ -1,0 +1,173 @@
+"""The lake's catalog in AWS Glue, where Athena, Spark, Trino and Snowflake find the same tables.
+
+Belongs here: Glue's names, its limits, and what its answers mean for a commit.
+Does not belong here: what a commit contains (`commit.py`, `store.py`), where files are
+(`files_s3.py`).
+
+A commit is one UpdateTable that names the version it was made on; Glue refuses it when the table
+has moved on. botocore may send it twice when an answer is lost, and the second is then refused for
+the first: so a refusal is no proof, and only the table itself says what was committed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pyiceberg.catalog.glue import GlueCatalog
+from pyiceberg.exceptions import NamespaceAlreadyExistsError
+from pyiceberg.io import FileIO
+from pyiceberg.partitioning import PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.table import CreateTableTransaction, Table
+
+from shared_resources.io_managers.lake.catalog import load_patiently
+from shared_resources.io_managers.protocol import PublishError
+from shared_resources.io_managers.staging_area import product_folder
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue.type_defs import TableInputTypeDef
+
+    from shared_resources.io_managers.s3_file_io import S3FileIO
+    from shared_resources.production.settings import ProductionSettings
+
+COMMENT_CHARACTERS = 255
+DESCRIPTION_CHARACTERS = 2048
+
+
+class GlueTables:
+    """Implements `lake_catalog.TableCatalog`: database `<MESH_GLUE_PREFIX><domain>`, a table each."""
+
+    def __init__(self, settings: ProductionSettings, io: S3FileIO) -> None:
+        self._settings = settings
+        self._io = io
+        self._opened: dict[int, GlueCatalog] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_settings": self._settings, "_io": self._io, "_opened": {}}
+
+    def catalog(self) -> GlueCatalog:
+        """One a process: connections must not cross a fork."""
+        catalog = self._opened.get(os.getpid())
+        if catalog is None:
+            catalog = _Glue(self._settings.glue(), self._io)
+            self._opened[os.getpid()] = catalog
+        return catalog
+
+    def load(self, product: str) -> Table | None:
+        table = load_patiently(lambda: self.catalog().load_table(self._identifier(product)))
+        if table is not None and not self._is_ours(table.location()):
+            raise PublishError(
+                f"Glue's table {'.'.join(self._identifier(product))} lies at {table.location()}, "
+                f"which is not below MESH_LAKE={self._settings.lake.url()}: it is another lake's. "
+                "Set MESH_GLUE_PREFIX to a prefix that nobody else uses."
+            )
+        return table
+
+    def products(self) -> list[str]:
+        prefix = self._settings.glue_prefix
+        return sorted(
+            f"{database.removeprefix(prefix)}/{table['Name']}"
+            for database in self._databases()
+            if database.startswith(prefix)
+            for table in self._tables(database)
+            if self._is_ours(table.get("StorageDescriptor", {}).get("Location", ""))
+        )
+
+    def begin_table(
+        self,
+        product: str,
+        schema: Schema,
+        location: str,
+        partition_spec: PartitionSpec,
+        properties: Mapping[str, str],
+    ) -> CreateTableTransaction:
+        catalog, identifier = self.catalog(), self._identifier(product)
+        if "".join(identifier) != "".join(identifier).lower():
+            raise PublishError(
+                f"Glue knows no capital letters, and would take {'.'.join(identifier)} for another "
+                "name; write the names of the domain and the product in small letters"
+            )
+        if not catalog.namespace_exists(identifier[:1]):
+            with suppress(NamespaceAlreadyExistsError):  # another was first
+                catalog.create_namespace(identifier[:1], {"location": location.rpartition("/")[0]})
+        return catalog.create_table_transaction(
+            identifier,
+            schema=schema,
+            location=location,
+            partition_spec=partition_spec,
+            properties=dict(properties),
+        )
+
+    def outcome_is_unknown(self, problem: Exception) -> bool:
+        return isinstance(problem, BotoCoreError | ClientError)
+
+    def _identifier(self, product: str) -> tuple[str, str]:
+        domain, name = product_folder(Path(), product).parts  # refuses what is no product key
+        return f"{self._settings.glue_prefix}{domain}", name
+
+    def _is_ours(self, location: str) -> bool:
+        return location.startswith(f"{self._settings.lake.url()}/")
+
+    def _databases(self) -> Iterator[str]:
+        pages = self.catalog().glue.get_paginator("get_databases").paginate()
+        return (database["Name"] for page in pages for database in page["DatabaseList"])
+
+    def _tables(self, database: str) -> Iterator[Any]:
+        pages = self.catalog().glue.get_paginator("get_tables").paginate(DatabaseName=database)
+        with suppress(self.catalog().glue.exceptions.EntityNotFoundException):  # dropped meanwhile
+            for page in pages:
+                yield from (table for table in page["TableList"] if _is_iceberg(table))
+
+
+class _Glue(GlueCatalog):
+    """pyiceberg's catalog with our `FileIO`, and within Glue's limits."""
+
+    def __init__(self, client: Any, io: FileIO) -> None:
+        super().__init__("lake", client=client)
+        self._file_io = io
+
+    def _load_file_io(self, properties: Any = None, location: str | None = None) -> FileIO:
+        return self._file_io
+
+    def _is_s3tables_database(self, database_name: str) -> bool:
+        return False  # asking costs a request a commit
+
+    def _create_glue_table(
+        self, database_name: str, table_name: str, table_input: TableInputTypeDef
+    ) -> None:
+        super()._create_glue_table(database_name, table_name, _within_limits(table_input))
+
+    def _update_glue_table(
+        self,
+        database_name: str,
+        table_name: str,
+        table_input: TableInputTypeDef,
+        version_id: str,
+    ) -> None:
+        super()._update_glue_table(
+            database_name, table_name, _within_limits(table_input), version_id
+        )
+
+
+def _within_limits(table: TableInputTypeDef) -> TableInputTypeDef:
+    """Glue refuses comments of several lines, and long ones; Iceberg's metadata has them whole."""
+    if comment := table["Parameters"].get("comment"):
+        table["Description"] = _shortened(comment, DESCRIPTION_CHARACTERS)
+    for column in table["StorageDescriptor"]["Columns"]:
+        if "Comment" in column:
+            column["Comment"] = _shortened(column["Comment"], COMMENT_CHARACTERS)
+    return table
+
+
+def _shortened(text: str, limit: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _is_iceberg(table: Mapping[str, Any]) -> bool:
+    return str(table.get("Parameters", {}).get("table_type", "")).lower() == "iceberg"

@@ -1,0 +1,107 @@
+"""The lake's files on S3: audited files are uploaded when they are published, and copied to be read.
+
+Belongs here: the keys of a product's files, upload and verification, local copies for readers, and
+putting the lake of a production environment together.
+Does not belong here: S3's protocol (`s3_objects.py`), the catalog (`catalog_glue.py`).
+
+Layout: `MESH_LAKE/<domain>/<product>/data/<batch_id>/<attempt>/…` and `…/metadata/` beside it.
+Batches are staged and audited on the machine, below its own folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyiceberg.manifest import DataFile
+from pyiceberg.types import NestedField
+
+from shared_resources.io_managers import staging_area
+from shared_resources.io_managers.lake.catalog_glue import GlueTables
+from shared_resources.io_managers.lake.field_ids import write_field_ids
+from shared_resources.io_managers.lake.files import StoredFile
+from shared_resources.io_managers.lake.store import LakeStore
+from shared_resources.io_managers.local_copies import LocalCopies
+from shared_resources.io_managers.protocol import PublishError, StagedBatch
+from shared_resources.io_managers.s3_file_io import S3FileIO
+from shared_resources.io_managers.s3_objects import S3Objects
+
+if TYPE_CHECKING:
+    from shared_resources.production.settings import ProductionSettings
+
+DOWNLOADS = 8
+
+
+def s3_lake(
+    settings: ProductionSettings, home: Path, copies: LocalCopies | None = None
+) -> LakeStore:
+    """The lake of a production environment; `home` is this machine's, for staging and copies."""
+    objects = S3Objects(settings)
+    copies = copies or LocalCopies(home / "copies")
+    tables = GlueTables(settings, S3FileIO(objects, copies))
+    return LakeStore(S3Files(settings.lake.url(), home / "lake", objects, copies), tables)
+
+
+class S3Files:
+    """Implements `lake_files.LakeFiles`. `root` is the local folder that batches are staged in."""
+
+    adopts = False
+
+    def __init__(self, lake: str, root: Path, objects: S3Objects, copies: LocalCopies) -> None:
+        self._lake = lake.rstrip("/")
+        self.root = root.absolute()
+        self._objects = objects
+        self._copies = copies
+
+    def location(self, product: str) -> str:
+        domain, name = staging_area.product_folder(self.root, product).parts[-2:]
+        return f"{self._lake}/{domain}/{name}"
+
+    def sweepable(self, product: str) -> Sequence[str]:
+        return [f"{self.location(product)}/data/", f"{self.location(product)}/metadata/"]
+
+    def place(
+        self, product: str, batch: StagedBatch, files: Iterable[Path], fields: Sequence[NestedField]
+    ) -> Mapping[Path, str]:
+        """Upload the files with their field ids, and look whether each arrived with all its bytes."""
+        attempt = f"{self.location(product)}/data/{batch.batch_id}/{batch.folder.name}/"
+        locations = {path: attempt + str(path.relative_to(batch.folder)) for path in files}
+        if not locations:
+            return {}
+        for path in locations:
+            write_field_ids(path, {field.name: field.field_id for field in fields})
+        self._objects.upload(locations)
+        arrived = {found.location: found.size for found in self._objects.listing(attempt)}
+        for path, location in locations.items():
+            if arrived.get(location) != path.stat().st_size:
+                raise PublishError(
+                    f"{product}: {location} arrived with {arrived.get(location, 'none')} of "
+                    f"{path.stat().st_size} bytes, and nothing was published. Run it again; if it "
+                    "happens again, look for who else writes below that location."
+                )
+            self._copies.adopt(location, path)
+        return locations
+
+    def local(self, files: Sequence[DataFile]) -> list[Path]:
+        """Copies what is not here yet, several files at a time."""
+        if len(files) < 2:
+            return [self._local(file) for file in files]
+        with ThreadPoolExecutor(DOWNLOADS, thread_name_prefix="copy") as pool:
+            return list(pool.map(self._local, files))
+
+    def _local(self, file: DataFile) -> Path:
+        location, size = file.file_path, file.file_size_in_bytes
+        return self._copies.get(location, partial(self._objects.download, location, size=size))
+
+    def listing(self, below: str) -> Iterator[StoredFile]:
+        return self._objects.listing(below)
+
+    def delete(self, locations: Iterable[str]) -> None:
+        self._objects.delete(locations)
+
+    def abort_uploads(self, below: str, older_than: datetime) -> Sequence[str]:
+        return self._objects.abort_uploads(below, older_than)

@@ -1,0 +1,163 @@
+"""What a product's lake table leaves behind: files that no process and no snapshot needs any more.
+
+Belongs here: which files the table's snapshots need, and finding and removing all the others.
+Does not belong here: removing snapshots (`housekeeping.py`), publishing (`store.py`).
+
+Files are deleted only after the commit that stopped needing them, and only those that no snapshot of
+the table as it then is needs: who dies in between leaves files that the next look finds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
+
+from shared_resources.contracts.model import Contract
+from shared_resources.io_managers import staging_area
+from shared_resources.io_managers.lake.catalog import TableCatalog
+from shared_resources.io_managers.lake.files import LakeFiles
+from shared_resources.io_managers.lake.history import may_have_published
+
+READERS = 8
+
+
+@dataclass(frozen=True)
+class LakeTable:
+    """What housekeeping needs to know of a product in the lake.
+
+    `files` knows where its files are, `area` is where its batches are staged, `staging` makes a new
+    staged attempt, `lock` holds off publishers as long as everybody is well.
+    """
+
+    product: str
+    catalog: TableCatalog
+    files: LakeFiles
+    area: Path
+    staging: Callable[[Contract, str], Path]
+    lock: Callable[[], AbstractContextManager[None]]
+
+    def load(self) -> Table | None:
+        return self.catalog.load(self.product)
+
+
+def remove_leftovers(at: LakeTable, older_than: timedelta) -> list[str]:
+    """Remove abandoned attempts, and files that no snapshot names; name what was removed.
+
+    Looking through all files takes long where there are many of them: a machine does not do it again
+    before `older_than` is over, in which little more can have become so old.
+    """
+    removed = staging_area.remove_orphans(at.area, _Needed(at), older_than)
+    if not _is_due(at, older_than):
+        return removed
+    since = datetime.now(UTC) - older_than
+    for below in at.files.sweepable(at.product):
+        removed += at.files.abort_uploads(below, since)
+    unnamed = _unnamed(at, since)
+    at.files.delete(unnamed)
+    _marker(at).parent.mkdir(parents=True, exist_ok=True)
+    _marker(at).touch()
+    return removed + unnamed
+
+
+def leftovers(at: LakeTable, older_than: timedelta) -> list[str]:
+    """What `remove_leftovers` would remove, but for uploads that were never finished."""
+    attempts = staging_area.orphans(at.area, _Needed(at), older_than)
+    unnamed = _unnamed(at, datetime.now(UTC) - older_than)
+    return [*map(str, attempts), *unnamed]
+
+
+def stored_bytes(at: LakeTable) -> int:
+    """Of all files of the product, needed or not."""
+    below = at.files.sweepable(at.product)
+    return sum(file.size for one in below for file in at.files.listing(one))
+
+
+def _unnamed(at: LakeTable, since: datetime) -> list[str]:
+    # Looked for before it is asked what is needed: a file that is old now will not be adopted.
+    found = {
+        file.location
+        for below in at.files.sweepable(at.product)
+        for file in at.files.listing(below)
+        if file.modified <= since
+    }
+    table = at.load()
+    if table is None:
+        # Where batches are staged elsewhere, nothing that was sent ahead was ever published.
+        return [] if at.files.adopts else sorted(found)
+    return sorted(found - needed_files(table) - _metadata_files(table))
+
+
+def _is_due(at: LakeTable, older_than: timedelta) -> bool:
+    try:
+        return time.time() - _marker(at).stat().st_mtime >= older_than.total_seconds()
+    except FileNotFoundError:
+        return True
+
+
+def _marker(at: LakeTable) -> Path:
+    """When this machine looked through the product's files."""
+    return at.area.parent / ".swept"
+
+
+def unneeded(at: LakeTable, batch_id: str, attempts: Sequence[Path]) -> list[Path]:
+    """The batch's attempts of which no snapshot holds a file."""
+    if not at.files.adopts:
+        return list(attempts)
+    needed, table = _Needed(at), at.load() if attempts else None
+    found = []
+    for attempt in attempts:
+        staged = staging_area.staged_at(attempt)
+        if not (may_have_published(table, at.product, batch_id, staged) and needed(attempt)):
+            found.append(attempt)
+    return found
+
+
+class _Needed:
+    """Whether a staged attempt holds files of a snapshot; the table is read at the first question."""
+
+    def __init__(self, at: LakeTable) -> None:
+        self._at = at
+
+    def __call__(self, attempt: Path) -> bool:
+        return attempt in self._attempts
+
+    @cached_property
+    def _attempts(self) -> set[Path]:
+        table, area = self._at.load() if self._at.files.adopts else None, self._at.area
+        paths = (Path(path) for path in needed_files(table)) if table is not None else ()
+        inside = (path.relative_to(area).parts for path in paths if path.is_relative_to(area))
+        return {area.joinpath(*parts[:2]) for parts in inside}
+
+
+def needed_files(table: Table, snapshots: Iterable[IcebergSnapshot] | None = None) -> set[str]:
+    """The manifest lists, manifests and data files of these snapshots, by default of all."""
+    chosen = table.metadata.snapshots if snapshots is None else list(snapshots)
+    with ThreadPoolExecutor(READERS) as pool:
+        listed = pool.map(lambda snapshot: snapshot.manifests(table.io), chosen)
+        manifests = {one.manifest_path: one for several in listed for one in several}
+        entries = pool.map(
+            lambda manifest: manifest.fetch_manifest_entry(table.io, discard_deleted=True),
+            manifests.values(),
+        )
+        files = {entry.data_file.file_path for several in entries for entry in several}
+    return files | manifests.keys() | {snapshot.manifest_list for snapshot in chosen}
+
+
+def _metadata_files(table: Table) -> set[str]:
+    """What the table's own metadata names beside its snapshots."""
+    metadata = table.metadata
+    return {
+        table.metadata_location,
+        *(entry.metadata_file for entry in metadata.metadata_log),
+        *(file.statistics_path for file in metadata.statistics),
+        *(file.statistics_path for file in metadata.partition_statistics),
+    }

@@ -1,0 +1,138 @@
+"""What a production environment is configured with, and the clients that are made from it.
+
+Belongs here: the settings of AWS, Snowflake and the state database, read from the ecosystem's own
+variables. Does not belong here: what makes a setting wrong (`checks.py`,
+`snowflake_login.py`), what is stored there (`io_managers/`, `landing/`), and choosing between the
+environments (`environment.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from shared_resources.production.wire_logs import keep_wire_logs_off
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+    from dagster_aws.s3 import S3Resource
+    from dagster_snowflake import SnowflakeResource
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from snowflake.connector import SnowflakeConnection
+
+    from shared_resources.production.snowflake_login import SnowflakeLogin
+
+# The first request counts. botocore's standard mode waits up to 20 s between two, with jitter.
+ATTEMPTS = 8
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+# Uploads and downloads in parts use ten threads a file; a thread without a connection waits.
+CONNECTIONS = 32
+
+
+@dataclass(frozen=True)
+class S3Location:
+    """`s3://bucket/prefix`; the prefix has no slash at its ends and may be empty."""
+
+    bucket: str
+    prefix: str
+
+    @classmethod
+    def parse(cls, url: str) -> S3Location:
+        bucket, _, prefix = url.removeprefix("s3://").partition("/")
+        return cls(bucket, prefix.strip("/"))
+
+    def key(self, *parts: str) -> str:
+        return "/".join(part for part in (self.prefix, *parts) if part)
+
+    def url(self, *parts: str) -> str:
+        return f"s3://{self.bucket}/{self.key(*parts)}".rstrip("/")
+
+    def contains(self, other: S3Location) -> bool:
+        """Whether every key of `other` is one of this location, too."""
+        inside = not self.prefix or f"{other.prefix}/".startswith(f"{self.prefix}/")
+        return self.bucket == other.bucket and inside
+
+
+@dataclass(frozen=True)
+class ProductionSettings:
+    """Everything that production needs and the code cannot know. Its repr shows no secret."""
+
+    lake: S3Location
+    landing: S3Location
+    quarantine: S3Location
+    snowflake: SnowflakeLogin
+    region: str
+    glue_prefix: str = ""
+    kms_key: str | None = None
+    # The template of the queues' names, with {domain} and {product}; None: prefixes are listed.
+    landing_queue: str | None = None
+    database_url: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> ProductionSettings:
+        """Raises `EnvironmentProblem` with all that is missing or wrong."""
+        from shared_resources.production.checks import read_settings
+
+        return read_settings(variables)
+
+    def s3_resource(self) -> S3Resource:
+        """dagster-aws's resource; credentials and endpoint are boto3's own."""
+        from shared_resources.production.aws_resources import PatientS3Resource
+
+        return PatientS3Resource(region_name=self.region, max_attempts=ATTEMPTS)
+
+    def s3(self) -> S3Client:
+        client: S3Client = self.s3_resource().get_client()
+        return client
+
+    def glue(self) -> GlueClient:
+        import boto3
+
+        from shared_resources.production.aws_answers import refuse_short_answers
+
+        client = boto3.session.Session().client("glue", self.region, config=client_config())
+        refuse_short_answers(client)
+        return client
+
+    def sqs(self) -> SQSClient:
+        import boto3
+
+        from shared_resources.production.aws_answers import refuse_short_answers
+
+        client = boto3.session.Session().client("sqs", self.region, config=client_config())
+        refuse_short_answers(client)
+        return client
+
+    def encryption(self) -> dict[str, Any]:
+        """The server-side encryption of an object that is put, or of an upload in parts."""
+        if self.kms_key:
+            return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key}
+        return {"ServerSideEncryption": "AES256"}
+
+    def snowflake_resource(self) -> SnowflakeResource:
+        """dagster-snowflake's resource; see `snowflake_connection` for the stores' own way."""
+        return self.snowflake.resource()
+
+    def snowflake_connection(
+        self, **parameters: Any
+    ) -> AbstractContextManager[SnowflakeConnection]:
+        """An open connection for a `with` block; `parameters` are further ones of the connector."""
+        return self.snowflake.connection(**parameters)
+
+
+def client_config(attempts: int = ATTEMPTS) -> Config:
+    """How long to wait for AWS, and how often to try again: the same for every service."""
+    from botocore.config import Config
+
+    keep_wire_logs_off()
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        max_pool_connections=CONNECTIONS,
+    )
