@@ -41,7 +41,7 @@ test: setup ## every test but the slow ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 chaos: setup ## the slow tests: killed processes, many writers, fuzzing, full data
-	$(BIN)/pytest -n 2 --dist worksteal -m slow
+	$(BIN)/pytest -n 2 --dist loadgroup -m slow
 
 lint: setup ## formatting, lint, types
 	$(BIN)/ruff format --check .

@@ -56,11 +56,10 @@ class Place:
             if without_home is not None:
                 os.environ["DAGSTER_HOME"] = without_home
 
-    def land(self, days: int | None) -> None:
+    def land(self) -> None:
         command = [sys.executable, "-m", "domains.source_systems"]
-        limited = [*command, "--days", str(days)] if days else command
         with self.entered():
-            subprocess.run(limited, check=True, cwd=PROJECT_ROOT)
+            subprocess.run(command, check=True, cwd=PROJECT_ROOT)
 
     def mesh(self, *arguments: str, seconds: float = 300) -> Called:
         with self.entered():
