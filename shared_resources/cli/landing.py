@@ -44,7 +44,7 @@ def landing() -> None:
     not processed yet, what is stuck, and the lag: the age of the oldest unprocessed object."""
 
 
-@landing.command(epilog="Example: mesh landing order/transactions")
+@landing.command(epilog="Example: mesh landing show order/transactions")
 @click.argument("product", required=False, metavar="[DOMAIN/PRODUCT]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def show(product: str | None, as_json: bool) -> None:

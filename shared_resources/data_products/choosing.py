@@ -94,7 +94,8 @@ def _refuse_going_back(attempt: Attempt, chosen: LandingObject) -> None:
         there = attempt.environment.landing_zone.head(key)
         if there is None or etag not in (there.etag, there.listed):
             continue
-        if (there.modified_at, there.key) > (chosen.modified_at, chosen.key):
+        # Of the same second, as S3 tells time, either may be the newer; the ledger knows.
+        if there.modified_at > chosen.modified_at:
             raise NothingToIngest(
                 f"{attempt.definition.key}: {chosen.key} is older than {key}, which is published as "
                 f"version {versions[-1].number}; to go back, use `mesh rollback`"

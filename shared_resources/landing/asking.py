@@ -161,8 +161,9 @@ class Asking:
                 yield from (Group((entry,), (day,)) for day, entry in zip(days, here, strict=True))
 
 
-def _age(entry: Entry) -> tuple[object, str]:
-    return entry.object.modified_at, entry.key
+def _age(entry: Entry) -> tuple[object, ...]:
+    """S3 tells seconds: of two extracts of one second the one that was found later is the newer."""
+    return entry.object.modified_at, entry.discovered_at, entry.key
 
 
 def _rows_of_days(days: Sequence[str]) -> Iterator[list[str]]:

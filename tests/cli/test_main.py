@@ -92,11 +92,11 @@ def test_what_nobody_foresaw_is_one_line_that_says_how_to_see_more(
         call("status")
 
 
-def test_an_environment_of_another_version_is_wrong_use(
+def test_an_environment_that_there_is_not_is_wrong_use(
     mesh: TinyMesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MESH_ENV", "production")
-    call("status").refused("MESH_ENV='production'")
+    monkeypatch.setenv("MESH_ENV", "staging")
+    call("status").refused("MESH_ENV='staging'")
 
 
 def test_started_as_a_command_it_ends_the_same(mesh: TinyMesh) -> None:

@@ -40,7 +40,7 @@ def test_rows_are_shown_of_the_newest_version_or_the_one_asked_for(published: Ti
     assert "30.0" in newest.out and "3 of 3 rows, version 2 in the lake" in newest.out
     first = call("read", KEY, "--version", 1)
     assert "30.0" not in first.out and "2 of 2 rows, version 1" in first.out
-    call("read", KEY, "--version", 9).refused("has no version 9", "1, 2")
+    call("read", KEY, "--version", 9).refused("has no version 9", "1 to 2")
 
 
 def test_only_the_columns_asked_for_in_their_order(published: TinyMesh, tmp_path: Path) -> None:

@@ -126,6 +126,7 @@ PLANTED: dict[str, tuple[Plant, set[str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_the_same_tests_fail_on_both_for_a_broken_row(
     engines: Engines, tables: dict[str, pa.Table], tmp_path: Path, product: str

@@ -61,9 +61,9 @@ def place(
 
 
 @pytest.mark.parametrize("place", REMOTE, indirect=True)
-@pytest.mark.parametrize("kind", [Kind.CUT_AFTER, Kind.EXPIRED], ids=lambda kind: kind.name)
-def test_a_day_is_replaced_under_faults(place: Place, proxy: Proxy, kind: Kind) -> None:
-    _try_each_request(place, proxy, CHANGES["replace a day"], kind, 1)
+def test_a_day_is_replaced_although_answers_are_lost(place: Place, proxy: Proxy) -> None:
+    """The worst of the faults: what was asked for is done, and who asked does not know."""
+    _try_each_request(place, proxy, CHANGES["replace a day"], Kind.CUT_AFTER, 1)
 
 
 def _named(value: object) -> str:
