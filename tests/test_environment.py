@@ -116,6 +116,12 @@ def test_nothing_set_is_one_message_with_everything() -> None:
         ({"AWS_DEFAULT_REGION": "Frankfurt"}, "'Frankfurt' is no region of AWS"),
         (without("AWS_SECRET_ACCESS_KEY"), "AWS_SECRET_ACCESS_KEY is not set, but its counterpart is"),
         ({"AWS_PROFILE": "none"}, "AWS_PROFILE='none' is in neither /nonexistent/config nor"),
+        (
+            {"AWS_ENDPOINT_URL": "https://mesh:geheim@minio:9000"},
+            "AWS_ENDPOINT_URL must hold no user or password",
+        ),
+        ({"MESH_COPIES_BYTES": "20GB"}, "MESH_COPIES_BYTES='20GB' is no number of bytes"),
+        ({"MESH_AUDIT_SQL_SECONDS": "1m"}, "MESH_AUDIT_SQL_SECONDS='1m' is no number of seconds"),
         ({"AWS_ENDPOINT_URL": "minio:9000"}, "AWS_ENDPOINT_URL='minio:9000' is no http(s)"),
         (without("SNOWFLAKE_USER"), "SNOWFLAKE_USER is not set"),
         (

@@ -60,7 +60,9 @@ def check_aws(variables: Mapping[str, str], problems: list[str]) -> None:
     _check_region(variables, problems)
     _check_credentials(variables, problems)
     endpoint = variables.get("AWS_ENDPOINT_URL")
-    if endpoint and (
+    if endpoint and "@" in endpoint:  # clients write the address into messages, with what it holds
+        problems.append("AWS_ENDPOINT_URL must hold no user or password; take them out of it")
+    elif endpoint and (
         urlsplit(endpoint).scheme not in ("http", "https") or not urlsplit(endpoint).netloc
     ):
         problems.append(

@@ -56,6 +56,8 @@ _KMS_KEY = re.compile(
 )
 _GLUE_PREFIX = re.compile(r"[a-z0-9_]{1,100}")
 _QUEUE = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_WHOLE_NUMBER = re.compile(r"[0-9]+")
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+")
 
 
 def read_settings(variables: Mapping[str, str]) -> ProductionSettings:
@@ -69,6 +71,7 @@ def read_settings(variables: Mapping[str, str]) -> ProductionSettings:
     problems.extend(_odd_names(variables))
     problems.extend(_wrong_database(variables))
     queue = _queue(variables, problems)
+    problems.extend(_wrong_limits(variables))
     problems.extend(_misspelt(variables))
     if problems or not (lake and landing and quarantine and snowflake and region):
         lines = "".join(f"\n  {problem}" for problem in problems)
@@ -195,6 +198,14 @@ def _queue(variables: Mapping[str, str], problems: list[str]) -> str | None:
                 f"name with {{domain}} and {{product}}, {example}"
             )
     return queue if events == "sqs" else None
+
+
+def _wrong_limits(variables: Mapping[str, str]) -> Iterator[str]:
+    copies, seconds = variables.get("MESH_COPIES_BYTES"), variables.get("MESH_AUDIT_SQL_SECONDS")
+    if copies and not _WHOLE_NUMBER.fullmatch(copies):
+        yield f"MESH_COPIES_BYTES={copies!r} is no number of bytes; write e.g. 21474836480"
+    if seconds and not _NUMBER.fullmatch(seconds):
+        yield f"MESH_AUDIT_SQL_SECONDS={seconds!r} is no number of seconds; write e.g. 60"
 
 
 def _misspelt(variables: Mapping[str, str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ import os
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import pytest
 from shared_resources.io_managers import s3_objects
 from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
 from shared_resources.io_managers.frames import as_frame
+from shared_resources.io_managers.lake import leftovers
 from shared_resources.io_managers.lake.files_s3 import s3_lake
 from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.levelling import follow
@@ -232,6 +233,37 @@ def test_only_this_lakes_tables_are_its_products(place: Place, store: LakeStore)
 def test_names_that_glue_would_change_are_refused(store: LakeStore) -> None:
     with pytest.raises(PublishError, match="capital letters"):
         publish(store, contract(name="Sales"), "b1", [1])
+
+
+def test_what_another_catalog_names_is_not_swept(place: Place, store: LakeStore) -> None:
+    """A wrong `MESH_GLUE_PREFIX` knows no table, and must not take its files for nobody's."""
+    publish(store, SALES, "b1", [1])
+    astray = another_machine(place, "astray", glue_prefix="mistyped_")
+    assert astray.versions(KEY) == []
+    assert astray.remove_orphans(KEY, timedelta(0)) == []
+    assert published(another_machine(place, "there"), KEY) == [1]
+
+
+def test_the_files_are_looked_through_every_night(
+    place: Place, store: LakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that starts when yesterday's started, which is not yet a day after that one's end."""
+    publish(store, SALES, "b1", [1])
+    looked: list[datetime] = []
+
+    def look(_: leftovers.LakeTable, since: datetime) -> list[str]:
+        looked.append(since)
+        return []
+
+    monkeypatch.setattr(leftovers, "_unnamed", look)
+    store.remove_orphans(KEY)
+    store.remove_orphans(KEY)
+    assert len(looked) == 1
+    marker = place.root / "here" / "lake" / KEY / ".swept"
+    ended = marker.stat().st_mtime - timedelta(hours=23, minutes=59).total_seconds()
+    os.utime(marker, (ended, ended))
+    store.remove_orphans(KEY)
+    assert len(looked) == 2
 
 
 # -- lost answers --------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 Belongs here: finding a pinned version in the warehouse, where nothing is copied, or loading it.
 Does not belong here: the schema itself (`on_snowflake.py`), PUT and COPY
-(`io_managers/snowflake_loading.py`).
+(`io_managers/cloud_warehouse/loading.py`).
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ DESCRIPTION_CHARACTERS = 2048
 
 
 class GlueTables:
-    """Implements `lake_catalog.TableCatalog`: database `<MESH_GLUE_PREFIX><domain>`, a table each."""
+    """Implements `catalog.TableCatalog`: database `<MESH_GLUE_PREFIX><domain>`, a table each."""
 
     def __init__(self, settings: ProductionSettings, io: S3FileIO) -> None:
         self._settings = settings

@@ -47,7 +47,7 @@ def s3_lake(
 
 
 class S3Files:
-    """Implements `lake_files.LakeFiles`. `root` is the local folder that batches are staged in."""
+    """Implements `files.LakeFiles`. `root` is the local folder that batches are staged in."""
 
     adopts = False
 

@@ -28,6 +28,7 @@ from shared_resources.io_managers.lake.files import LakeFiles
 from shared_resources.io_managers.lake.history import may_have_published
 
 READERS = 8
+METADATA = ".metadata.json"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def remove_leftovers(at: LakeTable, older_than: timedelta) -> list[str]:
     """Remove abandoned attempts, and files that no snapshot names; name what was removed.
 
     Looking through all files takes long where there are many of them: a machine does not do it again
-    before `older_than` is over, in which little more can have become so old.
+    before half of `older_than` is over, so that a nightly job does it every night.
     """
     removed = staging_area.remove_orphans(at.area, _Needed(at), older_than)
     if not _is_due(at, older_than):
@@ -91,14 +92,16 @@ def _unnamed(at: LakeTable, since: datetime) -> list[str]:
     }
     table = at.load()
     if table is None:
-        # Where batches are staged elsewhere, nothing that was sent ahead was ever published.
-        return [] if at.files.adopts else sorted(found)
+        # Where batches are staged elsewhere, what was sent ahead is nobody's; but the metadata of a
+        # table says that there was one: this catalog may not be the one that knows it.
+        known = any(location.endswith(METADATA) for location in found)
+        return [] if at.files.adopts or known else sorted(found)
     return sorted(found - needed_files(table) - _metadata_files(table))
 
 
 def _is_due(at: LakeTable, older_than: timedelta) -> bool:
     try:
-        return time.time() - _marker(at).stat().st_mtime >= older_than.total_seconds()
+        return time.time() - _marker(at).stat().st_mtime >= older_than.total_seconds() / 2
     except FileNotFoundError:
         return True
 

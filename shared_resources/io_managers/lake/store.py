@@ -78,7 +78,7 @@ from shared_resources.io_managers.versions import NUMBER, check_batch, choose, s
 class LakeStore:
     """`protocol.ProductStore` on Iceberg: by default a SQLite catalog and files below `root`.
 
-    `lake_files_s3.s3_lake` gives the same on S3 and Glue; `root` is where batches are staged then.
+    `files_s3.s3_lake` gives the same on S3 and Glue; `root` is where batches are staged then.
     """
 
     name = STORE
