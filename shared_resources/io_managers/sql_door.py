@@ -1,7 +1,7 @@
 """A read-only SQL door for people: every product as a view `domain.product`, nothing copied.
 
 Belongs here: opening a DuckDB connection over a store's current versions.
-Does not belong here: who may read what (`access/`), and reading in code (`Snapshot`).
+Does not belong here: who may read what, and reading in code (`Snapshot`).
 """
 
 from __future__ import annotations

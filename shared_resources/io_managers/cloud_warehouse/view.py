@@ -1,7 +1,7 @@
 """The view of a product in Snowflake: what people's SQL reads, and what the contract says of it.
 
 Belongs here: the one statement that makes the view show a version, with comments and tags.
-Does not belong here: when it is executed (`store.py`), who may read it (`access/`).
+Does not belong here: when it is executed (`store.py`), who may read it.
 
 The view is replaced by one statement, so a reader sees one whole version or another. Grants stay
 (COPY GRANTS). Tags and comments are part of the same statement: a masking policy that hangs on the
