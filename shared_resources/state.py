@@ -123,7 +123,10 @@ class StateDatabase:
             ) from problem
 
     def _shown(self) -> str:
-        return sa.make_url(self._url).render_as_string(hide_password=True)
+        url = sa.make_url(self._url)
+        if "password" in url.query:  # where libpq takes one, too
+            url = url.update_query_dict({"password": "***"})
+        return url.render_as_string(hide_password=True)
 
 
 def insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:

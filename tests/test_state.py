@@ -207,3 +207,10 @@ def test_old_pins_are_forgotten(state: StateDatabase, monkeypatch: pytest.Monkey
     monkeypatch.setattr(pins, "KEPT", timedelta(seconds=-1))
     kept.keep_first("new", PIN)
     assert kept.get("old", "order/lines") is None
+
+
+def test_no_password_is_shown_wherever_it_stands() -> None:
+    for url in ("postgresql://u:geheim@h/d", "postgresql://u@h/d?password=geheim&sslmode=require"):
+        shown = repr(StateDatabase(url, Path("locks")))
+        assert "geheim" not in shown
+        assert "@h/d" in shown
