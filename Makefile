@@ -40,8 +40,8 @@ dev: setup ## Dagster's UI, all code locations and the daemon on 127.0.0.1:3000
 test: setup ## every test but the slow ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
-chaos: setup ## the slow tests: killed processes, many writers, fuzzing, full data
-	$(BIN)/pytest -n 2 --dist loadgroup -m slow
+chaos: setup ## the slow tests: killed processes, many writers, faults, fuzzing, full data (40 minutes)
+	$(BIN)/pytest -n 3 --dist loadgroup -m slow
 
 lint: setup ## formatting, lint, types
 	$(BIN)/ruff format --check .
