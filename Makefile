@@ -41,10 +41,10 @@ test: setup ## every test but the slow ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not outage"
 
 chaos: setup ## the slow tests: killed processes, many writers, faults, fuzzing, full data (40 minutes)
-	$(BIN)/pytest -n 3 --dist loadgroup -m slow
+	$(BIN)/pytest -n 3 --dist loadgroup --timeout 1800 -m slow
 
 outage: setup ## three hundred faults at random points over the whole mesh in production mode
-	$(BIN)/pytest -m outage -s
+	$(BIN)/pytest -m outage --timeout 7200 -s
 
 lint: setup ## formatting, lint, types
 	$(BIN)/ruff format --check .

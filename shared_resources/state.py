@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ from typing import Any
 import sqlalchemy as sa
 from filelock import FileLock
 from sqlalchemy.dialects import postgresql, sqlite
+
+from shared_resources.per_process import OncePerProcess
 
 TABLES = sa.MetaData()
 BUSY_SECONDS = 60
@@ -39,11 +40,8 @@ class StateDatabase:
     def __init__(self, url: str, locks: Path) -> None:
         self._url = url
         self._locks = locks
-        self._opened: dict[int, sa.Engine] = {}
-        self._made: dict[int, frozenset[str]] = {}
-
-    def __getstate__(self) -> dict[str, object]:
-        return {"_url": self._url, "_locks": self._locks, "_opened": {}, "_made": {}}
+        self._opened = OncePerProcess(self._open)
+        self._made: frozenset[str] = frozenset()  # the tables that are known to be there
 
     def __repr__(self) -> str:
         return f"StateDatabase({self._shown()!r})"
@@ -51,14 +49,11 @@ class StateDatabase:
     @property
     def engine(self) -> sa.Engine:
         """The engine, with every table that is declared on `TABLES` by now."""
-        process = os.getpid()
-        engine = self._opened.get(process)
-        if engine is None:
-            engine = self._opened[process] = self._open()
+        engine = self._opened()
         declared = frozenset(TABLES.tables)
-        if self._made.get(process) != declared:
+        if self._made != declared:
             self._make_tables(engine)
-            self._made[process] = declared
+            self._made = declared
         return engine
 
     @contextlib.contextmanager

@@ -17,8 +17,9 @@ import operator
 import sys
 import typing
 from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import duckdb
@@ -68,11 +69,13 @@ def _function(implementation: str, folder: Path) -> Callable[..., Any]:
 
 def _module(path: Path) -> ModuleType:
     """The file as a module under a name of its own: every product may have a `rules.py`."""
-    digest = hashlib.sha256(str(path.resolve()).encode() + b"\0" + path.read_bytes()).hexdigest()
+    source = path.read_bytes()
+    digest = hashlib.sha256(str(path.resolve()).encode() + b"\0" + source).hexdigest()
     name = f"mesh_rules_{digest[:24]}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
+    loader = _TheseBytes(name, str(path), source)
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
@@ -84,6 +87,19 @@ def _module(path: Path) -> ModuleType:
             f"{path} cannot be loaded: {type(problem).__name__}: {problem}"
         ) from problem
     return module
+
+
+class _TheseBytes(SourceFileLoader):
+    """Runs the source that the name was made of. Python's own cache of compiled files takes a file
+    of the same size that was changed within the same second for the old one.
+    """
+
+    def __init__(self, fullname: str, path: str, source: bytes) -> None:
+        super().__init__(fullname, path)
+        self._source = source
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self._source, self.path)
 
 
 def _frame_of(function: Callable[..., Any], implementation: str) -> str:

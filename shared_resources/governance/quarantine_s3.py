@@ -9,7 +9,6 @@ first. Nothing of an entry ever changes, so that what was read once is kept on t
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from shared_resources.governance.quarantine_store import ABANDONED_SECONDS, ENTRY, KEPT, Stored
 from shared_resources.io_managers.s3_objects import S3Objects, bucket_and_key
 
@@ -28,10 +25,6 @@ if TYPE_CHECKING:
     from shared_resources.io_managers.local_copies import LocalCopies
 
 READERS = 8
-# S3's answer when another conditional request for the key is under way; it is to be asked again.
-BUSY = "ConditionalRequestConflict"
-ATTEMPTS = 8
-_THERE = "PreconditionFailed"
 
 
 @dataclass(frozen=True)
@@ -53,7 +46,7 @@ class QuarantineOnS3:
 
     def keep(self, place: str, files: Mapping[str, Path], entry: bytes) -> None:
         self._objects.upload({path: self._url(place, name) for name, path in files.items()})
-        self._put_once(self._url(place, ENTRY), entry)
+        self._objects.put_once(self._url(place, ENTRY), entry)
 
     def read(self, place: str) -> Stored | None:
         return self._stored(place, list(self._listing(place)))
@@ -74,11 +67,11 @@ class QuarantineOnS3:
             return None
 
     def add(self, place: str, name: str, content: bytes) -> None:
-        self._put_once(self._url(place, name), content)
+        self._objects.put_once(self._url(place, name), content)
 
     def remove(self, place: str) -> None:
         self._objects.delete([self._url(place, ENTRY)])
-        self._delete_all(place)
+        self._objects.delete([found.url for found in self._listing(place)])
 
     def sweep(self, product: str) -> None:
         """Of a whole entry nothing is taken away; what has no `entry.json` is nobody's."""
@@ -86,7 +79,7 @@ class QuarantineOnS3:
         for place, found in self._places(product).items():
             entry = self._url(place, ENTRY)
             if all(one.url != entry and one.modified < oldest for one in found):
-                self._delete_all(place)
+                self._objects.delete([one.url for one in found])
         self._objects.abort_uploads(self._url(product) + "/", oldest)
 
     def _url(self, *parts: str) -> str:
@@ -131,20 +124,3 @@ class QuarantineOnS3:
         # An entry that expired may be kept again one day, with another time in it.
         name = f"{one.url}@{one.etag}"
         return self._copies.get(name, partial(self._objects.download, one.url)).read_bytes()
-
-    def _put_once(self, url: str, content: bytes) -> None:
-        """Write the object, unless there is one: whoever wrote it has written the same."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                self._objects.put(url, content, only_new=True)
-            except ClientError as problem:
-                code = problem.response["Error"]["Code"]
-                if code == BUSY and attempt < ATTEMPTS:
-                    time.sleep(0.1 * attempt)
-                    continue
-                if code not in (_THERE, "412"):
-                    raise
-            return
-
-    def _delete_all(self, place: str) -> None:
-        self._objects.delete([found.url for found in self._listing(place)])

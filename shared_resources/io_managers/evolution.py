@@ -78,6 +78,17 @@ def check_evolution(
         )
 
 
+def check_partition_column(contract: Contract, published: str | None) -> None:
+    """Raise `PublishError` when the published partitions are not by the contract's column."""
+    wanted = contract.partitioning.column if contract.partitioning else None
+    if published != wanted:
+        raise PublishError(
+            f"{contract.key} is published with partitions by {published or 'nothing'}, "
+            f"and the contract {contract.path} asks for {wanted or 'none'}. Partitions cannot "
+            "change under readers: take the change back, or publish a product of another name."
+        )
+
+
 def _major(version: str) -> int:
     """The major number; -1 for text that has none."""
     head = version.partition(".")[0]

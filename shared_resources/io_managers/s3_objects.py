@@ -9,7 +9,6 @@ is for the caller to read again, which is done here.
 
 from __future__ import annotations
 
-import os
 import random
 import time
 import zlib
@@ -28,6 +27,7 @@ from botocore.exceptions import (
 )
 
 from shared_resources.io_managers.lake.files import StoredFile
+from shared_resources.per_process import OncePerProcess
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -35,11 +35,15 @@ if TYPE_CHECKING:
     from shared_resources.production.settings import ProductionSettings
 
 READS = 6
+PUTS = 8  # of one object by several writers at once
 CHUNK_BYTES = 1 << 20
 PART_BYTES = 16 << 20
 UPLOADS = 8
 DELETED_AT_ONCE = 1000
 CHECKSUM = "mesh-crc32"  # of the whole object: S3's own of an upload in parts is one of the parts
+_THERE = frozenset({"412", "PreconditionFailed"})
+# Another conditional request for the key is under way: it is to be asked again.
+_AT_ONCE = "ConditionalRequestConflict"
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
@@ -52,24 +56,34 @@ class S3Objects:
 
     def __init__(self, settings: ProductionSettings) -> None:
         self._settings = settings
-        self._clients: dict[int, S3Client] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_settings": self._settings, "_clients": {}}
+        self._client = OncePerProcess(settings.s3)
 
     @property
     def client(self) -> S3Client:
-        """One a process: connections must not cross a fork."""
-        client = self._clients.get(os.getpid())
-        if client is None:
-            client = self._clients[os.getpid()] = self._settings.s3()
-        return client
+        return self._client()
 
     # -- sending ---------------------------------------------------------------------------------
 
-    def put(self, location: str, body: bytes, *, only_new: bool = False) -> None:
-        """With `only_new`, S3 refuses it (`PreconditionFailed`) where there is an object already."""
-        condition: dict[str, Any] = {"IfNoneMatch": "*"} if only_new else {}
+    def put(self, location: str, body: bytes) -> None:
+        self._put(location, body)
+
+    def put_once(self, location: str, body: bytes) -> bool:
+        """Write the object unless there is one already; whether it was written."""
+        for attempt in range(1, PUTS + 1):
+            try:
+                self._put(location, body, IfNoneMatch="*")
+            except ClientError as problem:
+                code = problem.response["Error"]["Code"]
+                if code in _THERE:
+                    return False
+                if code != _AT_ONCE or attempt == PUTS:
+                    raise
+                time.sleep(0.1 * attempt)
+            else:
+                return True
+        raise AssertionError("the last attempt returns or raises")
+
+    def _put(self, location: str, body: bytes, **condition: Any) -> None:
         bucket, key = bucket_and_key(location)
         self.client.put_object(
             Bucket=bucket,

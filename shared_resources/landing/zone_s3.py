@@ -108,17 +108,10 @@ class S3LandingZone:
         return Page(tuple(objects), tuple(names), listed["IsTruncated"], tuple(refused))
 
     def head(self, key: str) -> LandingObject | None:
-        from botocore.exceptions import ClientError
-
         if any(map(unfinished, parts_of(key))):
             return None
-        try:
-            found = self._client.head_object(Bucket=self.location.bucket, Key=self._key(key))
-        except ClientError as problem:
-            if problem.response["Error"]["Code"] in _GONE:
-                return None
-            raise
-        return _described(key, found)
+        found = self._head(key)
+        return None if found is None else _described(key, found)
 
     def fetch(self, obj: LandingObject, to: Path) -> LandingObject:
         """Copy the object as it is now; one answer of S3 is always of one version.
@@ -170,15 +163,19 @@ class S3LandingZone:
 
     def _digest_of(self, key: str) -> str | None:
         """The checksum that `put` left with the object; None where there is none."""
+        found = self._head(key)
+        return None if found is None else found["Metadata"].get(DIGEST)
+
+    def _head(self, key: str) -> Mapping[str, Any] | None:
+        """S3's description of the object; None when it is gone."""
         from botocore.exceptions import ClientError
 
         try:
-            found = self._client.head_object(Bucket=self.location.bucket, Key=self._key(key))
+            return self._client.head_object(Bucket=self.location.bucket, Key=self._key(key))
         except ClientError as problem:
             if problem.response["Error"]["Code"] in _GONE:
                 return None
             raise
-        return found["Metadata"].get(DIGEST)
 
     def _get(self, key: str) -> Mapping[str, Any]:
         from botocore.exceptions import ClientError

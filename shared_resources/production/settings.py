@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from shared_resources.production.wire_logs import keep_wire_logs_off
 
@@ -91,20 +91,20 @@ class ProductionSettings:
         return client
 
     def glue(self) -> GlueClient:
-        import boto3
-
-        from shared_resources.production.aws_answers import refuse_short_answers
-
-        client = boto3.session.Session().client("glue", self.region, config=client_config())
-        refuse_short_answers(client)
+        client: GlueClient = self._client("glue")
         return client
 
     def sqs(self) -> SQSClient:
+        client: SQSClient = self._client("sqs")
+        return client
+
+    def _client(self, service: Literal["glue", "sqs"]) -> Any:
+        """A client of a service that answers in JSON."""
         import boto3
 
         from shared_resources.production.aws_answers import refuse_short_answers
 
-        client = boto3.session.Session().client("sqs", self.region, config=client_config())
+        client = boto3.session.Session().client(service, self.region, config=client_config())
         refuse_short_answers(client)
         return client
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import multiprocessing
 import os
 import resource
 import traceback
@@ -20,6 +19,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+from tests.forkserver import forkserver
 
 _NEW_NAMESPACES = 0x10000000 | 0x00020000  # of users and of mounts
 _FILLER = ".filler"
@@ -64,8 +65,7 @@ def on_small_disk(
     the disk is gone afterwards.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.small_disk", work.__module__])
+    context = forkserver()
     ours, theirs = context.Pipe(duplex=False)
     variables = dict(os.environ)
     process = context.Process(

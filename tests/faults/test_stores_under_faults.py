@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from shared_resources.io_managers.cloud_warehouse.session import LoginRefused
 from tests.faults.impatience import impatient_clients
 from tests.faults.kinds import Kind
 from tests.faults.plans import NthRequest
@@ -27,7 +28,7 @@ from tests.faults.trials import (
     check_tried_again,
 )
 from tests.io_managers.places import REMOTE, Place
-from tests.io_managers.products import published
+from tests.io_managers.products import day, publish, published
 from tests.stand_ins import StandIns
 from tests.stand_ins.servers import environment
 
@@ -125,6 +126,19 @@ def test_a_clean_up_under_faults_removes_nothing_that_is_read(
             attempt(lambda: product.store.remove_orphans(product.contract.key, timedelta(0)))
         check_every_version(product)
     check_nothing_left(product)
+
+
+@pytest.mark.parametrize("place", ["snowflake"], indirect=True)
+def test_a_refused_login_is_not_tried_again_and_again(place: Place, proxy: Proxy) -> None:
+    """Snowflake locks a user after five wrong passwords."""
+    product = begin(place, CHANGES["replace a day"])
+    store, before = product.newcomer(), len(proxy.injected)
+    plan = NthRequest(Kind.EXPIRED, 1, "snowflake:login-request", times=FOR_EVER)
+    with proxy.following(plan):
+        made = attempt(lambda: publish(store, product.contract, "refused", {day(0): [9]}))
+    assert isinstance(made, LoginRefused), made
+    assert "Authentication token has expired" in str(made)
+    assert 1 <= len(proxy.injected) - before <= 2
 
 
 def _each_request(kind: Kind, times: int) -> Iterator[NthRequest]:

@@ -16,6 +16,7 @@ import boto3
 
 from shared_resources.contracts.model import Contract
 from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
+from shared_resources.io_managers.lake.owner import OWNER
 from shared_resources.io_managers.protocol import ProductStore
 from shared_resources.production.settings import ProductionSettings, S3Location
 from tests.faults.iceberg_files import named_by_iceberg
@@ -166,7 +167,7 @@ def _left_on_s3(product: Product) -> set[str]:
     there = {f"s3://{lake.bucket}/{o['Key']}" for page in pages for o in page.get("Contents", ())}
     uploads = client.list_multipart_uploads(Bucket=lake.bucket).get("Uploads", ())
     settings = ProductionSettings.read(product.place.variables)
-    named = named_by_iceberg(settings, product.contract.key)
+    named = named_by_iceberg(settings, product.contract.key) | {lake.url(OWNER)}
     return (there - named) | {upload["Key"] for upload in uploads}
 
 

@@ -22,6 +22,7 @@ from shared_resources.contracts.model import Contract
 from shared_resources.environment import ProductionEnvironment, current
 from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
 from shared_resources.io_managers.duck import in_memory
+from shared_resources.io_managers.lake.owner import OWNER
 from shared_resources.io_managers.protocol import ProductStore, Version
 from shared_resources.mesh import read_mesh
 from tests.faults.iceberg_files import named_by_iceberg
@@ -116,7 +117,7 @@ class WholeMesh:
     def _left_on_s3(self) -> Iterator[str]:
         lake = self.environment.settings.lake
         client = boto3.client("s3")
-        named: set[str] = set()
+        named = {lake.url(OWNER)}
         for key, contract in self.contracts.items():
             if any(store.name == "lake" for store in self.environment.stores_of(contract)):
                 named |= named_by_iceberg(self.environment.settings, key)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,9 @@ from shared_resources.governance.quarantine_store import QuarantineFolder, Quara
 from shared_resources.governance.quarantine_view import shown_rows
 from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
 from tests.contract_factory import make_column, make_contract
+from tests.forkserver import forkserver
 
+PATIENCE = 60
 REJECTION = Rejection(
     product="order/lines",
     kind="batch",
@@ -239,28 +242,34 @@ def test_classified_columns_and_unknown_ones_are_masked(
     assert len(shown_rows(quarantine, entry, contract, limit=1)) == 1
 
 
-def _put_many(quarantine: Quarantine, file: Path, barrier: Any) -> None:
-    barrier.wait()
+def _put_at_once(
+    quarantine: Quarantine, file: Path, variables: dict[str, str], barrier: Barrier
+) -> None:
+    os.environ.update(variables)
+    barrier.wait(PATIENCE)
     quarantine.put(REJECTION, [file])
 
 
 def test_many_processes_keep_the_same_once(quarantine: Quarantine, tmp_path: Path) -> None:
     file = _file(tmp_path, [1, 2])
-    context = multiprocessing.get_context("fork")
+    context = forkserver()
     barrier = context.Barrier(6)
-    processes = [
-        context.Process(target=_put_many, args=(quarantine, file, barrier)) for _ in range(6)
-    ]
+    arguments = (quarantine, file, dict(os.environ), barrier)
+    processes = [context.Process(target=_put_at_once, args=arguments) for _ in range(6)]
     for process in processes:
         process.start()
     for process in processes:
-        process.join()
+        process.join(PATIENCE)
     assert [process.exitcode for process in processes] == [0] * 6
     (entry,) = quarantine.list()
     assert quarantine.rows(entry).read_all().num_rows == 2
 
 
-def _put_forever(quarantine: Quarantine, folder: Path) -> None:
+def _put_forever(
+    quarantine: Quarantine, folder: Path, variables: dict[str, str], out: Connection
+) -> None:
+    os.environ.update(variables)
+    out.send("it begins")
     files = sorted(folder.glob("*.parquet"))
     number = 0
     while True:
@@ -273,11 +282,14 @@ def test_a_killed_process_leaves_whole_entries_or_none(
     quarantine: Quarantine, tmp_path: Path
 ) -> None:
     files = [_file(tmp_path / "staged", list(range(500)), f"{n}.parquet") for n in range(4)]
-    context = multiprocessing.get_context("fork")
+    context = forkserver()
     folder = isinstance(_store(quarantine), QuarantineFolder)
     for attempt in range(8):
-        process = context.Process(target=_put_forever, args=(quarantine, tmp_path / "staged"))
+        begun, out = context.Pipe(duplex=False)
+        arguments = (quarantine, tmp_path / "staged", dict(os.environ), out)
+        process = context.Process(target=_put_forever, args=arguments)
         process.start()
+        assert begun.poll(PATIENCE)
         time.sleep(0.01 + 0.01 * attempt if folder else 0.4 + 0.1 * attempt)
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)

@@ -2,15 +2,11 @@
 
 Belongs here: running the pipeline without Dagster in a forked child, and dying at a chosen step.
 Does not belong here: what must hold afterwards (the tests).
-
-A fork server that has imported the libraries makes a child in milliseconds, so that hundreds of
-deaths can be tried.
 """
 
 from __future__ import annotations
 
 import importlib
-import multiprocessing
 import os
 import signal
 import uuid
@@ -27,12 +23,7 @@ from shared_resources.data_products.publishing import already_published, publish
 from shared_resources.data_products.replaying import replay
 from shared_resources.environment import Environment
 from shared_resources.mesh import read_mesh
-
-_PRELOADED = (
-    "tests.guarantees.processes",
-    "shared_resources.io_managers.lake.store",
-    "shared_resources.io_managers.embedded_warehouse.store",
-)
+from tests.forkserver import forkserver
 
 
 @dataclass(frozen=True)
@@ -76,9 +67,7 @@ def replay_entry(environment: Environment, key: str, entry_id: str) -> None:
 
 def start(work: Callable[..., Any], *arguments: Any, death: Death | None = None) -> BaseProcess:
     """Start `work` in a process of its own, which dies where `death` says."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(_PRELOADED))
-    process = context.Process(target=_child, args=(work, arguments, death))
+    process = forkserver().Process(target=_child, args=(work, arguments, death))
     process.start()
     return process
 

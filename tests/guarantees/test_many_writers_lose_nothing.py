@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import Counter
 from datetime import date, timedelta
 from multiprocessing.synchronize import Event
@@ -10,6 +9,7 @@ from multiprocessing.synchronize import Event
 import pytest
 
 from shared_resources.environment import Environment
+from tests.forkserver import forkserver
 from tests.guarantees.orders import KEY, daily_orders_product, land_day
 from tests.guarantees.processes import make_batch, start
 from tests.tiny_mesh import TinyMesh
@@ -48,7 +48,7 @@ def test_16_processes_publishing_to_one_product_lose_nothing(mesh: TinyMesh) -> 
     daily_orders_product(mesh)
     for place, day in enumerate(_days()):
         land_day(mesh, day, [float(place + 1)] * ROWS)
-    context = multiprocessing.get_context("forkserver")
+    context = forkserver()
     stop, broken, reads = context.Event(), context.Event(), context.Value("i", 0)
     readers = [start(_read_until, mesh.environment, stop, broken, reads) for _ in range(2)]
     writers = [start(_publish_rounds, mesh.environment, day) for day in _days()]

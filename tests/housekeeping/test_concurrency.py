@@ -10,11 +10,12 @@ import time
 import pytest
 
 from shared_resources.io_managers.protocol import NotPublished
+from tests.forkserver import forkserver
 from tests.housekeeping.workers import keep_house_forever
 from tests.io_managers.conftest import Places
 from tests.io_managers.places import Place
 from tests.io_managers.products import day
-from tests.io_managers.workers import DAILY, ROWS_PER_BATCH, numbers_of, processes, publish_many
+from tests.io_managers.workers import DAILY, ROWS_PER_BATCH, numbers_of, publish_many
 
 KEY = DAILY.key
 
@@ -34,7 +35,7 @@ def test_nor_do_they_for_long(name: str, writers: int, batches: int, places: Pla
 
 
 def _publish_keep_house_and_watch(place: Place, writers: int, batches: int) -> None:
-    context = processes()
+    context = forkserver()
     stop = context.Event()
     heard, tell = context.Pipe(duplex=False)
     keeper = context.Process(target=keep_house_forever, args=(place, stop, tell))

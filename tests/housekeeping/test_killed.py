@@ -14,11 +14,12 @@ import pytest
 
 from shared_resources.housekeeping.tasks import Task
 from shared_resources.io_managers.protocol import ProductStore
+from tests.forkserver import forkserver
 from tests.housekeeping.workers import ALL_AGES, keep_house, keep_house_and_die
 from tests.io_managers.conftest import Places
 from tests.io_managers.places import Place
 from tests.io_managers.products import day, publish, published
-from tests.io_managers.workers import DAILY, processes
+from tests.io_managers.workers import DAILY
 
 IO = "shared_resources.io_managers"
 KEY = DAILY.key
@@ -92,7 +93,7 @@ def test_killed_at_a_step(name: str, task: Task, step: str, when: str, places: P
     if task is Task.ORPHANS and name == "warehouse":
         keep_house(store, Task.EXPIRE)
     current = store.open(KEY)
-    child = processes().Process(target=keep_house_and_die, args=(place, task, step, when))
+    child = forkserver().Process(target=keep_house_and_die, args=(place, task, step, when))
     child.start()
     child.join(60)
     assert child.exitcode == -signal.SIGKILL, f"{step} was never reached"
@@ -114,7 +115,7 @@ def test_killed_at_random_moments(name: str, places: Places) -> None:
     for attempt in range(30):
         publish(store, DAILY, f"more-{attempt}", {day(2): [200 + attempt]})
         task = chance.choice([Task.COMPACT, Task.EXPIRE, Task.ORPHANS])
-        child = processes().Process(target=keep_house_and_die, args=(place, task, step, "after"))
+        child = forkserver().Process(target=keep_house_and_die, args=(place, task, step, "after"))
         child.start()
         child.join(chance.uniform(0, 0.3))
         if child.exitcode is None:

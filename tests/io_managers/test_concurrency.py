@@ -11,13 +11,13 @@ import time
 import pytest
 
 from shared_resources.io_managers.protocol import NotPublished, ProductStore
+from tests.forkserver import forkserver
 from tests.io_managers.places import LOCAL, REMOTE, Place
 from tests.io_managers.products import day
 from tests.io_managers.workers import (
     DAILY,
     ROWS_PER_BATCH,
     numbers_of,
-    processes,
     publish_many,
 )
 
@@ -47,7 +47,7 @@ def test_nothing_is_lost_without_the_lock(place: Place) -> None:
 
 
 def _publish_and_watch(place: Place, batches: int, locked: bool, machines: int = WRITERS) -> None:
-    context = processes()
+    context = forkserver()
     reports, writers = [], []
     for worker in range(machines):
         appends = worker % 2 == 0

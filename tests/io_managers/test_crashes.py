@@ -13,10 +13,11 @@ import time
 import pytest
 
 from shared_resources.io_managers.protocol import ProductStore
+from tests.forkserver import forkserver
 from tests.io_managers.conftest import Places
 from tests.io_managers.places import REMOTE, Place
 from tests.io_managers.products import day, publish, published
-from tests.io_managers.workers import DAILY, processes, publish_and_die, publish_once
+from tests.io_managers.workers import DAILY, publish_and_die, publish_once
 
 IO = "shared_resources.io_managers"
 STEPS = {
@@ -97,7 +98,7 @@ def test_killed_at_a_step(name: str, step: str, when: str, places: Places) -> No
     place = places(name)
     store = place.open()
     publish(store, DAILY, "b1", {day(0): [1, 2], day(1): [3]})
-    child = processes().Process(target=publish_and_die, args=(place, "b2", [4, 5], step, when))
+    child = forkserver().Process(target=publish_and_die, args=(place, "b2", [4, 5], step, when))
     child.start()
     child.join(60)
     assert child.exitcode == -signal.SIGKILL, f"{step} was never reached"
@@ -115,7 +116,7 @@ def test_killed_at_random_moments(place: Place) -> None:
     killed, current = 0, []
     for attempt in range(12):
         numbers = [attempt * 10, attempt * 10 + 1]
-        child = processes().Process(target=publish_once, args=(place, f"b{attempt}", numbers))
+        child = forkserver().Process(target=publish_once, args=(place, f"b{attempt}", numbers))
         child.start()
         child.join(chance.uniform(0, longest))
         if child.exitcode is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
 from shared_resources.io_managers.frames import as_frame
 from shared_resources.io_managers.lake import leftovers
 from shared_resources.io_managers.lake.files_s3 import s3_lake
+from shared_resources.io_managers.lake.owner import OWNER, Owner, claim
 from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.levelling import follow
 from shared_resources.io_managers.protocol import PublishError, StagedBatch
@@ -88,7 +90,7 @@ def test_keys_say_whose_a_file_is(place: Place, store: LakeStore) -> None:
 @pytest.mark.parametrize("key", [None, "alias/lake"])
 def test_every_object_is_encrypted(place: Place, key: str | None) -> None:
     publish(another_machine(place, "here", kms_key=key), SALES, "b1", [1])
-    assert len(keys(place)) == 4
+    assert len(keys(place)) == 5  # rows, three of metadata, whose lake it is
     for name in keys(place):
         head = boto3.client("s3").head_object(Bucket=bucket_of(place), Key=name)
         assert head["ServerSideEncryption"] == ("aws:kms" if key else "AES256")
@@ -242,6 +244,52 @@ def test_what_another_catalog_names_is_not_swept(place: Place, store: LakeStore)
     assert astray.versions(KEY) == []
     assert astray.remove_orphans(KEY, timedelta(0)) == []
     assert published(another_machine(place, "there"), KEY) == [1]
+
+
+def test_a_lake_is_one_meshs(place: Place, store: LakeStore) -> None:
+    """Two would take each other's files for left over: the second is told before its first file."""
+    publish(store, SALES, "b1", [1])
+    before = keys(place)
+    second = another_machine(place, "second", glue_prefix="second_")
+    with pytest.raises(PublishError, match=r"MESH_LAKE=s3://.* belongs to the Glue databases "):
+        publish(second, SALES, "b2", [2])
+    assert second.versions(KEY) == []
+    with pytest.raises(PublishError, match="Give this mesh a MESH_LAKE of its own"):
+        second.remove_orphans(KEY, timedelta(0))
+    with pytest.raises(PublishError, match="Give this mesh a MESH_LAKE of its own"):
+        second.orphans(KEY)
+    assert keys(place) == before
+    assert published(another_machine(place, "here too"), KEY) == [1]
+
+
+def test_of_two_meshes_that_claim_a_lake_at_once_one_gets_it(place: Place) -> None:
+    lake = place.variables["MESH_LAKE"]
+    objects = S3Objects(ProductionSettings.read(place.variables))
+    owners = [Owner("123456789012", "eu-central-1", f"mesh{number}_") for number in range(8)]
+
+    def ask(owner: Owner) -> bool:
+        try:
+            claim(objects, lake, owner)
+        except PublishError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(len(owners)) as pool:
+        got = list(pool.map(ask, owners))
+    assert sum(got) == 1
+    assert [ask(owner) for owner in owners] == got
+
+
+@pytest.mark.parametrize("said", ["", "[]", "{}", '{"catalog": "1", "region": "eu-central-1"}'])
+def test_an_owner_that_cannot_be_read_stops_the_clean_up(
+    place: Place, store: LakeStore, said: str
+) -> None:
+    publish(store, SALES, "b1", [1])
+    boto3.client("s3").put_object(Bucket=bucket_of(place), Key=f"lake/{OWNER}", Body=said.encode())
+    before = keys(place)
+    with pytest.raises(PublishError, match="does not say whose the lake is"):
+        another_machine(place, "there").remove_orphans(KEY, timedelta(0))
+    assert keys(place) == before
 
 
 def test_the_files_are_looked_through_every_night(

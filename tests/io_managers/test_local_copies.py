@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
-import multiprocessing
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
 
 from shared_resources.io_managers.local_copies import LocalCopies
+from tests.forkserver import forkserver
 
 NAME = "s3://bucket/data/part-00000.parquet"
 
@@ -110,21 +112,35 @@ def test_a_file_that_was_sent_away_is_its_own_copy(tmp_path: Path) -> None:
     assert calls == []
 
 
-def fetch_slowly(folder: Path, log: Path) -> bytes:
+def fetch_slowly(
+    folder: Path, log: Path, together: Barrier, out: Connection | None = None
+) -> bytes:
     def fetch(path: Path) -> None:
         with log.open("a") as lines:
             lines.write("fetched\n")
         time.sleep(0.2)
         path.write_bytes(b"rows" * 1000)
 
-    return LocalCopies(folder).get(NAME, fetch).read_bytes()
+    together.wait(60)
+    read = LocalCopies(folder).get(NAME, fetch).read_bytes()
+    if out is not None:
+        out.send(read)
+    return read
 
 
 def test_of_many_threads_and_processes_one_fetches(tmp_path: Path) -> None:
-    log, folder = tmp_path / "log", tmp_path / "copies"
-    with multiprocessing.get_context("fork").Pool(3) as pool, ThreadPoolExecutor(3) as threads:
-        others = pool.starmap_async(fetch_slowly, [(folder, log)] * 3)
-        ours = [threads.submit(fetch_slowly, folder, log) for _ in range(3)]
-        read = {*others.get(30), *(future.result() for future in ours)}
+    context = forkserver()
+    others, out = context.Pipe(duplex=False)
+    arguments = (tmp_path / "copies", tmp_path / "log", context.Barrier(6))
+    started = [context.Process(target=fetch_slowly, args=(*arguments, out)) for _ in range(3)]
+    for process in started:
+        process.start()
+    with ThreadPoolExecutor(3) as threads:
+        ours = [threads.submit(fetch_slowly, *arguments) for _ in range(3)]
+        read = {future.result() for future in ours}
+    for process in started:
+        process.join(60)
+        assert process.exitcode == 0
+        read.add(others.recv())
     assert read == {b"rows" * 1000}
-    assert log.read_text() == "fetched\n"
+    assert (tmp_path / "log").read_text() == "fetched\n"

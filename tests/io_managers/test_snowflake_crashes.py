@@ -16,11 +16,12 @@ import pytest
 from shared_resources.io_managers.cloud_warehouse import tables as snowflake_tables
 from shared_resources.io_managers.cloud_warehouse.session import Missing
 from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
+from tests.forkserver import forkserver
 from tests.io_managers.conftest import Places
 from tests.io_managers.places import Place
 from tests.io_managers.products import contract, day, publish, published
 from tests.io_managers.snowflake_statements import losing, publish_and_die_at, recorded
-from tests.io_managers.workers import DAILY, processes, publish_once
+from tests.io_managers.workers import DAILY, publish_once
 
 KEY = DAILY.key
 VIEW = '"order"."sales"'
@@ -60,7 +61,7 @@ def test_killed_at_every_statement(
     for statement in range(number_of_statements(store)):
         new = [10 + statement]
         batch = f"b{statement}"
-        child = processes().Process(
+        child = forkserver().Process(
             target=publish_and_die_at, args=(place, batch, new, statement, when)
         )
         child.start()
@@ -123,7 +124,7 @@ def test_people_reading_the_view_see_whole_versions_only(
     publish(store, contract(name="other"), "b0", [1])
     reader = place.open()
     assert isinstance(reader, SnowflakeStore)
-    context = processes()
+    context = forkserver()
     seen: set[tuple[int, ...]] = set()
     for round_ in range(10):
         writers = [

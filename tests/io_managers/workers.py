@@ -1,7 +1,6 @@
 """What the tests' other processes do: publish many batches, or die at a chosen step of one.
 
-Belongs here: functions that a child process runs; it is preloaded by the fork server, so that a
-process costs milliseconds.
+Belongs here: functions that a child process runs.
 Does not belong here: what is asserted (`test_concurrency.py`, `test_crashes.py`).
 """
 
@@ -10,13 +9,11 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
-import multiprocessing
 import os
 import signal
 import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext
 from typing import Any
 
 from shared_resources.io_managers.cloud_warehouse import store as snowflake
@@ -25,19 +22,8 @@ from shared_resources.io_managers.lake import store as lake
 from tests.io_managers.places import Place
 from tests.io_managers.products import contract, day, publish
 
-# What production's stores import when they are first used: a second and more for each process.
-PRELOADED = (
-    "shared_resources.production.aws_resources",
-    "shared_resources.io_managers.lake.files_s3",
-)
 DAILY = contract(partitioned=True)
 ROWS_PER_BATCH = 3
-
-
-def processes() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, *PRELOADED])
-    return context
 
 
 def numbers_of(worker: int, batch: int) -> list[int]:

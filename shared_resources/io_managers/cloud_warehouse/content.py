@@ -19,9 +19,13 @@ from shared_resources.io_managers.cloud_warehouse.sql import Name
 from shared_resources.io_managers.cloud_warehouse.tables import VersionTables
 from shared_resources.io_managers.cloud_warehouse.versions import Entry, Versions
 from shared_resources.io_managers.cloud_warehouse.view import view_statement
-from shared_resources.io_managers.evolution import check_evolution, columns_of
+from shared_resources.io_managers.evolution import (
+    check_evolution,
+    check_partition_column,
+    columns_of,
+)
 from shared_resources.io_managers.footers import Footers, read_footers
-from shared_resources.io_managers.protocol import NotPublished, PublishError, StagedBatch
+from shared_resources.io_managers.protocol import NotPublished, StagedBatch
 
 
 class Content(Protocol):
@@ -172,11 +176,5 @@ class RestoredContent:
 def _check_schema(contract: Contract, head: Entry | None, *, rows_stay: bool) -> None:
     if head is None:
         return
-    wanted = contract.partitioning.column if contract.partitioning else None
-    if head.partition_column != wanted:
-        raise PublishError(
-            f"{contract.key} is published with partitions by {head.partition_column or 'nothing'}, "
-            f"and the contract {contract.path} asks for {wanted or 'none'}. Partitions cannot "
-            "change under readers: take the change back, or publish a product of another name."
-        )
+    check_partition_column(contract, head.partition_column)
     check_evolution(contract, head.columns, head.properties, replaces_everything=not rows_stay)

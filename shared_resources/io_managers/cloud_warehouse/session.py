@@ -50,6 +50,7 @@ _LONGEST_TAG = 2_000
 _MISSING = frozenset({2003, 2043})
 _LOCKED = frozenset({625, 624})
 _LOGGED_OUT = frozenset({390104, 390110, 390111, 390112, 390114, 390195})
+_REFUSED = 250001  # also of a server that cannot be reached, but then in a class of its own
 _CONNECTORS_OWN = 200_000  # error numbers from here on are the connector's, not a statement's
 # A value that cannot be cast comes in double quotes, as names do.
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"")
@@ -65,6 +66,10 @@ class Missing(SnowflakeProblem):
 
 class Locked(SnowflakeProblem):
     """Other statements held the lock for too long, or too many waited for it."""
+
+
+class LoginRefused(SnowflakeProblem):
+    """Snowflake does not let this user in. Nobody tries again: it locks users who go on trying."""
 
 
 class ConnectionLost(SnowflakeProblem):
@@ -109,7 +114,7 @@ class SnowflakeSession:
             self._local.tag = before
 
     def execute(self, statement: str, values: Sequence[Value] = ()) -> Result:
-        """Execute a statement. Raises `Missing`, `Locked`, `ConnectionLost` or another problem."""
+        """Execute a statement. Raises the `SnowflakeProblem` that fits."""
         with self._cursor(statement, values) as cursor:
             rows = cursor.fetchall() if cursor.description else []
             columns = tuple(column.name for column in cursor.description or ())
@@ -194,10 +199,12 @@ def without_values(message: str) -> str:
 
 
 def _translated(problem: Any) -> SnowflakeProblem:
-    from snowflake.connector.errors import ProgrammingError
+    from snowflake.connector.errors import DatabaseError, ProgrammingError
 
     number = int(problem.errno or 0)
     said = f"Snowflake said: {str(problem.msg).strip()}"
+    if number == _REFUSED and type(problem) is DatabaseError:
+        return LoginRefused(f"{said}. Check the user, its key and its roles (SNOWFLAKE_…)")
     if number in _MISSING:
         return Missing(said)
     if number in _LOCKED or " lock " in said:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.io_managers import day_ranges
 from shared_resources.sql import quote_identifier
 
 Columns = Sequence[tuple[str, ColumnType]]
@@ -82,19 +83,7 @@ def widened(columns: Columns, held: Columns) -> str:
 
 def in_days(column: str, type_: ColumnType, days: Iterable[str]) -> str:
     """A condition of plain ranges, which prunes micro-partitions; a zoned column's days are UTC's."""
-    ranges: list[tuple[date, date]] = []
-    for day in sorted(date.fromisoformat(key) for key in days):
-        if ranges and ranges[-1][1] == day:
-            ranges[-1] = (ranges[-1][0], day + timedelta(days=1))
-        else:
-            ranges.append((day, day + timedelta(days=1)))
-    if not ranges:
-        return "FALSE"
-    name = quote_identifier(column)
-    return " OR ".join(
-        f"({name} >= {_midnight(start, type_)} AND {name} < {_midnight(end, type_)})"
-        for start, end in ranges
-    )
+    return day_ranges.in_days(column, days, lambda day: _midnight(day, type_)) or "FALSE"
 
 
 def _midnight(day: date, type_: ColumnType) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.io_managers.day_ranges import in_days
 from shared_resources.io_managers.duck import in_memory
 from shared_resources.io_managers.embedded_warehouse.manifest import DataFile, parse_type
 from shared_resources.sql import quote_identifier, quote_literal
@@ -106,17 +107,7 @@ def _expression(name: str, wanted: ColumnType, held: str | None) -> str:
 
 def days_condition(column: str, type_: ColumnType, days: Iterable[str]) -> str:
     """A condition of plain ranges, so that DuckDB skips the row groups of other days."""
-    ranges: list[tuple[date, date]] = []
-    for day in sorted(date.fromisoformat(key) for key in days):
-        if ranges and ranges[-1][1] == day:
-            ranges[-1] = (ranges[-1][0], day + timedelta(days=1))
-        else:
-            ranges.append((day, day + timedelta(days=1)))
-    name = quote_identifier(column)
-    return " OR ".join(
-        f"({name} >= {_midnight(start, type_)} AND {name} < {_midnight(end, type_)})"
-        for start, end in ranges
-    )
+    return in_days(column, days, lambda day: _midnight(day, type_))
 
 
 def _midnight(day: date, type_: ColumnType) -> str:

@@ -25,12 +25,15 @@ from shared_resources.io_managers.embedded_warehouse import housekeeping as ware
 from shared_resources.io_managers.embedded_warehouse.files import build, merge, parquet_query
 from shared_resources.io_managers.embedded_warehouse.manifest import DataFile, Manifest, Manifests
 from shared_resources.io_managers.embedded_warehouse.snapshot import WarehouseSnapshot
-from shared_resources.io_managers.evolution import check_evolution, columns_of
+from shared_resources.io_managers.evolution import (
+    check_evolution,
+    check_partition_column,
+    columns_of,
+)
 from shared_resources.io_managers.footers import Footers, read_footers
 from shared_resources.io_managers.protocol import (
     ORPHAN_AGE,
     Compaction,
-    PublishError,
     Snapshot,
     StagedBatch,
     Version,
@@ -266,13 +269,7 @@ def _kept(
 def _check_schema(contract: Contract, last: Manifest | None, *, rows_stay: bool) -> None:
     if last is None:
         return
-    wanted = contract.partitioning.column if contract.partitioning else None
-    if last.partition_column != wanted:
-        raise PublishError(
-            f"{contract.key} is published with partitions by {last.partition_column or 'nothing'}, "
-            f"and the contract {contract.path} asks for {wanted or 'none'}. Partitions cannot "
-            "change under readers: take the change back, or publish a product of another name."
-        )
+    check_partition_column(contract, last.partition_column)
     check_evolution(contract, last.types, last.properties, replaces_everything=not rows_stay)
 
 

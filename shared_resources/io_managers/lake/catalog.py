@@ -7,7 +7,6 @@ Does not belong here: AWS Glue (`catalog_glue.py`), what a commit contains (`com
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +21,8 @@ from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import CreateTableTransaction, Table
 from sqlalchemy.exc import IntegrityError
+
+from shared_resources.per_process import OncePerProcess
 
 BUSY_SECONDS = 60
 LOADS = 20
@@ -49,33 +50,28 @@ class TableCatalog(Protocol):
         """A transaction that creates the product's table when it is committed."""
         ...
 
+    def owns_files(self, product: str) -> bool:
+        """Whether what lies where the product's files are can be of no other catalog.
+
+        Raises `PublishError` when the place is another's.
+        """
+        ...
+
     def outcome_is_unknown(self, problem: Exception) -> bool:
         """Whether a commit that failed so may have been made all the same."""
         ...
 
 
 class LakeCatalog:
-    """Implements `TableCatalog` in SQLite.
-
-    Opens lazily, once a process: a connection must not cross a fork.
-    """
+    """Implements `TableCatalog` in SQLite, which is opened lazily."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._opened: dict[int, SqlCatalog] = {}
-
-    def __getstate__(self) -> dict[str, object]:
-        return {"root": self.root, "_opened": {}}
+        self.catalog = OncePerProcess(self._open)
 
     @property
     def file(self) -> Path:
         return self.root / "catalog.db"
-
-    def catalog(self) -> SqlCatalog:
-        catalog = self._opened.get(os.getpid())
-        if catalog is None:
-            catalog = self._opened[os.getpid()] = self._open()
-        return catalog
 
     def load(self, product: str) -> Table | None:
         """The table as it is now, or None when the product was never published."""
@@ -112,6 +108,9 @@ class LakeCatalog:
             partition_spec=partition_spec,
             properties=dict(properties),
         )
+
+    def owns_files(self, product: str) -> bool:
+        return True  # the catalog lies in the lake's own folder
 
     def outcome_is_unknown(self, problem: Exception) -> bool:
         return False

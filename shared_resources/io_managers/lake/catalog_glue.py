@@ -11,7 +11,6 @@ the first: so a refusal is no proof, and only the table itself says what was com
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -26,13 +25,16 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import CreateTableTransaction, Table
 
 from shared_resources.io_managers.lake.catalog import load_patiently
+from shared_resources.io_managers.lake.owner import Owner, claim
 from shared_resources.io_managers.protocol import PublishError
 from shared_resources.io_managers.staging_area import product_folder
+from shared_resources.per_process import OncePerProcess
 
 if TYPE_CHECKING:
     from mypy_boto3_glue.type_defs import TableInputTypeDef
 
     from shared_resources.io_managers.s3_file_io import S3FileIO
+    from shared_resources.io_managers.s3_objects import S3Objects
     from shared_resources.production.settings import ProductionSettings
 
 COMMENT_CHARACTERS = 255
@@ -42,21 +44,15 @@ DESCRIPTION_CHARACTERS = 2048
 class GlueTables:
     """Implements `catalog.TableCatalog`: database `<MESH_GLUE_PREFIX><domain>`, a table each."""
 
-    def __init__(self, settings: ProductionSettings, io: S3FileIO) -> None:
+    def __init__(self, settings: ProductionSettings, objects: S3Objects, io: S3FileIO) -> None:
         self._settings = settings
+        self._objects = objects
         self._io = io
-        self._opened: dict[int, GlueCatalog] = {}
+        self._owned = False
+        self.catalog: OncePerProcess[GlueCatalog] = OncePerProcess(self._open)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_settings": self._settings, "_io": self._io, "_opened": {}}
-
-    def catalog(self) -> GlueCatalog:
-        """One a process: connections must not cross a fork."""
-        catalog = self._opened.get(os.getpid())
-        if catalog is None:
-            catalog = _Glue(self._settings.glue(), self._io)
-            self._opened[os.getpid()] = catalog
-        return catalog
+    def _open(self) -> GlueCatalog:
+        return _Glue(self._settings.glue(), self._io)
 
     def load(self, product: str) -> Table | None:
         table = load_patiently(lambda: self.catalog().load_table(self._identifier(product)))
@@ -95,6 +91,7 @@ class GlueTables:
         if not catalog.namespace_exists(identifier[:1]):
             with suppress(NamespaceAlreadyExistsError):  # another was first
                 catalog.create_namespace(identifier[:1], {"location": location.rpartition("/")[0]})
+        self.owns_files(product)
         return catalog.create_table_transaction(
             identifier,
             schema=schema,
@@ -102,6 +99,20 @@ class GlueTables:
             partition_spec=partition_spec,
             properties=dict(properties),
         )
+
+    def owns_files(self, product: str) -> bool:
+        """Claims the lake when it is nobody's; no product was published without its database."""
+        if self._owned:
+            return True
+        glue, (database, _) = self.catalog().glue, self._identifier(product)
+        try:
+            found = glue.get_database(Name=database)["Database"]
+        except glue.exceptions.EntityNotFoundException:
+            return False
+        owner = Owner(found["CatalogId"], self._settings.region, self._settings.glue_prefix)
+        claim(self._objects, self._settings.lake.url(), owner)
+        self._owned = True
+        return True
 
     def outcome_is_unknown(self, problem: Exception) -> bool:
         return isinstance(problem, BotoCoreError | ClientError)

@@ -42,7 +42,7 @@ def s3_lake(
     """The lake of a production environment; `home` is this machine's, for staging and copies."""
     objects = S3Objects(settings)
     copies = copies or LocalCopies(home / "copies")
-    tables = GlueTables(settings, S3FileIO(objects, copies))
+    tables = GlueTables(settings, objects, S3FileIO(objects, copies))
     return LakeStore(S3Files(settings.lake.url(), home / "lake", objects, copies), tables)
 
 

@@ -57,7 +57,7 @@ def remove_leftovers(at: LakeTable, older_than: timedelta) -> list[str]:
     before half of `older_than` is over, so that a nightly job does it every night.
     """
     removed = staging_area.remove_orphans(at.area, _Needed(at), older_than)
-    if not _is_due(at, older_than):
+    if not _is_due(at, older_than) or not at.catalog.owns_files(at.product):
         return removed
     since = datetime.now(UTC) - older_than
     for below in at.files.sweepable(at.product):
@@ -72,7 +72,8 @@ def remove_leftovers(at: LakeTable, older_than: timedelta) -> list[str]:
 def leftovers(at: LakeTable, older_than: timedelta) -> list[str]:
     """What `remove_leftovers` would remove, but for uploads that were never finished."""
     attempts = staging_area.orphans(at.area, _Needed(at), older_than)
-    unnamed = _unnamed(at, datetime.now(UTC) - older_than)
+    owned = at.catalog.owns_files(at.product)
+    unnamed = _unnamed(at, datetime.now(UTC) - older_than) if owned else []
     return [*map(str, attempts), *unnamed]
 
 

@@ -1,0 +1,59 @@
+"""Whose a lake on S3 is: what one mesh's tables do not name there, its clean-up takes for left over.
+
+Belongs here: the object at the top of `MESH_LAKE` that names the catalog whose tables lie there.
+Does not belong here: which files are left over (`leftovers.py`), the catalog (`catalog_glue.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from shared_resources.io_managers.protocol import PublishError
+from shared_resources.io_managers.s3_objects import S3Objects
+
+OWNER = ".mesh-owner.json"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The databases of a Glue catalog (`catalog` is the account) that begin with `prefix`."""
+
+    catalog: str
+    region: str
+    prefix: str
+
+    def __str__(self) -> str:
+        return f"the Glue databases {self.prefix}* of account {self.catalog} in {self.region}"
+
+
+def claim(objects: S3Objects, lake: str, owner: Owner) -> None:
+    """Make the lake the owner's, unless somebody has it. Raises `PublishError` when it is another's.
+
+    Of several who claim it at once, S3 lets one write the object.
+    """
+    location = f"{lake}/{OWNER}"
+    try:
+        said = objects.read(location)
+    except FileNotFoundError:
+        said = json.dumps(asdict(owner)).encode()
+        if not objects.put_once(location, said):
+            said = objects.read(location)
+    found = _read(said, location)
+    if found != owner:
+        raise PublishError(
+            f"MESH_LAKE={lake} belongs to {found}, and this mesh has {owner}: each would remove the "
+            f"other's files as left over. Give this mesh a MESH_LAKE of its own; or, if the other is "
+            f"gone and its tables with it, delete {location}."
+        )
+
+
+def _read(said: bytes, location: str) -> Owner:
+    try:
+        content = json.loads(said)
+        return Owner(**{name: str(content[name]) for name in Owner.__dataclass_fields__})
+    except (ValueError, KeyError, TypeError) as problem:
+        raise PublishError(
+            f"{location} does not say whose the lake is; it was not written by a mesh. Restore its "
+            "earlier version, or delete it when no other mesh uses this lake."
+        ) from problem
