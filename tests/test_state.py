@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from shared_resources.io_managers import pins
 from shared_resources.io_managers.pins import Pin, Pins
 from shared_resources.state import TABLES, StateDatabase, StateUnreachable
+from tests.forkserver import forkserver
 from tests.stand_ins.postgres import PASSWORD, Postgres
 
 COUNTER = sa.Table(
@@ -41,8 +42,8 @@ def state(request: pytest.FixtureRequest, tmp_path: Path) -> StateDatabase:
 
 
 def in_processes(target: Callable[..., None], *arguments: tuple[object, ...]) -> list[object]:
-    """What each process sent, in the order of `arguments`; they start together."""
-    context = multiprocessing.get_context("fork")
+    """What each process sent, in the order of `arguments`; they start at about the same time."""
+    context = forkserver()
     ends, started = [], []
     for each in arguments:
         here, there = context.Pipe()
@@ -87,6 +88,23 @@ def test_processes_that_open_a_new_database_together_make_its_tables_once(
     assert in_processes(_open_first, *[(state,)] * WORKERS) == [0] * WORKERS
 
 
+def _use_in_a_fork_too(out: Connection, state: StateDatabase) -> None:
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+    with state.begin() as connection:
+        connection.execute(sa.insert(COUNTER).values(name="parent", n=1))
+    child = context.Process(target=_open_first, args=(there, state))
+    child.start()
+    seen = here.recv() if here.poll(PATIENCE) else "no answer"
+    child.join(PATIENCE)
+    with state.begin() as connection:  # its own connection is not the one that the child closed
+        out.send((seen, connection.scalar(sa.select(COUNTER.c.n))))
+
+
+def test_a_forked_process_opens_its_own(state: StateDatabase) -> None:
+    assert in_processes(_use_in_a_fork_too, (state,)) == [(1, 1)]
+
+
 def _hold_and_wait(out: Connection, state: StateDatabase) -> None:
     with state.lock("held"):
         out.send(os.getpid())
@@ -94,7 +112,7 @@ def _hold_and_wait(out: Connection, state: StateDatabase) -> None:
 
 
 def test_a_killed_holder_frees_its_lock(state: StateDatabase) -> None:
-    context = multiprocessing.get_context("fork")
+    context = forkserver()
     here, there = context.Pipe()
     holder = context.Process(target=_hold_and_wait, args=(there, state))
     holder.start()
