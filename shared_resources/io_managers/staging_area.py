@@ -118,14 +118,23 @@ def _abandoned(attempt: Path, older_than: timedelta) -> bool:
 
 def this_process() -> dict[str, Any]:
     """Who owns what this process makes; `is_gone` tells later whether it still does."""
-    return {"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())}
+    return {"host": _host(), "pid": os.getpid(), "started": _started(os.getpid())}
 
 
 def is_gone(owner: Mapping[str, Any]) -> bool:
-    """Whether the process has ended; False where that cannot be told, on another machine."""
-    if owner["host"] != socket.gethostname():
+    """Whether the process has ended; False where that cannot be told: elsewhere, or since a boot."""
+    if owner["host"] != _host():
         return False
     return _started(owner["pid"]) != owner["started"] or not _alive(owner["pid"])
+
+
+def _host() -> str:
+    """Where a process number means this process: containers may share a name and count their own."""
+    places = [socket.gethostname()]
+    with suppress(OSError):
+        places.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        places.append(str(Path("/proc/self/ns/pid").readlink()))
+    return " ".join(places)
 
 
 def _alive(pid: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import socket
 import subprocess
 import sys
 import time
@@ -222,6 +223,15 @@ def test_an_attempt_of_another_machine_waits_for_its_age(tmp_path: Path) -> None
     assert staging_area.remove_orphans(tmp_path, lambda _: False) == []
     two_days_ago = time.time() - timedelta(days=2).total_seconds()
     os.utime(attempt, (two_days_ago, two_days_ago))
+    assert staging_area.remove_orphans(tmp_path, lambda _: False) == [str(attempt)]
+
+
+def test_a_container_of_the_same_name_counts_processes_of_its_own(tmp_path: Path) -> None:
+    attempt = staging_area.new_attempt(tmp_path, "b1")
+    dead = staging_area.this_process() | {"started": "0"}
+    (attempt / staging_area.OWNER).write_text(json.dumps(dead | {"host": socket.gethostname()}))
+    assert staging_area.remove_orphans(tmp_path, lambda _: False) == []
+    (attempt / staging_area.OWNER).write_text(json.dumps(dead))
     assert staging_area.remove_orphans(tmp_path, lambda _: False) == [str(attempt)]
 
 
