@@ -61,12 +61,8 @@ class Done:
 
 
 @runtime_checkable
-class Inspectable(Protocol):
-    """A store that tells what housekeeping would do, and how much it holds."""
-
-    def would_compact(self, contract: Contract) -> Compaction | None: ...
-
-    def orphans(self, product: str) -> list[str]: ...
+class Measurable(Protocol):
+    """A store that tells how much it holds."""
 
     def stored_bytes(self, product: str) -> int: ...
 
@@ -125,14 +121,8 @@ def _compact(
         numbers = {} if files is None else vars(files)
         return Done(contract.key, Task.COMPACT, store.name, bool(numbers), summary, numbers)
 
-    if dry_run and not isinstance(store, Inspectable):
-        return done("cannot be told without doing it")
     try:
-        if dry_run:
-            assert isinstance(store, Inspectable)
-            files = store.would_compact(contract)
-        else:
-            files = store.compact(contract)
+        files = store.would_compact(contract) if dry_run else store.compact(contract)
     except Overtaken as overtaken:
         return done(f"{overtaken}; the next run looks again")
     if files is None:
@@ -166,23 +156,17 @@ def _expire(
 def _remove_orphans(
     environment: Environment, contract: Contract, store: ProductStore, now: datetime, dry_run: bool
 ) -> Done:
-    inspectable = store if isinstance(store, Inspectable) else None
-    if dry_run and inspectable is None:
-        summary = "cannot be told without doing it"
-        return Done(contract.key, Task.ORPHANS, store.name, False, summary, {})
-    before = inspectable.stored_bytes(contract.key) if inspectable else 0
-    if dry_run:
-        assert inspectable is not None
-        removed = inspectable.orphans(contract.key)
-    else:
-        removed = store.remove_orphans(contract.key, ORPHAN_AGE)
+    measurable = store if isinstance(store, Measurable) and not dry_run else None
+    before = measurable.stored_bytes(contract.key) if measurable else 0
+    key = contract.key
+    removed = store.orphans(key) if dry_run else store.remove_orphans(key, ORPHAN_AGE)
     details: dict[str, Any] = {"leftovers_removed": removed}
     summary = f"{len(removed):,} leftovers" if removed else NOTHING
-    if inspectable is not None and not dry_run:
-        freed = max(0, before - inspectable.stored_bytes(contract.key))
+    if measurable is not None:
+        freed = max(0, before - measurable.stored_bytes(key))
         details["bytes_freed"] = freed
         summary += f", {freed:,} bytes" if removed else ""
-    return Done(contract.key, Task.ORPHANS, store.name, bool(removed), summary, details)
+    return Done(key, Task.ORPHANS, store.name, bool(removed), summary, details)
 
 
 def _expire_quarantine(

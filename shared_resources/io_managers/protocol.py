@@ -160,6 +160,10 @@ class ProductStore(Protocol):
         """
         ...
 
+    def orphans(self, product: str) -> list[str]:
+        """What `remove_orphans` would remove now."""
+        ...
+
     def versions(self, product: str) -> list[Version]:
         """All kept versions, oldest first; empty for a product that was never published."""
         ...
@@ -180,6 +184,10 @@ class ProductStore(Protocol):
         The version stays what it was: number, rows, batch and evidence. Raises `Overtaken`, with
         nothing changed, when someone published meanwhile.
         """
+        ...
+
+    def would_compact(self, contract: Contract) -> Compaction | None:
+        """What `compact` would do now."""
         ...
 
     def expire(self, contract: Contract, before: datetime) -> list[Version]:

@@ -537,7 +537,9 @@ def test_orphans_are_removed_and_versions_and_living_batches_are_not(
     (dead.folder / "_owner.json").write_text(
         (dead.folder / "_owner.json").read_text().replace('"started": "', '"started": "1')
     )
+    assert store.orphans(KEY) == [str(dead.folder)]
     assert store.remove_orphans(KEY) == [str(dead.folder)]
+    assert store.orphans(KEY) == []
     assert living.folder.exists()
     assert not dead.folder.exists()
     assert str(living.folder) in store.remove_orphans(KEY, older_than=timedelta(0))

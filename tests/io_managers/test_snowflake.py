@@ -6,6 +6,7 @@ Belongs here: what can be seen in Snowflake itself. Does not belong here: what e
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -16,10 +17,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.cloud_warehouse import loading as snowflake_loading
 from shared_resources.io_managers.cloud_warehouse.loading import load
 from shared_resources.io_managers.cloud_warehouse.session import SnowflakeProblem
-from shared_resources.io_managers.cloud_warehouse.sql import Name
+from shared_resources.io_managers.cloud_warehouse.sql import Name, text
 from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
 from shared_resources.io_managers.cloud_warehouse.versions import Head
 from shared_resources.io_managers.protocol import (
@@ -362,6 +364,19 @@ def _free(*arguments: object, **options: object) -> object:
     import contextlib
 
     return contextlib.nullcontext()
+
+
+def test_a_dead_process_table_is_named_before_it_is_dropped(store: SnowflakeStore) -> None:
+    publish(store, SALES, "b1", [1])
+    table = store._tables(KEY).new_name("b2")
+    dead = staging_area.this_process() | {"started": "0", "table": table.name}
+    comment = f"COMMENT = {text(json.dumps(dead))}"
+    store.session.execute(f"CREATE TRANSIENT TABLE {table} (id NUMBER) {comment}")
+    assert store.orphans(KEY) == [str(table)]
+    assert len(tables(store)) == 2
+    assert store.remove_orphans(KEY) == [str(table)]
+    assert store.orphans(KEY) == []
+    assert published(store, KEY) == [1]
 
 
 def test_a_table_of_another_product_is_nobodys_orphan(store: SnowflakeStore) -> None:

@@ -107,6 +107,15 @@ class SnowflakeStore:
             self._finish(product, whether_behind_or_not=True)
         return removed
 
+    def orphans(self, product: str) -> list[str]:
+        """What `remove_orphans` would remove now."""
+        area, found = self._area(product), []
+        with contextlib.suppress(Missing), self._tagged(product):
+            named = self._versions(product).tables()
+            candidates = self._tables(product).abandoned(ORPHAN_AGE)
+            found = [str(table.name) for table in candidates if table.name.name not in named]
+        return [*map(str, staging_area.orphans(area, lambda _: False)), *found]
+
     def _drop_unnamed(self, product: str, candidates: Iterable[VersionTable]) -> list[str]:
         """Drop those of the tables that no version has, and that none can have from now on."""
         tables = list(candidates)
@@ -223,6 +232,9 @@ class SnowflakeStore:
 
     def compact(self, contract: Contract) -> Compaction | None:
         """Nothing: Snowflake merges its micro-partitions by itself, and shows no files to rewrite."""
+        return None
+
+    def would_compact(self, contract: Contract) -> Compaction | None:
         return None
 
     def expire(self, contract: Contract, before: datetime) -> list[Version]:
