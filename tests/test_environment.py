@@ -122,6 +122,8 @@ def test_nothing_set_is_one_message_with_everything() -> None:
         ),
         ({"MESH_COPIES_BYTES": "20GB"}, "MESH_COPIES_BYTES='20GB' is no number of bytes"),
         ({"MESH_AUDIT_SQL_SECONDS": "1m"}, "MESH_AUDIT_SQL_SECONDS='1m' is no number of seconds"),
+        ({"MESH_AUDIT_MEMORY": "plenty"}, "MESH_AUDIT_MEMORY='plenty' is no amount of memory"),
+        ({"MESH_AUDIT_MEMORY": "-5MB"}, "MESH_AUDIT_MEMORY='-5MB' is no amount of memory"),
         ({"AWS_ENDPOINT_URL": "minio:9000"}, "AWS_ENDPOINT_URL='minio:9000' is no http(s)"),
         (without("SNOWFLAKE_USER"), "SNOWFLAKE_USER is not set"),
         (

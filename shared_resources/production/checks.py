@@ -57,6 +57,7 @@ _KMS_KEY = re.compile(
 _GLUE_PREFIX = re.compile(r"[a-z0-9_]{1,100}")
 _QUEUE = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _WHOLE_NUMBER = re.compile(r"[0-9]+")
+_MEMORY = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)  # of what DuckDB takes
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?|\.[0-9]+")
 
 
@@ -206,6 +207,9 @@ def _wrong_limits(variables: Mapping[str, str]) -> Iterator[str]:
         yield f"MESH_COPIES_BYTES={copies!r} is no number of bytes; write e.g. 21474836480"
     if seconds and not _NUMBER.fullmatch(seconds):
         yield f"MESH_AUDIT_SQL_SECONDS={seconds!r} is no number of seconds; write e.g. 60"
+    memory = variables.get("MESH_AUDIT_MEMORY")
+    if memory and not _MEMORY.fullmatch(memory):
+        yield f"MESH_AUDIT_MEMORY={memory!r} is no amount of memory; write e.g. 512MB or 2GB"
 
 
 def _misspelt(variables: Mapping[str, str]) -> Iterator[str]:
