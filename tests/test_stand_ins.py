@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -49,11 +50,39 @@ def test_a_signal_is_passed_on_and_no_server_is_left(tmp_path: Path) -> None:
         time.sleep(0.05)
     started = psutil.Process(process.pid).children(recursive=True)
     assert len(started) >= 3
+    second = subprocess.run(
+        command(tmp_path / "home", "true"), cwd=PROJECT_ROOT, capture_output=True, text=True
+    )
+    assert (second.returncode, second.stdout) == (2, "")
+    assert (
+        second.stderr == f"{tmp_path / 'home'} is in use by other stand-ins; give another --home\n"
+    )
 
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(60) == 128 + signal.SIGTERM
     assert psutil.wait_procs(started, timeout=10)[1] == []
+
+
+def test_no_server_outlives_who_started_it(tmp_path: Path) -> None:
+    began = tmp_path / "began"
+    process = subprocess.Popen(
+        command(tmp_path / "home", "sh", "-c", f"touch {began}; exec sleep 60"), cwd=PROJECT_ROOT
+    )
+    deadline = time.monotonic() + 120
+    while not began.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    servers = [child for child in children if "tests.stand_ins" in " ".join(child.cmdline())]
+    assert len(servers) == 2
+
+    process.kill()
+
+    process.wait(60)
+    assert psutil.wait_procs(servers, timeout=20)[1] == []
+    for child in children:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
 
 
 def test_a_folder_of_somebody_else_is_not_emptied(tmp_path: Path) -> None:

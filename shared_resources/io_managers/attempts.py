@@ -17,6 +17,8 @@ from filelock import FileLock, Timeout
 from shared_resources.io_managers.protocol import PublishError
 
 ATTEMPTS = 100
+# Of an attempt that waits for a lock a hundred would take hours.
+SECONDS = 600.0
 LOCK_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 1.0
 
@@ -27,11 +29,16 @@ class Attempts:
     def __init__(self, what: str) -> None:
         self._what = what
         self._problem: Exception | None = None
+        self._made = 0
 
     def __iter__(self) -> Iterator[int]:
+        end = time.monotonic() + SECONDS
         for number in range(ATTEMPTS):
             if number:
+                if time.monotonic() > end:
+                    return
                 time.sleep(random.uniform(0, min(LONGEST_WAIT_SECONDS, 0.01 * 2 ** min(number, 9))))
+            self._made = number + 1
             yield number
 
     def failed(self, problem: Exception) -> None:
@@ -41,7 +48,7 @@ class Attempts:
         """The error after so many attempts that something other than competition is wrong."""
         because = f" (the last time: {self._problem})" if self._problem else ""
         return PublishError(
-            f"{self._what}: other writers were first {ATTEMPTS} times in a row{because}, and "
+            f"{self._what}: other writers were first {self._made} times in a row{because}, and "
             "nothing was published. Look for a process that publishes this product in a loop, and "
             "run it again."
         )

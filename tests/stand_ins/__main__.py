@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from filelock import FileLock, Timeout
+
 from tests.stand_ins.servers import running_stand_ins
 
 HOME = Path(__file__).resolve().parents[2] / ".mesh" / "production"
@@ -43,15 +45,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("command", nargs="+", metavar="COMMAND")
     options = parser.parse_args(arguments)
+    home = options.home.resolve()
+    home.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _empty(options.home.resolve())
+        with FileLock(home.with_name(f".{home.name}.lock"), blocking=False):
+            _empty(home)
+            return _run(options.command, home)
     except FileExistsError as problem:
         print(problem, file=sys.stderr)
-        return 2
+    except Timeout:
+        print(f"{home} is in use by other stand-ins; give another --home", file=sys.stderr)
+    return 2
+
+
+def _run(words: Sequence[str], home: Path) -> int:
     _forget_accounts()
-    command = _Command(options.command)
+    command = _Command(words)
     with command.hearing_signals(), running_stand_ins() as servers:
-        variables = {**servers.fresh(), **_NO_FILES, "MESH_HOME": str(options.home.resolve())}
+        variables = {**servers.fresh(), **_NO_FILES, "MESH_HOME": str(home)}
         return command.run({**os.environ, **variables})
 
 

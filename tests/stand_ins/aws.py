@@ -18,6 +18,8 @@ from moto.glue.responses import GlueResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from tests.stand_ins.lifeline import end_with_parent
+
 _updating = threading.Lock()
 _storing = threading.Lock()
 
@@ -72,6 +74,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 def main(port: int) -> None:
+    end_with_parent()
     check_table_versions()
     application = OneConditionalPutAtATime(DomainDispatcherApplication(create_backend_app))
     make_server(

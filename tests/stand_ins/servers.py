@@ -107,7 +107,7 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
 def _server(module: str) -> Iterator[int]:
     port = free_port()
     command = [sys.executable, "-m", module, str(port)]
-    process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     try:
         yield port
     finally:
@@ -117,6 +117,8 @@ def _server(module: str) -> Iterator[int]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 def free_port() -> int:

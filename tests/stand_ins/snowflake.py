@@ -42,6 +42,7 @@ from fakesnow.server import app
 from fakesnow.transforms import stage
 from sqlglot import Expr, exp
 
+from tests.stand_ins.lifeline import end_with_parent
 from tests.stand_ins.write_pandas import accept_write_pandas
 
 LOCK_SECONDS = 20.0
@@ -195,6 +196,7 @@ def be_quiet() -> None:
 
 
 def main(port: int) -> None:
+    end_with_parent()
     be_quiet()
     quote_parquet_columns()
     escape_comments()
