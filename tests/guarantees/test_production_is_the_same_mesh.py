@@ -123,12 +123,14 @@ def test_the_commands_say_the_same(shop: TinyMesh, tmp_path: Path) -> None:
         ran = start("run", "--json")
         assert ran.code == 0, ran.err
         assert set(states(ran).values()) == {"published"}
-    assert set(states(start("run", KEY, "--json")).values()) == {"unchanged"}
+    # A full extract that is asked for is made again, whether or not a newer one has landed.
+    assert states(start("run", KEY, "--json")) == {KEY: "published"}
 
     status = {row["key"]: row for row in start("status", "--json").json}
     assert (status[KEY]["rows"], status[KEY]["checks_failed"]) == (2, 0)
     assert (status[TOTALS]["rows"], status[TOTALS]["fresh"]) == (1, True)
-    assert [version["number"] for version in start("versions", KEY, "--json").json] == [1, 2]
+    versions = [(one["store"], one["version"]) for one in start("versions", KEY, "--json").json]
+    assert versions == [(store, number) for store in BOTH for number in (1, 2, 3)]
     taken = tmp_path / "orders.parquet"
     assert start("read", KEY, "--output", taken).code == 0
     assert pq.read_table(taken)["amount"].to_pylist() == [2.0, 2.0]
@@ -139,7 +141,7 @@ def test_the_commands_say_the_same(shop: TinyMesh, tmp_path: Path) -> None:
     for server in (Server.LAKE, Server.WAREHOUSE):
         assert amounts(shop, server) == [1.0, 1.0]
         assert amounts(shop, server, 2) == [2.0, 2.0]
-    assert read(KEY).to_arrow()["amount"].to_pylist() == [1.0, 1.0]
+    assert sorted(read(KEY)["amount"]) == [1.0, 1.0]
     start("read", "order/nothing").refused("order/nothing", code=1)
 
 
