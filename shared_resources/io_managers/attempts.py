@@ -17,26 +17,34 @@ from filelock import FileLock, Timeout
 from shared_resources.io_managers.protocol import PublishError
 
 ATTEMPTS = 100
-# Of an attempt that waits for a lock a hundred would take hours.
+# A hundred attempts that each wait for a lock would take hours. The first one does not count: it
+# may load for as long as it likes.
 SECONDS = 600.0
+LEAST_ATTEMPTS = 5
 LOCK_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 1.0
 
 
 class Attempts:
-    """Counts attempts, with a growing random wait between them."""
+    """Counts attempts, with a growing random wait between them.
 
-    def __init__(self, what: str) -> None:
+    `what` is tried, and `otherwise` is what holds when it is given up.
+    """
+
+    def __init__(self, what: str, otherwise: str = "nothing was published") -> None:
         self._what = what
+        self._otherwise = otherwise
         self._problem: Exception | None = None
         self._made = 0
 
     def __iter__(self) -> Iterator[int]:
-        end = time.monotonic() + SECONDS
+        end = 0.0
         for number in range(ATTEMPTS):
+            if number == 1:
+                end = time.monotonic() + SECONDS
+            if number >= LEAST_ATTEMPTS and time.monotonic() > end:
+                return
             if number:
-                if time.monotonic() > end:
-                    return
                 time.sleep(random.uniform(0, min(LONGEST_WAIT_SECONDS, 0.01 * 2 ** min(number, 9))))
             self._made = number + 1
             yield number
@@ -45,12 +53,15 @@ class Attempts:
         self._problem = problem
 
     def exhausted(self) -> PublishError:
-        """The error after so many attempts that something other than competition is wrong."""
+        """The error after so many attempts that something other than competition is wrong.
+
+        Whoever raises it has looked once more whether the last one succeeded after all.
+        """
         because = f" (the last time: {self._problem})" if self._problem else ""
         return PublishError(
-            f"{self._what}: other writers were first {self._made} times in a row{because}, and "
-            "nothing was published. Look for a process that publishes this product in a loop, and "
-            "run it again."
+            f"{self._what}: {self._made} attempts in a row were in vain{because}, and "
+            f"{self._otherwise}. Look for a process that publishes this product in a loop, and run "
+            "it again."
         )
 
 

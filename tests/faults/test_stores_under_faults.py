@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from shared_resources.io_managers import attempts
 from shared_resources.io_managers.cloud_warehouse.session import LoginRefused
+from shared_resources.io_managers.protocol import Version
 from tests.faults.impatience import impatient_clients
 from tests.faults.kinds import Kind
 from tests.faults.plans import NthRequest
@@ -126,6 +128,26 @@ def test_a_clean_up_under_faults_removes_nothing_that_is_read(
             attempt(lambda: product.store.remove_orphans(product.contract.key, timedelta(0)))
         check_every_version(product)
     check_nothing_left(product)
+
+
+@pytest.mark.parametrize(
+    ("place", "commit"),
+    [("lake-s3", "glue:UpdateTable"), ("snowflake", "snowflake:UPDATE")],
+    indirect=["place"],
+)
+def test_what_the_last_attempt_committed_is_found(
+    place: Place, proxy: Proxy, commit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer is lost, and whoever sends it again is refused for the first."""
+    change = CHANGES["replace a day"]
+    product = begin(place, change)
+    monkeypatch.setattr(attempts, "ATTEMPTS", 1)
+    plan = NthRequest(Kind.CUT_AFTER, 1, commit)
+    with proxy.following(plan):
+        made = attempt(lambda: change.make(product, 1))
+    assert plan.reached
+    assert isinstance(made, Version), made
+    assert published(product.newcomer(), product.contract.key) == change.expected(product, 1)
 
 
 @pytest.mark.parametrize("place", ["snowflake"], indirect=True)

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from shared_resources.io_managers import attempts
 from shared_resources.io_managers.attempts import Attempts
 
 
-def test_attempts_end_with_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "LONGEST_WAIT_SECONDS", 0.0)
+
+
+def test_attempts_end_with_their_number() -> None:
     tried = Attempts("publishing order/sales")
     assert len(list(tried)) == attempts.ATTEMPTS
-    assert f"first {attempts.ATTEMPTS} times in a row, and nothing" in str(tried.exhausted())
+    assert str(tried.exhausted()).startswith(
+        f"publishing order/sales: {attempts.ATTEMPTS} attempts in a row were in vain, and nothing was"
+    )
 
 
 def test_attempts_that_take_long_end_with_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "SECONDS", 0.0)
-    tried = Attempts("publishing order/sales")
+    tried = Attempts("showing order/sales", "the view stays")
     for _ in tried:
         tried.failed(ValueError("its table has a lock"))
-    said = str(tried.exhausted())
-    assert said.startswith("publishing order/sales: other writers were first 1 times in a row")
-    assert "(the last time: its table has a lock)" in said
+    assert str(tried.exhausted()).startswith(
+        f"showing order/sales: {attempts.LEAST_ATTEMPTS} attempts in a row were in vain "
+        "(the last time: its table has a lock), and the view stays."
+    )
+
+
+def test_a_long_first_attempt_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It loads the batch; those after it only commit."""
+    monkeypatch.setattr(attempts, "SECONDS", 0.3)
+    tried = Attempts("publishing order/sales")
+    for number in tried:
+        time.sleep(0.4 if number == 0 else 0)
+    assert "100 attempts" in str(tried.exhausted())

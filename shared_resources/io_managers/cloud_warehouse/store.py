@@ -194,6 +194,8 @@ class SnowflakeStore:
                         raise
                     content.begin_again()
                     attempts.failed(problem)
+        if published := self.published_batch(contract.key, batch_id):
+            return published
         raise attempts.exhausted()
 
     def _head(self, versions: Versions) -> Head:
@@ -208,7 +210,8 @@ class SnowflakeStore:
     def _show(self, product: str, entry: Entry) -> None:
         """Make the view one of the entry, or of what became the head meanwhile."""
         versions = self._versions(product)
-        attempts = Attempts(f"showing {product}")
+        behind = "people's view shows an earlier version until the next run or clean-up"
+        attempts = Attempts(f"showing version {entry.number} of {product}", behind)
         for _ in attempts:
             try:
                 self.session.execute(entry.view)

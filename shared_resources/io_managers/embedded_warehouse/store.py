@@ -177,6 +177,8 @@ class WarehouseStore:
                 )
                 if manifests.publish(manifest):
                     return manifests.version(number)
+        if published := self.published_batch(contract.key, batch_id):
+            return published
         raise attempts.exhausted()
 
     def _load(self, contract: Contract, batch_id: str, footers: Footers) -> tuple[DataFile, ...]:

@@ -230,7 +230,7 @@ def _drop(
     at: LakeTable, choose: Callable[[Table], tuple[list[_Chosen], list[IcebergSnapshot]]]
 ) -> list[_Chosen]:
     """Remove the chosen snapshots and their tags in one commit, then what only they needed."""
-    attempts = Attempts(f"expiring versions of {at.product} in the lake")
+    attempts = Attempts(f"expiring versions of {at.product} in the lake", "nothing was removed")
     for _ in attempts:
         table = at.load()
         if table is None:

@@ -206,6 +206,8 @@ class LakeStore:
                     if not is_conflict(problem):
                         raise
                     attempts.failed(problem)
+        if published := self.published_batch(contract.key, batch_id):
+            return published
         raise attempts.exhausted()
 
     def _look_again(self, contract: Contract, batch_id: str, problem: Exception) -> Version:
