@@ -20,11 +20,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from tests.forkserver import forkserver
+from tests.forkserver import ended, forkserver, heard, running
 
 _NEW_NAMESPACES = 0x10000000 | 0x00020000  # of users and of mounts
 _FILLER = ".filler"
 _BLOCK = 4096
+_PATIENCE = 240  # seconds; pytest-timeout gives a test 300
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,10 @@ def on_small_disk(
     process = context.Process(
         target=_child, args=(theirs, variables, work, folder, size, arguments)
     )
-    process.start()
-    theirs.close()
-    try:
-        problem = ours.recv()
-    except EOFError:
-        problem = "it died"
-    process.join()
+    with running(process):
+        theirs.close()
+        problem = heard(process, ours, _PATIENCE)
+        ended(process)
     assert not problem, problem
 
 
