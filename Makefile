@@ -38,13 +38,10 @@ dev: setup ## Dagster's UI, all code locations and the daemon on 127.0.0.1:3000
 	  $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
 
 test: setup ## every test but the slow ones
-	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not outage"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
-chaos: setup ## the slow tests: killed processes, many writers, faults, fuzzing, full data (40 minutes)
+chaos: setup ## the slow tests: killed processes, many writers, faults, fuzzing, full data (half an hour)
 	$(BIN)/pytest -n 3 --dist loadgroup --timeout 1800 -m slow
-
-outage: setup ## three hundred faults at random points over the whole mesh in production mode
-	$(BIN)/pytest -m outage --timeout 7200 -s
 
 lint: setup ## formatting, lint, types
 	$(BIN)/ruff format --check .
@@ -58,4 +55,4 @@ bench: setup ## every benchmark beside its peers
 clean: ## forget all state below .mesh, what landed there too
 	rm -rf .mesh
 
-.PHONY: help setup lock land demo demo-production dev test chaos outage lint bench clean
+.PHONY: help setup lock land demo demo-production dev test chaos lint bench clean

@@ -91,7 +91,7 @@ def meshes(stand_ins: StandIns, tmp_path: Path) -> Iterator[Meshes]:
         yield Meshes(proxy, tmp_path, untouched, troubled)
 
 
-@pytest.mark.outage
+@pytest.mark.slow
 def test_three_hundred_faults_over_the_whole_mesh(meshes: Meshes) -> None:
     seed = int(os.environ.get("MESH_FAULTS_SEED") or time.time_ns() % 1_000_000)
     print(f"MESH_FAULTS_SEED={seed}")
