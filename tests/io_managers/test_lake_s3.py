@@ -7,6 +7,7 @@ Belongs here: what is particular to that store. Does not belong here: the protoc
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from shared_resources.io_managers import s3_objects
 from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
 from shared_resources.io_managers.frames import as_frame
 from shared_resources.io_managers.lake import leftovers
+from shared_resources.io_managers.lake.catalog_glue import GlueTables
 from shared_resources.io_managers.lake.files_s3 import s3_lake
 from shared_resources.io_managers.lake.owner import OWNER, Owner, claim
 from shared_resources.io_managers.lake.store import LakeStore
@@ -242,7 +244,8 @@ def test_what_another_catalog_names_is_not_swept(place: Place, store: LakeStore)
     publish(store, SALES, "b1", [1])
     astray = another_machine(place, "astray", glue_prefix="mistyped_")
     assert astray.versions(KEY) == []
-    assert astray.remove_orphans(KEY, timedelta(0)) == []
+    with pytest.raises(PublishError, match="belongs to the Glue databases"):
+        astray.remove_orphans(KEY, timedelta(0))
     assert published(another_machine(place, "there"), KEY) == [1]
 
 
@@ -250,16 +253,129 @@ def test_a_lake_is_one_meshs(place: Place, store: LakeStore) -> None:
     """Two would take each other's files for left over: the second is told before its first file."""
     publish(store, SALES, "b1", [1])
     before = keys(place)
-    second = another_machine(place, "second", glue_prefix="second_")
+    second = another_machine(place, "second", glue_prefix=(prefix := other_prefix(place)))
     with pytest.raises(PublishError, match=r"MESH_LAKE=s3://.* belongs to the Glue databases "):
         publish(second, SALES, "b2", [2])
     assert second.versions(KEY) == []
+    assert f"{prefix}order" not in databases()
     with pytest.raises(PublishError, match="Give this mesh a MESH_LAKE of its own"):
         second.remove_orphans(KEY, timedelta(0))
     with pytest.raises(PublishError, match="Give this mesh a MESH_LAKE of its own"):
         second.orphans(KEY)
     assert keys(place) == before
     assert published(another_machine(place, "here too"), KEY) == [1]
+
+
+def other_prefix(place: Place) -> str:
+    """Of another mesh of the same account; the tests share one."""
+    return f"other_{place.variables['MESH_GLUE_PREFIX']}"
+
+
+def databases() -> list[str]:
+    return [found["Name"] for found in boto3.client("glue").get_databases()["DatabaseList"]]
+
+
+def unmark(place: Place) -> None:
+    """As a lake is that was published to before there were owners."""
+    boto3.client("s3").delete_object(Bucket=bucket_of(place), Key=f"lake/{OWNER}")
+
+
+def test_only_who_publishes_claims_a_lake(place: Place, store: LakeStore) -> None:
+    """A clean-up with a mistyped prefix whose database exists would lock the rightful mesh out."""
+    publish(store, SALES, "b1", [1])
+    unmark(place)
+    mistyped = other_prefix(place)
+    boto3.client("glue").create_database(DatabaseInput={"Name": f"{mistyped}order"})
+    before = keys(place)
+    for prefix in (mistyped, place.variables["MESH_GLUE_PREFIX"]):
+        asking = another_machine(place, f"at {prefix}", glue_prefix=prefix)
+        assert asking.orphans(KEY) == asking.remove_orphans(KEY, timedelta(0)) == []
+    assert keys(place) == before
+    assert published(another_machine(place, "there"), KEY) == [1]
+
+
+def test_an_unmarked_lake_is_whose_tables_it_holds(place: Place, store: LakeStore) -> None:
+    publish(store, SALES, "b1", [1])
+    unmark(place)
+    before = keys(place)
+    mistyped = other_prefix(place)
+    astray = another_machine(place, "astray", glue_prefix=mistyped)
+    with pytest.raises(PublishError, match=f"none of them is in the Glue databases {mistyped}"):
+        publish(astray, SALES, "b2", [2])
+    assert keys(place) == before
+    assert f"{mistyped}order" not in databases()
+    publish(another_machine(place, "there"), contract(name="second"), "b1", [2])
+    assert f"lake/{OWNER}" in keys(place)
+
+
+def test_the_first_database_of_an_account_tells_whose_the_lake_is(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it nobody knows the account, and another mesh is refused by its prefix alone."""
+    original = GlueTables._owner
+
+    def owner(self: GlueTables, database: str) -> Owner:
+        known = original(self, database)
+        return known if database in databases() else replace(known, catalog=None)
+
+    monkeypatch.setattr(GlueTables, "_owner", owner)
+    first = another_machine(place, "first")
+    assert first.remove_orphans(KEY, timedelta(0)) == []
+    publish(first, SALES, "b1", [1])
+    read = S3Objects(ProductionSettings.read(place.variables)).read
+    said = json.loads(read(f"{place.variables['MESH_LAKE']}/{OWNER}"))
+    assert said["catalog"] == "123456789012"
+    second = another_machine(place, "second", glue_prefix=(prefix := other_prefix(place)))
+    with pytest.raises(PublishError, match=r"this mesh has .* of account \(unknown\)"):
+        publish(second, SALES, "b2", [2])
+    assert f"{prefix}order" not in databases()
+
+
+@pytest.mark.parametrize("act", ["publish", "rollback"])
+def test_publishing_to_a_table_that_exists_claims_the_lake_or_is_refused(
+    place: Place, store: LakeStore, act: str
+) -> None:
+    publish(store, SALES, "b1", [1])
+
+    def again(machine: str) -> None:
+        opened = another_machine(place, machine)
+        if act == "publish":
+            publish(opened, SALES, machine, [2])
+        else:
+            opened.rollback(SALES, 1, {}, batch_id=machine)
+
+    unmark(place)
+    again("there")
+    assert f"lake/{OWNER}" in keys(place)
+    objects = S3Objects(ProductionSettings.read(place.variables))
+    unmark(place)
+    claim(objects, place.variables["MESH_LAKE"], Owner("123456789012", "eu-central-1", "other_"))
+    data = keys(place, "order/sales/data/")
+    with pytest.raises(PublishError, match="belongs to the Glue databases other_"):
+        again("refused")
+    assert keys(place, "order/sales/data/") == data
+    assert len(store.versions(KEY)) == 2
+
+
+def test_whose_a_lake_is_is_asked_once_a_process(
+    place: Place, store: LakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(store, SALES, "b1", [1])
+    asked: list[str] = []
+    original = S3Objects.read
+
+    def read(self: S3Objects, location: str) -> bytes:
+        asked.append(location)
+        return original(self, location)
+
+    monkeypatch.setattr(S3Objects, "read", read)
+    there = another_machine(place, "there")
+    for number in range(2):
+        publish(there, SALES, f"b{number + 2}", [number])
+    there.remove_orphans(KEY, timedelta(0))
+    assert [location for location in asked if location.endswith(OWNER)] == [
+        f"{place.variables['MESH_LAKE']}/{OWNER}"
+    ]
 
 
 def test_of_two_meshes_that_claim_a_lake_at_once_one_gets_it(place: Place) -> None:

@@ -53,7 +53,7 @@ class TableCatalog(Protocol):
     def owns_files(self, product: str) -> bool:
         """Whether what lies where the product's files are can be of no other catalog.
 
-        Raises `PublishError` when the place is another's.
+        Changes nothing. Raises `PublishError` when the place is another's.
         """
         ...
 

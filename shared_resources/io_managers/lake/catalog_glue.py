@@ -11,7 +11,7 @@ the first: so a refusal is no proof, and only the table itself says what was com
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +22,12 @@ from pyiceberg.exceptions import NamespaceAlreadyExistsError
 from pyiceberg.io import FileIO
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.table import CreateTableTransaction, Table
+from pyiceberg.table import CommitTableResponse, CreateTableTransaction, Table
+from pyiceberg.table.update import TableRequirement, TableUpdate
 
 from shared_resources.io_managers.lake.catalog import load_patiently
-from shared_resources.io_managers.lake.owner import Owner, claim
+from shared_resources.io_managers.lake.leftovers import METADATA
+from shared_resources.io_managers.lake.owner import Owner, claim, is_owner
 from shared_resources.io_managers.protocol import PublishError
 from shared_resources.io_managers.staging_area import product_folder
 from shared_resources.per_process import OncePerProcess
@@ -52,7 +54,7 @@ class GlueTables:
         self.catalog: OncePerProcess[GlueCatalog] = OncePerProcess(self._open)
 
     def _open(self) -> GlueCatalog:
-        return _Glue(self._settings.glue(), self._io)
+        return _Glue(self._settings.glue(), self._io, self._claim)
 
     def load(self, product: str) -> Table | None:
         table = load_patiently(lambda: self.catalog().load_table(self._identifier(product)))
@@ -88,10 +90,11 @@ class GlueTables:
                 f"Glue knows no capital letters, and would take {'.'.join(identifier)} for another "
                 "name; write the names of the domain and the product in small letters"
             )
+        self.claim(product)  # before there is a database: who is refused leaves none behind
         if not catalog.namespace_exists(identifier[:1]):
             with suppress(NamespaceAlreadyExistsError):  # another was first
                 catalog.create_namespace(identifier[:1], {"location": location.rpartition("/")[0]})
-        self.owns_files(product)
+        self.claim(product)  # of an account whose first database this was
         return catalog.create_table_transaction(
             identifier,
             schema=schema,
@@ -101,18 +104,52 @@ class GlueTables:
         )
 
     def owns_files(self, product: str) -> bool:
-        """Claims the lake when it is nobody's; no product was published without its database."""
+        """Nobody's lake is not ours: whoever publishes there claims it."""
+        if not self._owned:
+            owner = self._owner(self._identifier(product)[0])
+            marked = is_owner(self._objects, self._settings.lake.url(), owner)
+            self._owned = marked and owner.catalog is not None
+        return self._owned
+
+    def claim(self, product: str) -> None:
+        """Make the lake this catalog's before something is written there; once a process.
+
+        Raises `PublishError` when it is another's, or looks so.
+        """
+        self._claim(self._identifier(product)[0])
+
+    def _claim(self, database: str) -> None:
         if self._owned:
-            return True
-        glue, (database, _) = self.catalog().glue, self._identifier(product)
+            return
+        lake, owner = self._settings.lake.url(), self._owner(database)
+        if not is_owner(self._objects, lake, owner):
+            self._check_unmarked(lake)
+            if owner.catalog is None:
+                return
+            claim(self._objects, lake, owner)
+        self._owned = owner.catalog is not None
+
+    def _owner(self, database: str) -> Owner:
+        """Glue tells the account with every database, and with nothing else that we may ask for."""
+        glue = self.catalog().glue
         try:
-            found = glue.get_database(Name=database)["Database"]
+            found = [glue.get_database(Name=database)["Database"]]
         except glue.exceptions.EntityNotFoundException:
-            return False
-        owner = Owner(found["CatalogId"], self._settings.region, self._settings.glue_prefix)
-        claim(self._objects, self._settings.lake.url(), owner)
-        self._owned = True
-        return True
+            found = glue.get_databases(MaxResults=1)["DatabaseList"]
+        account = found[0]["CatalogId"] if found else None
+        return Owner(account, self._settings.region, self._settings.glue_prefix)
+
+    def _check_unmarked(self, lake: str) -> None:
+        """Tables in a lake without an owner are of before there were owners: but whose?"""
+        listing = self._objects.listing(f"{lake}/")
+        first = next((one.location for one in listing if one.location.endswith(METADATA)), None)
+        if first is not None and not self.products():
+            raise PublishError(
+                f"MESH_LAKE={lake} holds tables ({first}), and none of them is in the Glue databases "
+                f"{self._settings.glue_prefix}*. Look whether MESH_GLUE_PREFIX and MESH_LAKE are what "
+                "they should be. If they are, give this mesh a MESH_LAKE of its own; or, if those tables "
+                "are gone, delete what they left there."
+            )
 
     def outcome_is_unknown(self, problem: Exception) -> bool:
         return isinstance(problem, BotoCoreError | ClientError)
@@ -136,11 +173,24 @@ class GlueTables:
 
 
 class _Glue(GlueCatalog):
-    """pyiceberg's catalog with our `FileIO`, and within Glue's limits."""
+    """pyiceberg's catalog with our `FileIO`, and within Glue's limits.
 
-    def __init__(self, client: Any, io: FileIO) -> None:
+    `claim` is called with the database before a table of it changes.
+    """
+
+    def __init__(self, client: Any, io: FileIO, claim: Callable[[str], None]) -> None:
         super().__init__("lake", client=client)
         self._file_io = io
+        self._claim = claim
+
+    def commit_table(
+        self,
+        table: Table,
+        requirements: tuple[TableRequirement, ...],
+        updates: tuple[TableUpdate, ...],
+    ) -> CommitTableResponse:
+        self._claim(table.name()[0])
+        return super().commit_table(table, requirements, updates)
 
     def _load_file_io(self, properties: Any = None, location: str | None = None) -> FileIO:
         return self._file_io

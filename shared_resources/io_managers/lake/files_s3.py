@@ -10,7 +10,7 @@ Batches are staged and audited on the machine, below its own folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -43,19 +43,32 @@ def s3_lake(
     objects = S3Objects(settings)
     copies = copies or LocalCopies(home / "copies")
     tables = GlueTables(settings, objects, S3FileIO(objects, copies))
-    return LakeStore(S3Files(settings.lake.url(), home / "lake", objects, copies), tables)
+    return LakeStore(
+        S3Files(settings.lake.url(), home / "lake", objects, copies, tables.claim), tables
+    )
 
 
 class S3Files:
-    """Implements `files.LakeFiles`. `root` is the local folder that batches are staged in."""
+    """Implements `files.LakeFiles`. `root` is the local folder that batches are staged in.
+
+    `claim` is called with the product before its files are sent.
+    """
 
     adopts = False
 
-    def __init__(self, lake: str, root: Path, objects: S3Objects, copies: LocalCopies) -> None:
+    def __init__(
+        self,
+        lake: str,
+        root: Path,
+        objects: S3Objects,
+        copies: LocalCopies,
+        claim: Callable[[str], None],
+    ) -> None:
         self._lake = lake.rstrip("/")
         self.root = root.absolute()
         self._objects = objects
         self._copies = copies
+        self._claim = claim
 
     def location(self, product: str) -> str:
         domain, name = staging_area.product_folder(self.root, product).parts[-2:]
@@ -72,6 +85,7 @@ class S3Files:
         locations = {path: attempt + str(path.relative_to(batch.folder)) for path in files}
         if not locations:
             return {}
+        self._claim(product)
         for path in locations:
             write_field_ids(path, {field.name: field.field_id for field in fields})
         self._objects.upload(locations)

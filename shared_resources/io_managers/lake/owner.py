@@ -7,7 +7,7 @@ Does not belong here: which files are left over (`leftovers.py`), the catalog (`
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from shared_resources.io_managers.protocol import PublishError
 from shared_resources.io_managers.s3_objects import S3Objects
@@ -17,14 +17,37 @@ OWNER = ".mesh-owner.json"
 
 @dataclass(frozen=True)
 class Owner:
-    """The databases of a Glue catalog (`catalog` is the account) that begin with `prefix`."""
+    """The databases of a Glue catalog that begin with `prefix`.
 
-    catalog: str
+    `catalog` is the account; None when it is not known yet, which an owner that is written never is.
+    """
+
+    catalog: str | None
     region: str
     prefix: str
 
     def __str__(self) -> str:
-        return f"the Glue databases {self.prefix}* of account {self.catalog} in {self.region}"
+        account = self.catalog or "(unknown)"
+        return f"the Glue databases {self.prefix}* of account {account} in {self.region}"
+
+
+def is_owner(objects: S3Objects, lake: str, owner: Owner) -> bool:
+    """Whether the lake is the owner's, as far as it is known; False when it is nobody's.
+
+    Changes nothing. Raises `PublishError` when the lake is another's.
+    """
+    location = f"{lake}/{OWNER}"
+    try:
+        found = _read(objects.read(location), location)
+    except FileNotFoundError:
+        return False
+    if found != replace(owner, catalog=owner.catalog or found.catalog):
+        raise PublishError(
+            f"MESH_LAKE={lake} belongs to {found}, and this mesh has {owner}: each would remove the "
+            f"other's files as left over. Give this mesh a MESH_LAKE of its own; or, if the other is "
+            f"gone and its tables with it, delete what it left below {lake}, and {location}."
+        )
+    return True
 
 
 def claim(objects: S3Objects, lake: str, owner: Owner) -> None:
@@ -32,20 +55,10 @@ def claim(objects: S3Objects, lake: str, owner: Owner) -> None:
 
     Of several who claim it at once, S3 lets one write the object.
     """
-    location = f"{lake}/{OWNER}"
-    try:
-        said = objects.read(location)
-    except FileNotFoundError:
+    if not is_owner(objects, lake, owner):
         said = json.dumps(asdict(owner)).encode()
-        if not objects.put_once(location, said):
-            said = objects.read(location)
-    found = _read(said, location)
-    if found != owner:
-        raise PublishError(
-            f"MESH_LAKE={lake} belongs to {found}, and this mesh has {owner}: each would remove the "
-            f"other's files as left over. Give this mesh a MESH_LAKE of its own; or, if the other is "
-            f"gone and its tables with it, delete {location}."
-        )
+        if not objects.put_once(f"{lake}/{OWNER}", said):
+            is_owner(objects, lake, owner)
 
 
 def _read(said: bytes, location: str) -> Owner:
