@@ -19,7 +19,8 @@ from shared_resources.io_managers.protocol import Version
 GRACE = timedelta(days=1)
 # What was rejected and says nothing of its own (`quarantineDays` of vendor mesh in its contract).
 # A quarter: time for a producer to notice, mend and have it replayed; then the rows, which may be
-# personal, go. Open entries stay as long as decided ones.
+# personal, go; a machine's copies of them a week after their last use (`local_copies.py`). Open
+# entries stay as long as decided ones.
 QUARANTINE_RETENTION = timedelta(days=90)
 
 

@@ -1,7 +1,7 @@
 """Local copies of immutable remote files, within a limit of bytes: fetched once, read many times.
 
 Belongs here: where a copy lies, that it is whole, that one process fetches it while others wait, and
-which copies go when the limit is reached.
+which copies go: when the limit is reached, and when nobody has used them for a week.
 Does not belong here: fetching and checking the bytes (the stores), files that can change.
 
 Layout: `<folder>/<two digits>/<hash of the name><suffix>`. A copy's modification time is when it was
@@ -27,6 +27,10 @@ LIMIT_VARIABLE = "MESH_COPIES_BYTES"
 LIMIT_BYTES = 20 << 30
 # A statement may still be reading what was asked for so long ago; such a copy never goes.
 IN_USE_SECONDS = 2 * 3600.0
+# Rows whose retention is over may be personal, and nobody reads them any more: their copies go because
+# they are not used. What is read every day stays over a long weekend, and all else can be fetched.
+UNUSED_SECONDS = 7 * 24 * 3600.0
+SWEEP_SECONDS = 24 * 3600.0
 # Looking through all copies after each new one would cost more than a little over the limit.
 SLACK = 20
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,16}")
@@ -36,7 +40,9 @@ class LocalCopies:
     """Copies below `folder`, shared by all processes of the machine. Thread-safe.
 
     `limit` bytes are kept, by default those of `MESH_COPIES_BYTES` or 20 GiB: beyond it the copies
-    go that were not used for the longest time, but none that was used within `in_use` seconds.
+    go that were not used for the longest time, but none that was used within `in_use` seconds. What
+    was not used for a week goes whatever the limit, within a day on a machine that reads anything: its
+    nightly housekeeping does.
     """
 
     def __init__(
@@ -46,6 +52,7 @@ class LocalCopies:
         self._limit = limit
         self._in_use = in_use
         self._unchecked: int | None = None  # bytes added since the last look; None: never looked
+        self._sweep_at = 0.0
 
     @property
     def limit(self) -> int:
@@ -61,14 +68,14 @@ class LocalCopies:
         that ask at once, one fetches.
         """
         copy = self._copy(name)
-        if _use(copy):
-            return copy
-        locks = self._folder / "locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        # The lock frees itself when its holder dies. Names share 256 of them, so that they stay few.
-        with FileLock(locks / copy.parent.name):
-            if not _use(copy):
-                self._fetch(copy, fetch)
+        if not _use(copy):
+            locks = self._folder / "locks"
+            locks.mkdir(parents=True, exist_ok=True)
+            # The lock frees itself when its holder dies. Names share 256 of them: they stay few.
+            with FileLock(locks / copy.parent.name):
+                if not _use(copy):
+                    self._fetch(copy, fetch)
+        self._sweep_daily()
         return copy
 
     def adopt(self, name: str, file: Path) -> None:
@@ -108,14 +115,34 @@ class LocalCopies:
             self._unchecked = 0
             self._make_room(self.limit)
 
+    def _sweep_daily(self) -> None:
+        """Remove what was not used for long, if no process of the machine has done so for a day."""
+        now = time.time()
+        if now < self._sweep_at:
+            return
+        marker = self._folder / ".swept"
+        with suppress(FileNotFoundError):
+            self._sweep_at = marker.stat().st_mtime + SWEEP_SECONDS
+            if now < self._sweep_at:
+                return
+        self._sweep_at = now + SWEEP_SECONDS
+        with suppress(OSError):  # a full disk: then all the more
+            marker.touch()  # first, so that no other process begins, too
+        self._make_room(self.limit)
+
     def _make_room(self, limit: int) -> None:
-        """Remove the copies that were used the longest ago, until the rest is within the limit."""
+        """Remove the copies that were used the longest ago, until the rest is within the limit.
+
+        And all that were not used for a week.
+        """
         found = sorted(self._all(), key=lambda copy: copy.used)
         total = sum(copy.size for copy in found)
-        youngest = time.time() - self._in_use
+        now = time.time()
+        youngest, unused = now - self._in_use, now - UNUSED_SECONDS
         for copy in found:
             partial = copy.path.suffix == ".part"  # of a dead process, when it is old
-            if copy.used >= youngest or not (partial or total > limit):
+            goes = partial or copy.used < unused or total > limit
+            if copy.used >= youngest or not goes:
                 continue
             copy.path.unlink(missing_ok=True)
             total -= copy.size

@@ -16,6 +16,7 @@ from shared_resources.io_managers.local_copies import LocalCopies
 from tests.forkserver import forkserver
 
 NAME = "s3://bucket/data/part-00000.parquet"
+DAY = 24 * 3600.0
 
 
 def writes(content: bytes, calls: list[bytes] | None = None):
@@ -80,6 +81,35 @@ def test_what_a_dead_process_left_half_fetched_goes(tmp_path: Path) -> None:
     used_long_ago(left, 10_000)
     LocalCopies(tmp_path).get("another", writes(b"x"))
     assert not left.exists()
+
+
+def test_what_nobody_used_for_a_week_goes_below_the_limit(tmp_path: Path) -> None:
+    """Rows whose retention is over are not read any more, and must not stay."""
+    copies = LocalCopies(tmp_path)
+    expired, kept, read = (copies.get(name, writes(b"rows")) for name in ("old", "kept", "read"))
+    used_long_ago(expired, 7.1 * DAY)
+    used_long_ago(kept, 6.9 * DAY)
+    used_long_ago(tmp_path / ".swept", 1.1 * DAY)
+    LocalCopies(tmp_path).get("read", writes(b""))  # a copy that is there is enough
+    assert [path.exists() for path in (expired, kept, read)] == [False, True, True]
+
+
+def test_copies_that_nobody_uses_are_looked_for_once_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    copies = LocalCopies(tmp_path)
+    copies.get(NAME, writes(b"rows"))
+    monkeypatch.setattr(LocalCopies, "_make_room", lambda _, limit: looked.append(limit))
+    for _ in range(2):
+        copies.get(NAME, writes(b""))
+        LocalCopies(tmp_path).get(NAME, writes(b""))
+    assert looked == []
+    tomorrow = time.time() + 1.1 * DAY
+    monkeypatch.setattr(time, "time", lambda: tomorrow)
+    copies.get(NAME, writes(b""))  # a process that lives long looks again, too
+    copies.get(NAME, writes(b""))
+    assert looked == [copies.limit]
 
 
 def test_a_full_disk_is_cleared_and_tried_once_more(tmp_path: Path) -> None:
