@@ -313,6 +313,50 @@ def test_a_claim_from_before_the_fence_does_nothing(store: SnowflakeStore) -> No
     assert versions.claim(ghost, versions.head())
 
 
+def test_a_first_claim_from_before_the_fence_does_nothing(store: SnowflakeStore) -> None:
+    """A fence before the first version stops who found none: also who inserts its row too late."""
+    publish(store, contract(name="other"), "b1", [1])  # the domain's tables are there
+    entry = store._versions("order/other").head().entry
+    versions = store._versions(KEY)
+    before = versions.head()
+    assert entry is not None and before == Head()
+    versions.raise_fence()
+    assert not versions.claim(entry, before)
+    late = "SELECT 'sales', 0, 0, 0"
+    store.session.execute(
+        f'INSERT INTO "order__versions"."heads" ("product", "number", "shown", "fence") {late}'
+    )
+    assert not versions.claim(entry, before)
+    assert store.versions(KEY) == [] and store.products() == ["order/other"]
+    versions.raise_fence()
+    assert versions.head() == Head(fence=2)
+    assert versions.claim(entry, versions.head())
+    assert [version.number for version in store.versions(KEY)] == [1]
+
+
+def test_a_discard_before_the_first_version_stops_who_counted_its_table(
+    store: SnowflakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table is dropped between its count and the UPDATE: it is made again."""
+    publish(store, contract(name="other"), "b1", [1])
+    versions = store._versions(KEY)
+    claim, dropped = versions.claim, list[int]()
+
+    def late(*arguments: object) -> bool:
+        if not dropped:
+            dropped.append(len(tables(store)))
+            store.discard(SALES, "b1")
+            dropped.append(len(tables(store)))
+        return claim(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(versions, "claim", late)
+    staged = stage(store, SALES, "b1", [1])
+    monkeypatch.setattr(staging_area, "attempts_of", lambda *_: [])  # a discard elsewhere
+    store.publish(SALES, staged, {})
+    assert dropped[0] == dropped[1] + 1
+    assert published(store, KEY) == [1]
+
+
 def test_of_two_first_publishes_one_wins(store: SnowflakeStore) -> None:
     """Both may insert the head's first row; neither row can be claimed twice."""
     publish(store, contract(name="other"), "b1", [1])  # the domain's tables are there

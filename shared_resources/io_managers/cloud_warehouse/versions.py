@@ -136,7 +136,7 @@ class Versions:
         """Raises `Missing` when the domain has published nothing here yet."""
         rows = self._session.query(
             f'SELECT "table_name", "evidence", "content", "shown", "fence" FROM {self._heads} '
-            'WHERE "product" = ? ORDER BY "number" DESC LIMIT 1',
+            'WHERE "product" = ? ORDER BY "number" DESC, "fence" DESC LIMIT 1',
             [self.name],
         ).rows
         if not rows:
@@ -203,23 +203,29 @@ class Versions:
         After `ConnectionLost` it may be done, or yet to come: look at `of_batch`, and keep the table.
         """
         if after.entry is None:
-            self._session.execute(
-                f'INSERT INTO {self._heads} ("product", "number", "shown", "fence") '
-                "SELECT ?, 0, 0, 0 "
-                f'WHERE NOT EXISTS (SELECT 1 FROM {self._heads} WHERE "product" = ?)',
-                [self.name, self.name],
-            )
+            self._begin()
         elif after.shown < after.number:
             self.record(after.entry)
-        # Two first publishes may both insert a row: of a number that is passed none counts.
+        # Several may insert the first row at once, and one of them after a fence was raised: a row
+        # counts only while there is none of a later number or a higher fence.
         changed = self._session.execute(
             f'UPDATE {self._heads} SET "number" = ?, "batch_id" = ?, "table_name" = ?, '
             '"row_count" = ?, "published_at" = CAST(? AS TIMESTAMP_TZ(6)), "evidence" = ?, "content" = ? '
             'WHERE "product" = ? AND "number" = ? AND "fence" = ? AND NOT EXISTS (SELECT 1 FROM '
-            f'{self._heads} AS later WHERE later."product" = ? AND later."number" > ?)',
-            [*_values(entry), self.name, after.number, after.fence, self.name, after.number],
+            f'{self._heads} AS later WHERE later."product" = ? '
+            'AND (later."number" > ? OR later."fence" > ?))',
+            [*_values(entry), *(self.name, after.number, after.fence) * 2],
         )
         return changed.count > 0
+
+    def _begin(self) -> None:
+        """Insert the product's row that stands before its first version, unless it has one."""
+        self._session.execute(
+            f'INSERT INTO {self._heads} ("product", "number", "shown", "fence") '
+            "SELECT ?, 0, 0, 0 "
+            f'WHERE NOT EXISTS (SELECT 1 FROM {self._heads} WHERE "product" = ?)',
+            [self.name, self.name],
+        )
 
     def record(self, entry: Entry) -> None:
         """Copy a version that was the head to the history, unless it is there."""
@@ -239,7 +245,8 @@ class Versions:
         return changed.count > 0
 
     def raise_fence(self) -> None:
-        """Let no claim succeed that was based on a head read before."""
+        """Let no claim succeed that was based on a head read before, or on there being none."""
+        self._begin()
         self._session.execute(
             f'UPDATE {self._heads} SET "fence" = "fence" + 1 WHERE "product" = ?', [self.name]
         )
