@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import threading
 import time
@@ -15,10 +16,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from filelock import FileLock, Timeout
 
+from shared_resources import state as state_module
 from shared_resources.io_managers import pins
 from shared_resources.io_managers.pins import Pin, Pins
-from shared_resources.state import TABLES, StateDatabase, StateUnreachable
+from shared_resources.state import TABLES, LockKept, StateDatabase, StateUnreachable
 from tests.forkserver import forkserver
 from tests.stand_ins.postgres import PASSWORD, Postgres
 
@@ -41,13 +44,16 @@ def state(request: pytest.FixtureRequest, tmp_path: Path) -> StateDatabase:
     return StateDatabase(postgres.fresh(), tmp_path / "locks")
 
 
-def in_processes(target: Callable[..., None], *arguments: tuple[object, ...]) -> list[object]:
+def in_processes(
+    target: Callable[..., None], *arguments: tuple[object, ...], may_fork: bool = False
+) -> list[object]:
     """What each process sent, in the order of `arguments`; they start at about the same time."""
     context = forkserver()
     ends, started = [], []
     for each in arguments:
         here, there = context.Pipe()
-        process = context.Process(target=target, args=(there, *each))
+        # A daemon may have no children.
+        process = context.Process(target=target, args=(there, *each), daemon=not may_fork)
         process.start()
         ends.append(here)
         started.append(process)
@@ -102,7 +108,7 @@ def _use_in_a_fork_too(out: Connection, state: StateDatabase) -> None:
 
 
 def test_a_forked_process_opens_its_own(state: StateDatabase) -> None:
-    assert in_processes(_use_in_a_fork_too, (state,)) == [(1, 1)]
+    assert in_processes(_use_in_a_fork_too, (state,), may_fork=True) == [(1, 1)]
 
 
 def _hold_and_wait(out: Connection, state: StateDatabase) -> None:
@@ -127,6 +133,75 @@ def test_a_killed_holder_frees_its_lock(state: StateDatabase) -> None:
 
     threading.Thread(target=take, daemon=True).start()
     assert taken.wait(10)
+
+
+def test_a_lock_that_another_keeps_is_given_up_and_free_again_after_its_death(
+    state: StateDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = forkserver()
+    here, there = context.Pipe()
+    holder = context.Process(target=_hold_and_wait, args=(there, state))
+    holder.start()
+    assert here.poll(PATIENCE)
+    number = here.recv()
+    on_postgres = state.engine.dialect.name == "postgresql"
+    with monkeypatch.context() as shorter:
+        shorter.setattr(state_module, "LOCK_SECONDS", 0.3)
+        kept = pytest.raises(LockKept, match="the lock 'held' was not free")
+        with kept as raised, state.lock("held"):
+            pass
+    whose = f"mesh process {number} on " if on_postgres else "held.lock` names it"
+    assert whose in str(raised.value)
+    assert PASSWORD not in str(raised.value)
+    if on_postgres:  # and what the message says is true
+        freeing = re.search(r"SELECT pg_terminate_backend\(\d+\)", str(raised.value))
+        assert freeing
+        with state.begin() as connection:
+            assert connection.scalar(sa.text(freeing[0])) is True
+    else:
+        os.kill(number, signal.SIGKILL)
+    with state.lock("held"):
+        pass
+    holder.kill()
+    holder.join()
+
+
+def test_what_a_block_raises_is_not_taken_for_a_lock_that_is_kept(state: StateDatabase) -> None:
+    with pytest.raises(Timeout), state.lock("one"):
+        raise Timeout("another file's")
+
+
+def test_making_the_tables_waits_no_longer_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = StateDatabase(f"sqlite:///{tmp_path / 'state.db'}", tmp_path)
+    monkeypatch.setattr(state_module, "LOCK_SECONDS", 0.1)
+    with FileLock(tmp_path / ".state.lock"), pytest.raises(LockKept, match="'tables'"):
+        _ = state.engine
+
+
+def test_both_ends_of_a_connection_notice_that_the_other_is_gone(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    options = "-c%20tcp_keepalives_count%3D7%20-c%20work_mem%3D1234"
+    url = f"{postgres.fresh()}&keepalives_idle=77&options={options}"
+    state = StateDatabase(url, tmp_path)
+    names = "'tcp_keepalives_idle', 'tcp_keepalives_count', 'work_mem'"
+    with state.begin() as connection:
+        driver = connection.connection.dbapi_connection
+        assert driver is not None
+        client = driver.info.dsn_parameters
+        found = connection.execute(
+            sa.text(f"SELECT name, setting, source FROM pg_settings WHERE name IN ({names})")
+        )
+        server = {name: (setting, source) for name, setting, source in found}
+    # What the URL says stays.
+    assert (client["keepalives"], client["keepalives_idle"]) == ("1", "77")
+    assert client["tcp_user_timeout"] == "60000"
+    # Over a Unix socket the server takes them, and shows 0.
+    assert server["tcp_keepalives_idle"][1] == "session"
+    assert server["tcp_keepalives_count"][1] == "client"
+    assert server["work_mem"] == ("1234", "client")
 
 
 def test_locks_of_other_names_do_not_wait(state: StateDatabase) -> None:
@@ -228,7 +303,19 @@ def test_old_pins_are_forgotten(state: StateDatabase, monkeypatch: pytest.Monkey
 
 
 def test_no_password_is_shown_wherever_it_stands() -> None:
-    for url in ("postgresql://u:geheim@h/d", "postgresql://u@h/d?password=geheim&sslmode=require"):
+    for url in (
+        "postgresql://u:geheim@h/d",
+        "postgresql://u@h/d?password=geheim&sslmode=require",
+        "postgresql://u@h/d?sslpassword=geheim",
+        "postgresql://u@h/d?options=-c%20geheim&options=geheim",
+    ):
         shown = repr(StateDatabase(url, Path("locks")))
         assert "geheim" not in shown
         assert "@h/d" in shown
+
+
+def test_an_unreachable_database_is_said_without_what_its_url_asks_for(tmp_path: Path) -> None:
+    state = StateDatabase("postgresql://u@127.0.0.1:1/d?sslpassword=geheim", tmp_path)
+    with pytest.raises(StateUnreachable, match=r"127\.0\.0\.1:1/d") as raised:
+        _ = state.engine
+    assert "geheim" not in str(raised.value)

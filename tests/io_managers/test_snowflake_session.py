@@ -16,6 +16,8 @@ from snowflake.connector import SnowflakeConnection
 
 from shared_resources.environment import ProductionEnvironment
 from shared_resources.io_managers.cloud_warehouse.session import (
+    QUEUED_SECONDS,
+    STATEMENT_SECONDS,
     ConnectionLost,
     Missing,
     SnowflakeProblem,
@@ -68,7 +70,9 @@ def _forget(connection: SnowflakeConnection) -> None:
 def test_a_forked_process_opens_its_own(session: SnowflakeSession) -> None:
     context = forkserver()
     report, out = context.Pipe(duplex=False)
-    process = context.Process(target=_use_in_a_fork_too, args=(session, dict(os.environ), out))
+    arguments = (session, dict(os.environ), out)
+    # A daemon may have no children.
+    process = context.Process(target=_use_in_a_fork_too, args=arguments, daemon=False)
     process.start()
     assert report.poll(120)
     assert report.recv() == ([(1,)], True, [(2,)])
@@ -107,6 +111,14 @@ def test_what_is_missing_is_told_from_what_is_wrong(session: SnowflakeSession) -
         session.query('SELECT * FROM "no"."nope"')
     with pytest.raises(SnowflakeProblem, match="Snowflake said"):
         session.query("SELEKT 1")
+
+
+def test_no_statement_runs_or_queues_for_days(session: SnowflakeSession) -> None:
+    parameters = session._connection()._session_parameters
+    assert parameters is not None
+    assert parameters["STATEMENT_TIMEOUT_IN_SECONDS"] == STATEMENT_SECONDS
+    assert parameters["STATEMENT_QUEUED_TIMEOUT_IN_SECONDS"] == QUEUED_SECONDS
+    assert session.query("SELECT 1").rows == [(1,)]
 
 
 def test_statements_carry_their_product_and_batch(

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 Value = str | int | None
 
+# For Snowflake's own two days, a statement that hangs would hold its product's lock. A batch that
+# takes longer than this wants a larger warehouse.
+STATEMENT_SECONDS = 2 * 3_600
+# Snowflake would let a statement wait for a place in the warehouse for ever, a run's slot with it.
+QUEUED_SECONDS = 3_600
+
 # What every statement of the stores relies on, whatever the account's defaults are.
 CONNECTION_PARAMETERS: dict[str, Any] = {
     "paramstyle": "qmark",
@@ -41,6 +47,8 @@ CONNECTION_PARAMETERS: dict[str, Any] = {
         "AUTOCOMMIT": True,
         # Snowflake's own 12 hours would hang a run on a lock that nobody frees.
         "LOCK_TIMEOUT": 120,
+        "STATEMENT_TIMEOUT_IN_SECONDS": STATEMENT_SECONDS,
+        "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": QUEUED_SECONDS,
         # A statement whose client is gone must not go on for days.
         "ABORT_DETACHED_QUERY": True,
     },
