@@ -13,6 +13,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from dagster_aws.s3 import S3Resource
 
+from shared_resources.production.aws_answers import hide_credentials
 from shared_resources.production.settings import client_config
 
 
@@ -34,6 +35,7 @@ class PatientS3Resource(S3Resource):
             aws_secret_access_key=self.aws_secret_access_key,
             aws_session_token=self.aws_session_token,
         )
+        hide_credentials(session)
         return session.client(
             "s3",
             endpoint_url=self.endpoint_url,

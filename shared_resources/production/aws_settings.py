@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from shared_resources.production.quoting import holds_login, plain, quoted
+
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 # Each of them makes botocore take credentials from a profile, some with a request to AWS.
 _SOURCES = (
@@ -46,28 +48,34 @@ def check_aws(variables: Mapping[str, str], problems: list[str]) -> None:
     broken = [file for file in _files(variables) if _parsed(file) is None]
     if broken:
         problems.append(
-            f"AWS_CONFIG_FILE: {broken[0]} cannot be read as AWS's configuration; mend it"
+            f"AWS_CONFIG_FILE: {plain(broken[0])} cannot be read as AWS's configuration; mend it"
         )
         return
     named = variables.get("AWS_PROFILE") or variables.get("AWS_DEFAULT_PROFILE")
     if named and _profile(variables) is None:
         config, credentials = _files(variables)
         problems.append(
-            f"AWS_PROFILE={named!r} is in neither {config} nor {credentials}; run "
-            f"`aws configure --profile {named}`, or unset it"
+            f"AWS_PROFILE={quoted(named)} is in neither {plain(config)} nor {plain(credentials)}; run "
+            f"`aws configure --profile {plain(named)}`, or unset it"
         )
         return
     _check_region(variables, problems)
     _check_credentials(variables, problems)
-    endpoint = variables.get("AWS_ENDPOINT_URL")
-    if endpoint and "@" in endpoint:  # clients write the address into messages, with what it holds
-        problems.append("AWS_ENDPOINT_URL must hold no user or password; take them out of it")
-    elif endpoint and (
-        urlsplit(endpoint).scheme not in ("http", "https") or not urlsplit(endpoint).netloc
-    ):
-        problems.append(
-            f"AWS_ENDPOINT_URL={endpoint!r} is no http(s):// address; unset it to use AWS itself"
-        )
+    _check_endpoints(variables, problems)
+
+
+def _check_endpoints(variables: Mapping[str, str], problems: list[str]) -> None:
+    """Of all services, and of single ones: AWS_ENDPOINT_URL_S3."""
+    for name in sorted(name for name in variables if name.startswith("AWS_ENDPOINT_URL")):
+        endpoint = variables[name]
+        if not endpoint:
+            continue
+        if holds_login(endpoint):  # clients write the address into messages, with what it holds
+            problems.append(f"{name} must hold no user or password; take them out of it")
+        elif urlsplit(endpoint).scheme not in ("http", "https") or not urlsplit(endpoint).netloc:
+            problems.append(
+                f"{name}={quoted(endpoint)} is no http(s):// address; unset it to use AWS itself"
+            )
 
 
 def _check_region(variables: Mapping[str, str], problems: list[str]) -> None:
@@ -78,7 +86,7 @@ def _check_region(variables: Mapping[str, str], problems: list[str]) -> None:
         )
     elif not _REGION.fullmatch(region):
         problems.append(
-            f"AWS_DEFAULT_REGION={region!r} is no region of AWS; set one such as eu-central-1"
+            f"AWS_DEFAULT_REGION={quoted(region)} is no region of AWS; set one such as eu-central-1"
         )
 
 
@@ -97,7 +105,8 @@ def _check_credentials(variables: Mapping[str, str], problems: list[str]) -> Non
             )
         if not os.access(identity, os.R_OK):
             problems.append(
-                f"AWS_WEB_IDENTITY_TOKEN_FILE: cannot read {identity}; mount the service account's token"
+                f"AWS_WEB_IDENTITY_TOKEN_FILE: cannot read {plain(identity)}; mount the service "
+                "account's token"
             )
         return
     profile = _profile(variables) or {}

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from shared_resources.environment import EnvironmentProblem
 from shared_resources.production.aws_settings import check_aws, region_of
+from shared_resources.production.quoting import quoted
 from shared_resources.production.settings import ProductionSettings, S3Location
 from shared_resources.production.snowflake_settings import read_login
 
@@ -116,7 +117,7 @@ def _location(variables: Mapping[str, str], name: str, problems: list[str]) -> S
         return None
     wrong = _wrong_url(url)
     if wrong:
-        problems.append(f"{name}={url!r} {wrong}; set it to s3://bucket/prefix")
+        problems.append(f"{name}={quoted(url)} {wrong}; set it to s3://bucket/prefix")
         return None
     return S3Location.parse(url)
 
@@ -126,10 +127,10 @@ def _wrong_url(url: str) -> str | None:
         return "is no s3:// address"
     location = S3Location.parse(url)
     if not _BUCKET.fullmatch(location.bucket) or location.bucket.endswith("--x-s3"):
-        return f"names no bucket that there can be ({location.bucket!r})"
+        return f"names no bucket that there can be ({quoted(location.bucket, url)})"
     for part in location.prefix.split("/") if location.prefix else []:
         if not _KEY_PART.fullmatch(part) or part in (".", ".."):
-            return f"has a prefix that not every reader can handle (at {part!r})"
+            return f"has a prefix that not every reader can handle (at {quoted(part, url)})"
     return None
 
 
@@ -141,8 +142,8 @@ def _overlaps(variables: Mapping[str, str]) -> Iterator[str]:
         if S3Location.parse(variables[outer]).contains(S3Location.parse(variables[inner])):
             if frozenset((outer, inner)) not in said:
                 yield (
-                    f"{inner}={variables[inner]!r} lies within {outer}={variables[outer]!r}; give each "
-                    "a prefix or a bucket of its own"
+                    f"{inner}={quoted(variables[inner])} lies within {outer}={quoted(variables[outer])}; "
+                    "give each a prefix or a bucket of its own"
                 )
             said.add(frozenset((outer, inner)))
 
@@ -151,11 +152,11 @@ def _odd_names(variables: Mapping[str, str]) -> Iterator[str]:
     prefix, key = variables.get("MESH_GLUE_PREFIX"), variables.get("MESH_KMS_KEY")
     if prefix and not _GLUE_PREFIX.fullmatch(prefix):
         yield (
-            f"MESH_GLUE_PREFIX={prefix!r} cannot begin a Glue database's name in every engine; use "
+            f"MESH_GLUE_PREFIX={quoted(prefix)} cannot begin a Glue database's name in every engine; use "
             "lower-case letters, digits and _"
         )
     if key and not _KMS_KEY.fullmatch(key):
-        yield f"MESH_KMS_KEY={key!r} is no KMS key; set its ARN, its id, or alias/its-name"
+        yield f"MESH_KMS_KEY={quoted(key)} is no KMS key; set its ARN, its id, or alias/its-name"
 
 
 def _wrong_database(variables: Mapping[str, str]) -> Iterator[str]:
@@ -181,7 +182,7 @@ def _queue(variables: Mapping[str, str], problems: list[str]) -> str | None:
     example = "such as mesh-landing-{domain}-{product}"
     if events not in (None, "", "listing", "sqs"):
         problems.append(
-            f"MESH_LANDING_EVENTS={events!r} is no way to find new objects; set listing or sqs"
+            f"MESH_LANDING_EVENTS={quoted(events)} is no way to find new objects; set listing or sqs"
         )
     elif events == "sqs" and not queue:
         problems.append(
@@ -195,8 +196,8 @@ def _queue(variables: Mapping[str, str], problems: list[str]) -> str | None:
         plain = queue.replace("{domain}", "d").replace("{product}", "p")
         if not _QUEUE.fullmatch(plain) or "{domain}" not in queue or "{product}" not in queue:
             problems.append(
-                f"MESH_LANDING_QUEUE={queue!r} does not name a standard queue for each product; set a "
-                f"name with {{domain}} and {{product}}, {example}"
+                f"MESH_LANDING_QUEUE={quoted(queue)} does not name a standard queue for each product; "
+                f"set a name with {{domain}} and {{product}}, {example}"
             )
     return queue if events == "sqs" else None
 
@@ -204,12 +205,12 @@ def _queue(variables: Mapping[str, str], problems: list[str]) -> str | None:
 def _wrong_limits(variables: Mapping[str, str]) -> Iterator[str]:
     copies, seconds = variables.get("MESH_COPIES_BYTES"), variables.get("MESH_AUDIT_SQL_SECONDS")
     if copies and not _WHOLE_NUMBER.fullmatch(copies):
-        yield f"MESH_COPIES_BYTES={copies!r} is no number of bytes; write e.g. 21474836480"
+        yield f"MESH_COPIES_BYTES={quoted(copies)} is no number of bytes; write e.g. 21474836480"
     if seconds and not _NUMBER.fullmatch(seconds):
-        yield f"MESH_AUDIT_SQL_SECONDS={seconds!r} is no number of seconds; write e.g. 60"
+        yield f"MESH_AUDIT_SQL_SECONDS={quoted(seconds)} is no number of seconds; write e.g. 60"
     memory = variables.get("MESH_AUDIT_MEMORY")
     if memory and not _MEMORY.fullmatch(memory):
-        yield f"MESH_AUDIT_MEMORY={memory!r} is no amount of memory; write e.g. 512MB or 2GB"
+        yield f"MESH_AUDIT_MEMORY={quoted(memory)} is no amount of memory; write e.g. 512MB or 2GB"
 
 
 def _misspelt(variables: Mapping[str, str]) -> Iterator[str]:

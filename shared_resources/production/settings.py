@@ -102,9 +102,11 @@ class ProductionSettings:
         """A client of a service that answers in JSON."""
         import boto3
 
-        from shared_resources.production.aws_answers import refuse_short_answers
+        from shared_resources.production.aws_answers import hide_credentials, refuse_short_answers
 
-        client = boto3.session.Session().client(service, self.region, config=client_config())
+        session = boto3.session.Session()
+        hide_credentials(session)
+        client = session.client(service, self.region, config=client_config())
         refuse_short_answers(client)
         return client
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from shared_resources.production.quoting import holds_login, plain, quoted
 from shared_resources.production.snowflake_login import SnowflakeLogin
 
 _PREFIX = "SNOWFLAKE_"
@@ -116,8 +117,8 @@ def _profile(variables: Mapping[str, str], problems: list[str]) -> dict[str, Any
     if not isinstance(connections, dict) or not isinstance(connections.get(name), dict):
         there = ", ".join(sorted(connections or {})) or "there are none"
         problems.append(
-            f"SNOWFLAKE_DEFAULT_CONNECTION_NAME={name!r} is no connection of connections.toml in "
-            f"{folder} ({there}); add [{name}] there, or unset the variable"
+            f"SNOWFLAKE_DEFAULT_CONNECTION_NAME={quoted(name)} is no connection of connections.toml in "
+            f"{folder} ({there}); add [{plain(name)}] there, or unset the variable"
         )
         return {}
     # The parameter's two names, as in Snowflake's own command line.
@@ -147,14 +148,14 @@ def _check_names(given: Mapping[str, Any], problems: list[str]) -> None:
     account = str(given.get("account") or "")
     if account and ("snowflakecomputing." in account or not _ACCOUNT.fullmatch(account)):
         problems.append(
-            f"SNOWFLAKE_ACCOUNT={account!r} is no account identifier; give the part before "
+            f"SNOWFLAKE_ACCOUNT={quoted(account)} is no account identifier; give the part before "
             ".snowflakecomputing.com alone, such as myorg-myaccount"
         )
     for name in ("database", "warehouse", "role"):
         value = str(given.get(name) or "")
         if value and not _IDENTIFIER.fullmatch(value):
             problems.append(
-                f"{_shown(name)}={value!r} is no unquoted identifier of Snowflake; use letters, "
+                f"{_shown(name)}={quoted(value)} is no unquoted identifier of Snowflake; use letters, "
                 "digits and _, beginning with a letter"
             )
 
@@ -173,7 +174,7 @@ def _check_authentication(given: Mapping[str, Any], problems: list[str]) -> None
         problems.extend(_unfit(authenticator, ways, said=bool(said)))
     elif authenticator not in ("oauth_client_credentials", "oauth_authorization_code"):
         problems.append(
-            f"SNOWFLAKE_AUTHENTICATOR={str(said)!r} is not known; use one of "
+            f"SNOWFLAKE_AUTHENTICATOR={quoted(said)} is not known; use one of "
             f"{', '.join(sorted(_NEEDS))}, or your Okta's https:// address"
         )
     if given.get("private_key_file"):
@@ -201,11 +202,11 @@ def _unfit(authenticator: str, ways: list[str], *, said: bool) -> Iterator[str]:
         )
     elif needs and not ways:
         which = " or ".join(_shown(name) for name in sorted(needs))
-        yield f"SNOWFLAKE_AUTHENTICATOR={authenticator} needs {which}; set it"
+        yield f"SNOWFLAKE_AUTHENTICATOR={plain(authenticator)} needs {which}; set it"
     elif ways and ways[0] not in needs:
         yield (
-            f"{_shown(ways[0])} is set, but SNOWFLAKE_AUTHENTICATOR={authenticator} does not use it; "
-            "unset one of them"
+            f"{_shown(ways[0])} is set, but SNOWFLAKE_AUTHENTICATOR={plain(authenticator)} does not use "
+            "it; unset one of them"
         )
 
 
@@ -216,7 +217,7 @@ def _check_key(path: str, passphrase: object, problems: list[str]) -> None:
         content = file.read_bytes()
     except OSError as problem:
         problems.append(
-            f"{name}: cannot read {file}: {problem.strerror}; name the private key's file"
+            f"{name}: cannot read {plain(file)}: {problem.strerror}; name the private key's file"
         )
         return
     try:
@@ -252,18 +253,28 @@ def _check_token_file(path: object, problems: list[str]) -> None:
     try:
         file.open("rb").close()
     except OSError as problem:
-        problems.append(f"SNOWFLAKE_TOKEN_FILE_PATH: cannot read {file}: {problem.strerror}")
+        problems.append(f"SNOWFLAKE_TOKEN_FILE_PATH: cannot read {plain(file)}: {problem.strerror}")
 
 
 def _check_address(given: Mapping[str, Any], problems: list[str]) -> None:
+    host, okta = str(given.get("host") or ""), str(given.get("authenticator") or "")
+    # Both are shown: by the connector's errors, and by the resource's page in Dagster.
+    for name, wrong in (
+        ("host", "@" in host),  # a colon is one of IPv6
+        ("authenticator", okta.lower().startswith("https://") and holds_login(okta)),
+    ):
+        if wrong:
+            problems.append(f"{_shown(name)} must hold no user or password; take them out of it")
     port = str(given.get("port") or "443")
     if not port.isdecimal() or not 0 < int(port) < 65536:
         problems.append(
-            f"SNOWFLAKE_PORT={port!r} is no port; set a number from 1 to 65535, or unset it"
+            f"SNOWFLAKE_PORT={quoted(port)} is no port; set a number from 1 to 65535, or unset it"
         )
     protocol = str(given.get("protocol") or "https").lower()
     if protocol not in ("http", "https"):
-        problems.append(f"SNOWFLAKE_PROTOCOL={protocol!r} is no protocol; unset it, or set https")
+        problems.append(
+            f"SNOWFLAKE_PROTOCOL={quoted(protocol)} is no protocol; unset it, or set https"
+        )
     elif protocol == "http" and given.get("host") not in _LOOPBACK:
         problems.append(
             "SNOWFLAKE_PROTOCOL=http would send the credentials unencrypted; unset it (http is for a "
