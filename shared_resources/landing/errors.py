@@ -32,4 +32,8 @@ class ObjectChanged(LandingError):
 
 
 class RefusedKey(LandingError):
-    """A key or a link that leads out of the landing zone."""
+    """A key or a link that leads out of the landing zone, or a name that nobody can write down."""
+
+
+class RefusedObject(LandingError):
+    """An object that the zone does not let the platform look at, while it tells of others."""

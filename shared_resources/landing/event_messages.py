@@ -20,6 +20,10 @@ from shared_resources.landing.zone import VERSION_MARK
 _CREATED = ("ObjectCreated:", "ObjectRestore:Completed")
 _CREATED_DETAIL = ("Object Created", "Object Restore Completed")
 _WRAPPED_AT_MOST = 3
+# Bytes. S3's own bounds; an etag is a checksum and a number of parts. A message that goes beyond
+# them is not S3's, and a Postgres would not take the row.
+_LONGEST = {"bucket": 255, "key": 1024, "etag": 128, "version": 1024}
+_PROBLEM_AT_MOST = 200
 
 
 class UnreadableMessage(Exception):
@@ -37,15 +41,14 @@ class ObjectEvent:
 
     @classmethod
     def of(
-        cls, bucket: str, key: str, created: bool, told: Mapping[str, Any], at: str, version: str
+        cls, bucket: Any, key: Any, created: bool, told: Mapping[str, Any], at: str, version: str
     ) -> ObjectEvent:
         """What the object's etag would have been in the landing zone, were it still there."""
         seconds = int(datetime.fromisoformat(at).timestamp()) if at else 0
-        kept = told.get(version)
+        etag = _text("etag", told.get("eTag", told.get("etag")) or "")
+        kept = _text("version", told.get(version) or "")
         mark = f"{VERSION_MARK}{kept}" if kept else ""
-        return cls(
-            bucket, key, created, f"{told.get('eTag', told.get('etag', ''))}@{seconds:x}{mark}"
-        )
+        return cls(_text("bucket", bucket), _text("key", key), created, f"{etag}@{seconds:x}{mark}")
 
 
 def events_of(body: str) -> list[ObjectEvent]:
@@ -62,8 +65,9 @@ def events_of(body: str) -> list[ObjectEvent]:
             continue
         try:
             return list(_events(value))
-        except (KeyError, TypeError, ValueError, AttributeError) as problem:
-            raise UnreadableMessage(f"it lacks what S3 tells of an object: {problem!r}") from None
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
+            said = repr(problem)[:_PROBLEM_AT_MOST]
+            raise UnreadableMessage(f"it lacks what S3 tells of an object: {said}") from None
     raise UnreadableMessage("it is wrapped too often")
 
 
@@ -72,8 +76,25 @@ def _json(text: str) -> Mapping[str, Any]:
         value = json.loads(text)
     except ValueError:
         raise UnreadableMessage("it is not JSON") from None
+    except RecursionError:
+        raise UnreadableMessage("it is nested too deeply") from None
     if not isinstance(value, dict):
         raise UnreadableMessage("it is no JSON object")
+    return value
+
+
+def _text(what: str, value: Any) -> str:
+    """What S3 calls something: text that can be sent to it, and written into the ledger."""
+    if not isinstance(value, str):
+        raise UnreadableMessage(f"its {what} is no text, but {type(value).__name__}")
+    shown = repr(value[:_PROBLEM_AT_MOST])
+    try:
+        length = len(value.encode())
+    except UnicodeEncodeError:
+        raise UnreadableMessage(f"its {what} is not UTF-8: {shown}") from None
+    # S3 takes keys with a NUL; that nobody here does is said of the object, not of its message.
+    if length > _LONGEST[what] or ("\0" in value and what != "key"):
+        raise UnreadableMessage(f"its {what} is none that S3 gives: {shown}")
     return value
 
 

@@ -6,20 +6,21 @@ Does not belong here: what a message says (`event_messages.py`), what becomes of
 
 An event is a hint and nothing more: it may come twice, late, in any order or not at all. What there
 is, the object itself tells when it is asked for, and what no event told of, the sweep finds.
-A message that cannot be read is left alone: the queue's redrive policy moves it to its dead-letter
-queue, where a person finds it.
+A message that cannot be read, or whose object S3 does not let us look at, is left alone: the
+queue's redrive policy moves it to its dead-letter queue, where a person finds it. It holds up no
+other. When S3 cannot be reached, the tick fails and every message comes again.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from shared_resources.contracts.model import Contract
-from shared_resources.landing.errors import RefusedKey
+from shared_resources.landing.errors import RefusedKey, RefusedObject
 from shared_resources.landing.event_messages import ObjectEvent, UnreadableMessage, events_of
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.scan import Budget, Finds
@@ -37,10 +38,15 @@ _MISSING = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotEx
 
 @dataclass
 class QueueState:
-    """How the queue stood at the end of a tick; `problems` are for people."""
+    """How the queue stood at the end of a tick; `problems` are for people.
+
+    `blind`: S3 let us look at nothing that messages told of; one must list to see whether it is
+    the objects or S3 itself.
+    """
 
     name: str
     usable: bool = True
+    blind: bool = False
     waiting: int = 0
     in_flight: int = 0
     dead_letters: int | None = None
@@ -95,6 +101,7 @@ class LandingQueue:
             return state
         self._look(url, state)
         seen: set[str] = set()
+        intake = _Intake(zone, ledger, finds, budget)
         for _ in range(RECEIVES_A_TICK):
             if not budget.in_time:
                 break
@@ -109,7 +116,8 @@ class LandingQueue:
             if not fresh:
                 break
             seen.update(message["MessageId"] for message in fresh)
-            self._digest(url, fresh, state, _Intake(zone, ledger, finds))
+            self._digest(url, fresh, state, intake)
+        state.blind = intake.refused and not intake.answered
         self._look(url, state)
         return state
 
@@ -127,11 +135,10 @@ class LandingQueue:
     def _digest(
         self, url: str, messages: Sequence[MessageTypeDef], state: QueueState, intake: _Intake
     ) -> None:
-        done: list[str] = []
-        keys: dict[str, str] = {}
+        told: list[tuple[str, dict[str, str]]] = []
         for message in messages:
             try:
-                events = events_of(message["Body"])
+                keys = self._keys(events_of(message["Body"]), state)
             except UnreadableMessage as problem:
                 times = message.get("Attributes", {}).get("ApproximateReceiveCount", "1")
                 state.say(
@@ -139,14 +146,10 @@ class LandingQueue:
                     f"(received {times} times); it is left for the dead-letter queue"
                 )
                 continue
-            for event in events:
-                key = self._key(event, state)
-                if key is not None:
-                    keys[key] = event.etag
-            done.append(message["ReceiptHandle"])
-        state.problems.extend(intake.take_in(keys))
+            told.append((message["ReceiptHandle"], keys))
+        left = intake.take_in({key: keys[key] for _, keys in told for key in keys}, state)
         # Only now is everything that these messages told of in the ledger.
-        if done:
+        if done := [handle for handle, keys in told if left.isdisjoint(keys)]:
             self._client.delete_message_batch(
                 QueueUrl=url,
                 Entries=[
@@ -155,13 +158,18 @@ class LandingQueue:
                 ],
             )
 
+    def _keys(self, events: Iterable[ObjectEvent], state: QueueState) -> dict[str, str]:
+        """The keys within the landing zone that the events tell of, and the etags."""
+        found = ((self._key(event, state), event.etag) for event in events)
+        return {key: etag for key, etag in found if key is not None}
+
     def _key(self, event: ObjectEvent, state: QueueState) -> str | None:
         """The key within the landing zone, if the event tells of one of the product's objects."""
         if not event.created:
             return None
         if event.bucket != self._zone.bucket or not event.key.startswith(self._folder):
             place = f"s3://{event.bucket}/{event.key}"
-            state.say(f"{self.name} told of {place}, which is not below its prefix")
+            state.say(f"{self.name} told of {place!r}, which is not below its prefix")
             return None
         key = event.key.removeprefix(f"{self._zone.prefix}/") if self._zone.prefix else event.key
         try:
@@ -212,22 +220,43 @@ class LandingQueue:
             raise
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Intake:
-    """Where the objects that messages told of go."""
+    """Where the objects that a tick's messages told of go. `answered`, `refused`: what S3 did."""
 
     zone: LandingZone
     ledger: Ledger
     finds: Finds
+    budget: Budget
+    answered: bool = False
+    refused: bool = False
 
-    def take_in(self, keys: dict[str, str]) -> Iterable[str]:
-        """Write down what is there under the keys; says what is not."""
+    def take_in(self, keys: Mapping[str, str], state: QueueState) -> set[str]:
+        """Write down what is there under the keys; say what is not.
+
+        Returns the keys that nothing was found out about, so that their messages come again.
+        """
         there: list[LandingObject] = []
+        left: set[str] = set()
         for key, etag in keys.items():
-            now = self.zone.head(key)
+            # One message may tell of very many objects.
+            if not self.budget.in_time:
+                left.add(key)
+                continue
+            try:
+                now = self.zone.head(key)
+            except RefusedObject as refusal:
+                self.refused = True
+                left.add(key)
+                state.say(
+                    f"{refusal} Its message in {state.name} is left for the dead-letter queue"
+                )
+                continue
+            self.answered = True
             if now is None:
                 self.ledger.gone(key, etag)
-                yield f"{key}: is gone before it was read"
+                state.say(f"{key}: is gone before it was read")
             else:
                 there.append(now)
         self.finds.take_in(there)
+        return left

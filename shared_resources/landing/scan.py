@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 
 from shared_resources.contracts.model import Contract
 from shared_resources.landing.cursor import Cursor
+from shared_resources.landing.errors import RefusedObject
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.objects import match
 from shared_resources.landing.zone import LandingObject, LandingZone, Page
@@ -77,7 +78,11 @@ class Finds:
         new = list(discovered.new)
         for obj in discovered.young:
             # Read in the second of its making: only S3's own version tells whether it was the last.
-            now = self._zone.head(obj.key)
+            try:
+                now = self._zone.head(obj.key)
+            except RefusedObject as refusal:
+                self.unusable[obj.key] = str(refusal)
+                continue
             if now is not None and self._ledger.recheck(now):
                 new.append(now)
         self.new.extend(new)

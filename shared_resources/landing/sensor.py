@@ -159,7 +159,8 @@ class _Tick:
         state = queue.take_in(
             self._environment.landing_zone, self._ledger, self._finds, self._budget
         )
-        every = LIST_BESIDE_EVENTS_EVERY if state.usable else timedelta(0)
+        events = state.usable and not state.blind
+        every = LIST_BESIDE_EVENTS_EVERY if events else timedelta(0)
         listed = cursor.listed_at
         if listed is None or not cursor.caught_up or self._now - listed >= every:
             scan.forward()
@@ -218,7 +219,7 @@ class _Tick:
         elif self._finds.new:
             said.append(f"{len(self._finds.new)} new objects")
         if not cursor.caught_up:
-            said.append(f"catching up, at {cursor.position}")
+            said.append(f"catching up, at {cursor.position!r}")
         waiting = [f"{counts[state]} {state}" for state in UNPROCESSED if counts.get(state)]
         if waiting:
             lag = timedelta(seconds=cursor.lag_seconds)

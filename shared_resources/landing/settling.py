@@ -17,6 +17,7 @@ import dagster as dg
 
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
+from shared_resources.landing.errors import RefusedObject
 from shared_resources.landing.evidence import Pairs, of_batch
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_tables import Entry, State
@@ -32,6 +33,8 @@ RETRIED_WITHIN = timedelta(minutes=10)
 FOREIGN_AFTER = timedelta(minutes=30)
 FAILURES_AT_MOST = 4
 FIRST_WAIT = timedelta(minutes=1)
+# An object that S3 does not let us look at is no failure of its runs: it may refuse all of them.
+REFUSED_WAIT = timedelta(minutes=15)
 
 
 class Settling:
@@ -92,7 +95,12 @@ class Settling:
                 if (entry.key, entry.etag) in pairs:
                     self._ledger.note([(entry.key, entry.etag)], state)
                     return
-        there = self._environment.landing_zone.head(entry.key)
+        try:
+            there = self._environment.landing_zone.head(entry.key)
+        except RefusedObject as refusal:
+            self._finds.unusable[entry.key] = str(refusal)
+            self._ledger.release(entry, failures=entry.failures, wait=REFUSED_WAIT)
+            return
         if there is None:
             self._ledger.change([entry], state=State.GONE)
             # What a full extract superseded that was never read counts again.

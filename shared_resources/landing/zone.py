@@ -72,7 +72,10 @@ class LandingZone(Protocol):
         ...
 
     def head(self, key: str) -> LandingObject | None:
-        """The object as it is now; None when there is none."""
+        """The object as it is now; None when there is none.
+
+        Raises `RefusedObject` when the zone answers, but not about this object.
+        """
         ...
 
     def fetch(self, obj: LandingObject, to: Path) -> LandingObject:
@@ -93,7 +96,12 @@ class LandingZone(Protocol):
 
 
 def parts_of(key: str) -> tuple[str, ...]:
-    """The folders and the name of a key or prefix. Raises `RefusedKey` if it leads elsewhere."""
+    """The folders and the name of a key or prefix. Raises `RefusedKey` if it leads elsewhere,
+    or is no text that can be sent and written down."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        raise RefusedKey(f"{key!r}: its name is not UTF-8; rename it.") from None
     parts = PurePosixPath(key).parts
     if "\0" in key or "\\" in key or key.startswith("/") or ".." in parts or not parts:
         raise RefusedKey(

@@ -21,7 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared_resources.landing.errors import LandingError, ObjectChanged, RefusedKey
+from shared_resources.landing.errors import LandingError, ObjectChanged, RefusedKey, RefusedObject
 from shared_resources.landing.zone import (
     VERSION_MARK,
     LandingObject,
@@ -40,6 +40,8 @@ LONGEST_WAIT_SECONDS = 5.0
 CHUNK_BYTES = 1 << 20
 DIGEST = "sha256"
 _GONE = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchVersion"})
+# Of the answers that blame the request, those that blame its time: what came too late or too often.
+_NOT_NOW = frozenset({408, 429})
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -108,9 +110,21 @@ class S3LandingZone:
         return Page(tuple(objects), tuple(names), listed["IsTruncated"], tuple(refused))
 
     def head(self, key: str) -> LandingObject | None:
+        from botocore.exceptions import ClientError
+
         if any(map(unfinished, parts_of(key))):
             return None
-        found = self._head(key)
+        try:
+            found = self._head(key)
+        except ClientError as problem:
+            # S3 answers, so it is there. Whether it refuses all the others, too, a listing tells.
+            status = problem.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if not 400 <= status < 500 or status in _NOT_NOW:
+                raise
+            raise RefusedObject(
+                f"{key}: S3 does not let us look at it ({problem}); "
+                "check who may read it, its key of encryption and its name."
+            ) from problem
         return None if found is None else _described(key, found)
 
     def fetch(self, obj: LandingObject, to: Path) -> LandingObject:

@@ -8,14 +8,15 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from shared_resources.contracts.model import LandingMode
 from shared_resources.environment import ProductionEnvironment
 from shared_resources.landing import queue as queue_module
-from shared_resources.landing import scan
-from shared_resources.landing.event_messages import UnreadableMessage, events_of
+from shared_resources.landing import scan, settling
 from shared_resources.landing.ledger_tables import OBJECTS, State
 from shared_resources.landing.sensor_notes import read_notes
+from tests.landing.event_bodies import POISON, s3_body
 from tests.landing.queues import RECEIVED_AT_MOST, Queue, with_events
 from tests.landing.simulated import Daemon, Producer, contract_of, counted
 
@@ -183,13 +184,182 @@ def test_s3s_test_message_and_removals_are_acknowledged(landing: Landing) -> Non
     assert len(landing.queue) == 0
 
 
-POISON = ["no JSON", "[]", "{}", '{"Records": [{"s3": {}}]}', '{"Records": 7}', '{"a": "b"}']
+def test_every_poison_is_said_and_left_and_the_good_messages_beside_it_are_ingested(
+    landing: Landing,
+) -> None:
+    said = ""
+    for number, body in enumerate(POISON.values()):
+        good = f"2026-03-{number + 1:02}.csv"
+        landing.queue.send(body)
+        one = landing.put(good)
+        landing.queue.send(landing.producer.event(good))
+        said = landing.ingest()
+        assert landing.processed[one] == 1
+        assert said.count("cannot be read") >= 1
+    for _ in range(RECEIVED_AT_MOST):
+        landing.ingest()
+    assert landing.queue.dead_letters() == len(POISON) and len(landing.queue) == 0
 
 
-@pytest.mark.parametrize("body", POISON)
-def test_poison_is_no_event(body: str) -> None:
-    with pytest.raises(UnreadableMessage):
-        events_of(body)
+def refuse(
+    monkeypatch: pytest.MonkeyPatch, landing: Landing, status: int, *names: str, listing: int = 0
+) -> None:
+    """Let S3 answer so when it is asked for objects of these names; `listing`: for any list."""
+    client = landing.environment.landing_zone._client
+    head = client.head_object
+
+    def answer(status: int, operation: str) -> ClientError:
+        told: Any = {"Error": {"Code": str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        return ClientError(told, operation)
+
+    def refused(**wanted: Any) -> Any:
+        if wanted["Key"].rpartition("/")[2] in names:
+            raise answer(status, "HeadObject")
+        return head(**wanted)
+
+    def no_list(**_: Any) -> Any:
+        raise answer(listing, "ListObjectsV2")
+
+    monkeypatch.setattr(client, "head_object", refused)
+    if listing:
+        monkeypatch.setattr(client, "list_objects_v2", no_list)
+
+
+BAD, GOOD = "2026-03-01.csv", "2026-03-02.csv"
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_an_object_that_s3_refuses_is_said_and_its_message_left_and_holds_nobody_up(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    one, two = landing.put(BAD), landing.put(GOOD)
+    for name in (BAD, GOOD):
+        landing.queue.send(landing.producer.event(name))
+    refuse(monkeypatch, landing, status, BAD)
+    said = landing.ingest()
+    assert f"{one[0]}: S3 does not let us look at it" in said and str(status) in said
+    assert landing.processed == {two: 1}
+    assert len(landing.queue) + landing.queue.dead_letters() == 1
+    monkeypatch.undo()
+    landing.clock.advance(scan.LIST_BESIDE_EVENTS_EVERY)
+    landing.ingest()
+    assert landing.processed == {one: 1, two: 1}
+
+
+def test_if_all_that_was_told_of_is_refused_the_prefix_is_listed(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the tick learns whether S3 refuses these objects only, or everything."""
+    landing.put(BAD)
+    landing.queue.send(landing.producer.event(BAD))
+    landing.put(GOOD)
+    refuse(monkeypatch, landing, 403, BAD)
+    with counted(landing.environment.landing_zone._client) as calls:
+        landing.tick()
+    assert calls["ListObjectsV2"] == 1
+    monkeypatch.undo()
+    landing.queue.send(landing.producer.event(BAD))
+    refuse(monkeypatch, landing, 403, BAD, listing=403)
+    with pytest.raises(ClientError, match="ListObjectsV2"):
+        landing.tick()
+    assert len(landing.queue) + landing.queue.dead_letters() == 2
+
+
+def test_a_refused_object_whose_run_died_is_tried_later_and_holds_nobody_up(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = landing.put(BAD)
+    landing.queue.send(landing.producer.event(BAD))
+    landing.tick()
+    (run,) = landing.waiting()
+    landing.run(run, dies="start")
+    two = landing.put(GOOD)
+    landing.queue.send(landing.producer.event(GOOD))
+    refuse(monkeypatch, landing, 403, BAD)
+    assert f"{one[0]}: S3 does not let us look at it" in landing.ingest()
+    assert landing.processed == {two: 1}
+    monkeypatch.undo()
+    landing.ingest()
+    assert landing.processed == {two: 1}, "it is too early to try again"
+    landing.clock.advance(settling.REFUSED_WAIT)
+    landing.ingest()
+    assert landing.processed == {one: 1, two: 1}
+
+
+def test_a_refused_object_that_may_have_been_overwritten_holds_nobody_up(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing tells no version: the object itself is asked whether it is still the same."""
+    one = landing.put(BAD)
+    landing.queue.send(landing.producer.event(BAD))
+    landing.ingest()
+    two = landing.put(GOOD)
+    refuse(monkeypatch, landing, 400, BAD)
+    landing.clock.advance(scan.LIST_BESIDE_EVENTS_EVERY)
+    assert f"{one[0]}: S3 does not let us look at it" in landing.ingest()
+    assert landing.processed == {one: 1, two: 1}
+
+
+def test_a_key_with_a_nul_is_said_in_words_that_a_postgres_takes(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "PAGE_KEYS", 1)
+    monkeypatch.setattr(scan, "PAGES_A_TICK", 1)
+    landing.put("2026\0.csv")
+    landing.put(GOOD)
+    landing.queue.send(landing.producer.event("2026\0.csv"))
+    landing.queue.send(s3_body("elsewhere%00"))
+    landing.cursor = None
+    said = landing.ingest()
+    assert said.count("leads out") == 2 and "is not below its prefix" in said
+    # The page ends at the key: where the listing has come to is said, too.
+    assert "catching up" in said and "\0" not in said
+    assert len(landing.queue) == 0
+
+
+def test_when_s3_fails_the_tick_says_so_and_deletes_nothing(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = landing.put(GOOD)
+    landing.queue.send(landing.producer.event(GOOD))
+    refuse(monkeypatch, landing, 503, GOOD)
+    with pytest.raises(ClientError, match="503"):
+        landing.tick()
+    monkeypatch.undo()
+
+    def unreachable(**_: Any) -> Any:
+        raise EndpointConnectionError(endpoint_url="https://s3")
+
+    client = landing.environment.landing_zone._client
+    monkeypatch.setattr(client, "head_object", unreachable)
+    with pytest.raises(EndpointConnectionError):
+        landing.tick()
+    monkeypatch.undo()
+    # Twice received, it is a dead letter by now: a listing finds what it told of.
+    landing.clock.advance(scan.LIST_BESIDE_EVENTS_EVERY)
+    landing.ingest()
+    assert landing.processed == {one: 1}
+
+
+def test_a_message_of_more_objects_than_a_tick_has_time_for_is_left(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = landing.put(BAD), landing.put(GOOD)
+    records = [record for name in (BAD, GOOD) for record in landing.producer.event(name)["Records"]]
+    landing.queue.send({"Records": records})
+    client = landing.environment.landing_zone._client
+    head = client.head_object
+
+    def slow(**wanted: Any) -> Any:
+        monkeypatch.setattr(scan, "SECONDS_A_TICK", 0.0)
+        return head(**wanted)
+
+    monkeypatch.setattr(client, "head_object", slow)
+    landing.ingest()
+    assert landing.processed == {one: 1} and len(landing.queue) == 1
+    monkeypatch.undo()
+    landing.ingest()
+    assert landing.processed == {one: 1, two: 1} and len(landing.queue) == 0
 
 
 def test_a_poison_message_goes_to_the_dead_letter_queue_and_holds_nobody_up(

@@ -61,7 +61,9 @@ def test_a_replaced_object_has_another_etag(zone: LandingZone) -> None:
     assert first.etag != second.etag
 
 
-@pytest.mark.parametrize("key", ["../x", "a/../../x", "/etc/passwd", "a\\..\\x", "", ".", "a\0b"])
+@pytest.mark.parametrize(
+    "key", ["../x", "a/../../x", "/etc/passwd", "a\\..\\x", "", ".", "a\0b", "a/\ud800"]
+)
 def test_keys_do_not_climb_out(zone: LandingZone, key: str) -> None:
     put(zone, "a/b.csv")
     with pytest.raises(RefusedKey):

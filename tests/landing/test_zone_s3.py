@@ -71,7 +71,9 @@ def test_odd_keys_are_listed_and_copied(bucket: Bucket, tmp_path: Path) -> None:
         assert (tmp_path / "copy").read_text() == obj.key == copied.key
 
 
-@pytest.mark.parametrize("key", ["../x", "a/../../x", "/etc/passwd", "a\\..\\x", "", ".", "a\0b"])
+@pytest.mark.parametrize(
+    "key", ["../x", "a/../../x", "/etc/passwd", "a\\..\\x", "", ".", "a\0b", "a/\ud800"]
+)
 def test_keys_do_not_climb_out(bucket: Bucket, tmp_path: Path, key: str) -> None:
     with pytest.raises(RefusedKey):
         bucket.zone.list(key)
