@@ -29,7 +29,7 @@ from shared_resources.governance.quarantine_store import QuarantineFolder, Quara
 from shared_resources.governance.quarantine_view import shown_rows
 from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
 from tests.contract_factory import make_column, make_contract
-from tests.forkserver import forkserver
+from tests.forkserver import ended, forkserver, heard, running
 
 PATIENCE = 60
 REJECTION = Rejection(
@@ -256,10 +256,8 @@ def test_many_processes_keep_the_same_once(quarantine: Quarantine, tmp_path: Pat
     barrier = context.Barrier(6)
     arguments = (quarantine, file, dict(os.environ), barrier)
     processes = [context.Process(target=_put_at_once, args=arguments) for _ in range(6)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(PATIENCE)
+    with running(*processes):
+        ended(*processes)
     assert [process.exitcode for process in processes] == [0] * 6
     (entry,) = quarantine.list()
     assert quarantine.rows(entry).read_all().num_rows == 2
@@ -288,12 +286,12 @@ def test_a_killed_process_leaves_whole_entries_or_none(
         begun, out = context.Pipe(duplex=False)
         arguments = (quarantine, tmp_path / "staged", dict(os.environ), out)
         process = context.Process(target=_put_forever, args=arguments)
-        process.start()
-        assert begun.poll(PATIENCE)
-        time.sleep(0.01 + 0.01 * attempt if folder else 0.4 + 0.1 * attempt)
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
-        process.join()
+        with running(process):
+            assert heard(process, begun) == "it begins"
+            time.sleep(0.01 + 0.01 * attempt if folder else 0.4 + 0.1 * attempt)
+            assert process.pid is not None
+            os.kill(process.pid, signal.SIGKILL)
+            ended(process)
         for entry in quarantine.list():
             assert quarantine.rows(entry).read_all().num_rows == 500 * len(files)
     assert quarantine.list(), "some were kept"

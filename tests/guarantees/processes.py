@@ -65,9 +65,14 @@ def replay_entry(environment: Environment, key: str, entry_id: str) -> None:
     replay(environment, definition(environment, key), entry, f"replay-{uuid.uuid4()}", {})
 
 
+def child(work: Callable[..., Any], *arguments: Any, death: Death | None = None) -> BaseProcess:
+    """A process of its own for `work`, to be started, which dies where `death` says."""
+    return forkserver().Process(target=_child, args=(work, arguments, death))
+
+
 def start(work: Callable[..., Any], *arguments: Any, death: Death | None = None) -> BaseProcess:
-    """Start `work` in a process of its own, which dies where `death` says."""
-    process = forkserver().Process(target=_child, args=(work, arguments, death))
+    """For a `work` that ends by itself; `forkserver.running` ends one that would not."""
+    process = child(work, *arguments, death=death)
     process.start()
     return process
 

@@ -9,9 +9,9 @@ from multiprocessing.synchronize import Event
 import pytest
 
 from shared_resources.environment import Environment
-from tests.forkserver import forkserver
+from tests.forkserver import ended, forkserver, running
 from tests.guarantees.orders import KEY, daily_orders_product, land_day
-from tests.guarantees.processes import make_batch, start
+from tests.guarantees.processes import child, make_batch
 from tests.tiny_mesh import TinyMesh
 
 WRITERS = 16
@@ -50,13 +50,12 @@ def test_16_processes_publishing_to_one_product_lose_nothing(mesh: TinyMesh) -> 
         land_day(mesh, day, [float(place + 1)] * ROWS)
     context = forkserver()
     stop, broken, reads = context.Event(), context.Event(), context.Value("i", 0)
-    readers = [start(_read_until, mesh.environment, stop, broken, reads) for _ in range(2)]
-    writers = [start(_publish_rounds, mesh.environment, day) for day in _days()]
-    for writer in writers:
-        writer.join(300)
-    stop.set()
-    for reader in readers:
-        reader.join(60)
+    readers = [child(_read_until, mesh.environment, stop, broken, reads) for _ in range(2)]
+    writers = [child(_publish_rounds, mesh.environment, day) for day in _days()]
+    with running(*readers, *writers):
+        ended(*writers, within=900)
+        stop.set()
+        ended(*readers)
 
     assert [writer.exitcode for writer in writers] == [0] * WRITERS
     assert not broken.is_set(), "a reader saw a part of a day"

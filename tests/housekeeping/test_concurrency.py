@@ -10,7 +10,7 @@ import time
 import pytest
 
 from shared_resources.io_managers.protocol import NotPublished
-from tests.forkserver import forkserver
+from tests.forkserver import ended, forkserver, heard, running
 from tests.housekeeping.workers import keep_house_forever
 from tests.io_managers.conftest import Places
 from tests.io_managers.places import Place
@@ -37,29 +37,27 @@ def test_nor_do_they_for_long(name: str, writers: int, batches: int, places: Pla
 def _publish_keep_house_and_watch(place: Place, writers: int, batches: int) -> None:
     context = forkserver()
     stop = context.Event()
-    heard, tell = context.Pipe(duplex=False)
-    keeper = context.Process(target=keep_house_forever, args=(place, stop, tell))
-    started, reports = [keeper], []
+    kept, tell = context.Pipe(duplex=False)
+    keeper = context.Process(None, keep_house_forever, "housekeeping", (place, stop, tell))
+    writing, reports = [], []
     for worker in range(writers):
         report, out = context.Pipe(duplex=False)
         arguments = (place, worker, batches, worker % 2 == 0, True, out)
-        started.append(context.Process(target=publish_many, args=arguments))
+        writing.append(context.Process(target=publish_many, args=arguments))
         reports.append(report)
-    for process in started:
-        process.start()
-    seen = 0
-    while any(writer.is_alive() for writer in started[1:]):
-        number = _check_current(place)
-        assert number >= seen, "a version went back"
-        seen = number
-        time.sleep(0.05)
-    stop.set()
-    assert heard.poll(120), f"housekeeping ended with {keeper.exitcode} and without a word"
-    rounds = heard.recv()
-    assert isinstance(rounds, int) and rounds > 0, rounds
-    for process in started:
-        process.join()
-    assert [report.recv() for report in reports] == [""] * writers
+    with running(keeper, *writing):
+        seen = 0
+        while any(writer.is_alive() for writer in writing):
+            number = _check_current(place)
+            assert number >= seen, "a version went back"
+            seen = number
+            time.sleep(0.05)
+        stop.set()
+        rounds = heard(keeper, kept)
+        assert isinstance(rounds, int) and rounds > 0, rounds
+        ended(keeper, *writing)
+        said = [heard(*both) for both in zip(writing, reports, strict=True)]
+        assert said == [""] * writers
     _check_nothing_is_lost(place, writers, batches)
 
 

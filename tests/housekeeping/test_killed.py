@@ -14,7 +14,7 @@ import pytest
 
 from shared_resources.housekeeping.tasks import Task
 from shared_resources.io_managers.protocol import ProductStore
-from tests.forkserver import forkserver
+from tests.forkserver import ended, forkserver, running
 from tests.housekeeping.workers import ALL_AGES, keep_house, keep_house_and_die
 from tests.io_managers.conftest import Places
 from tests.io_managers.places import Place
@@ -94,8 +94,8 @@ def test_killed_at_a_step(name: str, task: Task, step: str, when: str, places: P
         keep_house(store, Task.EXPIRE)
     current = store.open(KEY)
     child = forkserver().Process(target=keep_house_and_die, args=(place, task, step, when))
-    child.start()
-    child.join(60)
+    with running(child):
+        ended(child)
     assert child.exitcode == -signal.SIGKILL, f"{step} was never reached"
     _check_whole(place.open())
     if task is not Task.ORPHANS:  # which was told not to wait for readers
@@ -116,12 +116,12 @@ def test_killed_at_random_moments(name: str, places: Places) -> None:
         publish(store, DAILY, f"more-{attempt}", {day(2): [200 + attempt]})
         task = chance.choice([Task.COMPACT, Task.EXPIRE, Task.ORPHANS])
         child = forkserver().Process(target=keep_house_and_die, args=(place, task, step, "after"))
-        child.start()
-        child.join(chance.uniform(0, 0.3))
-        if child.exitcode is None:
-            child.kill()
-            killed += 1
-        child.join()
+        with running(child):
+            child.join(chance.uniform(0, 0.3))
+            if child.exitcode is None:
+                child.kill()
+                killed += 1
+            ended(child)
         assert published(store, KEY) == [*range(6), 100, 200 + attempt]
         _check_versions(store)
     assert killed > 0

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from shared_resources.io_managers.protocol import NotPublished, ProductStore
-from tests.forkserver import forkserver
+from tests.forkserver import ended, forkserver, heard, running
 from tests.io_managers.places import LOCAL, REMOTE, Place
 from tests.io_managers.products import day
 from tests.io_managers.workers import (
@@ -55,17 +55,15 @@ def _publish_and_watch(place: Place, batches: int, locked: bool, machines: int =
         arguments = (place, worker, batches, appends, locked, out)
         writers.append(context.Process(target=publish_many, args=arguments))
         reports.append(report)
-    for writer in writers:
-        writer.start()
-    store = place.open()
-    seen = 0
-    while any(writer.is_alive() for writer in writers):
-        seen = max(seen, _check_current(store))
-        time.sleep(0.02)
-    for writer, report in zip(writers, reports, strict=True):
-        writer.join()
-        assert report.poll(0), f"a writer ended with {writer.exitcode} and without a word"
-        assert report.recv() == ""
+    with running(*writers):
+        store = place.open()
+        seen = 0
+        while any(writer.is_alive() for writer in writers):
+            seen = max(seen, _check_current(store))
+            time.sleep(0.02)
+        for writer, report in zip(writers, reports, strict=True):
+            assert heard(writer, report) == ""
+        ended(*writers)
     assert _check_current(store) == machines * batches
     numbers = [version.number for version in store.versions(DAILY.key)]
     assert numbers == list(range(1, machines * batches + 1))

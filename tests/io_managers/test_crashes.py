@@ -13,7 +13,7 @@ import time
 import pytest
 
 from shared_resources.io_managers.protocol import ProductStore
-from tests.forkserver import forkserver
+from tests.forkserver import ended, forkserver, running
 from tests.io_managers.conftest import Places
 from tests.io_managers.places import REMOTE, Place
 from tests.io_managers.products import day, publish, published
@@ -99,8 +99,8 @@ def test_killed_at_a_step(name: str, step: str, when: str, places: Places) -> No
     store = place.open()
     publish(store, DAILY, "b1", {day(0): [1, 2], day(1): [3]})
     child = forkserver().Process(target=publish_and_die, args=(place, "b2", [4, 5], step, when))
-    child.start()
-    child.join(60)
+    with running(child):
+        ended(child)
     assert child.exitcode == -signal.SIGKILL, f"{step} was never reached"
     _check_old_or_new(store, [1, 2, 3], [3, 4, 5])
     _check_next_run(store, [3, 4, 5])
@@ -117,12 +117,12 @@ def test_killed_at_random_moments(place: Place) -> None:
     for attempt in range(12):
         numbers = [attempt * 10, attempt * 10 + 1]
         child = forkserver().Process(target=publish_once, args=(place, f"b{attempt}", numbers))
-        child.start()
-        child.join(chance.uniform(0, longest))
-        if child.exitcode is None:
-            child.kill()
-            killed += 1
-        child.join()
+        with running(child):
+            child.join(chance.uniform(0, longest))
+            if child.exitcode is None:
+                child.kill()
+                killed += 1
+            ended(child)
         if not store.versions(DAILY.key):
             assert store.published_batch(DAILY.key, f"b{attempt}") is None
             continue

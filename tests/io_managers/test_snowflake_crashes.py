@@ -16,7 +16,7 @@ import pytest
 from shared_resources.io_managers.cloud_warehouse import tables as snowflake_tables
 from shared_resources.io_managers.cloud_warehouse.session import Missing
 from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
-from tests.forkserver import forkserver
+from tests.forkserver import ended, forkserver, running
 from tests.io_managers.conftest import Places
 from tests.io_managers.places import Place
 from tests.io_managers.products import contract, day, publish, published
@@ -64,8 +64,8 @@ def test_killed_at_every_statement(
         child = forkserver().Process(
             target=publish_and_die_at, args=(place, batch, new, statement, when)
         )
-        child.start()
-        child.join(60)
+        with running(child):
+            ended(child)
         assert child.exitcode == -signal.SIGKILL
         done = store.versions(KEY)[-1].properties["mesh.batch-id"] == batch
         if done:
@@ -133,16 +133,14 @@ def test_people_reading_the_view_see_whole_versions_only(
             )
             for n in range(3)
         ]
-        for writer in writers:
-            writer.start()
-        end = time.monotonic() + 60
-        killing = time.monotonic() + chance.uniform(0.2, 1.5)
-        while any(writer.is_alive() for writer in writers) and time.monotonic() < end:
-            _read(reader, seen)
-            if time.monotonic() > killing:
-                writers[0].kill()
-        for writer in writers:
-            writer.join()
+        with running(*writers):
+            end = time.monotonic() + 60
+            killing = time.monotonic() + chance.uniform(0.2, 1.5)
+            while any(writer.is_alive() for writer in writers) and time.monotonic() < end:
+                _read(reader, seen)
+                if time.monotonic() > killing:
+                    writers[0].kill()
+            ended(*writers)
         if versions := store.versions(KEY):
             store.rollback(DAILY, chance.choice(versions).number, {}, batch_id=f"r{round_}")
             _read(reader, seen)
