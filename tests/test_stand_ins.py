@@ -34,6 +34,7 @@ def test_a_command_runs_in_an_empty_production_and_ends_as_it_ends(tmp_path: Pat
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,
+        timeout=300,
     )
     assert done.returncode == 3, done.stderr
     assert f"/lake {tmp_path / 'home'} " in done.stdout
@@ -51,7 +52,11 @@ def test_a_signal_is_passed_on_and_no_server_is_left(tmp_path: Path) -> None:
     started = psutil.Process(process.pid).children(recursive=True)
     assert len(started) >= 3
     second = subprocess.run(
-        command(tmp_path / "home", "true"), cwd=PROJECT_ROOT, capture_output=True, text=True
+        command(tmp_path / "home", "true"),
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert (second.returncode, second.stdout) == (2, "")
     assert (
@@ -88,7 +93,7 @@ def test_no_server_outlives_who_started_it(tmp_path: Path) -> None:
 def test_a_folder_of_somebody_else_is_not_emptied(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     done = subprocess.run(
-        command(tmp_path, "true"), cwd=PROJECT_ROOT, capture_output=True, text=True
+        command(tmp_path, "true"), cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 2
     assert f"{tmp_path} is not empty" in done.stderr

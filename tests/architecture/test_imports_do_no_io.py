@@ -65,6 +65,7 @@ def io_of(root: Path, *names: str) -> list[str]:
         env=environment,
         capture_output=True,
         text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     told: list[str] = json.loads(done.stdout.splitlines()[-1])

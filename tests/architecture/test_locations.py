@@ -52,6 +52,7 @@ def load(domain: str, home: Path) -> dict[str, Any]:
             env={**environment, "MESH_HOME": str(home), "DAGSTER_HOME": str(home)},
             capture_output=True,
             text=True,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr
         _loaded[domain] = json.loads(done.stdout.splitlines()[-1])

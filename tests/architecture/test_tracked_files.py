@@ -28,7 +28,7 @@ def texts() -> dict[str, str]:
 def configured_indexes() -> set[str]:
     """The hosts that this machine installs from."""
     config = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, timeout=300
     ).stdout
     settings = [value for name, value in os.environ.items() if "INDEX" in name] + [config]
     urls = re.findall(r"https?://[^\s'\"]+", " ".join(settings))

@@ -143,6 +143,7 @@ def test_it_needs_neither_dagster_nor_a_mesh(contract: Path, tmp_path: Path) -> 
         env={**os.environ, "MESH_ROOT": str(tmp_path), "MESH_HOME": str(tmp_path / "home")},
         capture_output=True,
         text=True,
+        timeout=300,
     )
     told = Called(done.returncode, done.stdout, done.stderr)
     assert (told.code, told.err.strip()) == (0, "[]"), told

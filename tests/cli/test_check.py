@@ -160,7 +160,12 @@ def test_the_example_mesh_is_sound_and_checked_fast_without_dagster(tmp_path: Pa
     environment = {k: v for k, v in os.environ.items() if k not in ("MESH_ROOT", "MESH_HOME")}
     started = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     seconds = time.perf_counter() - started
     assert done.returncode == 0, done.stdout

@@ -139,6 +139,7 @@ def test_looking_needs_no_dagster(mesh: TinyMesh, command: str) -> None:
         env=dict(os.environ),
         capture_output=True,
         text=True,
+        timeout=300,
     )
     told = Called(done.returncode, done.stdout, done.stderr)
     readable(told.err)

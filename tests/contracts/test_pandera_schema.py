@@ -93,7 +93,9 @@ def test_using_the_schema_does_not_make_arrow_forget_time_zones() -> None:
         "assert pyarrow.array([noon], pyarrow.timestamp('us', 'UTC'))[0].as_py() == noon\n"
     )
     environment = {k: v for k, v in os.environ.items() if k != "PYARROW_IGNORE_TIMEZONE"}
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment, timeout=300, check=True
+    )
 
 
 def test_the_schema_of_a_product_folder_or_a_file(tmp_path: Path) -> None:

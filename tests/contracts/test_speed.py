@@ -37,6 +37,7 @@ def test_reading_contracts_imports_nothing_heavy() -> None:
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
+        timeout=300,
         check=True,
     )
     assert json.loads(ran.stdout) == []

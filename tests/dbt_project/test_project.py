@@ -124,6 +124,7 @@ def test_the_compiled_sql_is_snowflakes_own(on_snowflake: DbtModels, tmp_path: P
         env=dbt_process.variables(project, target.parsing()),
         check=True,
         capture_output=True,
+        timeout=300,
     )
     compiled = sorted((project / "target" / "compiled").rglob("*.sql"))
     assert any(file.name in {model.name for model in MODELS} for file in compiled)

@@ -185,6 +185,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[2],
+        timeout=300,
         check=True,
     )
     return done.stdout
@@ -207,7 +208,13 @@ def test_a_dead_owners_attempt_is_removed_and_a_published_one_is_not(tmp_path: P
         f"print(s.new_attempt(Path({str(tmp_path)!r}), 'b1'))"
     )
     made = [
-        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
+        )
         for _ in range(2)
     ]
     dead, published = (Path(done.stdout.strip()) for done in made)
