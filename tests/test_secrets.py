@@ -29,12 +29,14 @@ from tests.faults.plans import NthRequest
 from tests.faults.proxy import Proxy, running_proxy
 from tests.stand_ins import StandIns
 from tests.stand_ins.postgres import PASSWORD, Postgres
+from tests.test_clients import wrong_signatures
 from tests.tiny_mesh import TinyMesh, column, contract_text
 
 SECRETS = {
     "aws secret key": "plantedAwsSecretKey",
     "aws session token": "plantedAwsSessionToken",
     "snowflake password": "plantedSnowflakePassword",
+    "snowflake token": "plantedSnowflakeToken",
     "passphrase": "plantedPassphrase",
     "postgres password": PASSWORD,
 }
@@ -225,30 +227,39 @@ def test_nothing_secret_is_shown_by_runs_that_succeed_and_runs_that_fail(
         done = planted.mesh(*words.split())
         assert done.returncode == 0, (words, done.stderr[-3000:])
 
-    # The other way to log in, refused by Snowflake; AWS's refused; nobody answers.
-    password = {
-        "SNOWFLAKE_PRIVATE_KEY_FILE": "",
-        "SNOWFLAKE_PRIVATE_KEY_FILE_PWD": "",
-        "SNOWFLAKE_PASSWORD": SECRETS["snowflake password"],
+    # The other ways to log in, refused by Snowflake; AWS's refused; nobody answers.
+    no_key = {"SNOWFLAKE_PRIVATE_KEY_FILE": "", "SNOWFLAKE_PRIVATE_KEY_FILE_PWD": ""}
+    password = {**no_key, "SNOWFLAKE_PASSWORD": SECRETS["snowflake password"]}
+    token = {
+        **no_key,
+        "SNOWFLAKE_AUTHENTICATOR": "oauth",
+        "SNOWFLAKE_TOKEN": SECRETS["snowflake token"],
     }
     _land(planted, [3.0])
     refused = [
-        ("snowflake:login-request", "run"),
-        ("snowflake:login-request", "status --json"),
-        ("s3:*", "run order/lines"),
-        ("glue:*", "read order/lines"),
+        ("snowflake:login-request", "run", password),
+        ("snowflake:login-request", "status --json", token),
+        ("s3:*", "run order/lines", password),
+        ("glue:*", "read order/lines", token),
     ]
-    for service, words in refused:
+    for service, words, login in refused:
         plan = NthRequest(Kind.EXPIRED, 1, service, times=10**9)
         with proxy.following(plan):
-            assert planted.mesh(*words.split(), **password).returncode == 1
+            assert planted.mesh(*words.split(), **login).returncode == 1
         assert plan.reached
+    # AWS answers with the request that it would have signed, the token in it.
+    with wrong_signatures() as server:
+        done = planted.mesh("run", "order/lines", AWS_ENDPOINT_URL_GLUE=server.url)
+        assert done.returncode == 1 and "InvalidSignatureException" in done.stderr + done.stdout
+    assert server.asked
     wrong = planted.variables["MESH_DATABASE_URL"].replace("?host=", "?host=/nowhere")
     done = planted.mesh("run", MESH_DATABASE_URL=wrong)
     assert done.returncode == 2 and "does not answer" in done.stderr
 
-    done = planted.mesh("run", "--json", **password)
+    done = planted.mesh("run", "--json", **token)
     assert done.returncode == 0, done.stderr[-6000:]
-    assert planted.python(_REPRS).returncode == 0
-    assert planted.python(_REPRS, **password).returncode == 0
+    logins: list[dict[str, str]] = [{}, password, token]
+    for login in logins:
+        done = planted.python(_REPRS, **login)
+        assert done.returncode == 0, done.stderr[-3000:]
     planted.must_have_left_nothing()
