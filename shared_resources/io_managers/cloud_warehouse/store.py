@@ -2,7 +2,7 @@
 
 Belongs here: the publish protocol on Snowflake: what is done in which order, and what after a
 conflict or a lost connection.
-Does not belong here: loading (`loading.py`), the versions' tables (`tables.py`),
+Does not belong here: loading (`loading.py`), the versions' tables (`tables.py`, `leftovers.py`),
 the record of versions and the commit (`versions.py`), the view (`view.py`).
 
     stage locally -> PUT -> clone + DELETE + COPY, unseen -> one UPDATE: it is published -> the view
@@ -15,7 +15,7 @@ shows the version before, which the next look at the product's publishing mends.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -30,6 +30,7 @@ from shared_resources.io_managers.cloud_warehouse.content import (
     NewContent,
     RestoredContent,
 )
+from shared_resources.io_managers.cloud_warehouse.leftovers import drop_unnamed, unnamed
 from shared_resources.io_managers.cloud_warehouse.session import (
     ConnectionLost,
     Locked,
@@ -38,7 +39,7 @@ from shared_resources.io_managers.cloud_warehouse.session import (
 )
 from shared_resources.io_managers.cloud_warehouse.snapshot import SnowflakeSnapshot
 from shared_resources.io_managers.cloud_warehouse.sql import Name
-from shared_resources.io_managers.cloud_warehouse.tables import VersionTable, VersionTables
+from shared_resources.io_managers.cloud_warehouse.tables import VersionTables
 from shared_resources.io_managers.cloud_warehouse.versions import (
     STORE,
     Entry,
@@ -95,39 +96,25 @@ class SnowflakeStore:
     def discard(self, contract: Contract, batch_id: str) -> None:
         for attempt in staging_area.attempts_of(self._area(contract.key), batch_id):
             staging_area.remove_attempt(attempt)  # a version's rows are in Snowflake
+        versions, tables = self._versions(contract.key), self._tables(contract.key)
         with contextlib.suppress(Missing), self._tagged(contract.key, batch_id):
-            self._drop_unnamed(contract.key, self._tables(contract.key).of_batch(batch_id))
+            drop_unnamed(versions, tables, tables.of_batch(batch_id))
 
     def remove_orphans(self, product: str, older_than: timedelta = ORPHAN_AGE) -> list[str]:
         """Remove staged folders and tables that dead processes left; mend the view if it is behind."""
         removed = staging_area.remove_orphans(self._area(product), lambda _: False, older_than)
+        versions, tables = self._versions(product), self._tables(product)
         with contextlib.suppress(Missing), self._tagged(product):
-            abandoned = self._tables(product).abandoned(older_than)
-            removed += self._drop_unnamed(product, abandoned)
+            removed += drop_unnamed(versions, tables, tables.abandoned(older_than))
             self._finish(product, whether_behind_or_not=True)
         return removed
 
     def orphans(self, product: str) -> list[str]:
         """What `remove_orphans` would remove now."""
-        area, found = self._area(product), []
+        area, found = self._area(product), list[Name]()
         with contextlib.suppress(Missing), self._tagged(product):
-            named = self._versions(product).tables()
-            candidates = self._tables(product).abandoned(ORPHAN_AGE)
-            found = [str(table.name) for table in candidates if table.name.name not in named]
-        return [*map(str, staging_area.orphans(area, lambda _: False)), *found]
-
-    def _drop_unnamed(self, product: str, candidates: Iterable[VersionTable]) -> list[str]:
-        """Drop those of the tables that no version has, and that none can have from now on."""
-        tables = list(candidates)
-        if not tables:
-            return []
-        versions = self._versions(product)
-        versions.raise_fence()
-        named = versions.tables()
-        unnamed = [table.name for table in tables if table.name.name not in named]
-        for table in unnamed:
-            self._tables(product).drop(table)
-        return [str(table) for table in unnamed]
+            found = unnamed(self._versions(product), self._tables(product).abandoned(ORPHAN_AGE))
+        return [*map(str, staging_area.orphans(area, lambda _: False)), *map(str, found)]
 
     # -- publishing ------------------------------------------------------------------------------
 
@@ -250,8 +237,8 @@ class SnowflakeStore:
             self._finish(contract.key, whether_behind_or_not=True)
             versions.forget([version.number for version in expired])
             gone = {version.snapshot for version in expired}
-            tables = [t for t in self._tables(contract.key).all() if t.name.name in gone]
-            self._drop_unnamed(contract.key, tables)
+            tables = self._tables(contract.key)
+            drop_unnamed(versions, tables, [t for t in tables.all() if t.name.name in gone])
         return expired
 
     # -- reading ---------------------------------------------------------------------------------
