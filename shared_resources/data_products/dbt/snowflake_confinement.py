@@ -17,6 +17,7 @@ import sqlglot
 from sqlglot import Expr, exp
 from sqlglot.errors import ParseError, SqlglotError
 
+from shared_resources.io_managers.cloud_warehouse.session import QUEUED_SECONDS, STATEMENT_SECONDS
 from shared_resources.production.snowflake_login import LOGIN_SECONDS, NETWORK_SECONDS
 
 SCHEMA = "DBT_SNOWFLAKE_SCHEMA"  # the variable that names the run's schema
@@ -29,6 +30,8 @@ SESSION: dict[str, Any] = {
     "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
     # A statement whose client is gone must not go on for days.
     "ABORT_DETACHED_QUERY": True,
+    "STATEMENT_TIMEOUT_IN_SECONDS": STATEMENT_SECONDS,
+    "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": QUEUED_SECONDS,
 }
 _SHOWN = frozenset({"OBJECTS", "SCHEMAS", "TABLES", "VIEWS"})
 # Functions that reach what is not named as a table: metadata of all schemas, the server itself.
