@@ -77,6 +77,11 @@ class Environment:
 
         return FolderLandingZone(self.home / "landing")
 
+    @property
+    def sensed_zone(self) -> LandingZone:
+        """The landing zone for sensors, which wait for no request as long as a run may."""
+        return self.landing_zone
+
     def landing_queue(self, contract: Contract) -> LandingQueue | None:
         """Where the events of the product's new objects arrive; None: its prefix is listed."""
         return None
@@ -188,6 +193,13 @@ class ProductionEnvironment(Environment):
         from shared_resources.landing.zone_s3 import S3LandingZone
 
         return S3LandingZone(self.settings.s3, self.settings.landing, self.settings.encryption())
+
+    @cached_property
+    def sensed_zone(self) -> LandingZone:
+        from shared_resources.landing.zone_s3 import S3LandingZone
+        from shared_resources.production.settings import TICK
+
+        return S3LandingZone(lambda: self.settings.s3(TICK), self.settings.landing)
 
     def landing_queue(self, contract: Contract) -> LandingQueue | None:
         from shared_resources.landing.queue import LandingQueue

@@ -21,18 +21,25 @@ from botocore.exceptions import ClientError
 from snowflake.connector import SnowflakeConnection
 
 from shared_resources.environment import ProductionEnvironment
-from shared_resources.production.settings import ATTEMPTS, CONNECTIONS, READ_SECONDS
+from shared_resources.production.settings import CONNECTIONS, RUN, TICK
 from shared_resources.production.wire_logs import keep_wire_logs_off
 from tests.stand_ins.servers import environment
 
 
 def test_every_client_of_aws_waits_and_tries_again(production: ProductionEnvironment) -> None:
     settings = production.settings
-    for client in (settings.s3(), settings.glue(), settings.sqs()):
+    clients = (
+        (settings.s3(), RUN),
+        (settings.glue(), RUN),
+        (settings.s3(TICK), TICK),
+        (settings.sqs(), TICK),
+    )
+    for client, patience in clients:
         config = client.meta.config
         assert config.retries["mode"] == "standard"  # botocore's waits have jitter
-        assert config.retries["total_max_attempts"] == ATTEMPTS
-        assert (config.read_timeout, config.max_pool_connections) == (READ_SECONDS, CONNECTIONS)
+        assert config.retries["total_max_attempts"] == patience.attempts
+        assert (config.connect_timeout, config.read_timeout) == (patience.connect, patience.read)
+        assert config.max_pool_connections == CONNECTIONS
         assert client.meta.region_name == settings.region
 
 

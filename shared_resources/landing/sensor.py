@@ -117,7 +117,7 @@ class _Tick:
         self._budget = Budget()
         self._ledger = Ledger(environment.state, contract.key, clock)
         self._notes = read_notes(environment.state, contract.key)
-        self._finds = Finds(contract, environment.landing_zone, self._ledger, self._adopt)
+        self._finds = Finds(contract, environment.sensed_zone, self._ledger, self._adopt)
         self._asking = Asking(contract, key, self._ledger)
 
     def result(self) -> dg.SensorResult:
@@ -151,13 +151,13 @@ class _Tick:
     def _look(self, cursor: Cursor) -> tuple[QueueState | None, Cursor]:
         """Take in what is new: from the queue if there is one, and by listing."""
         queue = self._environment.landing_queue(self._contract)
-        scan = Scan(cursor, self._environment.landing_zone, self._finds, self._budget, self._now)
+        scan = Scan(cursor, self._environment.sensed_zone, self._finds, self._budget, self._now)
         if queue is None:
             scan.forward()
             scan.sweep()
             return None, scan.cursor
         state = queue.take_in(
-            self._environment.landing_zone, self._ledger, self._finds, self._budget
+            self._environment.sensed_zone, self._ledger, self._finds, self._budget
         )
         events = state.usable and not state.blind
         every = LIST_BESIDE_EVENTS_EVERY if events else timedelta(0)

@@ -96,7 +96,7 @@ class Settling:
                     self._ledger.note([(entry.key, entry.etag)], state)
                     return
         try:
-            there = self._environment.landing_zone.head(entry.key)
+            there = self._environment.sensed_zone.head(entry.key)
         except RefusedObject as refusal:
             self._finds.unusable[entry.key] = str(refusal)
             self._ledger.release(entry, failures=entry.failures, wait=REFUSED_WAIT)

@@ -14,7 +14,7 @@ from botocore.config import Config
 from dagster_aws.s3 import S3Resource
 
 from shared_resources.production.aws_answers import hide_credentials
-from shared_resources.production.settings import client_config
+from shared_resources.production.settings import RUN, Patience, client_config
 
 
 class PatientS3Resource(S3Resource):
@@ -24,8 +24,12 @@ class PatientS3Resource(S3Resource):
     attempt to connect takes a minute to fail.
     """
 
+    connect_seconds: int = RUN.connect
+    read_seconds: int = RUN.read
+
     def get_client(self) -> Any:
-        config = client_config(self.max_attempts)
+        patience = Patience(self.max_attempts, self.connect_seconds, self.read_seconds)
+        config = client_config(patience)
         if self.use_unsigned_session:
             config = config.merge(Config(signature_version=UNSIGNED))
         session = boto3.session.Session(

@@ -26,12 +26,25 @@ if TYPE_CHECKING:
 
     from shared_resources.production.snowflake_login import SnowflakeLogin
 
-# The first request counts. botocore's standard mode waits up to 20 s between two, with jitter.
-ATTEMPTS = 8
-CONNECT_SECONDS = 10
-READ_SECONDS = 60
 # Uploads and downloads in parts use ten threads a file; a thread without a connection waits.
 CONNECTIONS = 32
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often a request is made, the first included, and how many seconds each may take.
+
+    botocore's standard mode waits up to 20 s between two, with jitter.
+    """
+
+    attempts: int
+    connect: int
+    read: int
+
+
+RUN = Patience(attempts=8, connect=10, read=60)
+# A sensor's tick has a minute, and comes again soon: no request may take most of it.
+TICK = Patience(attempts=2, connect=3, read=8)
 
 
 @dataclass(frozen=True)
@@ -80,25 +93,31 @@ class ProductionSettings:
 
         return read_settings(variables)
 
-    def s3_resource(self) -> S3Resource:
+    def s3_resource(self, patience: Patience = RUN) -> S3Resource:
         """dagster-aws's resource; credentials and endpoint are boto3's own."""
         from shared_resources.production.aws_resources import PatientS3Resource
 
-        return PatientS3Resource(region_name=self.region, max_attempts=ATTEMPTS)
+        return PatientS3Resource(
+            region_name=self.region,
+            max_attempts=patience.attempts,
+            connect_seconds=patience.connect,
+            read_seconds=patience.read,
+        )
 
-    def s3(self) -> S3Client:
-        client: S3Client = self.s3_resource().get_client()
+    def s3(self, patience: Patience = RUN) -> S3Client:
+        client: S3Client = self.s3_resource(patience).get_client()
         return client
 
     def glue(self) -> GlueClient:
-        client: GlueClient = self._client("glue")
+        client: GlueClient = self._client("glue", RUN)
         return client
 
     def sqs(self) -> SQSClient:
-        client: SQSClient = self._client("sqs")
+        """Only sensors hear of new objects."""
+        client: SQSClient = self._client("sqs", TICK)
         return client
 
-    def _client(self, service: Literal["glue", "sqs"]) -> Any:
+    def _client(self, service: Literal["glue", "sqs"], patience: Patience) -> Any:
         """A client of a service that answers in JSON."""
         import boto3
 
@@ -106,7 +125,7 @@ class ProductionSettings:
 
         session = boto3.session.Session()
         hide_credentials(session)
-        client = session.client(service, self.region, config=client_config())
+        client = session.client(service, self.region, config=client_config(patience))
         refuse_short_answers(client)
         return client
 
@@ -127,14 +146,14 @@ class ProductionSettings:
         return self.snowflake.connection(**parameters)
 
 
-def client_config(attempts: int = ATTEMPTS) -> Config:
-    """How long to wait for AWS, and how often to try again: the same for every service."""
+def client_config(patience: Patience = RUN) -> Config:
+    """How long to wait for AWS, and how often to try again."""
     from botocore.config import Config
 
     keep_wire_logs_off()
     return Config(
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": patience.attempts},
+        connect_timeout=patience.connect,
+        read_timeout=patience.read,
         max_pool_connections=CONNECTIONS,
     )

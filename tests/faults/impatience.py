@@ -31,7 +31,7 @@ def impatient_clients() -> Iterator[None]:
     """What is opened while the block lasts gives up quickly."""
     patient, parameters = production.client_config, SnowflakeLogin.parameters
 
-    def client_config(attempts: int = AWS_ATTEMPTS) -> Config:
+    def client_config(*_: Any) -> Config:
         quick = Config(
             retries={"mode": "standard", "total_max_attempts": AWS_ATTEMPTS},
             connect_timeout=AWS_READ_SECONDS,

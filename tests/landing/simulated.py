@@ -79,6 +79,10 @@ class Simulated(Environment):
         return self.of.landing_zone
 
     @cached_property
+    def sensed_zone(self) -> Any:
+        return self.of.sensed_zone
+
+    @cached_property
     def state(self) -> Any:
         return self.of.state
 

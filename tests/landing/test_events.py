@@ -59,7 +59,7 @@ def landing(production: ProductionEnvironment) -> Iterator[Landing]:
 def test_an_event_makes_a_run_without_any_listing(landing: Landing) -> None:
     one = landing.put("2026-03-01.csv")
     landing.queue.send(landing.producer.event("2026-03-01.csv"))
-    with counted(landing.environment.landing_zone._client) as calls:
+    with counted(landing.environment.sensed_zone._client) as calls:
         landing.tick()
     assert calls == {"HeadObject": 1}
     landing.work_off()
@@ -205,7 +205,7 @@ def refuse(
     monkeypatch: pytest.MonkeyPatch, landing: Landing, status: int, *names: str, listing: int = 0
 ) -> None:
     """Let S3 answer so when it is asked for objects of these names; `listing`: for any list."""
-    client = landing.environment.landing_zone._client
+    client = landing.environment.sensed_zone._client
     head = client.head_object
 
     def answer(status: int, operation: str) -> ClientError:
@@ -254,7 +254,7 @@ def test_if_all_that_was_told_of_is_refused_the_prefix_is_listed(
     landing.queue.send(landing.producer.event(BAD))
     landing.put(GOOD)
     refuse(monkeypatch, landing, 403, BAD)
-    with counted(landing.environment.landing_zone._client) as calls:
+    with counted(landing.environment.sensed_zone._client) as calls:
         landing.tick()
     assert calls["ListObjectsV2"] == 1
     monkeypatch.undo()
@@ -330,7 +330,7 @@ def test_when_s3_fails_the_tick_says_so_and_deletes_nothing(
     def unreachable(**_: Any) -> Any:
         raise EndpointConnectionError(endpoint_url="https://s3")
 
-    client = landing.environment.landing_zone._client
+    client = landing.environment.sensed_zone._client
     monkeypatch.setattr(client, "head_object", unreachable)
     with pytest.raises(EndpointConnectionError):
         landing.tick()
@@ -347,7 +347,7 @@ def test_a_message_of_more_objects_than_a_tick_has_time_for_is_left(
     one, two = landing.put(BAD), landing.put(GOOD)
     records = [record for name in (BAD, GOOD) for record in landing.producer.event(name)["Records"]]
     landing.queue.send({"Records": records})
-    client = landing.environment.landing_zone._client
+    client = landing.environment.sensed_zone._client
     head = client.head_object
 
     def slow(**wanted: Any) -> Any:

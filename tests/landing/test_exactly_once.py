@@ -475,7 +475,7 @@ def test_list_calls_do_not_grow_with_what_was_processed(
         landing.tick()  # the sweep's turn
         for name in landing.days("2026-10-01", 10):
             landing.put(name)
-        with counted(landing.environment.landing_zone._client) as calls:
+        with counted(landing.environment.sensed_zone._client) as calls:
             asked = landing.tick().run_requests or []
         assert len(asked) == 1
         assert calls == {"ListObjectsV2": 1}
