@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shared_resources.io_managers.cloud_warehouse.session import (
@@ -80,6 +81,8 @@ class Upload:
         self._session = session
         self._stage = Name(schema, f"load_{uuid.uuid4().hex}")
         self._chunks: list[tuple[str, dict[str, int]]] = []
+        # What the staging of the files needed is kept for a next time, and would add to the peak.
+        pa.default_memory_pool().release_unused()
         session.execute(f"CREATE TEMPORARY STAGE {self._stage}")
         try:
             whole = [file for file in files if file.rows and _size(file) <= PUT_BYTES]
