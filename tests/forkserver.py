@@ -76,6 +76,18 @@ def ended(*processes: BaseProcess, within: float = PATIENCE) -> None:
     assert not alive, f"{', '.join(alive)} did not end within {within:g} s"
 
 
+def lifetime(process: BaseProcess, at_most: float) -> float | None:
+    """Start it, and kill it after so many seconds: None. Else how long it took to its own end."""
+    with running(process):
+        began = time.monotonic()
+        process.join(at_most)
+        took = None if process.exitcode is None else time.monotonic() - began
+        if took is None:
+            process.kill()
+        ended(process)
+        return took
+
+
 def heard(process: BaseProcess, report: Connection, within: float = PATIENCE) -> Any:
     """What it sent; the test fails if it sends nothing, and at once if it ends without a word.
 

@@ -41,15 +41,20 @@ def test_a_command_runs_in_an_empty_production_and_ends_as_it_ends(tmp_path: Pat
     assert not any(f"'{name}'" in done.stdout for name in foreign)
 
 
-def test_a_signal_is_passed_on_and_no_server_is_left(tmp_path: Path) -> None:
-    began = tmp_path / "began"
+def begin(folder: Path) -> tuple[subprocess.Popen[bytes], list[psutil.Process]]:
+    """A command that goes on for minutes, once it runs, and all that was started for it."""
+    began = folder / "began"
     process = subprocess.Popen(
-        command(tmp_path / "home", "sh", "-c", f"touch {began}; exec sleep 600"), cwd=PROJECT_ROOT
+        command(folder / "home", "sh", "-c", f"touch {began}; exec sleep 600"), cwd=PROJECT_ROOT
     )
     deadline = time.monotonic() + 120
     while not began.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    started = psutil.Process(process.pid).children(recursive=True)
+    return process, psutil.Process(process.pid).children(recursive=True)
+
+
+def test_a_signal_is_passed_on_and_no_server_is_left(tmp_path: Path) -> None:
+    process, started = begin(tmp_path)
     assert len(started) >= 3
     second = subprocess.run(
         command(tmp_path / "home", "true"),
@@ -70,14 +75,7 @@ def test_a_signal_is_passed_on_and_no_server_is_left(tmp_path: Path) -> None:
 
 
 def test_no_server_outlives_who_started_it(tmp_path: Path) -> None:
-    began = tmp_path / "began"
-    process = subprocess.Popen(
-        command(tmp_path / "home", "sh", "-c", f"touch {began}; exec sleep 60"), cwd=PROJECT_ROOT
-    )
-    deadline = time.monotonic() + 120
-    while not began.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    children = psutil.Process(process.pid).children(recursive=True)
+    process, children = begin(tmp_path)
     servers = [child for child in children if "tests.stand_ins" in " ".join(child.cmdline())]
     assert len(servers) == 2
 

@@ -14,7 +14,7 @@ import pytest
 
 from shared_resources.housekeeping.tasks import Task
 from shared_resources.io_managers.protocol import ProductStore
-from tests.forkserver import ended, forkserver, running
+from tests.forkserver import ended, forkserver, lifetime, running
 from tests.housekeeping.workers import ALL_AGES, keep_house, keep_house_and_die
 from tests.io_managers.conftest import Places
 from tests.io_managers.places import Place
@@ -116,15 +116,11 @@ def test_killed_at_random_moments(name: str, places: Places) -> None:
         publish(store, DAILY, f"more-{attempt}", {day(2): [200 + attempt]})
         task = chance.choice([Task.COMPACT, Task.EXPIRE, Task.ORPHANS])
         child = forkserver().Process(target=keep_house_and_die, args=(place, task, step, "after"))
-        with running(child):
-            began = time.monotonic()
-            child.join(chance.uniform(0, longest))
-            if child.exitcode is None:
-                child.kill()
-                killed += 1
-            else:  # how long it takes depends on the machine: most moments lie before its end
-                longest = min(longest, time.monotonic() - began)
-            ended(child)
+        took = lifetime(child, chance.uniform(0, longest))
+        if took is None:
+            killed += 1
+        else:  # how long it takes depends on the machine: most moments lie before its end
+            longest = min(longest, took)
         assert published(store, KEY) == [*range(6), 100, 200 + attempt]
         _check_versions(store)
     assert killed > 0

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from shared_resources.io_managers.protocol import ProductStore
-from tests.forkserver import ended, forkserver, running
+from tests.forkserver import ended, forkserver, lifetime, running
 from tests.io_managers.conftest import Places
 from tests.io_managers.places import REMOTE, Place
 from tests.io_managers.products import day, publish, published
@@ -117,16 +117,12 @@ def test_killed_at_random_moments(place: Place) -> None:
     for attempt in range(12):
         numbers = [attempt * 10, attempt * 10 + 1]
         child = forkserver().Process(target=publish_once, args=(place, f"b{attempt}", numbers))
-        with running(child):
-            began = time.monotonic()
-            child.join(chance.uniform(0, longest))
-            if child.exitcode is None:
-                child.kill()
-                killed += 1
-            else:  # how long it takes depends on the machine: most moments lie before its end
-                assert child.exitcode == 0
-                longest = min(longest, time.monotonic() - began)
-            ended(child)
+        took = lifetime(child, chance.uniform(0, longest))
+        if took is None:
+            killed += 1
+        else:  # how long it takes depends on the machine: most moments lie before its end
+            assert child.exitcode == 0
+            longest = min(longest, took)
         if not store.versions(DAILY.key):
             assert store.published_batch(DAILY.key, f"b{attempt}") is None
             continue
