@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,14 @@ from tests.stand_ins import StandIns, running_stand_ins
 from tests.stand_ins.postgres import Postgres, running_postgres
 from tests.stand_ins.servers import environment
 from tests.tiny_mesh import TinyMesh, tiny_mesh
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Print a failure when it happens: a suite that is stopped before its end has told why."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        when = datetime.now().strftime("%H:%M:%S")
+        said = "\n".join(report.longreprtext.splitlines()[-60:])
+        print(f"\n{when} {report.nodeid} failed at {report.when}:\n{said}", flush=True)
 
 
 @pytest.fixture

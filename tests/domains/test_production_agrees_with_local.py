@@ -19,8 +19,6 @@ from tests.domains.two_environments import Place, described, places, products
 from tests.stand_ins import StandIns
 from tests.tiny_mesh import failures, tiny_mesh
 
-# What the whole year costs is paid once: these tests stay in one process.
-pytestmark = pytest.mark.xdist_group("the year in production")
 PRODUCTS = products()
 SERVERS = [(key, server) for key, servers in PRODUCTS.items() for server in servers]
 NAMES = [f"{key} in the {server.value}" for key, server in SERVERS]
@@ -73,7 +71,7 @@ def both(stand_ins: StandIns, tmp_path_factory: pytest.TempPathFactory) -> tuple
     outcomes = []
     for place in found:
         place.land()
-        outcomes.append(states(place.mesh("run", "--json", seconds=3000)))
+        outcomes.append(states(place.mesh("run", "--json", seconds=900)))
     assert outcomes[0] == outcomes[1]
     assert Counter(outcomes[0].values()) == {"published": len(PRODUCTS)}
     return found
