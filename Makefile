@@ -41,7 +41,7 @@ test: setup ## every test but the slow ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 chaos: setup ## the slow tests: killed processes, many writers, faults, fuzzing, full data (half an hour)
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --timeout 1200 -vv -m slow
+	$(BIN)/pytest -n 3 --dist loadgroup --timeout 1200 -vv -m slow
 
 lint: setup ## formatting, lint, types
 	$(BIN)/ruff format --check .

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -147,8 +146,8 @@ def test_clauses_of_a_contract_that_is_not_valid_are_its_findings(root: Path) ->
     assert "contract.odcs.yaml:" in result.stderr
 
 
-def test_the_example_mesh_is_sound_and_checked_fast_without_dagster(tmp_path: Path) -> None:
-    """One process, as an editor would start it: the whole example mesh within three seconds."""
+def test_the_example_mesh_is_sound_and_checked_without_dagster(tmp_path: Path) -> None:
+    """One process, as an editor would start it: what is heavy is not imported."""
     code = (
         "import sys\n"
         "from shared_resources.cli.main import mesh\n"
@@ -158,7 +157,6 @@ def test_the_example_mesh_is_sound_and_checked_fast_without_dagster(tmp_path: Pa
         "    print('imported:', sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
     environment = {k: v for k, v in os.environ.items() if k not in ("MESH_ROOT", "MESH_HOME")}
-    started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -167,8 +165,6 @@ def test_the_example_mesh_is_sound_and_checked_fast_without_dagster(tmp_path: Pa
         text=True,
         timeout=300,
     )
-    seconds = time.perf_counter() - started
     assert done.returncode == 0, done.stdout
     assert done.stderr.strip() == "imported: []"
     assert "0 findings" in done.stdout
-    assert seconds < 3

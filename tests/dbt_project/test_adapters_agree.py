@@ -19,6 +19,8 @@ from tests.domains.products import contract_of
 from tests.stand_ins import StandIns
 from tests.stand_ins.servers import environment
 
+# Both engines and their projects are made once.
+pytestmark = pytest.mark.xdist_group("both adapters")
 PRODUCTS = sorted(
     f"{model.parent.name}/{model.stem}"
     for model in (PROJECT_ROOT / "dbt_project").glob("models/*/*.sql")

@@ -19,6 +19,8 @@ from tests.domains.two_environments import Place, described, places, products
 from tests.stand_ins import StandIns
 from tests.tiny_mesh import failures, tiny_mesh
 
+# What the whole year costs is paid once: these tests stay in one process.
+pytestmark = pytest.mark.xdist_group("the year in both environments")
 PRODUCTS = products()
 SERVERS = [(key, server) for key, servers in PRODUCTS.items() for server in servers]
 NAMES = [f"{key} in the {server.value}" for key, server in SERVERS]

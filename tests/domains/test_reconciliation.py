@@ -22,7 +22,8 @@ from shared_resources.contracts.model import Rule, RuleKind, Unit
 from shared_resources.landing.zone_folder import FolderLandingZone
 from tests.domains.products import audited, audited_file, contract_of, refused_by, source_connection
 
-pytestmark = pytest.mark.slow
+# What lands is written once.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("all that landed")]
 
 SALES = Decimal("4596039.58")
 
