@@ -37,13 +37,14 @@ def test_four_machines_publishing_lose_nothing(place: Place) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("place", LOCAL, indirect=True)
 def test_nothing_is_lost_in_a_long_race(place: Place) -> None:
-    _publish_and_watch(place, batches=4 if place.store in REMOTE else 15, locked=True)
+    _publish_and_watch(place, batches=15, locked=True)
 
 
 @pytest.mark.slow
 def test_nothing_is_lost_without_the_lock(place: Place) -> None:
-    _publish_and_watch(place, batches=4, locked=False)
+    _publish_and_watch(place, batches=2 if place.store in REMOTE else 4, locked=False)
 
 
 def _publish_and_watch(place: Place, batches: int, locked: bool, machines: int = WRITERS) -> None:
