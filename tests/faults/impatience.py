@@ -20,10 +20,11 @@ from shared_resources.production import settings as production
 from shared_resources.production.snowflake_login import Parameters, SnowflakeLogin
 
 AWS_ATTEMPTS = 3
-AWS_READ_SECONDS = 1.5
+# Long enough for the answers of stand-ins on a busy machine.
+AWS_READ_SECONDS = 4
 BACKOFF_SECONDS = 0.05
 # The first is a socket's, the others are of a request with all its retries.
-SNOWFLAKE = {"socket_timeout": 2, "network_timeout": 3, "login_timeout": 3}
+SNOWFLAKE = {"socket_timeout": 5, "network_timeout": 6, "login_timeout": 6}
 
 
 @contextmanager

@@ -6,7 +6,6 @@ Belongs here: faults in the stores' own requests. Does not belong here: deaths o
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -168,25 +167,23 @@ def test_a_refused_login_is_not_tried_again_and_again(place: Place, proxy: Proxy
     assert 1 <= len(proxy.injected) - before <= 2
 
 
-def _each_request(kind: Kind, times: int) -> Iterator[NthRequest]:
-    """A plan for each request of what is done in the loop, until it makes no more requests."""
-    return _every_request(kind, times, first=1, step=1)
+def _each_request(kind: Kind, times: int, step: int = 1) -> Iterator[NthRequest]:
+    """A plan for each request of what is done in the loop, until it makes no more requests.
+
+    With a step, for the first one and then for every `step`-th, other ones for each kind.
+    """
+    plan = NthRequest(kind, 1, times=times)
+    yield plan
+    number = 2 + list(Kind).index(kind) % step
+    while plan.reached:
+        plan = NthRequest(kind, number, times=times)
+        yield plan
+        number += step
 
 
 def _some_requests(kind: Kind, times: int) -> Iterator[NthRequest]:
-    """The same for what is costly: every request only for the worst faults, each third of others."""
-    if kind in THOROUGH:
-        return _each_request(kind, times)
-    return _every_request(kind, times, first=1 + list(Kind).index(kind) % 3, step=3)
-
-
-def _every_request(kind: Kind, times: int, first: int, step: int) -> Iterator[NthRequest]:
-    for number in itertools.count(first, step):
-        plan = NthRequest(kind, number, times=times)
-        yield plan
-        if not plan.reached:
-            assert number > first, "no request was met by a fault"
-            return
+    """The same for what is costly."""
+    return _each_request(kind, times, step=1 if kind in THOROUGH else 3)
 
 
 def _try_each_request(place: Place, proxy: Proxy, change: Change, kind: Kind, times: int) -> None:
