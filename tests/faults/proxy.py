@@ -30,7 +30,7 @@ from tests.faults.plans import NoFaults, Plan
 from tests.faults.requests import Request, Service, aws_service
 from tests.stand_ins import StandIns
 
-HOLDING_SECONDS = 4  # Snowflake's connector waits ten minutes for the answer to an upload
+HOLDING_SECONDS = 7  # Snowflake's connector waits ten minutes for the answer to an upload
 _HOP_BY_HOP = ("connection", "expect", "transfer-encoding", "content-length", "keep-alive")
 _CHECKSUMS = ("x-amz-checksum-", "content-md5", "x-amz-trailer")
 
