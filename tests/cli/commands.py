@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,20 +84,31 @@ def states(called: Called) -> dict[str, str]:
 
 def interrupt_when(file: Path, *arguments: object) -> Called:
     """Start `mesh`, send it SIGINT as soon as `file` exists, and wait until it has ended."""
-    process = subprocess.Popen(
-        [MESH, *map(str, arguments)],
-        env=dict(os.environ),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    with _heeding_interrupts():
+        process = subprocess.Popen(
+            [MESH, *map(str, arguments)],
+            env=dict(os.environ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
     deadline = time.monotonic() + 120
     while not file.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     return Called(process.returncode, out, err)
+
+
+@contextlib.contextmanager
+def _heeding_interrupts() -> Iterator[None]:
+    """Tests that a shell runs in the background ignore SIGINT, and so would what they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def processes_of(home: Path, within: float = 20.0) -> list[psutil.Process]:
