@@ -16,6 +16,10 @@ from tests.stand_ins.servers import environment
 from tests.tiny_mesh import TinyMesh, tiny_mesh
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("begins_early") is None)
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Print a failure when it happens: a suite that is stopped before its end has told why."""
     if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:

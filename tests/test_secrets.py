@@ -214,6 +214,7 @@ def _land(planted: Planted, amounts: list[float]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.begins_early
 def test_nothing_secret_is_shown_by_runs_that_succeed_and_runs_that_fail(
     planted: Planted, proxy: Proxy
 ) -> None:

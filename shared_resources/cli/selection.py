@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
-from shared_resources.mesh import ProductFolder, read_mesh
+from shared_resources.mesh import ProductFolder, read_mesh, read_product
 
 
 class UnknownSelection(LookupError):
@@ -54,10 +54,10 @@ def unknown(name: str, names: Iterable[str]) -> UnknownSelection:
 
 def product_folder(environment: Environment, key: str) -> ProductFolder:
     """The folder of one product. Raises `UnknownSelection`."""
-    products = {p.key: p for d in read_mesh(environment.root).domains for p in d.products}
-    if key not in products:
-        raise unknown(key, products)
-    return products[key]
+    product = read_product(environment.root, key)
+    if product is None:
+        raise unknown(key, [p.key for p in read_mesh(environment.root).products])
+    return product
 
 
 def product_contract(environment: Environment, key: str) -> Contract:

@@ -1,6 +1,6 @@
 """The static view of the mesh: what the files say, without importing a domain or opening a store.
 
-Belongs here: `read_mesh` and the types that it returns.
+Belongs here: `read_mesh`, `read_product` and the types that they return.
 Does not belong here: what the files ought to say (`governance/policies/`), what was published.
 """
 
@@ -13,7 +13,7 @@ from shared_resources.mesh.model import (
     ProductReference,
     Waiver,
 )
-from shared_resources.mesh.read import read_mesh
+from shared_resources.mesh.read import read_mesh, read_product
 
 __all__ = [
     "Archetype",
@@ -24,4 +24,5 @@ __all__ = [
     "ProductReference",
     "Waiver",
     "read_mesh",
+    "read_product",
 ]

@@ -39,8 +39,20 @@ def read_mesh(root: Path) -> Mesh:
     Never raises for what stands in the files: that becomes `findings` of its domain, beside which
     the other domains are whole.
     """
-    folders = [f for f in _subfolders(root / "domains") if f.name != SOURCE_SYSTEMS]
-    return Mesh(root=root, domains=tuple(_read_domain(folder, root) for folder in folders))
+    return Mesh(root=root, domains=tuple(_read_domain(folder, root) for folder in _domains(root)))
+
+
+def read_product(root: Path, key: str) -> ProductFolder | None:
+    """One product as `read_mesh` finds it, without reading the others; None if there is none."""
+    for domain in _domains(root):
+        for folder in _subfolders(domain / "products"):
+            if key == f"{domain.name}/{folder.name}":
+                return _read_product(folder, domain.name, root, [])
+    return None
+
+
+def _domains(root: Path) -> list[Path]:
+    return [folder for folder in _subfolders(root / "domains") if folder.name != SOURCE_SYSTEMS]
 
 
 def _read_domain(folder: Path, root: Path) -> Domain:

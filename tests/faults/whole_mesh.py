@@ -19,6 +19,7 @@ from shared_resources.cli.execution import execute_product
 from shared_resources.cli.pending import UpToDate, tasks_of
 from shared_resources.cli.schedule import Schedule
 from shared_resources.contracts.model import Contract
+from shared_resources.data_products.definition import define_product
 from shared_resources.environment import ProductionEnvironment, current
 from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
 from shared_resources.io_managers.duck import in_memory
@@ -26,7 +27,6 @@ from shared_resources.io_managers.lake.owner import OWNER
 from shared_resources.io_managers.protocol import ProductStore, Version
 from shared_resources.mesh import read_mesh
 from tests.faults.iceberg_files import named_by_iceberg
-from tests.guarantees.processes import definition
 
 Content = tuple[int, str]
 
@@ -45,8 +45,12 @@ class WholeMesh:
 
     @cached_property
     def contracts(self) -> Mapping[str, Contract]:
-        products = read_mesh(self.environment.root).products
-        return {one.key: definition(self.environment, one.key).contract for one in products}
+        mesh = read_mesh(self.environment.root)
+        return {
+            product.key: define_product(self.environment, domain, product).contract
+            for domain in mesh.domains
+            for product in domain.products
+        }
 
     def run(self, leaving_out: Collection[str] = (), *, holding: bool = True) -> dict[str, str]:
         """What became of each product: `published`, `held`, or why it failed.
