@@ -20,7 +20,7 @@ from tests.stand_ins import StandIns
 from tests.stand_ins.servers import environment
 
 # Both engines and their projects are made once.
-pytestmark = pytest.mark.xdist_group("both adapters")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("both adapters")]
 PRODUCTS = sorted(
     f"{model.parent.name}/{model.stem}"
     for model in (PROJECT_ROOT / "dbt_project").glob("models/*/*.sql")
@@ -128,7 +128,6 @@ PLANTED: dict[str, tuple[Plant, set[str]]] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_the_same_tests_fail_on_both_for_a_broken_row(
     engines: Engines, tables: dict[str, pa.Table], tmp_path: Path, product: str
@@ -140,7 +139,6 @@ def test_the_same_tests_fail_on_both_for_a_broken_row(
         assert {result.rule.name for result in outcome.results if result.refuses} == failing
 
 
-@pytest.mark.slow
 def test_both_engines_make_the_same_of_all_data(engines: Engines, tmp_path: Path):
     inputs = pinned(real_inputs(), tmp_path / "inputs")
     for product in PRODUCTS:
