@@ -93,6 +93,7 @@ def meshes(stand_ins: StandIns, tmp_path: Path) -> Iterator[Meshes]:
 
 @pytest.mark.slow
 @pytest.mark.begins_early
+@pytest.mark.timeout(2400)
 def test_three_hundred_faults_over_the_whole_mesh(meshes: Meshes) -> None:
     seed = int(os.environ.get("MESH_FAULTS_SEED") or time.time_ns() % 1_000_000)
     print(f"MESH_FAULTS_SEED={seed}")
