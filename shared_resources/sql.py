@@ -38,3 +38,8 @@ def quote_literal(value: str | int | float | bool | date | datetime | Decimal | 
         case date():
             return f"DATE '{value.isoformat()}'"
     raise TypeError(f"a {type(value).__name__} is no SQL literal")
+
+
+def exact_path(path: str) -> str:
+    """A path as a literal of DuckDB that is no glob."""
+    return quote_literal("".join(f"[{c}]" if c in "*?[" else c for c in path))

@@ -23,7 +23,7 @@ from shared_resources.landing.typed_rows import (
     TextBatch,
     TextQuery,
 )
-from shared_resources.sql import quote_literal
+from shared_resources.sql import exact_path, quote_literal
 
 # DuckDB holds this many rows at a time whatever their length, so long ones go the careful way.
 DUCKDB_ROWS = 2_048
@@ -82,7 +82,7 @@ class CsvObject:
         chosen = ", ".join(
             f"f{self._header.index(name)} AS c{i}" for i, name in enumerate(self._names)
         )
-        sql = f"SELECT {chosen} FROM read_csv({_exact_path(str(self._text.path))}, {given})"  # noqa: S608
+        sql = f"SELECT {chosen} FROM read_csv({exact_path(str(self._text.path))}, {given})"  # noqa: S608
         return TextQuery(
             sql,
             rows=shape.rows - 1,
@@ -183,9 +183,3 @@ def _batch(pending: list[Record], numbers: list[int], order: list[int]) -> TextB
 
 def _cells(record: Record) -> str:
     return json.dumps({CELLS: record.cells}, ensure_ascii=False)
-
-
-def _exact_path(path: str) -> str:
-    """The path as a literal that is no glob."""
-    escaped = "".join(f"[{c}]" if c in "*?[" else c for c in path)
-    return quote_literal(escaped)

@@ -101,9 +101,14 @@ def _adopt(file: Path, rows: int, folder: Path, partition: str) -> StagedFile:
 
 
 def _valid_batches(parquet: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    found = 0
     for batch in parquet.iter_batches(batch_size=batch_rows(parquet.metadata)):
         batch.validate(full=True)  # invalid UTF-8 would pass for text
+        found += batch.num_rows
         yield batch
+    said = parquet.metadata.num_rows
+    if found != said:  # a page whose header is damaged ends its column without an error
+        raise pa.ArrowInvalid(f"its pages hold {found:,} rows, its footer says {said:,}")
 
 
 def _rewrite(
