@@ -8,12 +8,19 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from shared_resources.environment import ProductionEnvironment, current
 from tests.stand_ins import StandIns, running_stand_ins
 from tests.stand_ins.postgres import Postgres, running_postgres
 from tests.stand_ins.servers import environment
 from tests.tiny_mesh import TinyMesh, tiny_mesh
+
+# Random examples are the same in each run, so that chance decides on no change's landing.
+# `pytest --hypothesis-profile exploring -m slow tests/landing` looks for new ones.
+settings.register_profile("repeating", derandomize=True)
+settings.register_profile("exploring", derandomize=False)
+settings.load_profile("repeating")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

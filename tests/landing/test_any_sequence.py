@@ -142,7 +142,6 @@ def run_machine(
             stateful_step_count=steps,
             deadline=None,
             database=None,
-            derandomize=examples < 10,
             print_blob=False,
             suppress_health_check=list(HealthCheck),
         ),
