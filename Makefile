@@ -19,8 +19,8 @@ setup: $(VENV)/.ready ## make .venv from the lock
 
 lock: ## pin every dependency again, with hashes, from pyproject.toml
 	$(BIN)/python -m uv pip compile --quiet --all-extras --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header -o requirements.lock \
-	  pyproject.toml --upgrade
+	  --generate-hashes --no-strip-extras --no-header -o requirements.lock pyproject.toml --upgrade
+
 land: setup ## write the example's landing zone, as the source systems would
 	$(BIN)/python -m domains.source_systems
 
