@@ -20,6 +20,7 @@ from shared_resources.contracts.model import Contract, LandingMode
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_tables import Entry, State
 from shared_resources.landing.objects import Matched, match
+from shared_resources.landing.scan import Budget, Finds
 
 PRODUCT_TAG = "mesh/product"
 OBJECT_TAG = "mesh/object"
@@ -64,12 +65,16 @@ class Group:
 class Asking:
     """What a tick asks for. `superseded` are extracts that nothing is asked for, for people."""
 
-    def __init__(self, contract: Contract, key: dg.AssetKey, ledger: Ledger) -> None:
+    def __init__(
+        self, contract: Contract, key: dg.AssetKey, ledger: Ledger, finds: Finds, budget: Budget
+    ) -> None:
         assert contract.landing is not None
         self._contract = contract
         self._landing = contract.landing
         self._key = key
         self._ledger = ledger
+        self._finds = finds
+        self._budget = budget
         self.requests: list[dg.RunRequest] = []
         self.superseded: list[str] = []
 
@@ -89,6 +94,7 @@ class Asking:
         """
         replaces = self._landing.mode is LandingMode.REPLACE
         found = self._meant(self._ledger.found(OBJECTS_A_TICK, newest_first=replaces))
+        found, overdue = self._still_there(found), self._still_there(overdue)
         # What was overwritten before its run was launched is not asked for again.
         keys = {entry.key for entry in found}
         lost = {entry.id for entry in unseen if entry.key in keys}
@@ -135,6 +141,18 @@ class Asking:
         self._ledger.change(out_of_date, state=State.SUPERSEDED)
         self.superseded.extend(entry.key for entry in out_of_date)
         return [entry for entry in found if entry is newest]
+
+    def _still_there(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Without those that were overwritten by what is processed already: a run would read that
+        once more. S3 tells seconds, and an upload's beginning: only a look tells which was last."""
+        doubtful = {entry.id for entry in self._ledger.doubtful(entries)}
+        return [
+            entry
+            for entry in entries
+            if entry.id not in doubtful
+            # What there is no time to look at waits for another tick.
+            or (self._budget.in_time and self._finds.still_there(entry))
+        ]
 
     def _meant(self, found: list[Entry]) -> list[Entry]:
         """Without those that the contract meant when they were found, and does not mean any more."""

@@ -84,15 +84,14 @@ class Ledger(LedgerRows):
             self._see(connection, seen)
             attempt = OBJECTS.c.attempt + 1
             self._see(connection, revived, state=State.FOUND, attempt=attempt)
-            here = [(obj.key, obj.etag) for obj in new] + [entry.id for entry, _ in revived]
-            for chunk in chunks(here):
-                connection.execute(
-                    sa.update(OBJECTS)
-                    .where(self._own, OBJECTS.c.key.in_([key for key, _ in chunk]))
-                    .where(OBJECTS.c.state.in_([State.FOUND, State.STUCK]))
-                    .where(sa.tuple_(OBJECTS.c.key, OBJECTS.c.etag).not_in(chunk))
-                    .values(state=State.REPLACED)
-                )
+            lying = {(obj.key, obj.etag) for obj in new} | {entry.id for entry, _ in revived}
+            lying |= {entry.id for one in objects for entry in same_object(one, known)}
+            gone = [
+                entry
+                for entry in self._waiting(connection, {obj.key for obj in objects})
+                if entry.id not in lying
+            ]
+            self._change(connection, gone, state=State.REPLACED)
         new.extend(obj for _, obj in revived)
         return Discovered(tuple(new), tuple(young))
 
@@ -158,6 +157,29 @@ class Ledger(LedgerRows):
                     )
 
     # -- asking for runs -------------------------------------------------------------------------
+
+    def doubtful(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Those whose key has an object that was processed and is not older, as S3 tells time.
+
+        They may have been overwritten before that one was read, or after.
+        """
+        times: dict[str, Any] = {}
+        latest, unknown = sa.func.max(OBJECTS.c.modified_at), OBJECTS.c.modified_at.is_(None)
+        with self._database.begin() as connection:
+            for chunk in chunks(entries):
+                query = (
+                    sa.select(OBJECTS.c.key, latest, sa.func.max(sa.case((unknown, 1), else_=0)))
+                    .where(self._own, OBJECTS.c.key.in_({entry.key for entry in chunk}))
+                    .where(OBJECTS.c.state.in_(PROCESSED))
+                    .group_by(OBJECTS.c.key)
+                )
+                for key, at, adopted in connection.execute(query):
+                    times[str(key)] = None if adopted else at
+        return [
+            entry
+            for entry in entries
+            if entry.key in times and not _newer(entry.modified_at, times[entry.key])
+        ]
 
     def found(self, limit: int, *, newest_first: bool = False) -> list[Entry]:
         """Objects that a run may be asked for now, in the order of their own times."""
@@ -268,3 +290,8 @@ class Ledger(LedgerRows):
                 .values(state=State.FORGOTTEN, failures=0, not_before=None)
             )
         return done.rowcount
+
+
+def _newer(one: datetime | None, other: datetime | None) -> bool:
+    """For certain: of what was adopted the time is not known."""
+    return one is not None and other is not None and one > other

@@ -52,6 +52,16 @@ class LedgerRows:
         with self._database.begin() as connection:
             return [Entry.of(row) for row in connection.execute(query)]
 
+    def _waiting(self, connection: sa.Connection, keys: Iterable[str]) -> list[Entry]:
+        """The rows of these keys that no run was asked for."""
+        found: list[Entry] = []
+        for chunk in chunks(sorted(keys)):
+            query = sa.select(OBJECTS).where(
+                self._own, OBJECTS.c.key.in_(chunk), OBJECTS.c.state.in_([State.FOUND, State.STUCK])
+            )
+            found.extend(Entry.of(row) for row in connection.execute(query))
+        return found
+
     def _known(
         self, connection: sa.Connection, objects: Sequence[LandingObject]
     ) -> dict[tuple[str, str], list[Entry]]:

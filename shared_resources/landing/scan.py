@@ -22,6 +22,7 @@ from shared_resources.contracts.model import Contract
 from shared_resources.landing.cursor import Cursor
 from shared_resources.landing.errors import RefusedObject
 from shared_resources.landing.ledger import Ledger
+from shared_resources.landing.ledger_tables import Entry, State
 from shared_resources.landing.objects import match
 from shared_resources.landing.zone import LandingObject, LandingZone, Page
 
@@ -34,6 +35,8 @@ SWEEP_EVERY = timedelta(seconds=30)
 LIST_BESIDE_EVENTS_EVERY = timedelta(minutes=5)
 # A prefix where something is always new is swept all the same.
 BUSY_SWEEP_EVERY = timedelta(minutes=5)
+# An object that S3 does not let us look at is no failure of its runs: it may refuse all of them.
+REFUSED_WAIT = timedelta(minutes=15)
 
 
 @dataclass
@@ -87,6 +90,25 @@ class Finds:
                 new.append(now)
         self.new.extend(new)
         return len(new)
+
+    def still_there(self, entry: Entry) -> bool:
+        """Whether the row's object lies there as it was found; if not, write down what does."""
+        try:
+            there = self._zone.head(entry.key)
+        except RefusedObject as refusal:
+            self.unusable[entry.key] = str(refusal)
+            self._ledger.release(entry, failures=entry.failures, wait=REFUSED_WAIT)
+            return False
+        if there is None:
+            self._ledger.change([entry], state=State.GONE)
+            # What a full extract superseded that was never read counts again.
+            self._ledger.reconsider()
+            return False
+        if entry.etag not in (there.etag, there.listed):
+            self._ledger.change([entry], state=State.REPLACED)
+            self.take_in([there])
+            return False
+        return True
 
     def take_in_page(self, page: Page) -> int:
         self.unusable.update({refusal: refusal for refusal in page.refused})

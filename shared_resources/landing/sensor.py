@@ -118,7 +118,7 @@ class _Tick:
         self._ledger = Ledger(environment.state, contract.key, clock)
         self._notes = read_notes(environment.state, contract.key)
         self._finds = Finds(contract, environment.sensed_zone, self._ledger, self._adopt)
-        self._asking = Asking(contract, key, self._ledger)
+        self._asking = Asking(contract, key, self._ledger, self._finds, self._budget)
 
     def result(self) -> dg.SensorResult:
         if asks_for_reset(self._context.cursor):

@@ -17,7 +17,6 @@ import dagster as dg
 
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
-from shared_resources.landing.errors import RefusedObject
 from shared_resources.landing.evidence import Pairs, of_batch
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_tables import Entry, State
@@ -33,8 +32,6 @@ RETRIED_WITHIN = timedelta(minutes=10)
 FOREIGN_AFTER = timedelta(minutes=30)
 FAILURES_AT_MOST = 4
 FIRST_WAIT = timedelta(minutes=1)
-# An object that S3 does not let us look at is no failure of its runs: it may refuse all of them.
-REFUSED_WAIT = timedelta(minutes=15)
 
 
 class Settling:
@@ -74,7 +71,9 @@ class Settling:
         by_id = self._by_id(_distinct(entry.run_id for entry in entries))
         latest = self._retries([*by_key.values(), *by_id.values()])
         for entry in entries:
-            run = by_key.get(entry.run_key or "") or by_id.get(entry.run_id or "")
+            asked, taker = by_key.get(entry.run_key or ""), by_id.get(entry.run_id or "")
+            # Of one that a run was asked for again, the run that took it is an earlier one.
+            run = asked if entry.state is State.ASKED else taker or asked
             waited = self._now - (entry.asked_at or self._now)
             if run is not None:
                 run = latest.get(run.dagster_run.run_id, run)
@@ -95,20 +94,9 @@ class Settling:
                 if (entry.key, entry.etag) in pairs:
                     self._ledger.note([(entry.key, entry.etag)], state)
                     return
-        try:
-            there = self._environment.sensed_zone.head(entry.key)
-        except RefusedObject as refusal:
-            self._finds.unusable[entry.key] = str(refusal)
-            self._ledger.release(entry, failures=entry.failures, wait=REFUSED_WAIT)
+        if not self._finds.still_there(entry):
             return
-        if there is None:
-            self._ledger.change([entry], state=State.GONE)
-            # What a full extract superseded that was never read counts again.
-            self._ledger.reconsider()
-        elif entry.etag not in (there.etag, there.listed):
-            self._ledger.change([entry], state=State.REPLACED)
-            self._finds.take_in([there])
-        elif entry.failures + 1 >= FAILURES_AT_MOST:
+        if entry.failures + 1 >= FAILURES_AT_MOST:
             self._ledger.change([entry], state=State.STUCK, failures=entry.failures + 1)
         else:
             wait = FIRST_WAIT * 4**entry.failures

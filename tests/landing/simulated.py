@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -110,12 +111,18 @@ def contract_of(mode: LandingMode, name: str | None = None) -> Contract:
 
 
 class Producer:
-    """Puts objects below the contract's prefix, into the folder or the bucket of an environment."""
+    """Puts objects below the contract's prefix, into the folder or the bucket of an environment.
 
-    def __init__(self, environment: Environment, contract: Contract) -> None:
+    With `whole_seconds` a folder tells their times as a bucket does.
+    """
+
+    def __init__(
+        self, environment: Environment, contract: Contract, *, whole_seconds: bool = False
+    ) -> None:
         assert contract.landing is not None
         self.prefix = contract.landing.prefix
         self._environment = environment
+        self._whole_seconds = whole_seconds
         self._bucket = isinstance(environment, ProductionEnvironment)
         if self._bucket:
             self._settings = environment.settings
@@ -130,8 +137,11 @@ class Producer:
             return {"eTag": answer["ETag"].strip('"'), "versionId": answer.get("VersionId", "null")}
         path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.with_name(f".{path.name}").write_text(content)
-        path.with_name(f".{path.name}").replace(path)
+        upload = path.with_name(f".{path.name}")
+        upload.write_text(content)
+        if self._whole_seconds:
+            os.utime(upload, (int(upload.stat().st_mtime),) * 2)
+        upload.replace(path)
         return {}
 
     def delete(self, name: str) -> None:

@@ -43,7 +43,7 @@ class Anything(RuleBasedStateMachine):
         self.instance_of = dg.DagsterInstance.ephemeral()
         self.instance = self.instance_of.__enter__()
         self.daemon = Daemon(environment, contract, self.instance)
-        self.producer = Producer(environment, contract)
+        self.producer = Producer(environment, contract, whole_seconds=True)
         self.queue = Queue(environment, contract) if self.events else None
         self.there: dict[str, str] = {}
         self.sent: list[dict[str, Any]] = []
@@ -59,7 +59,8 @@ class Anything(RuleBasedStateMachine):
     def put(self, some: list[str]) -> None:
         for name in some:
             self.count += 1
-            content = f"{name} {self.count}"
+            # Each of another size: a folder tells versions of one second apart by nothing else.
+            content = f"{name} {self.count} {'.' * self.count}"
             told = self.producer.put(name, content)
             self.there[name] = content
             if self.queue is not None:

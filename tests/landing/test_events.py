@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from shared_resources.contracts.model import LandingMode
 from shared_resources.environment import ProductionEnvironment
 from shared_resources.landing import queue as queue_module
-from shared_resources.landing import scan, settling
+from shared_resources.landing import scan
 from shared_resources.landing.ledger_tables import OBJECTS, State
 from shared_resources.landing.sensor_notes import read_notes
 from tests.landing.event_bodies import POISON, s3_body
@@ -281,7 +281,7 @@ def test_a_refused_object_whose_run_died_is_tried_later_and_holds_nobody_up(
     monkeypatch.undo()
     landing.ingest()
     assert landing.processed == {two: 1}, "it is too early to try again"
-    landing.clock.advance(settling.REFUSED_WAIT)
+    landing.clock.advance(scan.REFUSED_WAIT)
     landing.ingest()
     assert landing.processed == {one: 1, two: 1}
 
