@@ -7,6 +7,7 @@ Does not belong here: running anything in it.
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from shared_resources.environment import Environment, EnvironmentProblem, current
+from shared_resources.state import StateUnreachable
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -58,9 +60,12 @@ storage:
 def prepare_instance(environment: Environment) -> None:
     """Create the instance's folder and `dagster.yaml`, unless they are there.
 
-    Raises `EnvironmentProblem` if a file that is there keeps runs elsewhere than the variables say,
-    and `StateUnreachable` if the Postgres that they say does not answer.
+    Raises `EnvironmentProblem` if a file that is there keeps runs elsewhere than the variables say, or
+    if Dagster cannot keep its SQLite files in the folder, and `StateUnreachable` if the Postgres that
+    they say does not answer.
     """
+    if not environment.database_url:
+        _refuse_what_is_no_url(environment.dagster)
     environment.dagster.mkdir(parents=True, exist_ok=True)
     file = environment.dagster / "dagster.yaml"
     if not file.exists():
@@ -69,6 +74,18 @@ def prepare_instance(environment: Environment) -> None:
     _refuse_another_storage(file, environment.database_url)
     if environment.database_url:
         _ = environment.state.engine
+
+
+def _refuse_what_is_no_url(folder: Path) -> None:
+    """Dagster writes the path of its SQLite files into a URL as it is, and they would be elsewhere."""
+    from sqlalchemy import make_url
+
+    file = f"{folder}/runs.db"
+    if make_url(f"sqlite:///{file}").database != file:
+        raise EnvironmentProblem(
+            f"Dagster cannot keep its SQLite files in {folder}: a path with `?`, or with `%` before "
+            "two digits, is read as another one; set MESH_HOME to a folder without"
+        )
 
 
 def _refuse_another_storage(file: Path, database_url: str | None) -> None:
@@ -140,6 +157,10 @@ def _fast_sqlite() -> Iterator[None]:
 
 if __name__ == "__main__":
     # `make dev` needs the folder and the tables before Dagster's own processes start together.
-    here = current()
-    with open_instance(here):
-        print(here.dagster)
+    try:
+        here = current()
+        with open_instance(here):
+            print(here.dagster)
+    except (EnvironmentProblem, StateUnreachable) as problem:
+        print(f"mesh: {problem}", file=sys.stderr)
+        raise SystemExit(2) from None

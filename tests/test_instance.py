@@ -97,3 +97,26 @@ def test_the_embedded_instance_writes_its_file_once(tmp_path: Path) -> None:
     assert file.read_text().endswith("# mine\n")
     assert "storage" not in file.read_text()
     assert "MESH_DATABASE_URL" not in os.environ
+
+
+@pytest.mark.parametrize("name", ["what?", "p%20c"])
+def test_a_folder_that_dagster_would_read_as_another_is_refused(tmp_path: Path, name: str) -> None:
+    """Its path becomes a URL as it is."""
+    home = tmp_path / name
+    ended = subprocess.run(
+        [sys.executable, "-m", "shared_resources.instance"],
+        env={**os.environ, "MESH_HOME": str(home)},
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("mesh: Dagster cannot keep its SQLite files in ")
+    assert str(home) in ended.stderr and "MESH_HOME" in ended.stderr
+    assert not home.exists()
+
+
+def test_other_characters_of_a_folder_are_no_matter(tmp_path: Path) -> None:
+    home = tmp_path / "b[ei]r*d 'x\"{a},b;c #$HOME~&=+ 100%ü"
+    with open_instance(Environment(root=tmp_path, home=home)) as instance:
+        assert greeting.execute_in_process(instance=instance).success
+    assert {file.name for file in home.rglob("runs.db")} == {"runs.db"}
