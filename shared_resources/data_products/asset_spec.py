@@ -57,8 +57,17 @@ def follow_producers() -> dg.AutomationCondition[dg.AssetKey]:
 
     `eager` without the check on blocking checks: a materialization exists only after they passed,
     so publication itself is the gate. A refused batch changes nothing, and asks for nothing.
+
+    `eager` also waits for each partition of an input, so that one day without data, or with a refused
+    object, would hold those who read the whole product for ever: something of each is enough.
     """
-    return dg.AutomationCondition.eager().without(dg.AutomationCondition.in_latest_time_window())
+    condition = dg.AutomationCondition
+    published = (~condition.missing() | condition.will_be_requested()).with_label("published")
+    return (
+        condition.eager()
+        .without(condition.in_latest_time_window())
+        .replace(~condition.any_deps_missing(), condition.all_deps_match(published))
+    )
 
 
 def pool(contract: Contract) -> str:

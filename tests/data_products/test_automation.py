@@ -10,9 +10,12 @@ import pytest
 from shared_resources.data_products.asset_spec import asset_key
 from tests.guarantees.orders import (
     COLUMNS,
+    DAY,
     KEY,
     LANDING,
     amounts,
+    daily_orders_product,
+    land_day,
     land_orders,
     orders_product,
     orders_table,
@@ -112,6 +115,29 @@ def test_checks_alone_ask_for_nothing(mesh: TinyMesh, three: dg.Definitions) -> 
     selection = dg.AssetSelection.checks_for_assets(asset_key(KEY))
     assert mesh.run(KEY, selection=selection).success
     assert ticks.requested() == 0
+
+
+def test_a_consumer_of_all_days_waits_neither_for_one_without_data_nor_for_a_refused_one(
+    mesh: TinyMesh,
+) -> None:
+    """A shop that is closed at Christmas has no receipts of that day, ever."""
+    daily_orders_product(mesh)
+    code = CODE.replace(', rates="sales/rates"', "").replace(", rates", "")
+    mesh.product(CONSUMER, contract_text(CONSUMER, (*COLUMNS, DAY)), code)
+    every = [one for name in ("order", "finance") for one in own_assets(mesh, name)]
+    resources = mesh.definitions("order").resources
+    ticks = Ticks(dg.Definitions(assets=every, resources=resources), mesh)
+    land_day(mesh, "2024-01-01", [-1.0])
+    assert not mesh.run(KEY, partitions=("2024-01-01",)).success
+    assert ticks.requested() == 0, "nothing of order/orders is published"
+    land_day(mesh, "2024-01-03", [3.0])
+    assert mesh.run(KEY, partitions=("2024-01-03",)).success
+    assert ticks.requested() == 1
+    assert mesh.run(CONSUMER).success
+    assert ticks.requested() == 0
+    land_day(mesh, "2024-01-05", [5.0])
+    assert mesh.run(KEY, partitions=("2024-01-05",)).success
+    assert ticks.requested() == 1
 
 
 def tick(mesh: TinyMesh, cursor: str | None) -> dg.SensorResult:
