@@ -30,6 +30,7 @@ PARTITION = "dagster/partition"
 
 
 # A frame of a domain's own code in a rendered stack.
+_OWN_CLASS = re.compile(r"^shared_resources\.[\w.]+: ")
 _OWN_FRAME = re.compile(r'File "([^"]*/domains/[^"]+)", line (\d+)')
 
 
@@ -108,7 +109,8 @@ def _failure(events: Sequence[dg.DagsterEvent]) -> str:
                 return str(data.user_failure_data.description)
             if data.error is not None:
                 cause = data.error.cause or data.error
-                return cause.message.strip() + _place(cause.stack)
+                # Its own refusals say everything; of others' errors the class is half of it.
+                return _OWN_CLASS.sub("", cause.message.strip()) + _place(cause.stack)
     for event in events:
         if event.is_failure and event.message:
             return str(event.message)

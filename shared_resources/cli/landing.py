@@ -14,7 +14,7 @@ import click
 
 from shared_resources import environment as environments
 from shared_resources.cli.selection import product_contract
-from shared_resources.cli.tables import print_json, print_table
+from shared_resources.cli.tables import print_json, print_table, visible
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.landing.errors import LandingError
@@ -41,7 +41,8 @@ class _ShowByDefault(click.Group):
 )
 def landing() -> None:
     """What landed: `mesh landing [DOMAIN/PRODUCT] [--json]`. How far each sensor has come, what is
-    not processed yet, what is stuck, and the lag: the age of the oldest unprocessed object."""
+    not processed yet, what is stuck (its runs failed; the next one may wait for hours), and the lag:
+    the age of the oldest unprocessed object."""
 
 
 @landing.command(epilog="Example: mesh landing show order/transactions")
@@ -55,6 +56,9 @@ def show(product: str | None, as_json: bool) -> None:
         contracts = [p.contract for p in folders if p.contract and p.contract.landing]
     else:
         contracts = [_with_landing(product_contract(environment, product))]
+    for contract in contracts[:1]:
+        # That a bucket is not there, or not ours to list, is said here and not by a sensor alone.
+        environment.landing_zone.page(_prefix(contract), "", 1)
     rows = [_row(environment, contract) for contract in contracts]
     if as_json:
         print_json(rows)
@@ -62,6 +66,9 @@ def show(product: str | None, as_json: bool) -> None:
         _print_one(rows[0])
     elif rows:
         print_table([_short(row) for row in rows], _short(rows[0]))
+        for row in rows:
+            for problem in row["queue_problems"]:
+                click.echo(f"{row['product']}: {visible(problem)}")
     else:
         click.echo("no product is ingested from the landing zone")
 
@@ -97,6 +104,18 @@ def reset(product: str, start: str | None, key: str | None) -> None:
     )
 
 
+@landing.command(epilog="Example: mesh landing retry order/transactions")
+@click.argument("product", metavar="DOMAIN/PRODUCT")
+def retry(product: str) -> None:
+    """Let the sensor try at once what waits because its runs failed, what is stuck among it."""
+    from shared_resources.landing.ledger import Ledger
+
+    environment = environments.current()
+    contract = _with_landing(product_contract(environment, product))
+    waiting = Ledger(environment.state, contract.key).retry()
+    click.echo(f"{contract.key}: {waiting:,} objects are tried again at the sensor's next tick")
+
+
 def _reset_object(environment: Environment, contract: Contract, ledger: Ledger, key: str) -> None:
     obj = environment.landing_zone.head(key)
     if obj is None:
@@ -109,14 +128,18 @@ def _reset_object(environment: Environment, contract: Contract, ledger: Ledger, 
 
 
 def _check_below(contract: Contract, *keys: str | None) -> None:
-    assert contract.landing is not None
-    prefix = contract.landing.prefix.strip("/")
+    prefix = _prefix(contract)
     for key in keys:
         if key is not None and not key.startswith(f"{prefix}/"):
             raise click.UsageError(
                 f"{key!r} is not below {prefix}/, where the objects of {contract.key} land; "
                 f"`mesh landing {contract.key}` shows keys"
             )
+
+
+def _prefix(contract: Contract) -> str:
+    assert contract.landing is not None
+    return contract.landing.prefix.strip("/")
 
 
 def _with_landing(contract: Contract) -> Contract:
@@ -132,7 +155,6 @@ def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
     from shared_resources.landing.ledger_tables import UNFINISHED, State
     from shared_resources.landing.sensor_notes import read_notes
 
-    assert contract.landing is not None
     ledger = Ledger(environment.state, contract.key)
     notes = read_notes(environment.state, contract.key)
     counts = ledger.counts()
@@ -142,7 +164,7 @@ def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
     now = datetime.now(UTC)
     return {
         "product": contract.key,
-        "prefix": contract.landing.prefix.strip("/"),
+        "prefix": _prefix(contract),
         "position": notes.cursor.get("position"),
         "caught_up": notes.cursor.get("caught_up"),
         "sweep": notes.cursor.get("sweep"),
@@ -156,7 +178,7 @@ def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
         "last_tick": notes.ticked_at,
         "said": notes.said,
         "queue": depths.name if depths else None,
-        "queue_depth": depths.waiting + depths.in_flight if depths else None,
+        "queue_depth": depths.waiting + depths.in_flight if depths and depths.usable else None,
         "dead_letters": depths.dead_letters if depths else None,
         "queue_problems": depths.problems if depths else [],
         "unprocessed": [
@@ -185,11 +207,12 @@ def _short(row: dict[str, Any]) -> dict[str, Any]:
 def _print_one(row: dict[str, Any]) -> None:
     details = {**_short(row), "said": row["said"], "prefix": row["prefix"]}
     if row["queue"] is not None:
-        details["queue"] = f"{row['queue']}: {row['queue_depth']} messages"
+        depth = row["queue_depth"]
+        details["queue"] = row["queue"] + ("" if depth is None else f": {depth} messages")
     for name, value in details.items():
-        click.echo(f"{name:>14}  {'' if value is None else value}")
+        click.echo(f"{name:>14}  {'' if value is None else visible(str(value))}")
     for problem in row["queue_problems"]:
-        click.echo(f"{'problem':>14}  {problem}")
+        click.echo(f"{'problem':>14}  {visible(problem)}")
     unprocessed: Sequence[dict[str, Any]] = row["unprocessed"]
     if unprocessed:
         click.echo()

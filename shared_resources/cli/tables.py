@@ -7,6 +7,7 @@ Does not belong here: which rows.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -19,6 +20,7 @@ from rich.table import Table
 
 _RIGHT = (int, float, Decimal)
 _PIPE_WIDTH = 160
+_CONTROL = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
 _WHOLE = frozenset({"key", "id", "product", "rule", "published_at"})  # what a person copies
 
 
@@ -68,7 +70,12 @@ def _cell(value: object, data: bool) -> str:
             return f"{value:,}"
         case datetime():
             return f"{value:%Y-%m-%d %H:%M:%S}"
-    return str(value).replace("[", "\\[")
+    return visible(str(value)).replace("[", "\\[")
+
+
+def visible(text: str) -> str:
+    """Text with the control characters, which a terminal would obey, written out."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def _plain(value: object) -> object:

@@ -52,22 +52,22 @@ def asset_spec(definition: ProductDefinition) -> dg.AssetSpec:
     )
 
 
-def follow_producers() -> dg.AutomationCondition[dg.AssetKey]:
+def follow_producers() -> dg.AutomationCondition[Any]:
     """A consumer follows each published partition of its producers, a late day too.
 
-    `eager` without the check on blocking checks: a materialization exists only after they passed,
-    so publication itself is the gate. A refused batch changes nothing, and asks for nothing.
-
-    `eager` also waits for each partition of an input, so that one day without data, or with a refused
-    object, would hold those who read the whole product for ever: something of each is enough.
+    `eager` but for three things. A late day counts as the latest one does. Nothing asks for blocking
+    checks: a materialization exists only after they passed, so publication itself is the gate, and a
+    refused batch changes nothing. And something of each input is enough: `eager` waits for each
+    partition, so that one day without data would hold those who read the whole product for ever.
     """
     condition = dg.AutomationCondition
     published = (~condition.missing() | condition.will_be_requested()).with_label("published")
     return (
-        condition.eager()
-        .without(condition.in_latest_time_window())
-        .replace(~condition.any_deps_missing(), condition.all_deps_match(published))
-    )
+        (condition.newly_missing() | condition.any_deps_updated()).since_last_handled()
+        & condition.all_deps_match(published)
+        & ~condition.any_deps_in_progress()
+        & ~condition.in_progress()
+    ).with_label("follow_producers")
 
 
 def pool(contract: Contract) -> str:

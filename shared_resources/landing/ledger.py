@@ -1,8 +1,9 @@
 """The ledger: what became of each landing object, found by its key however many there are.
 
 Belongs here: the way of an object's row from state to state.
-Does not belong here: finding objects (`scan.py`, `queue.py`), asking for runs (`asking.py`), finding
-out what became of these (`settling.py`), or the proof of what was ingested (`evidence.py`).
+Does not belong here: questions about rows (`ledger_questions.py`), finding objects (`scan.py`,
+`queue.py`), asking for runs (`asking.py`), finding out what became of these (`settling.py`), or the
+proof of what was ingested (`evidence.py`).
 
 A row is written before anything is acknowledged or asked for, so whoever dies has lost nothing;
 a row that is written twice is the same row.
@@ -17,17 +18,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared_resources.landing.ledger_rows import (
-    SAME_SECOND,
-    LedgerRows,
-    chunks,
-    same_object,
-)
+from shared_resources.landing.ledger_questions import LedgerQuestions
+from shared_resources.landing.ledger_rows import SAME_SECOND, same_object
 from shared_resources.landing.ledger_tables import (
     OBJECTS,
-    PROCESSED,
     REVIVED,
-    UNDER_WAY,
     UNFINISHED,
     UNPROCESSED,
     Entry,
@@ -44,17 +39,10 @@ class Discovered:
     young: tuple[LandingObject, ...] = ()
 
 
-class Ledger(LedgerRows):
+class Ledger(LedgerQuestions):
     """The rows of one product."""
 
     # -- finding -----------------------------------------------------------------------------
-
-    def unknown(self, objects: Iterable[LandingObject]) -> list[LandingObject]:
-        """Those that no row is about."""
-        objects = list(objects)
-        with self._database.begin() as connection:
-            known = self._known(connection, objects)
-        return [obj for obj in objects if not same_object(obj, known)]
 
     def discover(self, objects: Iterable[LandingObject]) -> Discovered:
         """Write down objects that lie in the landing zone now; which of them are to be ingested.
@@ -158,51 +146,36 @@ class Ledger(LedgerRows):
 
     # -- asking for runs -------------------------------------------------------------------------
 
-    def doubtful(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Those whose key has an object that was processed and is not older, as S3 tells time.
-
-        They may have been overwritten before that one was read, or after.
-        """
-        times: dict[str, Any] = {}
-        latest, unknown = sa.func.max(OBJECTS.c.modified_at), OBJECTS.c.modified_at.is_(None)
-        with self._database.begin() as connection:
-            for chunk in chunks(entries):
-                query = (
-                    sa.select(OBJECTS.c.key, latest, sa.func.max(sa.case((unknown, 1), else_=0)))
-                    .where(self._own, OBJECTS.c.key.in_({entry.key for entry in chunk}))
-                    .where(OBJECTS.c.state.in_(PROCESSED))
-                    .group_by(OBJECTS.c.key)
-                )
-                for key, at, adopted in connection.execute(query):
-                    times[str(key)] = None if adopted else at
-        return [
-            entry
-            for entry in entries
-            if entry.key in times and not _newer(entry.modified_at, times[entry.key])
-        ]
-
-    def found(self, limit: int, *, newest_first: bool = False) -> list[Entry]:
-        """Objects that a run may be asked for now, in the order of their own times."""
-        ready = sa.or_(OBJECTS.c.not_before.is_(None), OBJECTS.c.not_before <= self._clock())
-        state = OBJECTS.c.state == State.FOUND
-        return self._entries(state, ready, limit=limit, newest_first=newest_first)
-
-    def under_way(self) -> list[Entry]:
-        """Objects that a run was asked for, or that one reads: as many as are ever asked at once."""
-        return self._entries(OBJECTS.c.state.in_(UNDER_WAY))
-
     def ask(self, entries: Sequence[Entry], run_key: str) -> None:
         self.change(entries, state=State.ASKED, run_key=run_key, asked_at=self._clock())
 
-    def release(self, entry: Entry, *, failures: int = 0, wait: timedelta | None = None) -> None:
+    def release(
+        self,
+        entry: Entry,
+        *,
+        failures: int = 0,
+        wait: timedelta | None = None,
+        state: State = State.FOUND,
+    ) -> None:
         """Let another run be asked for, under another key, after `wait`."""
         self.change(
             [entry],
-            state=State.FOUND,
+            state=state,
             attempt=entry.attempt + 1,
             failures=failures,
             not_before=None if wait is None else self._clock() + wait,
         )
+
+    def retry(self) -> int:
+        """Let runs be asked for now of all that waits since others failed. Returns how many."""
+        waits = sa.or_(OBJECTS.c.state == State.STUCK, OBJECTS.c.not_before > self._clock())
+        with self._database.begin() as connection:
+            done = connection.execute(
+                sa.update(OBJECTS)
+                .where(self._own, OBJECTS.c.state.in_([State.FOUND, State.STUCK]), waits)
+                .values(state=State.FOUND, failures=0, not_before=None)
+            )
+        return done.rowcount
 
     def reconsider(self) -> None:
         """Let those that a newer object superseded count again that are newer than what is processed."""
@@ -220,58 +193,7 @@ class Ledger(LedgerRows):
         with self._database.begin() as connection:
             self._change(connection, entries, OBJECTS.c.state.in_(UNPROCESSED), **values)
 
-    def newest_processed(self) -> Entry | None:
-        """The newest object that is published or refused."""
-        found = [
-            entry
-            for state in PROCESSED
-            for entry in self._entries(
-                OBJECTS.c.state == state,
-                OBJECTS.c.modified_at.is_not(None),
-                limit=1,
-                newest_first=True,
-            )
-        ]
-        return max(found, key=lambda entry: (entry.object.modified_at, entry.key), default=None)
-
     # -- for people ------------------------------------------------------------------------------
-
-    def counts(self) -> dict[State, int]:
-        """How many objects are in each state that something is still to be done in."""
-        query = (
-            sa.select(OBJECTS.c.state, sa.func.count())
-            .where(self._own, OBJECTS.c.state.in_(UNPROCESSED))
-            .group_by(OBJECTS.c.state)
-        )
-        with self._database.begin() as connection:
-            return {State(str(row[0])): int(row[1]) for row in connection.execute(query)}
-
-    def oldest(self, limit: int) -> list[Entry]:
-        """The oldest objects that are neither published nor refused, by their own times."""
-        found = [
-            entry
-            for state in UNPROCESSED
-            for entry in self._entries(OBJECTS.c.state == state, limit=limit)
-        ]
-        return sorted(found, key=lambda entry: (entry.object.modified_at, entry.key))[:limit]
-
-    def oldest_unprocessed(self) -> Entry | None:
-        return next(iter(self.oldest(1)), None)
-
-    def stuck(self, limit: int) -> list[Entry]:
-        return self._entries(OBJECTS.c.state == State.STUCK, limit=limit)
-
-    def unprocessed(self, objects: Iterable[LandingObject]) -> list[LandingObject]:
-        """Of objects that there are rows about, those that are neither published nor refused."""
-        objects = list(objects)
-        with self._database.begin() as connection:
-            known = self._known(connection, objects)
-        return [
-            obj
-            for obj in objects
-            if (same := same_object(obj, known))
-            and not any(entry.state in (*PROCESSED, State.SUPERSEDED) for entry in same)
-        ]
 
     def forget(self, *, start: str | None = None, key: str | None = None) -> int:
         """Let objects be ingested again if they are found again: all, from a key on, or of one key.
@@ -290,8 +212,3 @@ class Ledger(LedgerRows):
                 .values(state=State.FORGOTTEN, failures=0, not_before=None)
             )
         return done.rowcount
-
-
-def _newer(one: datetime | None, other: datetime | None) -> bool:
-    """For certain: of what was adopted the time is not known."""
-    return one is not None and other is not None and one > other

@@ -28,7 +28,7 @@ class State(StrEnum):
     SUPERSEDED = "superseded"  # a newer full extract counts
     REPLACED = "replaced"  # overwritten before a run read it
     GONE = "gone"  # removed before a run read it
-    STUCK = "stuck"  # its runs ended without a result, too often
+    STUCK = "stuck"  # its runs ended without a result, often; the next one waits for hours
     FORGOTTEN = "forgotten"  # someone reset it: if it is found again, it is ingested again
 
 
@@ -121,6 +121,11 @@ class Entry:
     @property
     def id(self) -> tuple[str, str]:
         return self.key, self.etag
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """By the object's own time."""
+        return self.object.modified_at, self.key
 
     @property
     def object(self) -> LandingObject:

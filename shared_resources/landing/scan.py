@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 
 from shared_resources.contracts.model import Contract
 from shared_resources.landing.cursor import Cursor
-from shared_resources.landing.errors import RefusedObject
+from shared_resources.landing.errors import RefusedKey, RefusedObject
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_tables import Entry, State
 from shared_resources.landing.objects import match
@@ -83,7 +83,7 @@ class Finds:
             # Read in the second of its making: only S3's own version tells whether it was the last.
             try:
                 now = self._zone.head(obj.key)
-            except RefusedObject as refusal:
+            except (RefusedKey, RefusedObject) as refusal:
                 self.unusable[obj.key] = str(refusal)
                 continue
             if now is not None and self._ledger.recheck(now):
@@ -95,7 +95,7 @@ class Finds:
         """Whether the row's object lies there as it was found; if not, write down what does."""
         try:
             there = self._zone.head(entry.key)
-        except RefusedObject as refusal:
+        except (RefusedKey, RefusedObject) as refusal:
             self.unusable[entry.key] = str(refusal)
             self._ledger.release(entry, failures=entry.failures, wait=REFUSED_WAIT)
             return False

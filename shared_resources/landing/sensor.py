@@ -85,6 +85,7 @@ def landing_sensor(
         try:
             return _Tick(contract, key, opened[0], context, clock).result()
         except LandingError as problem:
+            write_notes(opened[0].state, contract.key, said=str(problem), ticked_at=clock())
             return dg.SensorResult(skip_reason=dg.SkipReason(str(problem)), cursor=context.cursor)
 
     return dg.SensorDefinition(
@@ -130,6 +131,7 @@ class _Tick:
         if known is None:
             # Someone has cleared the cursor: what stores and quarantine say is looked at again, too.
             self._notes = replace(self._notes, adopted=False)
+            self._ledger.retry()
         settling = Settling(
             self._contract,
             self._environment,
@@ -243,8 +245,8 @@ class _Tick:
         if cursor.stuck:
             keys = named([entry.key for entry in self._ledger.stuck(NAMED + 1)], NAMED)
             said.append(
-                f"stuck, since every run of it ended without a result: {keys}; look at the runs, "
-                f"then `mesh landing reset {self._contract.key} --object KEY`"
+                f"stuck, since every run of it ended without a result: {keys}; look at the runs. "
+                f"The next try may be hours away; `mesh landing retry {self._contract.key}` makes it now"
             )
         return said
 

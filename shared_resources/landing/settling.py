@@ -30,8 +30,11 @@ UNSEEN_AFTER = timedelta(minutes=2)
 RETRIED_WITHIN = timedelta(minutes=10)
 # A run that this instance has never heard of reads the object: someone's own process.
 FOREIGN_AFTER = timedelta(minutes=30)
-FAILURES_AT_MOST = 4
+# Every failure makes the next wait four times as long: an outage is over before the last of them.
 FIRST_WAIT = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(hours=6)
+# From then on it is said that somebody should look.
+STUCK_AFTER = 4
 
 
 class Settling:
@@ -96,11 +99,11 @@ class Settling:
                     return
         if not self._finds.still_there(entry):
             return
-        if entry.failures + 1 >= FAILURES_AT_MOST:
-            self._ledger.change([entry], state=State.STUCK, failures=entry.failures + 1)
-        else:
-            wait = FIRST_WAIT * 4**entry.failures
-            self._ledger.release(entry, failures=entry.failures + 1, wait=wait)
+        failures = entry.failures + 1
+        state = State.STUCK if failures >= STUCK_AFTER else State.FOUND
+        # The power is bounded as well: a run may fail for years.
+        wait = min(FIRST_WAIT * 4 ** min(entry.failures, STUCK_AFTER + 1), LONGEST_WAIT)
+        self._ledger.release(entry, failures=failures, wait=wait, state=state)
 
     def _over(self, run: dg.RunRecord) -> bool:
         if not run.dagster_run.is_finished:

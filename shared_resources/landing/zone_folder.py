@@ -12,9 +12,10 @@ from __future__ import annotations
 import contextlib
 import filecmp
 import os
+import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -24,6 +25,8 @@ from shared_resources.landing.zone import LandingObject, Page, parts_of, unfinis
 
 FETCH_ATTEMPTS = 4
 INCOMING = ".incoming"
+# What Python makes of bytes that are no UTF-8; U+E000 is the first character that sorts after them.
+_NO_TEXT = re.compile("[\ud800-\udfff]")
 
 
 class FolderLandingZone:
@@ -38,20 +41,35 @@ class FolderLandingZone:
     def list(self, prefix: str) -> list[LandingObject]:
         """The objects below the folder `prefix`, sorted by key.
 
-        Raises `RefusedKey` for a prefix or a link that leads out of the zone.
+        Raises `RefusedKey` for a prefix that leads out of the zone.
         """
-        found = (self._describe(path) for path in self._walk(self._path(prefix)))
-        return [obj for obj in found if obj is not None]
+        objects, _ = self._described(self._walk(self._path(prefix)))
+        return list(objects)
 
     def page(self, prefix: str, start_after: str, limit: int) -> Page:
         """What comes after `start_after`; folders that lie before it are not looked into."""
         paths = list(islice(self._walk(self._path(prefix), start_after), limit + 1))
-        found = (self._describe(path) for path in paths[:limit])
+        objects, refused = self._described(paths[:limit])
         return Page(
-            objects=tuple(obj for obj in found if obj is not None),
-            names=tuple(self._key(path) for path in paths[:limit]),
+            objects=objects,
+            names=tuple(map(self._place_of, paths[:limit])),
             more=len(paths) > limit,
+            refused=refused,
         )
+
+    def _described(
+        self, paths: Iterable[Path]
+    ) -> tuple[tuple[LandingObject, ...], tuple[str, ...]]:
+        """The objects, and why others are none."""
+        objects, refused = [], []
+        for path in paths:
+            try:
+                described = self._describe(path)
+            except RefusedKey as refusal:
+                refused.append(str(refusal))
+            else:
+                objects.append(described)
+        return tuple(filter(None, objects)), tuple(refused)
 
     def head(self, key: str) -> LandingObject | None:
         path = self._path(key)
@@ -105,7 +123,12 @@ class FolderLandingZone:
 
     def _describe(self, path: Path) -> LandingObject | None:
         """The object at `path`; None when it vanished or is no regular file."""
+        key = self._key(path)
         self._inside(path)
+        if path.is_symlink() and path.is_dir():
+            raise RefusedKey(
+                f"{key}: is a link to a folder; put the objects themselves into the landing zone."
+            )
         try:
             status = path.stat()
         except FileNotFoundError:
@@ -114,7 +137,7 @@ class FolderLandingZone:
             return None
         inode, size, modified = _identity(status)
         return LandingObject(
-            key=self._key(path),
+            key=key,
             size=size,
             modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
             etag=f"{modified:x}-{size:x}-{inode:x}",
@@ -123,7 +146,8 @@ class FolderLandingZone:
     def _walk(self, folder: Path, start_after: str = "") -> Iterator[Path]:
         """Files below `folder` in the order of their keys, as a bucket lists them.
 
-        Linked folders are refused, since they may loop.
+        A linked folder, which may loop, and one whose name nobody can write down stand for
+        themselves.
         """
         try:
             entries = sorted(os.scandir(folder), key=_place)
@@ -135,13 +159,8 @@ class FolderLandingZone:
             if unfinished(entry.name):
                 continue
             path = Path(entry.path)
-            key = self._key(path)
-            if entry.is_symlink() and entry.is_dir():
-                raise RefusedKey(
-                    f"{key}: is a link to a folder; "
-                    "put the objects themselves into the landing zone."
-                )
-            if entry.is_dir(follow_symlinks=False):
+            key = self._place_of(path)
+            if entry.is_dir(follow_symlinks=False) and _is_text(entry.name):
                 inside = f"{key}/"
                 if inside > start_after or start_after.startswith(inside):
                     yield from self._walk(path, start_after)
@@ -163,16 +182,22 @@ class FolderLandingZone:
 
     def _key(self, path: Path) -> str:
         key = path.relative_to(self.root).as_posix()
-        try:
-            key.encode()
-        except UnicodeEncodeError:
-            raise RefusedKey(f"{key!r}: its name is not UTF-8; rename it.") from None
+        if not _is_text(key):
+            raise RefusedKey(f"{key!r}: its name is not UTF-8; rename it.")
         return key
+
+    def _place_of(self, path: Path) -> str:
+        """Where a path sorts among the keys, as text: its key, if it has one."""
+        return _NO_TEXT.sub("\ue000", path.relative_to(self.root).as_posix())
 
 
 def _place(entry: os.DirEntry[str]) -> str:
     """A folder stands where its objects' keys sort: `a.csv` comes before `a/b.csv`."""
     return f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
+
+
+def _is_text(name: str) -> bool:
+    return _NO_TEXT.search(name) is None
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int]:

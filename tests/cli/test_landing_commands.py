@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from shared_resources.cli.pending import UpToDate, tasks_of
+from shared_resources.landing.ledger import Ledger
+from shared_resources.landing.ledger_tables import State
 from tests.cli.commands import call
 from tests.tiny_mesh import TinyMesh, column, contract_text
 
@@ -100,6 +103,46 @@ def test_from_a_key_on_and_one_object(items: TinyMesh) -> None:
     assert "waits for its run already" in call("landing", "reset", KEY, "--object", one).out
     tick(items, cursor=cursor)
     assert len(items.versions(KEY)) == 6
+
+
+def test_what_failed_is_tried_at_once_when_it_is_asked_for(items: TinyMesh) -> None:
+    land(items, "2026-03-01", "2026-03-02")
+    cursor = tick(items, run=False)
+    ledger = Ledger(items.environment.state, KEY)
+    for entry in ledger.under_way():
+        ledger.release(entry, failures=9, wait=timedelta(hours=6), state=State.STUCK)
+    cursor = tick(items, cursor=cursor)
+    assert not items.versions(KEY)
+    assert call("landing", KEY, "--json").json[0]["stuck"] == 2
+    assert "2 objects are tried again" in call("landing", "retry", KEY).out
+    assert "0 objects are tried again" in call("landing", "retry", KEY).out
+    tick(items, cursor=cursor)
+    assert len(items.versions(KEY)) == 2
+
+
+def test_a_name_that_nobody_can_use_keeps_no_other_object_back(items: TinyMesh) -> None:
+    folder = land(items, "2026-03-01")[0].parent
+    (folder / os.fsdecode(b"bad\xff.csv")).write_bytes(b"")
+    (folder / "2026-03-02.csv").symlink_to("/etc/passwd")
+    (folder / "bell\x07.csv").write_text("id")
+    cursor = tick(items)
+    assert len(items.versions(KEY)) == 1
+    said = call("landing", KEY).out
+    assert "is not UTF-8" in said and "leads out of the landing zone" in said
+    assert "\\x07" in said and "\x07" not in said, "a terminal would ring"
+    (folder / "2026-03-02.csv").unlink()
+    land(items, "2026-03-02")
+    tick(items, cursor=cursor)
+    assert len(items.versions(KEY)) == 2
+
+
+def test_a_tick_that_could_not_look_says_why(items: TinyMesh) -> None:
+    file = items.environment.landing_zone.root / KEY
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("no folder")
+    tick(items)
+    file.unlink()
+    assert "is a file; a landing prefix is a folder" in call("landing", KEY).out
 
 
 def days_to_run(mesh: TinyMesh) -> list[str]:

@@ -109,12 +109,6 @@ class Anything(RuleBasedStateMachine):
 
     def _end(self) -> None:
         self.daemon.settle_down(16)
-        if stuck := self.daemon.ledger.stuck(100):
-            # Runs that failed too often are given up until somebody looks.
-            for entry in stuck:
-                self.daemon.ledger.forget(key=entry.key)
-            self.daemon.cursor = None
-            self.daemon.settle_down(8)
         processed = self.daemon.processed
         here = {(self.producer.key(name), content) for name, content in self.there.items()}
         assert set(processed.values()) <= {1}, processed

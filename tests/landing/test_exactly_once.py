@@ -296,19 +296,48 @@ def test_a_run_that_failed_is_made_again_a_few_times(landing: Landing, dies: str
     assert len(run_keys) == 2 and landing.processed == {one: 1}
 
 
-def test_what_always_fails_is_stuck_and_said_until_somebody_looks(landing: Landing) -> None:
+def test_what_always_fails_is_stuck_and_said_and_tried_ever_less_often(landing: Landing) -> None:
     one = landing.put("2026-03-01.csv")
-    for _ in range(settling.FAILURES_AT_MOST + 3):
+    hours = 0
+    while hours < 48:
         landing.tick()
         for run in landing.waiting():
             landing.run(run, dies="start")
-        landing.clock.advance(timedelta(days=1))
-    assert len(landing.instance.get_runs()) == settling.FAILURES_AT_MOST
+        landing.clock.advance(timedelta(hours=0.5))
+        hours += 0.5
+    assert 10 <= len(landing.instance.get_runs()) <= 14, "48 hours: a few, then one each six hours"
     said = str(landing.tick().skip_reason)
-    assert "stuck" in said and "2026-03-01.csv" in said and "mesh landing reset" in said
+    assert "stuck" in said and "2026-03-01.csv" in said and "mesh landing retry" in said
     assert json.loads(str(landing.cursor))["stuck"] == 1
-    landing.ledger.forget(key=one[0])
+    landing.clock.advance(settling.LONGEST_WAIT)
     landing.ingest()
+    assert landing.processed == {one: 1}
+    assert not landing.ledger.counts()
+
+
+def test_what_is_stuck_is_tried_at_once_when_somebody_has_looked(landing: Landing) -> None:
+    every = [landing.put(name) for name in landing.days("2026-03-01", 6)]
+    for _ in range(settling.STUCK_AFTER):
+        landing.tick()
+        for run in landing.waiting():
+            landing.run(run, dies="start")
+        landing.tick()
+        landing.clock.advance(timedelta(minutes=20))
+    assert len(landing.ledger.stuck(10)) == 6
+    assert not landing.tick().run_requests
+    assert landing.ledger.retry() == 6
+    landing.ingest()
+    assert landing.processed == dict.fromkeys(every, 1)
+    assert len(landing.instance.get_runs()) == settling.STUCK_AFTER + 1, "they are one run again"
+
+
+def test_an_outage_of_an_hour_leaves_nothing_behind(landing: Landing) -> None:
+    one = landing.put("2026-03-01.csv")
+    for minute in range(180):
+        landing.tick()
+        for run in landing.waiting():
+            landing.run(run, dies="start" if minute < 60 else "")
+        landing.clock.advance(timedelta(minutes=1))
     assert landing.processed == {one: 1}
 
 

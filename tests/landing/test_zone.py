@@ -77,8 +77,13 @@ def test_links_out_of_the_zone_are_refused(zone: LandingZone, tmp_path: Path) ->
     listed = zone.list("a")[0]
     (zone.root / "a/b.csv").unlink()
     (zone.root / "a/b.csv").symlink_to(secret)
+    put(zone, "a/c.csv")
+    page = zone.page("a", "", 10)
+    assert [obj.key for obj in page.objects] == [obj.key for obj in zone.list("a")] == ["a/c.csv"]
+    (refusal,) = page.refused
+    assert refusal.startswith("a/b.csv: is a link that leads out")
     with pytest.raises(RefusedKey, match=r"a/b\.csv"):
-        zone.list("a")
+        zone.head("a/b.csv")
     with pytest.raises(RefusedKey):
         zone.fetch(listed, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
@@ -87,8 +92,37 @@ def test_links_out_of_the_zone_are_refused(zone: LandingZone, tmp_path: Path) ->
 def test_a_linked_folder_cannot_loop(zone: LandingZone) -> None:
     put(zone, "a/b.csv")
     (zone.root / "a/loop").symlink_to(zone.root / "a", target_is_directory=True)
-    with pytest.raises(RefusedKey, match="link to a folder"):
-        zone.list("a")
+    page = zone.page("a", "", 10)
+    assert [obj.key for obj in page.objects] == ["a/b.csv"]
+    assert page.names == ("a/b.csv", "a/loop")
+    (refusal,) = page.refused
+    assert refusal.startswith("a/loop: is a link to a folder")
+
+
+def test_names_that_are_no_utf8_are_said_and_keep_nothing_back(zone: LandingZone) -> None:
+    names = [
+        b"b.csv",
+        b"b\xc3.csv",
+        b"b\xff.csv",
+        b"b\xff/x.csv",
+        "b\U0001f600.csv".encode(),
+        b"c.csv",
+    ]
+    for name in names:
+        path = Path(os.fsdecode(os.fsencode(zone.root / "a") + b"/" + name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"id")
+    meant = ["a/b.csv", "a/b\U0001f600.csv", "a/c.csv"]
+    assert [obj.key for obj in zone.list("a")] == meant
+    assert len(zone.page("a", "", 10).refused) == 3
+    found, at, more = [], "", True
+    while more:
+        page = zone.page("a", at, 1)
+        found.extend(obj.key for obj in page.objects)
+        assert all("is not UTF-8; rename it" in one for one in page.refused)
+        at, more = page.names[-1], page.more
+        at.encode()  # It is written down.
+    assert found == meant
 
 
 def test_fetch_copies_and_leaves_the_object(zone: LandingZone, tmp_path: Path) -> None:
