@@ -14,6 +14,7 @@ from shared_resources.cli.pending import UpToDate, tasks_of
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_tables import State
 from tests.cli.commands import call
+from tests.stand_ins.servers import environment
 from tests.tiny_mesh import TinyMesh, column, contract_text
 
 KEY = "shop/items"
@@ -143,6 +144,18 @@ def test_a_tick_that_could_not_look_says_why(items: TinyMesh) -> None:
     tick(items)
     file.unlink()
     assert "is a file; a landing prefix is a folder" in call("landing", KEY).out
+
+
+def test_a_queue_and_a_bucket_that_are_not_there_are_said(production_mesh: TinyMesh) -> None:
+    declared = {"landing": {"prefix": KEY, "format": "csv", "mode": "replace", "object": "*.csv"}}
+    production_mesh.product(KEY, contract_text(KEY, [column("id")], properties=declared))
+    told = {"MESH_LANDING_EVENTS": "sqs", "MESH_LANDING_QUEUE": "no-{domain}-{product}"}
+    with environment(told):
+        shown = call("landing")
+        assert "shop/items: there is no queue no-shop-items" in shown.out
+        assert call("landing", "--json").json[0]["queue_depth"] is None
+    with environment({"MESH_LANDING": "s3://no-such-bucket/landing"}):
+        call("landing").refused("NoSuchBucket", code=1)
 
 
 def days_to_run(mesh: TinyMesh) -> list[str]:
