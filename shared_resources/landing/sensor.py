@@ -56,8 +56,9 @@ _DESCRIPTION = """\
 Runs {product} once for each new object below {prefix}.
 
 What became of each object: `mesh landing {product}`. Clearing the cursor makes the sensor look at
-the whole prefix again; what was ingested stays ingested. Setting the cursor to `{{"reset": true}}`
-makes it ingest everything that lies there again, as `mesh landing reset {product}` does."""
+the whole prefix again, and try again at once what failed; what was ingested stays ingested. Setting
+the cursor to `{{"reset": true}}` makes it ingest everything that lies there again, as
+`mesh landing reset {product}` does."""
 
 
 def landing_sensor(
