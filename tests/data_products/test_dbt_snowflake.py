@@ -294,6 +294,8 @@ def broken(
         del COLUMNS[f"shop/{name}"]
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("broken models")
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_model_that_does_not_run_says_where_and_why(
     broken: tuple[Environment, DbtModels], tmp_path: Path, name: str

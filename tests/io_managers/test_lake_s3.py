@@ -447,7 +447,11 @@ def faulty(place: Place, proxy: Proxy) -> Iterator[Callable[[], LakeStore]]:
         yield lambda: s3_lake(ProductionSettings.read(variables), place.root / "faulty")
 
 
-@pytest.mark.parametrize("kind", [Kind.CUT_AFTER, Kind.HELD_BACK])
+@pytest.mark.parametrize(
+    # What is held back is waited for.
+    "kind",
+    [Kind.CUT_AFTER, pytest.param(Kind.HELD_BACK, marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("times", [1, 3])
 @pytest.mark.parametrize("operation", ["UpdateTable", "CreateTable"])
 def test_a_commit_whose_answer_is_lost_is_found(
