@@ -6,6 +6,7 @@ Does not belong here: finding and remembering objects (`landing/`), running anyt
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -57,8 +58,10 @@ def show(product: str | None, as_json: bool) -> None:
     else:
         contracts = [_with_landing(product_contract(environment, product))]
     for contract in contracts[:1]:
-        # That a bucket is not there, or not ours to list, is said here and not by a sensor alone.
-        environment.landing_zone.page(_prefix(contract), "", 1)
+        # That a bucket is not there, or not ours to list, is said here and not by a sensor alone;
+        # what is wrong with one prefix is in what its own sensor said.
+        with contextlib.suppress(LandingError):
+            environment.landing_zone.page(_prefix(contract), "", 1)
     rows = [_row(environment, contract) for contract in contracts]
     if as_json:
         print_json(rows)

@@ -160,7 +160,7 @@ class FolderLandingZone:
                 continue
             path = Path(entry.path)
             key = self._place_of(path)
-            if entry.is_dir(follow_symlinks=False) and _is_text(entry.name):
+            if entry.is_dir(follow_symlinks=False) and not _NO_TEXT.search(entry.name):
                 inside = f"{key}/"
                 if inside > start_after or start_after.startswith(inside):
                     yield from self._walk(path, start_after)
@@ -182,8 +182,7 @@ class FolderLandingZone:
 
     def _key(self, path: Path) -> str:
         key = path.relative_to(self.root).as_posix()
-        if not _is_text(key):
-            raise RefusedKey(f"{key!r}: its name is not UTF-8; rename it.")
+        parts_of(key)
         return key
 
     def _place_of(self, path: Path) -> str:
@@ -194,10 +193,6 @@ class FolderLandingZone:
 def _place(entry: os.DirEntry[str]) -> str:
     """A folder stands where its objects' keys sort: `a.csv` comes before `a/b.csv`."""
     return f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
-
-
-def _is_text(name: str) -> bool:
-    return _NO_TEXT.search(name) is None
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int]:

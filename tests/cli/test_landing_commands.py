@@ -142,7 +142,6 @@ def test_a_tick_that_could_not_look_says_why(items: TinyMesh) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("no folder")
     tick(items)
-    file.unlink()
     assert "is a file; a landing prefix is a folder" in call("landing", KEY).out
 
 

@@ -125,6 +125,14 @@ def test_names_that_are_no_utf8_are_said_and_keep_nothing_back(zone: LandingZone
     assert found == meant
 
 
+def test_a_name_that_no_key_may_have_is_said(zone: LandingZone) -> None:
+    put(zone, "a/b\\c.csv")
+    put(zone, "a/d.csv")
+    page = zone.page("a", "", 10)
+    assert [obj.key for obj in page.objects] == ["a/d.csv"]
+    assert len(page.names) == 2 and "backslash" in "".join(page.refused)
+
+
 def test_fetch_copies_and_leaves_the_object(zone: LandingZone, tmp_path: Path) -> None:
     path = put(zone, "a/b.csv", b"content")
     listed = zone.list("a")[0]
