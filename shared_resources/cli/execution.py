@@ -28,9 +28,9 @@ from shared_resources.landing.sensor import PRODUCT_TAG, RANGE_END_TAG, RANGE_ST
 
 PARTITION = "dagster/partition"
 
-
-# A frame of a domain's own code in a rendered stack.
+# How Dagster begins the message of an exception of the platform's own.
 _OWN_CLASS = re.compile(r"^shared_resources\.[\w.]+: ")
+# A frame of a domain's own code in a rendered stack.
 _OWN_FRAME = re.compile(r'File "([^"]*/domains/[^"]+)", line (\d+)')
 
 

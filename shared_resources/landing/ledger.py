@@ -25,6 +25,7 @@ from shared_resources.landing.ledger_tables import (
     REVIVED,
     UNFINISHED,
     UNPROCESSED,
+    WAITING,
     Entry,
     State,
 )
@@ -58,10 +59,13 @@ class Ledger(LedgerQuestions):
             known = self._known(connection, objects)
             seen: list[tuple[Entry, LandingObject]] = []
             revived: list[tuple[Entry, LandingObject]] = []
+            lying: set[tuple[str, str]] = set()
             for obj in objects:
                 same = same_object(obj, known)
+                lying.update(entry.id for entry in same)
                 if not same:
                     new.append(obj)
+                    lying.add((obj.key, obj.etag))
                 elif all(entry.state in REVIVED for entry in same):
                     revived.append((same[-1], obj))
                 else:
@@ -72,8 +76,6 @@ class Ledger(LedgerQuestions):
             self._see(connection, seen)
             attempt = OBJECTS.c.attempt + 1
             self._see(connection, revived, state=State.FOUND, attempt=attempt)
-            lying = {(obj.key, obj.etag) for obj in new} | {entry.id for entry, _ in revived}
-            lying |= {entry.id for one in objects for entry in same_object(one, known)}
             gone = [
                 entry
                 for entry in self._waiting(connection, {obj.key for obj in objects})
@@ -172,7 +174,7 @@ class Ledger(LedgerQuestions):
         with self._database.begin() as connection:
             done = connection.execute(
                 sa.update(OBJECTS)
-                .where(self._own, OBJECTS.c.state.in_([State.FOUND, State.STUCK]), waits)
+                .where(self._own, OBJECTS.c.state.in_(WAITING), waits)
                 .values(state=State.FOUND, failures=0, not_before=None)
             )
         return done.rowcount

@@ -17,6 +17,7 @@ from shared_resources.landing.ledger_tables import (
     PROCESSED,
     UNDER_WAY,
     UNPROCESSED,
+    WAITING,
     Entry,
     State,
 )
@@ -41,7 +42,7 @@ class LedgerQuestions(LedgerRows):
         ready = sa.or_(OBJECTS.c.not_before.is_(None), OBJECTS.c.not_before <= self._clock())
         entries = [
             entry
-            for state in (State.FOUND, State.STUCK)
+            for state in WAITING
             for entry in self._entries(
                 OBJECTS.c.state == state, ready, limit=limit, newest_first=newest_first
             )

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from shared_resources.landing.ledger_tables import OBJECTS, REVIVED, Entry, State
+from shared_resources.landing.ledger_tables import OBJECTS, REVIVED, WAITING, Entry, State
 from shared_resources.landing.zone import VERSION_MARK, LandingObject, as_listed
 from shared_resources.state import StateDatabase, insert
 
@@ -57,7 +57,7 @@ class LedgerRows:
         found: list[Entry] = []
         for chunk in chunks(sorted(keys)):
             query = sa.select(OBJECTS).where(
-                self._own, OBJECTS.c.key.in_(chunk), OBJECTS.c.state.in_([State.FOUND, State.STUCK])
+                self._own, OBJECTS.c.key.in_(chunk), OBJECTS.c.state.in_(WAITING)
             )
             found.extend(Entry.of(row) for row in connection.execute(query))
         return found

@@ -33,6 +33,7 @@ class State(StrEnum):
 
 
 UNFINISHED = (State.FOUND, State.ASKED, State.TAKEN)
+WAITING = (State.FOUND, State.STUCK)
 UNPROCESSED = (*UNFINISHED, State.STUCK)
 UNDER_WAY = (State.ASKED, State.TAKEN)
 PROCESSED = (State.PUBLISHED, State.REFUSED)
