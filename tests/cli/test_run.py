@@ -22,8 +22,18 @@ from tests.tiny_mesh import TinyMesh, contract_text
 pytestmark = pytest.mark.slow  # each `mesh run` starts a process a domain
 
 COPY = """
+    from pathlib import Path
+
     import pandas as pd
+    import psutil
+
     from shared_resources import data_product
+
+
+    def kill(its_number: str) -> None:
+        process = psutil.Process(int(Path(its_number).read_text()))
+        process.kill()
+        process.wait(60)
 
 
     @data_product(orders="{upstream}")
@@ -41,7 +51,7 @@ def made(mesh: TinyMesh, key: str, *body: str) -> None:
     """A product without inputs, whose function runs `body` before it returns two orders."""
     lines = "\n".join(f"    {line}" for line in body)
     code = (
-        "import os\nimport threading\nimport time\nfrom pathlib import Path\n\n"
+        "import os\nimport time\nfrom pathlib import Path\n\n"
         "import pyarrow as pa\n\nfrom shared_resources import data_product\n\n\n"
         f"@data_product\ndef make() -> pa.Table:\n{lines}\n"
         '    return pa.table({"order_id": [1, 2], "amount": [1.0, 2.0]})\n'
@@ -165,11 +175,12 @@ def test_a_product_whose_process_died_is_made_by_the_next_run(mesh: TinyMesh) ->
 
 
 def test_a_process_that_dies_between_two_products_is_replaced(mesh: TinyMesh) -> None:
-    made(mesh, "dying/first", "threading.Timer(8.0, os._exit, [3]).start()")
-    made(mesh, "slow/between", "time.sleep(16)")
-    copied(mesh, "dying/last", "slow/between")
+    its_number = mesh.environment.home / "number"
+    made(mesh, "dying/first", f"Path({str(its_number)!r}).write_text(str(os.getpid()))")
+    copied(mesh, "killing/between", "dying/first", f"kill({str(its_number)!r})")
+    copied(mesh, "dying/last", "killing/between")
 
-    done = start("run", "dying/first", "slow", "dying/last", "--json")
+    done = start("run", "--json")
 
     assert done.code == 0, done.err
     assert states(done)["dying/last"] == "published"

@@ -141,6 +141,7 @@ def test_people_reading_the_view_see_whole_versions_only(
                 if time.monotonic() > killing:
                     writers[0].kill()
             ended(*writers)
+        _read(reader, seen)
         if versions := store.versions(KEY):
             store.rollback(DAILY, chance.choice(versions).number, {}, batch_id=f"r{round_}")
             _read(reader, seen)
