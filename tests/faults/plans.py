@@ -1,19 +1,31 @@
 """Which request meets which fault.
 
-Belongs here: plans, which are asked about every request, one at a time, in the order of arrival.
+Belongs here: plans, which are asked about every request, one at a time, in the order of arrival,
+and what goes through all requests of an operation.
 Does not belong here: doing it (`proxy.py`).
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Protocol
 
 from tests.faults.kinds import Kind, can_happen
 from tests.faults.requests import Request, Service
+
+FOR_EVER = 1_000_000
+# One of each sort: unknown outcome, tried again by nobody, at once, for ever.
+SOME_FAULTS = [
+    (Kind.CUT_AFTER, 1),
+    (Kind.CUT_ANSWER, 1),
+    (Kind.EXPIRED, 1),
+    (Kind.SLOW_DOWN, FOR_EVER),
+]
+# These meet every request. Of the others each meets every third one, and together they meet all.
+THOROUGH = (Kind.CUT_AFTER, Kind.CUT_ANSWER)
 
 
 class Plan(Protocol):
@@ -84,3 +96,22 @@ class AtRandom:
         if self._random.random() < self.outages:
             self._out[request.service] = (kind, self.outage)
         return kind
+
+
+def each_request(kind: Kind, times: int, step: int = 1) -> Iterator[NthRequest]:
+    """A plan for each request of what is done in the loop, until it makes no more requests.
+
+    With a step, for the first one and then for every `step`-th, other ones for each kind.
+    """
+    plan = NthRequest(kind, 1, times=times)
+    yield plan
+    number = 2 + list(Kind).index(kind) % step
+    while plan.reached:
+        plan = NthRequest(kind, number, times=times)
+        yield plan
+        number += step
+
+
+def some_requests(kind: Kind, times: int) -> Iterator[NthRequest]:
+    """The same for what is costly."""
+    return each_request(kind, times, step=1 if kind in THOROUGH else 3)

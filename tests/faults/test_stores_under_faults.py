@@ -1,23 +1,19 @@
 """Each kind of fault at each request of a change: old or new, whole; a retry publishes once.
 
 Belongs here: faults in the stores' own requests. Does not belong here: deaths of a process
-(tests/io_managers/test_crashes.py), the whole mesh (tests/guarantees).
+(tests/io_managers/test_crashes.py), housekeeping (`test_housekeeping_under_faults.py`), the whole
+mesh (tests/guarantees).
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from shared_resources.io_managers import attempts
 from shared_resources.io_managers.cloud_warehouse.session import LoginRefused
 from shared_resources.io_managers.protocol import Version
-from tests.faults.impatience import impatient_clients
 from tests.faults.kinds import Kind
-from tests.faults.plans import NthRequest
+from tests.faults.plans import FOR_EVER, SOME_FAULTS, NthRequest, each_request, some_requests
 from tests.faults.proxy import Proxy
 from tests.faults.trials import (
     CHANGES,
@@ -28,13 +24,11 @@ from tests.faults.trials import (
     check_nothing_left,
     check_old_or_new,
     check_tried_again,
+    named,
 )
 from tests.io_managers.places import REMOTE, Place
 from tests.io_managers.products import day, publish, published
-from tests.stand_ins import StandIns
-from tests.stand_ins.servers import environment
 
-FOR_EVER = 1_000_000
 # What happens once is mended by trying again, or its outcome is unknown. What lasts ends a change.
 FAULTS = [
     *((kind, 1) for kind in Kind),
@@ -42,29 +36,11 @@ FAULTS = [
 ]
 # Clients try these again by themselves, at once: a change does not even notice.
 UNNOTICED = (Kind.INTERNAL_ERROR, Kind.SLOW_DOWN)
-# One of each sort: unknown outcome, tried again by nobody, at once, for ever.
-SOME_FAULTS = [
-    (Kind.CUT_AFTER, 1),
-    (Kind.CUT_ANSWER, 1),
-    (Kind.EXPIRED, 1),
-    (Kind.SLOW_DOWN, FOR_EVER),
-]
-# These meet every request. Of the others each meets every third one, and together they meet all.
-THOROUGH = (Kind.CUT_AFTER, Kind.CUT_ANSWER)
 CASES = [
     (change, *fault)
     for change in CHANGES.values()
     for fault in (FAULTS if change.name == "replace a day" else SOME_FAULTS)
 ]
-
-
-@pytest.fixture
-def place(
-    request: pytest.FixtureRequest, stand_ins: StandIns, proxy: Proxy, tmp_path: Path
-) -> Iterator[Place]:
-    variables = {**stand_ins.fresh(), **proxy.endpoints}
-    with environment(variables), impatient_clients():
-        yield Place(request.param, tmp_path / request.param, variables)
 
 
 @pytest.mark.parametrize("place", REMOTE, indirect=True)
@@ -73,15 +49,9 @@ def test_a_day_is_replaced_although_answers_are_lost(place: Place, proxy: Proxy)
     _try_each_request(place, proxy, CHANGES["replace a day"], Kind.CUT_AFTER, 1)
 
 
-def _named(value: object) -> str:
-    if isinstance(value, Change | Kind):
-        return value.name
-    return "once" if value == 1 else "lasting"
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("place", REMOTE, indirect=True)
-@pytest.mark.parametrize(("change", "kind", "times"), CASES, ids=_named)
+@pytest.mark.parametrize(("change", "kind", "times"), CASES, ids=named)
 def test_every_change_under_every_fault(
     place: Place, proxy: Proxy, change: Change, kind: Kind, times: int
 ) -> None:
@@ -100,38 +70,20 @@ READ_FAULTS = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", REMOTE, indirect=True)
-@pytest.mark.parametrize(("kind", "times"), READ_FAULTS, ids=_named)
+@pytest.mark.parametrize(("kind", "times"), READ_FAULTS, ids=named)
 def test_what_is_read_under_faults_is_whole(
     place: Place, proxy: Proxy, kind: Kind, times: int
 ) -> None:
     """All rows as they were published, or an error; and the next read is right."""
     product = begin(place, CHANGES["replace a day"])
     key = product.contract.key
-    for plan in _each_request(kind, times):
+    for plan in each_request(kind, times):
         store = product.newcomer()
         with proxy.following(plan):
             read = attempt(lambda store=store: published(store, key))
         assert isinstance(read, Exception) or read == product.current
         assert plan.reached or read == product.current
         assert published(store, key) == product.current
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("place", REMOTE, indirect=True)
-@pytest.mark.parametrize(("kind", "times"), SOME_FAULTS, ids=_named)
-def test_a_clean_up_under_faults_removes_nothing_that_is_read(
-    place: Place, proxy: Proxy, kind: Kind, times: int
-) -> None:
-    change = CHANGES["replace a day"]
-    product = begin(place, change)
-    for number, plan in enumerate(_some_requests(kind, times), start=1):
-        with proxy.following(NthRequest(Kind.EXPIRED, 8, times=FOR_EVER)):
-            left = attempt(lambda number=number: change.make(product, number))
-        assert isinstance(left, Exception)
-        with proxy.following(plan):
-            attempt(lambda: product.store.remove_orphans(product.contract.key, timedelta(0)))
-        check_every_version(product)
-    check_nothing_left(product)
 
 
 @pytest.mark.parametrize(
@@ -167,28 +119,9 @@ def test_a_refused_login_is_not_tried_again_and_again(place: Place, proxy: Proxy
     assert 1 <= len(proxy.injected) - before <= 2
 
 
-def _each_request(kind: Kind, times: int, step: int = 1) -> Iterator[NthRequest]:
-    """A plan for each request of what is done in the loop, until it makes no more requests.
-
-    With a step, for the first one and then for every `step`-th, other ones for each kind.
-    """
-    plan = NthRequest(kind, 1, times=times)
-    yield plan
-    number = 2 + list(Kind).index(kind) % step
-    while plan.reached:
-        plan = NthRequest(kind, number, times=times)
-        yield plan
-        number += step
-
-
-def _some_requests(kind: Kind, times: int) -> Iterator[NthRequest]:
-    """The same for what is costly."""
-    return _each_request(kind, times, step=1 if kind in THOROUGH else 3)
-
-
 def _try_each_request(place: Place, proxy: Proxy, change: Change, kind: Kind, times: int) -> None:
     product = begin(place, change)
-    for number, plan in enumerate(_some_requests(kind, times), start=1):
+    for number, plan in enumerate(some_requests(kind, times), start=1):
         with proxy.following(plan):
             made = attempt(lambda number=number: change.make(product, number))
         problem = made if isinstance(made, Exception) else None

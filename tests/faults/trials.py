@@ -20,6 +20,7 @@ from shared_resources.io_managers.lake.owner import OWNER
 from shared_resources.io_managers.protocol import ProductStore
 from shared_resources.production.settings import ProductionSettings, S3Location
 from tests.faults.iceberg_files import named_by_iceberg
+from tests.faults.kinds import Kind
 from tests.faults.whole_mesh import tables_of
 from tests.io_managers.places import Place
 from tests.io_managers.products import contract, day, publish, published
@@ -100,6 +101,13 @@ CHANGES: Mapping[str, Change] = {
         Change("roll back", DAILY, _roll_back, lambda p, n: p.contents[max(p.contents) - 1]),
     )
 }
+
+
+def named(value: object) -> str:
+    """What a change, a kind of fault or its number of times is called in the name of a test."""
+    if isinstance(value, Change | Kind):
+        return value.name
+    return "once" if value == 1 else "lasting"
 
 
 def begin(place: Place, change: Change) -> Product:
