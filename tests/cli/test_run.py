@@ -22,6 +22,18 @@ from tests.tiny_mesh import TinyMesh, contract_text
 pytestmark = pytest.mark.slow  # each `mesh run` starts a process a domain
 
 COPY = """
+    import pandas as pd
+    from shared_resources import data_product
+
+
+    @data_product(orders="{upstream}")
+    def copy(orders: pd.DataFrame) -> pd.DataFrame:
+        {body}
+        return orders
+"""
+
+
+KILL = """
     from pathlib import Path
 
     import pandas as pd
@@ -30,15 +42,11 @@ COPY = """
     from shared_resources import data_product
 
 
-    def kill(its_number: str) -> None:
-        process = psutil.Process(int(Path(its_number).read_text()))
+    @data_product(orders="dying/first")
+    def kill(orders: pd.DataFrame) -> pd.DataFrame:
+        process = psutil.Process(int(Path({file!r}).read_text()))
         process.kill()
         process.wait(60)
-
-
-    @data_product(orders="{upstream}")
-    def copy(orders: pd.DataFrame) -> pd.DataFrame:
-        {body}
         return orders
 """
 
@@ -175,10 +183,11 @@ def test_a_product_whose_process_died_is_made_by_the_next_run(mesh: TinyMesh) ->
 
 
 def test_a_process_that_dies_between_two_products_is_replaced(mesh: TinyMesh) -> None:
-    its_number = mesh.environment.home / "number"
-    made(mesh, "dying/first", f"Path({str(its_number)!r}).write_text(str(os.getpid()))")
-    copied(mesh, "killing/between", "dying/first", f"kill({str(its_number)!r})")
-    copied(mesh, "dying/last", "killing/between")
+    its_number = str(mesh.environment.home / "number")
+    made(mesh, "dying/first", f"Path({its_number!r}).write_text(str(os.getpid()))")
+    code = KILL.format(file=its_number)
+    mesh.product("between/kills", contract_text("between/kills", COLUMNS), code)
+    copied(mesh, "dying/last", "between/kills")
 
     done = start("run", "--json")
 
