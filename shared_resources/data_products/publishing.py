@@ -46,6 +46,7 @@ def publish(audited: AuditedBatch, *, on_top_of: int | None = None) -> tuple[Ver
         _refuse_if_moved(contract, stores[0], on_top_of)
         bring_level(contract, stores)
         versions = tuple(store.publish(contract, staged, audited.properties) for store in stores)
+    stores[0].release(staged)
     note_objects(audited)
     environment.pins.replace(audited.attempt.run.run_id, pin_of(versions[0]))
     return versions

@@ -52,7 +52,9 @@ def follow(
     folder = target.staging_folder(published, batch_id)
     files = write_staged(snapshot.batches(), folder, published, partitions)
     staged = StagedBatch(contract.key, batch_id, folder, files, partitions, replaces_all=True)
-    return target.publish(published, staged, properties)
+    version = target.publish(published, staged, properties)
+    target.release(staged)
+    return version
 
 
 def _restored(

@@ -149,6 +149,10 @@ class ProductStore(Protocol):
         """
         ...
 
+    def release(self, staged: StagedBatch) -> None:
+        """Remove what this store staged and no version needs: every store has published the batch."""
+        ...
+
     def discard(self, contract: Contract, batch_id: str) -> None:
         """Remove what was staged for the batch, unless it is published; no error if nothing was."""
         ...

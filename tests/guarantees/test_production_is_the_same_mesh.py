@@ -79,6 +79,9 @@ def test_an_object_on_s3_becomes_a_version_in_both_stores_and_a_consumer_reads_i
         assert (version.number, version.rows) == (1, 2)
         assert json.loads(version.properties["mesh.objects"])[0][0] == f"{KEY}/extract.parquet"
         assert amounts(shop, server) == [1.0, 2.5]
+    files = shop.environment.home.rglob("*.parquet")
+    kept = [file for file in files if not {"copies", "sent"}.intersection(file.parts)]
+    assert kept == [], "what was published stays on the machine in its bounded cache only"
     assert tick(shop, cursor)[1] == []
 
     consumer = shop.run(TOTALS)

@@ -100,7 +100,9 @@ def publish(
 ) -> Version:
     staged = stage(store, made_for, batch_id, numbers, **changes)
     properties = {"mesh.run-id": batch_id, "mesh.contract-version": made_for.version}
-    return store.publish(made_for, staged, properties, append=append)
+    version = store.publish(made_for, staged, properties, append=append)
+    store.release(staged)
+    return version
 
 
 def published(store: ProductStore, product: str, number: int | None = None) -> list[int]:

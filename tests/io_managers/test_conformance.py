@@ -61,6 +61,15 @@ def test_a_staged_batch_is_invisible_until_it_is_published(store: ProductStore) 
     assert published(store, KEY) == [2]
 
 
+def test_what_is_released_and_no_version_needs_is_gone(store: ProductStore) -> None:
+    staged = stage(store, SALES, "b1", [1, 2])
+    store.publish(SALES, staged, {})
+    store.release(staged)
+    assert set(staged.folder.rglob("*.parquet")) <= set(store.open(KEY).paths())
+    assert published(store, KEY) == [1, 2]
+    store.release(staged)
+
+
 def test_the_published_rows_are_the_staged_rows(store: ProductStore) -> None:
     publish(store, SALES, "b1", [3, 1, 2])
     assert store.open(KEY).batches().read_all() == rows(SALES, [3, 1, 2])

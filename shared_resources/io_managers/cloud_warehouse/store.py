@@ -93,9 +93,12 @@ class SnowflakeStore:
         """A new local folder on every call."""
         return staging_area.new_attempt(self._area(contract.key), batch_id)
 
+    def release(self, staged: StagedBatch) -> None:
+        staging_area.remove_attempt(staged.folder)  # a version's rows are in Snowflake
+
     def discard(self, contract: Contract, batch_id: str) -> None:
         for attempt in staging_area.attempts_of(self._area(contract.key), batch_id):
-            staging_area.remove_attempt(attempt)  # a version's rows are in Snowflake
+            staging_area.remove_attempt(attempt)
         versions, tables = self._versions(contract.key), self._tables(contract.key)
         with contextlib.suppress(Missing), self._tagged(contract.key, batch_id):
             drop_unnamed(versions, tables, tables.of_batch(batch_id))
@@ -131,10 +134,7 @@ class SnowflakeStore:
         with contextlib.closing(
             NewContent(self.session, tables, contract, staged, append=append)
         ) as content:
-            version = self._commit(contract, staged.batch_id, properties, content)
-        if staged.folder.is_relative_to(self._area(contract.key)):
-            staging_area.remove_attempt(staged.folder)
-        return version
+            return self._commit(contract, staged.batch_id, properties, content)
 
     def rollback(
         self, contract: Contract, to: int, properties: Mapping[str, str], *, batch_id: str

@@ -62,6 +62,9 @@ class WarehouseStore:
         """A new folder on every call."""
         return staging_area.new_attempt(self._area(contract.key), batch_id)
 
+    def release(self, staged: StagedBatch) -> None:
+        staging_area.remove_attempt(staged.folder)  # a version's rows are in database files
+
     def discard(self, contract: Contract, batch_id: str) -> None:
         manifests = self._manifests(contract.key)
         # A version that took over its files may outlive the batch's own.
@@ -140,7 +143,7 @@ class WarehouseStore:
         try:
             return self._commit(contract, staged.batch_id, properties, plan)
         finally:
-            self._clear_up(contract, staged, built)
+            self._clear_up(contract, staged.batch_id, built)
 
     def rollback(
         self, contract: Contract, to: int, properties: Mapping[str, str], *, batch_id: str
@@ -201,17 +204,16 @@ class WarehouseStore:
         )
         return (loaded,)
 
-    def _clear_up(self, contract: Contract, staged: StagedBatch, built: Sequence[DataFile]) -> None:
-        """Remove what the batch's version does not need: its Parquet files, a merge made in vain."""
-        version = self.published_batch(contract.key, staged.batch_id)
+    def _clear_up(self, contract: Contract, batch_id: str, built: Sequence[DataFile]) -> None:
+        """Remove what was built and the batch's version does not need: a merge made in vain."""
+        version = self.published_batch(contract.key, batch_id)
         if version is None:
             return  # it failed; the batch stays staged, and `discard` removes it with all of this
         folder = self._folder(contract.key)
         needed = self._manifests(contract.key).files(version.number)
-        attempts = {staged.folder, *((folder / file.path).parent for file in built)}
+        attempts = {(folder / file.path).parent for file in built}
         for attempt in attempts - {path.parent for path in needed}:
-            if attempt.is_relative_to(self._area(contract.key)):
-                staging_area.remove_attempt(attempt)
+            staging_area.remove_attempt(attempt)
 
     def _merged(
         self, contract: Contract, batch_id: str, files: Sequence[DataFile]

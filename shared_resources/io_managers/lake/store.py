@@ -94,6 +94,11 @@ class LakeStore:
         """A new folder on every call; in the local lake it lies below the table's data location."""
         return staging_area.new_attempt(self._area(contract.key), batch_id)
 
+    def release(self, staged: StagedBatch) -> None:
+        """On S3 the uploaded files; in the local lake they are the version's own."""
+        if not self._files.adopts:
+            staging_area.remove_attempt(staged.folder)
+
     def discard(self, contract: Contract, batch_id: str) -> None:
         attempts = staging_area.attempts_of(self._area(contract.key), batch_id)
         for attempt in unneeded(self._at(contract.key), batch_id, attempts):
