@@ -6,11 +6,19 @@ Belongs here: what readers and publishers see of it. Does not belong here: how l
 
 from __future__ import annotations
 
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from shared_resources.contracts.model import Contract
+from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
+from shared_resources.io_managers.cloud_warehouse.versions import Versions
+from shared_resources.io_managers.embedded_warehouse.manifest import Manifests
+from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
+from shared_resources.io_managers.lake.commit import LakeTransaction
+from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.levelling import follow
 from shared_resources.io_managers.protocol import NotPublished, ProductStore
 from tests.io_managers.places import Place
@@ -84,6 +92,43 @@ def test_an_expired_version_says_what_is_kept(store: ProductStore) -> None:
     with pytest.raises(NotPublished, match="no version 2"):
         store.rollback(SALES, 2, {}, batch_id="back")
     assert numbers(store) == [3, 4]
+
+
+# What makes a store's version current, and so a rollback.
+COMMITS = {
+    LakeStore: (LakeTransaction, "commit_transaction"),
+    WarehouseStore: (Manifests, "publish"),
+    SnowflakeStore: (Versions, "claim"),
+}
+
+
+def test_a_version_that_expires_while_it_is_restored_leaves_every_version_whole(
+    store: ProductStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another machine, which no lock holds off, just before the rollback is committed."""
+    for number in range(1, 4):
+        publish(store, SALES, f"b{number}", [number])
+    owner, step = COMMITS[type(store)]
+    commit, expired = getattr(owner, step), list[int]()
+
+    def late(*arguments: Any) -> Any:
+        monkeypatch.setattr(owner, step, commit)
+        with monkeypatch.context() as unlocked:
+            unlocked.setattr("filelock.FileLock.acquire", lambda *_, **__: nullcontext())
+            expired.extend(version.number for version in store.expire(SALES, datetime.now(UTC)))
+            store.remove_orphans(KEY)
+        return commit(*arguments)
+
+    monkeypatch.setattr(owner, step, late)
+    with suppress(NotPublished):
+        store.rollback(SALES, 1, {}, batch_id="back-to-1")
+    assert expired == [1, 2]
+    store.remove_orphans(KEY, NONE_LEFT)
+    for version in store.versions(KEY):
+        assert len(published(store, KEY, version.number)) == version.rows
+    # The embedded warehouse keeps the files of what expired for a while, so it can be restored.
+    assert published(store, KEY) == ([1] if isinstance(store, WarehouseStore) else [3])
+    assert publish(store, SALES, "b5", [5]).number == store.versions(KEY)[-1].number
 
 
 def test_what_a_kept_version_restored_stays(store: ProductStore) -> None:

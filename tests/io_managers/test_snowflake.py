@@ -337,7 +337,7 @@ def test_a_first_claim_from_before_the_fence_does_nothing(store: SnowflakeStore)
 def test_a_discard_before_the_first_version_stops_who_counted_its_table(
     store: SnowflakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The table is dropped between its count and the UPDATE: it is made again."""
+    """The table is dropped between its making and the UPDATE: it is made again."""
     publish(store, contract(name="other"), "b1", [1])
     versions = store._versions(KEY)
     claim, dropped = versions.claim, list[int]()
@@ -354,6 +354,31 @@ def test_a_discard_before_the_first_version_stops_who_counted_its_table(
     monkeypatch.setattr(staging_area, "attempts_of", lambda *_: [])  # a discard elsewhere
     store.publish(SALES, staged, {})
     assert dropped[0] == dropped[1] + 1
+    assert published(store, KEY) == [1]
+
+
+def test_a_table_that_is_dropped_after_its_publisher_looked_again_is_made_again(
+    store: SnowflakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fence is raised before its claim, and the table dropped between the next look and claim."""
+    publish(store, contract(name="other"), "b1", [1])
+    versions, doomed = store._versions(KEY), list[Name]()
+    claim = versions.claim
+
+    def late(*arguments: object) -> bool:
+        if not doomed:
+            found = [table.name for table in store._tables(KEY).of_batch("b1")]
+            versions.raise_fence()
+            assert not claim(*arguments)  # type: ignore[arg-type]
+            doomed.extend(found)
+            return False
+        for table in doomed:
+            store._tables(KEY).drop(table)
+        return claim(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(versions, "claim", late)
+    publish(store, SALES, "b1", [1])
+    assert doomed
     assert published(store, KEY) == [1]
 
 

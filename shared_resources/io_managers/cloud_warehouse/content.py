@@ -17,7 +17,7 @@ from shared_resources.io_managers.cloud_warehouse.loading import Upload
 from shared_resources.io_managers.cloud_warehouse.session import SnowflakeProblem, SnowflakeSession
 from shared_resources.io_managers.cloud_warehouse.sql import Name
 from shared_resources.io_managers.cloud_warehouse.tables import VersionTables
-from shared_resources.io_managers.cloud_warehouse.versions import Entry, Versions
+from shared_resources.io_managers.cloud_warehouse.versions import Entry, Head, Versions
 from shared_resources.io_managers.cloud_warehouse.view import view_statement
 from shared_resources.io_managers.evolution import (
     check_evolution,
@@ -31,8 +31,8 @@ from shared_resources.io_managers.protocol import NotPublished, StagedBatch
 class Content(Protocol):
     """The content of the next version, as often as it takes to publish it."""
 
-    def on_top_of(self, head: Entry | None) -> Entry:
-        """The version to publish after that head; its table is complete."""
+    def on_top_of(self, head: Head) -> Entry:
+        """The version to publish after that head; its table is complete, and was made after it."""
         ...
 
     def claiming(self, entry: Entry) -> None:
@@ -67,18 +67,17 @@ class NewContent:
         self._append = append
         self._upload: Upload | None = None
         self._in_vain: set[Name] = set()  # made, and certainly no version
-        self._whole: Entry | None = None  # without rows of the head, so it fits on top of any
+        # Without rows of the head, so it fits on top of any with the same fence: whoever raised that
+        # since may have chosen the table, and drops it only now.
+        self._whole: tuple[Entry, int] | None = None
 
-    def on_top_of(self, head: Entry | None) -> Entry:
+    def on_top_of(self, head: Head) -> Entry:
         contract = self._contract
-        kept = self._kept(head)
+        kept = self._kept(head.entry)
         partitions = self._with_batch(kept)
-        _check_schema(contract, head, rows_stay=bool(kept))
-        if self._whole is not None and not kept:
-            # Read after the head: whoever dropped it meanwhile raised the fence.
-            if self._tables.holds(self._name(self._whole), self._whole.rows):
-                return self._whole
-            self._whole = None
+        _check_schema(contract, head.entry, rows_stay=bool(kept))
+        if self._whole is not None and not kept and self._whole[1] == head.fence:
+            return self._whole[0]
         if self._upload is None:
             files = [file for file, _ in self._footers]
             self._upload = Upload(self._session, self._tables.schema, files)
@@ -91,11 +90,11 @@ class NewContent:
             partitions=partitions,
             view=view_statement(contract, columns_of(contract), table),
         )
-        base = head if kept else None
+        base = head.entry if kept else None
         replaced = base.partitions.keys() - kept.keys() if base else ()
         self._tables.build(table, contract, self._upload, base, replaced, entry.rows)
         if not kept:
-            self._whole = entry
+            self._whole = entry, head.fence
         return entry
 
     def claiming(self, entry: Entry) -> None:
@@ -147,7 +146,7 @@ class RestoredContent:
         self._contract = contract
         self._to = to
 
-    def on_top_of(self, head: Entry | None) -> Entry:
+    def on_top_of(self, head: Head) -> Entry:
         """Raises `NotPublished` when the version has expired meanwhile."""
         target = self._versions.entry(self._to)
         if target is None:

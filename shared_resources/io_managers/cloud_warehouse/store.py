@@ -163,7 +163,7 @@ class SnowflakeStore:
                     head = self._head(versions)
                     if published := self.published_batch(contract.key, batch_id):
                         return published
-                    planned = content.on_top_of(head.entry)
+                    planned = content.on_top_of(head)
                     number = head.number + 1
                     evidence = stamp(properties, number, batch_id, planned.rows, rollback_of)
                     entry = replace(planned, properties=evidence)

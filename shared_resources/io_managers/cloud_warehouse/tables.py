@@ -118,13 +118,6 @@ class VersionTables:
                 "who changed a table of the mesh; run it again."
             )
 
-    def holds(self, table: Name, rows: int) -> bool:
-        """Whether the table is still there, with that many rows."""
-        try:
-            return self._count(table) == rows
-        except Missing:
-            return False
-
     def drop(self, table: Name) -> None:
         self._session.execute(f"DROP TABLE IF EXISTS {table}")
 
