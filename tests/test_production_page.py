@@ -175,6 +175,16 @@ def test_the_mesh_is_allowed_what_it_asks_and_no_more(
     assert named == needed, "the policy's actions are those that are needed"
 
 
+def test_the_mesh_counts_dead_letters_and_takes_none_away() -> None:
+    """They are a person's to look at."""
+    (told,) = (text for text in blocks("json").values() if "deadLetterTargetArn" in text)
+    arn, mesh = json.loads(told)["deadLetterTargetArn"], Policy("mesh")
+    for operation in ("GetQueueUrl", "GetQueueAttributes"):
+        assert mesh.allows(f"sqs:{operation}", arn)
+    for operation in ("ReceiveMessage", "DeleteMessage"):
+        assert not mesh.allows(f"sqs:{operation}", arn)
+
+
 def _land(production: ProductionEnvironment, tmp_path: Path, amounts: list[float | None]) -> None:
     file = tmp_path / "extract.parquet"
     pq.write_table(orders_table(amounts), file)

@@ -60,20 +60,20 @@ class LocalCopies:
             return self._limit
         return int(os.environ.get(LIMIT_VARIABLE) or LIMIT_BYTES)
 
-    def get(self, name: str, fetch: Callable[[Path], None]) -> Path:
-        """The copy of the remote file `name`, whose content never changes.
+    def get(self, name: str, fetch: Callable[[Path], None], size: int | None = None) -> Path:
+        """The copy of the remote file `name`, whose content never changes; of `size` bytes, if told.
 
         When there is none yet, `fetch` writes it to the path that it is given, and raises when it
         cannot or the bytes are not those of `name`: then there is no copy. Of several processes
         that ask at once, one fetches.
         """
         copy = self._copy(name)
-        if not _use(copy):
+        if not _use(copy, size):
             locks = self._folder / "locks"
             locks.mkdir(parents=True, exist_ok=True)
             # The lock frees itself when its holder dies. Names share 256 of them: they stay few.
             with FileLock(locks / copy.parent.name):
-                if not _use(copy):
+                if not _use(copy, size):
                     self._fetch(copy, fetch)
         self._sweep_daily()
         return copy
@@ -165,10 +165,15 @@ class _Copy:
     used: float
 
 
-def _use(copy: Path) -> bool:
-    """Whether the copy is there; from now on it was just used."""
+def _use(copy: Path, size: int | None) -> bool:
+    """Whether the copy is there; from now on it was just used.
+
+    After a power cut it may be shorter than it was, since nothing waits for the disk here: most
+    often it is empty.
+    """
     try:
         os.utime(copy)
+        found = copy.stat().st_size
     except FileNotFoundError:
         return False
-    return True
+    return found > 0 if size is None else found == size

@@ -8,7 +8,8 @@ An event is a hint and nothing more: it may come twice, late, in any order or no
 is, the object itself tells when it is asked for, and what no event told of, the sweep finds.
 A message that cannot be read, or whose object S3 does not let us look at, is left alone: the
 queue's redrive policy moves it to its dead-letter queue, where a person finds it. It holds up no
-other. When S3 cannot be reached, the tick fails and every message comes again.
+other. When S3 cannot be reached, the tick fails and every message comes again, as often as the policy
+lets it; what was in those that it moved away then, the sweep finds.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ SOME_FAULTS = [
     (Kind.EXPIRED, 1),
     (Kind.SLOW_DOWN, FOR_EVER),
 ]
-# These meet every request. Of the others each meets every third one, and together they meet all.
+# These meet every request. Of the others each meets every third one, beginning at another one each.
 THOROUGH = (Kind.CUT_AFTER, Kind.CUT_ANSWER)
 
 

@@ -17,6 +17,7 @@ from shared_resources.environment import Environment
 from shared_resources.governance.quarantine import Quarantine, Rejection
 from shared_resources.governance.quarantine_store import QuarantineFolder
 from shared_resources.io_managers.local_copies import LocalCopies
+from shared_resources.io_managers.staging_area import OWNER
 from tests.faults.small_disk import SmallDisk, on_small_disk
 from tests.guarantees.orders import COLUMNS, KEY, LANDING, orders_table
 from tests.guarantees.processes import make_batch
@@ -89,12 +90,18 @@ def _seen(environment: Environment) -> Iterator[list[float]]:
 
 
 def _left(environment: Environment) -> list[Path]:
+    """What was begun, and staged files that no version of a store is made of."""
+    needed = {
+        path
+        for store in environment.stores.values()
+        for version in store.versions(KEY)
+        for path in store.open(KEY, version.number).paths()
+    }
     return [
         path
-        for folder in environment.home.rglob("*")
-        if folder.is_dir() and folder.name in (".incoming", "staging", "incoming")
-        for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith(".")
+        for path in environment.home.rglob("*")
+        if path.is_file() and {"data", ".incoming", "incoming"}.intersection(path.parts)
+        if path not in needed and path.name != OWNER
     ]
 
 

@@ -160,6 +160,7 @@ def test_a_process_killed_at_a_random_point_200_times(mesh: TinyMesh) -> None:
             killed += 1
             longest *= 1.02  # how long it takes changes with the machine's other work
         else:
+            assert process.exitcode == 0, "what a killed process left fails the next one"
             longest = took
         seen = _seen(mesh)
         for store, amounts in seen.items():

@@ -132,6 +132,19 @@ def test_the_limit_can_be_set_for_the_machine(
     assert LocalCopies(tmp_path).limit == 123
 
 
+@pytest.mark.parametrize(("size", "left"), [(4, b"ro"), (4, b""), (None, b"")])
+def test_a_copy_that_a_power_cut_made_shorter_is_fetched_again(
+    tmp_path: Path, size: int | None, left: bytes
+) -> None:
+    copies, calls = LocalCopies(tmp_path), []
+    copy = copies.get(NAME, writes(b"rows", calls), size)
+    copy.chmod(0o644)
+    copy.write_bytes(left)
+    assert copies.get(NAME, writes(b"rows", calls), size).read_bytes() == b"rows"
+    assert copies.get(NAME, writes(b"rows", calls), size).read_bytes() == b"rows"
+    assert len(calls) == 2
+
+
 def test_a_file_that_was_sent_away_is_its_own_copy(tmp_path: Path) -> None:
     (tmp_path / "staged").write_bytes(b"rows")
     copies, calls = LocalCopies(tmp_path / "copies"), []

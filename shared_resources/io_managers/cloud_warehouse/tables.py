@@ -24,7 +24,6 @@ from shared_resources.contracts.model import Contract
 from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.cloud_warehouse.loading import Upload
 from shared_resources.io_managers.cloud_warehouse.session import (
-    Missing,
     SnowflakeProblem,
     SnowflakeSession,
 )

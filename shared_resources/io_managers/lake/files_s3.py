@@ -109,7 +109,9 @@ class S3Files:
 
     def _local(self, file: DataFile) -> Path:
         location, size = file.file_path, file.file_size_in_bytes
-        return self._copies.get(location, partial(self._objects.download, location, size=size))
+        return self._copies.get(
+            location, partial(self._objects.download, location, size=size), size
+        )
 
     def listing(self, below: str) -> Iterator[StoredFile]:
         return self._objects.listing(below)
