@@ -28,7 +28,13 @@ from tests.faults.trials import (
 from tests.io_managers.places import REMOTE, Place
 from tests.io_managers.products import day, publish, published
 
-pytestmark = pytest.mark.slow
+# The connector cancels a query that takes too long in a thread of its own, and fails in it, too.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        "ignore:Exception in thread:pytest.PytestUnhandledThreadExceptionWarning"
+    ),
+]
 
 # A damaged answer of a file that is rewritten must not become the file that is read from then on.
 DAMAGE = [(Kind.FLIPPED_ANSWER, 1), (Kind.TRUNCATED_ANSWER, 1)]

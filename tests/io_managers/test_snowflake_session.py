@@ -22,7 +22,7 @@ from shared_resources.io_managers.cloud_warehouse.session import (
     Missing,
     SnowflakeProblem,
     SnowflakeSession,
-    without_values,
+    quoting_nothing,
 )
 from tests.forkserver import forkserver
 
@@ -149,6 +149,9 @@ def test_no_secret_is_in_what_is_shown(session: SnowflakeSession) -> None:
 
 def test_values_are_taken_out_of_messages() -> None:
     said = "Numeric value 'it''s secret' is not recognized; failed to cast variant value \"x\""
-    assert (
-        without_values(said) == "Numeric value … is not recognized; failed to cast variant value …"
-    )
+    with pytest.raises(SnowflakeProblem) as problem, quoting_nothing("loading sales"):
+        raise SnowflakeProblem(said)
+    without = "Numeric value … is not recognized; failed to cast variant value …"
+    assert str(problem.value) == f"loading sales: {without}"
+    with pytest.raises(Missing, match="'sales' does not exist"), quoting_nothing("loading sales"):
+        raise Missing("'sales' does not exist")

@@ -21,12 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shared_resources.io_managers.cloud_warehouse.session import (
-    ConnectionLost,
-    Locked,
-    Missing,
     SnowflakeProblem,
     SnowflakeSession,
-    without_values,
+    quoting_nothing,
 )
 from shared_resources.io_managers.cloud_warehouse.sql import (
     Columns,
@@ -124,13 +121,8 @@ def _copy(
         f"FROM (SELECT {from_parquet(columns)} FROM {where}) "
         f"FILE_FORMAT = ({PARQUET}) ON_ERROR = ABORT_STATEMENT"
     )
-    try:
+    with quoting_nothing(f"loading {table}"):
         result = session.execute(statement)
-    except (ConnectionLost, Locked, Missing):
-        raise
-    except SnowflakeProblem as problem:
-        # It may quote a value of a classified column.
-        raise SnowflakeProblem(f"loading {table}: {without_values(str(problem))}") from None
     loaded: dict[str, int] = {}
     found = [name.lower() for name in result.columns]
     if {"file", "rows_loaded"} <= set(found):

@@ -201,9 +201,18 @@ class _Held:
 _INHERITED: list[_Held] = []
 
 
-def without_values(message: str) -> str:
-    """A message of Snowflake's about data, without what it quotes: values, and names with them."""
-    return _QUOTED.sub("…", message)
+@contextlib.contextmanager
+def quoting_nothing(doing: str) -> Iterator[None]:
+    """For statements about rows: Snowflake's message may quote a value of a classified column.
+
+    It is raised again without what it quotes: values, and names with them.
+    """
+    try:
+        yield
+    except (ConnectionLost, Locked, Missing):
+        raise
+    except SnowflakeProblem as problem:
+        raise SnowflakeProblem(f"{doing}: {_QUOTED.sub('…', str(problem))}") from None
 
 
 def _translated(problem: Any) -> SnowflakeProblem:

@@ -26,6 +26,7 @@ from shared_resources.io_managers.cloud_warehouse.loading import Upload
 from shared_resources.io_managers.cloud_warehouse.session import (
     SnowflakeProblem,
     SnowflakeSession,
+    quoting_nothing,
 )
 from shared_resources.io_managers.cloud_warehouse.sql import (
     Name,
@@ -103,11 +104,12 @@ class VersionTables:
             else:
                 stays = f"NOT ({self._in_partitions(base, replaced)})" if replaced else "TRUE"
                 with self._transaction():
-                    self._session.execute(
-                        f"INSERT INTO {table} ({names(name for name, _ in columns)}) "
-                        f"SELECT {widened(columns, base.columns)} "
-                        f"FROM {Name(self.schema, base.table)} WHERE {stays}"
-                    )
+                    with quoting_nothing(f"copying {base.table} to {table}"):
+                        self._session.execute(
+                            f"INSERT INTO {table} ({names(name for name, _ in columns)}) "
+                            f"SELECT {widened(columns, base.columns)} "
+                            f"FROM {Name(self.schema, base.table)} WHERE {stays}"
+                        )
                     upload.copy_into(table, columns)
         counted = self._count(table)
         if counted != rows:
