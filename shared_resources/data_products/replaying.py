@@ -31,6 +31,7 @@ from shared_resources.governance.split import Split
 from shared_resources.io_managers.pinned import PinnedInput
 from shared_resources.io_managers.protocol import UNPARTITIONED, StagedBatch, StagedFile, Version
 from shared_resources.io_managers.staging import write_staged
+from shared_resources.io_managers.versions import lineage
 from shared_resources.landing.reader import stage_object
 from shared_resources.landing.restaging import stage_rejects
 
@@ -114,6 +115,12 @@ class _Replay:
                 f"{self._entry.id} is older than version {newer.number} of {key}, published "
                 f"{newer.published_at:%Y-%m-%d %H:%M:%S}; use --force to publish it all the same"
             )
+        if self._entry.kind == "rows" and not force and not self._rest_is_current(versions):
+            raise NotReplayable(
+                f"the other rows of the batch that {self._entry.id} was set aside from are not in what "
+                f"is published of {key}: it was rolled back, or never published; publish it again, or "
+                "use --force to publish these rows without the others"
+            )
         self._store.discard(self._contract, batch_id)
         folder = self._store.staging_folder(self._contract, batch_id)
         current = versions[-1].number if versions else 0
@@ -123,8 +130,15 @@ class _Replay:
         return self._publish(audited, current) if audited.staged else self._refuse(audited)
 
     def _newer(self, versions: list[Version]) -> Version | None:
-        """A version that has taken the entry's place since, if there is one."""
-        for version in reversed(versions):
+        """A version that has taken the entry's place since, if there is one.
+
+        What was rolled back has no place any more; and a rollback takes that of a whole batch, which
+        would undo it, but not that of rows, which join what it restored.
+        """
+        rows = self._entry.kind == "rows"
+        for version in lineage(versions) if rows else reversed(versions):
+            if rows and version.rollback_of is not None:
+                continue
             if version.published_at <= self._entry.at:
                 return None
             properties = version.properties
@@ -136,6 +150,14 @@ class _Replay:
             if not replaced or set(replaced) & set(self._entry.partitions):
                 return version
         return None
+
+    def _rest_is_current(self, versions: list[Version]) -> bool:
+        """Whether the batch that the rows were set aside from is part of the current version."""
+        return any(
+            self._entry.batch_id
+            in (v.properties.get("mesh.batch-id"), v.properties.get("mesh.replay-of-batch"))
+            for v in lineage(versions)
+        )
 
     def _history_is_lost(self, versions: list[Version]) -> bool:
         """Whether a version that was published after the entry may have expired."""

@@ -7,7 +7,7 @@ Does not belong here: the evidence (`data_products/`), and how a store keeps it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from shared_resources.contracts.model import Contract
@@ -70,6 +70,19 @@ def choose(versions: Sequence[Version], product: str, store: str, number: int | 
     raise NotPublished(
         f"{product} has no version {number} in the {store}; it keeps {number_ranges(versions)}{why}"
     )
+
+
+def lineage(versions: Sequence[Version]) -> Iterator[Version]:
+    """What the current content came from, newest first: before a rollback lies what it restored.
+
+    It ends where a version has expired.
+    """
+    by_number = {version.number: version for version in versions}
+    version = versions[-1] if versions else None
+    while version is not None:
+        yield version
+        before = version.number - 1 if version.rollback_of is None else version.rollback_of
+        version = by_number.get(before)
 
 
 def number_ranges(versions: Sequence[Version]) -> str:

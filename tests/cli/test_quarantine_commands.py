@@ -12,7 +12,17 @@ import pyarrow.parquet as pq
 from shared_resources.governance.quarantine import Rejection
 from shared_resources.instance import open_instance
 from tests.cli.commands import Called, call
-from tests.guarantees.orders import COLUMNS, KEY, LANDING, amounts, land_orders, orders_table
+from tests.guarantees.orders import (
+    COLUMNS,
+    DAILY,
+    DAY,
+    KEY,
+    LANDING,
+    amounts,
+    land_day,
+    land_orders,
+    orders_table,
+)
 from tests.tiny_mesh import TinyMesh, column, contract_text
 
 EMAIL = column("email", "VARCHAR", classification="restricted")
@@ -143,6 +153,34 @@ def test_rows_set_aside_join_what_is_published(mesh: TinyMesh) -> None:
     assert done.code == 0, done.err
     assert amounts(mesh) == [-4.0, -2.0, 1.0, 3.0, 5.0]
     replay(id_).refused("was replayed before", code=1)
+
+
+def daily_orders(mesh: TinyMesh, bounds: dict[str, int]) -> None:
+    amount = column("amount", "DOUBLE", required=True, logicalTypeOptions=bounds)
+    properties = {**DAILY, "lossBudgetPercent": 60}
+    mesh.product(KEY, contract_text(KEY, (COLUMNS[0], amount, DAY), properties=properties))
+
+
+def test_rows_of_a_day_that_was_rolled_back_are_not_published_without_the_others(
+    mesh: TinyMesh,
+) -> None:
+    daily_orders(mesh, POSITIVE)
+    for day, landed in (("2024-01-01", [1.0]), ("2024-01-02", [2.0, -2.0, 3.0])):
+        land_day(mesh, day, landed)
+        assert mesh.run(KEY, partitions=[day]).success
+    (entry,) = entries()
+    assert (entry["kind"], entry["rows"]) == ("rows", 1)
+    assert call("rollback", KEY, "--to", 1).code == 0
+    daily_orders(mesh, ANY)
+
+    replay(entry["id"]).refused("it was rolled back, or never published", "--force", code=1)
+    assert amounts(mesh) == [1.0]
+
+    assert call("rollback", KEY, "--to", 2).code == 0
+    assert amounts(mesh) == [1.0, 2.0, 3.0]
+    done = replay(entry["id"])
+    assert done.code == 0, done.err
+    assert amounts(mesh) == [-2.0, 1.0, 2.0, 3.0]
 
 
 def test_rows_that_still_fail_stay_as_an_entry_of_their_own(mesh: TinyMesh) -> None:
