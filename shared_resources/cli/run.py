@@ -21,7 +21,7 @@ from shared_resources import environment as environments
 from shared_resources.cli.pending import UpToDate, days_between, tasks_of
 from shared_resources.cli.progress import RunProgress
 from shared_resources.cli.schedule import Schedule
-from shared_resources.cli.selection import select
+from shared_resources.cli.selection import product_folder, select
 from shared_resources.cli.workers import Loaded, NotLoaded, RunOutcome, Task, Worker, stop
 from shared_resources.environment import Environment
 from shared_resources.instance import prepare_instance
@@ -161,9 +161,7 @@ class _Coordinator:
             try:
                 tasks = tasks_of(self._environment, product, self._partitions)
             except UpToDate as reason:
-                self._progress.skipped(product, str(reason))
-                self._record(product, "unchanged", message=str(reason))
-                self._finish(product, True)
+                self._unchanged(product, str(reason))
             except LandingError as problem:
                 self._fail(product, str(problem))
             else:
@@ -173,6 +171,23 @@ class _Coordinator:
                 self._start_next(product)
             return True
         return False
+
+    def _unchanged(self, product: str, why: str) -> None:
+        """Nothing is to be made; but a process may have died between the commits of two stores."""
+        from shared_resources.data_products.publishing import finish_publishing
+
+        contract = product_folder(self._environment, product).contract
+        stores = self._environment.stores_of(contract) if contract is not None else ()
+        try:
+            late = finish_publishing(self._environment, contract, stores) if contract else []
+        except Exception as problem:  # noqa: BLE001 - of whichever store; the other products go on
+            self._fail(product, f"{type(problem).__name__}: {problem}")
+            return
+        if late:
+            why += f"; the {' and the '.join(late)} got what the {stores[0].name} has"
+        self._progress.skipped(product, why)
+        self._record(product, "unchanged", message=why)
+        self._finish(product, True)
 
     def _start_next(self, product: str) -> None:
         """Hand over the product's next task, to a new process if its domain's has died meanwhile."""

@@ -116,22 +116,42 @@ def rollback(
     return (first, *(version for version in others if version is not None))
 
 
-def bring_level(contract: Contract, stores: tuple[ProductStore, ...]) -> None:
+def finish_publishing(
+    environment: Environment, contract: Contract, stores: tuple[ProductStore, ...]
+) -> list[str]:
+    """Do what a process that died between two commits left, and name the stores that were behind."""
+    if not behind(contract, stores):
+        return []
+    with product_lock(environment, contract.key):
+        return bring_level(contract, stores)
+
+
+def bring_level(contract: Contract, stores: tuple[ProductStore, ...]) -> list[str]:
     """Give the later stores what the first has and they lack: a process died between two commits.
 
     The first store's current version is the truth; it was audited. Its rows become the later
-    store's next version under the same batch id, so doing this twice changes nothing.
+    store's next version under the same batch id, so doing this twice changes nothing. Names the
+    stores that lacked it.
     """
-    versions = stores[0].versions(contract.key)
-    if not versions:
-        return
-    truth = versions[-1]
-    batch_id = truth.properties[BATCH_ID]
-    for store in stores[1:]:
-        theirs = store.versions(contract.key)
-        if theirs and theirs[-1].properties[BATCH_ID] == batch_id:
-            continue
+    lacking = behind(contract, stores)
+    for store in lacking:
+        truth = stores[0].versions(contract.key)[-1]
         follow(contract, stores[0], store, truth, _evidence(truth))
+    return [store.name for store in lacking]
+
+
+def behind(contract: Contract, stores: tuple[ProductStore, ...]) -> list[ProductStore]:
+    """The stores whose current version is not the first one's."""
+    versions = stores[0].versions(contract.key) if len(stores) > 1 else []
+    if not versions:
+        return []
+    batch_id = versions[-1].properties[BATCH_ID]
+    current = ((store, store.versions(contract.key)) for store in stores[1:])
+    return [
+        store
+        for store, theirs in current
+        if not theirs or theirs[-1].properties[BATCH_ID] != batch_id
+    ]
 
 
 def _evidence(version: Version) -> dict[str, str]:

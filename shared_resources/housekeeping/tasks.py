@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from shared_resources.contracts.model import Contract
-from shared_resources.data_products.publishing import product_lock
+from shared_resources.data_products.publishing import behind, finish_publishing, product_lock
 from shared_resources.environment import Environment
 from shared_resources.governance.quarantine import QuarantineEntry
 from shared_resources.housekeeping.retention import (
@@ -156,6 +156,11 @@ def _expire(
 def _remove_orphans(
     environment: Environment, contract: Contract, store: ProductStore, now: datetime, dry_run: bool
 ) -> Done:
+    """Also what a dead process left undone: this store may lack what the first one has."""
+    first = environment.stores_of(contract)[0]
+    late = behind(contract, (first, store))
+    if late and not dry_run:
+        finish_publishing(environment, contract, (first, store))
     measurable = store if isinstance(store, Measurable) and not dry_run else None
     before = measurable.stored_bytes(contract.key) if measurable else 0
     key = contract.key
@@ -166,7 +171,10 @@ def _remove_orphans(
         freed = max(0, before - measurable.stored_bytes(key))
         details["bytes_freed"] = freed
         summary += f", {freed:,} bytes" if removed else ""
-    return Done(key, Task.ORPHANS, store.name, bool(removed), summary, details)
+    if late:
+        level = f"brought level with the {first.name}"
+        summary = f"{level}, {summary}" if removed else level
+    return Done(key, Task.ORPHANS, store.name, bool(removed or late), summary, details)
 
 
 def _expire_quarantine(

@@ -15,7 +15,7 @@ from shared_resources.landing.zone import VERSION_MARK, LandingObject, as_listed
 
 if TYPE_CHECKING:
     from shared_resources.governance.quarantine import Quarantine
-    from shared_resources.io_managers.protocol import ProductStore
+    from shared_resources.io_managers.protocol import ProductStore, Version
 
 OBJECTS_PROPERTY = "mesh.objects"
 Pairs = set[tuple[str, str]]
@@ -59,12 +59,11 @@ def refused(quarantine: Quarantine, product: str) -> Pairs:
 
 def of_batch(
     stores: Sequence[ProductStore], quarantine: Quarantine, product: str, batch_id: str
-) -> tuple[Pairs, Pairs]:
-    """What one batch published, and what of it was refused: a look-up, however many there were."""
+) -> tuple[Version | None, Pairs]:
+    """The version that one batch published, and the objects of which something was refused."""
     version = stores[0].published_batch(product, batch_id)
     entries = (entry for entry in quarantine.list(product) if entry.batch_id == batch_id)
-    rejected = {(key, etag) for entry in entries for key, etag in entry.objects}
-    return (set() if version is None else objects(version.properties)), rejected
+    return version, {(key, etag) for entry in entries for key, etag in entry.objects}
 
 
 def objects(properties: Mapping[str, str]) -> Pairs:

@@ -112,6 +112,7 @@ class _Tick:
     ) -> None:
         assert contract.landing is not None
         self._contract = contract
+        self._key = key
         self._prefix = contract.landing.prefix.strip("/")
         self._environment = environment
         self._context = context
@@ -135,6 +136,7 @@ class _Tick:
             self._ledger.retry()
         settling = Settling(
             self._contract,
+            self._key,
             self._environment,
             self._context.instance,
             self._ledger,

@@ -9,6 +9,7 @@ not: they were never launched, they died, or what they were asked to read was no
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -17,7 +18,8 @@ import dagster as dg
 
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
-from shared_resources.landing.evidence import Pairs, of_batch
+from shared_resources.io_managers.protocol import Version
+from shared_resources.landing.evidence import Pairs, objects, of_batch
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_tables import Entry, State
 from shared_resources.landing.scan import Budget, Finds
@@ -43,6 +45,7 @@ class Settling:
     def __init__(
         self,
         contract: Contract,
+        key: dg.AssetKey,
         environment: Environment,
         instance: dg.DagsterInstance,
         ledger: Ledger,
@@ -58,8 +61,13 @@ class Settling:
 
         @cache
         def outcome(batch_id: str) -> tuple[Pairs, Pairs]:
-            return of_batch(stores, environment.quarantine, contract.key, batch_id)
+            version, refused = of_batch(stores, environment.quarantine, contract.key, batch_id)
+            if version is None:
+                return set(), refused
+            self._report(version)
+            return objects(version.properties), refused
 
+        self._key = key
         self._outcome = outcome
         self.unseen: list[Entry] = []
         self.overdue: list[Entry] = []
@@ -104,6 +112,21 @@ class Settling:
         # The power is bounded as well: a run may fail for years.
         wait = min(FIRST_WAIT * 4 ** min(entry.failures, STUCK_AFTER + 1), LONGEST_WAIT)
         self._ledger.release(entry, failures=failures, wait=wait, state=state)
+
+    def _report(self, version: Version) -> None:
+        """Tell Dagster, so that consumers follow: the version's run died before it could.
+
+        A run notes its objects first and tells Dagster then; these are not noted yet.
+        """
+        for partition in json.loads(version.properties.get("mesh.partitions", "[]")) or [None]:
+            self._instance.report_runless_asset_event(
+                dg.AssetMaterialization(
+                    asset_key=self._key,
+                    description="Its run died after it had published.",
+                    partition=partition or None,
+                    metadata={"version": version.number, "dagster/row_count": version.rows},
+                )
+            )
 
     def _over(self, run: dg.RunRecord) -> bool:
         if not run.dagster_run.is_finished:

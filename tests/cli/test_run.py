@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from shared_resources.instance import open_instance
+from shared_resources.mesh import read_mesh
 from tests.cli.commands import (
     Called,
     call,
@@ -15,7 +16,15 @@ from tests.cli.commands import (
     start,
     states,
 )
-from tests.guarantees.orders import COLUMNS, KEY, daily_orders_product, land_day, orders_product
+from tests.guarantees.orders import (
+    COLUMNS,
+    DAILY,
+    DAY,
+    KEY,
+    daily_orders_product,
+    land_day,
+    orders_product,
+)
 from tests.guarantees.orders import land_orders as land
 from tests.tiny_mesh import TinyMesh, contract_text
 
@@ -92,6 +101,26 @@ def test_products_follow_their_producers_across_domains_and_are_recorded_in_dags
         assert run.remote_job_origin.location_name == "board"
         key = dg.AssetKey(["board", "report"])
         assert instance.get_latest_materialization_event(key) is not None
+
+
+def test_a_product_with_nothing_new_is_brought_level_in_its_stores(mesh: TinyMesh) -> None:
+    """A process died between the commits of the two."""
+    text = contract_text(KEY, (*COLUMNS, DAY), servers=("lake", "warehouse"), properties=DAILY)
+    mesh.product(KEY, text)
+    for day in ("2024-01-01", "2024-01-02"):
+        land_day(mesh, day, [1.0])
+        assert mesh.run(KEY, partitions=[day]).success
+    (folder,) = read_mesh(mesh.root).products
+    assert folder.contract is not None
+    lake, warehouse = mesh.environment.stores_of(folder.contract)
+    lake.rollback(folder.contract, 1, {}, batch_id="died")
+
+    done = start("run", "--json")
+
+    assert states(done) == {KEY: "unchanged"}
+    told = done.json["products"][KEY]["message"]
+    assert told == "nothing new has landed; the warehouse got what the lake has"
+    assert warehouse.open(KEY).version.rows == lake.open(KEY).version.rows == 1
 
 
 def test_a_failing_domain_holds_its_consumers_and_stops_nobody_else(mesh: TinyMesh) -> None:

@@ -76,6 +76,26 @@ def test_versions_expire_in_both_stores_when_their_retention_is_over(mesh: TinyM
     assert numbers(mesh) == {"lake": [3, 4], "warehouse": [3, 4]}
 
 
+def test_a_store_that_a_death_between_two_commits_left_behind_is_brought_level(
+    mesh: TinyMesh,
+) -> None:
+    contract = orders(mesh)
+    publish(mesh, [1.0], [2.0])
+    lake, warehouse = mesh.environment.stores_of(contract)
+    lake.rollback(contract, 1, {}, batch_id="died")
+    would = do(mesh, contract, Task.ORPHANS, dry_run=True)
+    assert [one.summary for one in would] == [NOTHING, "brought level with the lake"]
+    assert numbers(mesh) == {"lake": [1, 2, 3], "warehouse": [1, 2]}
+    done = do(mesh, contract, Task.ORPHANS)
+    assert [(one.changed, one.summary) for one in done] == [
+        (one.changed, one.summary) for one in would
+    ]
+    assert numbers(mesh) == {"lake": [1, 2, 3], "warehouse": [1, 2, 3]}
+    table = warehouse.open(KEY).batches().read_all()
+    assert table["amount"].to_pylist() == [1.0]
+    assert [one.changed for one in do(mesh, contract, Task.ORPHANS)] == [False, False]
+
+
 def test_a_dry_run_says_the_same_and_changes_nothing(mesh: TinyMesh) -> None:
     contract = orders(mesh)
     publish(mesh, [1.0], [2.0])

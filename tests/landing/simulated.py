@@ -264,9 +264,12 @@ class Daemon:
             entry = SimpleNamespace(objects=pairs, batch_id=batch_id)
             self.environment.batches.entries.append(entry)
         else:
-            made_of = {"mesh.objects": json.dumps(pairs)}
+            made_of = {
+                "mesh.objects": json.dumps(pairs),
+                "mesh.partitions": json.dumps(made.partitions),
+            }
             number = len(self.environment.batches.made) + 1
-            version = SimpleNamespace(properties=made_of, batch_id=batch_id, number=number)
+            version = SimpleNamespace(properties=made_of, batch_id=batch_id, number=number, rows=1)
             self.environment.batches.made.append(version)
         self.processed.update(contents.items())
         if dies == "published":

@@ -279,6 +279,10 @@ def test_a_run_that_died_after_publishing_has_published(landing: Landing, refuse
     assert landing.processed == {one: 1}
     state = State.REFUSED if refuses else State.PUBLISHED
     assert landing.state_of("2026-03-01.csv") == [state]
+    # It could not tell Dagster of what it published, which consumers wait for.
+    asset = dg.AssetKey(landing.contract.key.split("/"))
+    told = landing.instance.fetch_materializations(asset, limit=9).records
+    assert [one.partition_key for one in told] == ([] if refuses else ["2026-03-01"])
 
 
 @pytest.mark.parametrize("dies", ["start", "taken"])
@@ -365,7 +369,7 @@ def test_what_was_ingested_without_the_ledger_is_not_ingested_again(landing: Lan
     assert obj is not None
     made_of = {"mesh.objects": json.dumps([[obj.key, obj.etag]])}
     landing.environment.batches.made.append(
-        SimpleNamespace(properties=made_of, batch_id="b", number=1)
+        SimpleNamespace(properties=made_of, batch_id="b", number=1, rows=1)
     )
     landing.ingest()
     assert not landing.processed
