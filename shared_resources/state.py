@@ -115,6 +115,11 @@ class StateDatabase:
         with _file_lock(file, name):
             yield
 
+    def is_held(self, name: str) -> bool:
+        """Whether somebody, on any machine, holds the named lock now. For Postgres only."""
+        with self.engine.connect() as connection:
+            return connection.execute(_HOLDER, {"number": _number(name)}).first() is not None
+
     def _open(self) -> sa.Engine:
         url = sa.make_url(self._url)
         if url.drivername == "postgresql":
@@ -188,7 +193,7 @@ def _file_lock(file: Path, name: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _advisory_lock(engine: sa.Engine, name: str) -> Iterator[None]:
     """A lock of the session, outside of any transaction: a holder may take minutes."""
-    number = int.from_bytes(hashlib.sha256(f"mesh/{name}".encode()).digest()[:8], signed=True)
+    number = _number(name)
     with engine.connect() as opened:
         connection = opened.execution_options(isolation_level="AUTOCOMMIT")
         _take_advisory_lock(connection, number, name)
@@ -200,6 +205,10 @@ def _advisory_lock(engine: sa.Engine, name: str) -> Iterator[None]:
             except sa.exc.DBAPIError:
                 # The session is lost, and its locks with it. What the block did is not less done.
                 connection.invalidate()
+
+
+def _number(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"mesh/{name}".encode()).digest()[:8], signed=True)
 
 
 def _take_advisory_lock(connection: sa.Connection, number: int, name: str) -> None:

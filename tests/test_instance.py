@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from shared_resources.cli.dead_runs import WORKER_TAG, end_dead_runs, lease
 from shared_resources.environment import (
     Environment,
     EnvironmentProblem,
@@ -68,6 +70,29 @@ def test_processes_that_open_a_new_instance_together_agree(
     assert set(said) == {str(on_postgres.dagster)}
     with open_instance(on_postgres) as instance:
         assert greeting.execute_in_process(instance=instance).success
+
+
+def test_a_run_of_another_machine_is_ended_when_its_process_is_dead_and_not_before(
+    on_postgres: ProductionEnvironment,
+    tmp_path: Path,
+) -> None:
+    """Two machines share a Postgres, and neither sees the other's files."""
+    with environment({"MESH_HOME": str(tmp_path / "another machine")}):
+        elsewhere = current()
+    tags = {"mesh/product": "sales/slow"}
+    with open_instance(on_postgres) as instance, ExitStack() as working:
+        worker = working.enter_context(lease(elsewhere))
+        run = dg.DagsterRun(
+            "slow", status=dg.DagsterRunStatus.STARTED, tags={**tags, WORKER_TAG: worker}
+        )
+        instance.add_run(run)
+        end_dead_runs(on_postgres, instance, tags)
+        (seen,) = instance.get_runs()
+        assert seen.status is dg.DagsterRunStatus.STARTED
+        working.close()
+        end_dead_runs(on_postgres, instance, tags)
+        (seen,) = instance.get_runs()
+        assert seen.status is dg.DagsterRunStatus.FAILURE
 
 
 def test_an_instance_in_sqlite_is_not_taken_for_postgres(

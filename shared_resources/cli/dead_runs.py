@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,12 +28,14 @@ WORKER_TAG = "mesh/worker"
 def lease(environment: Environment) -> Iterator[str]:
     """A name for this process, known to be alive while the block lasts.
 
-    It is a lock on a file, which the system frees whatever the process dies of.
+    It is a lock on a file, which the system frees whatever the process dies of; and one in Postgres,
+    where machines share their runs: there no other machine sees the file.
     """
     name = uuid.uuid4().hex
     file = _file(environment, name)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file):
+    shared = environment.state.lock(_shared(name)) if environment.database_url else nullcontext()
+    with FileLock(file), shared:
         yield name
     file.unlink(missing_ok=True)
 
@@ -56,13 +58,17 @@ def end_dead_runs(
 
 def _alive(environment: Environment, worker: str) -> bool:
     file = _file(environment, worker)
-    if not file.exists():
-        return False
-    try:
-        with FileLock(file, timeout=0):
-            return False
-    except Timeout:
-        return True
+    if file.exists():
+        try:
+            with FileLock(file, timeout=0):
+                return False
+        except Timeout:
+            return True
+    return bool(environment.database_url) and environment.state.is_held(_shared(worker))
+
+
+def _shared(worker: str) -> str:
+    return f"worker/{worker}"
 
 
 def _file(environment: Environment, worker: str) -> Path:
