@@ -157,10 +157,6 @@ def _remove_orphans(
     environment: Environment, contract: Contract, store: ProductStore, now: datetime, dry_run: bool
 ) -> Done:
     """Also what a dead process left undone: this store may lack what the first one has."""
-    first = environment.stores_of(contract)[0]
-    late = behind(contract, (first, store))
-    if late and not dry_run:
-        finish_publishing(environment, contract, (first, store))
     measurable = store if isinstance(store, Measurable) and not dry_run else None
     before = measurable.stored_bytes(contract.key) if measurable else 0
     key = contract.key
@@ -171,6 +167,11 @@ def _remove_orphans(
         freed = max(0, before - measurable.stored_bytes(key))
         details["bytes_freed"] = freed
         summary += f", {freed:,} bytes" if removed else ""
+    # Last: that the first store cannot be reached keeps this one from nothing else.
+    first = environment.stores_of(contract)[0]
+    late = behind(contract, (first, store))
+    if late and not dry_run:
+        finish_publishing(environment, contract, (first, store))
     if late:
         level = f"brought level with the {first.name}"
         summary = f"{level}, {summary}" if removed else level

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from shared_resources.landing.zone import VERSION_MARK, LandingObject, as_listed
 
 if TYPE_CHECKING:
-    from shared_resources.governance.quarantine import Quarantine
+    from shared_resources.governance.quarantine import Quarantine, QuarantineEntry
     from shared_resources.io_managers.protocol import ProductStore, Version
 
 OBJECTS_PROPERTY = "mesh.objects"
@@ -58,12 +58,18 @@ def refused(quarantine: Quarantine, product: str) -> Pairs:
 
 
 def of_batch(
-    stores: Sequence[ProductStore], quarantine: Quarantine, product: str, batch_id: str
+    stores: Sequence[ProductStore],
+    entries: Iterable[QuarantineEntry],
+    product: str,
+    batch_id: str,
 ) -> tuple[Version | None, Pairs]:
-    """The version that one batch published, and the objects of which something was refused."""
+    """The version that one batch published, and its objects of which something is in quarantine.
+
+    `entries` are all of the product's.
+    """
     version = stores[0].published_batch(product, batch_id)
-    entries = (entry for entry in quarantine.list(product) if entry.batch_id == batch_id)
-    return version, {(key, etag) for entry in entries for key, etag in entry.objects}
+    its = (entry for entry in entries if entry.batch_id == batch_id)
+    return version, {(key, etag) for entry in its for key, etag in entry.objects}
 
 
 def objects(properties: Mapping[str, str]) -> Pairs:
