@@ -176,15 +176,15 @@ class _Coordinator:
         """Nothing is to be made; but a process may have died between the commits of two stores."""
         from shared_resources.data_products.publishing import finish_publishing
 
-        contract = product_folder(self._environment, product).contract
-        stores = self._environment.stores_of(contract) if contract is not None else ()
-        try:
-            late = finish_publishing(self._environment, contract, stores) if contract else []
-        except Exception as problem:  # noqa: BLE001 - of whichever store; the other products go on
-            self._fail(product, f"{type(problem).__name__}: {problem}")
-            return
-        if late:
-            why += f"; the {' and the '.join(late)} got what the {stores[0].name} has"
+        if contract := product_folder(self._environment, product).contract:
+            stores = self._environment.stores_of(contract)
+            try:
+                late = finish_publishing(self._environment, contract, stores)
+            except Exception as problem:  # noqa: BLE001 - of whichever store; the others go on
+                self._fail(product, f"{type(problem).__name__}: {problem}")
+                return
+            if late:
+                why += f"; the {' and the '.join(late)} got what the {stores[0].name} has"
         self._progress.skipped(product, why)
         self._record(product, "unchanged", message=why)
         self._finish(product, True)

@@ -168,12 +168,12 @@ def _remove_orphans(
         details["bytes_freed"] = freed
         summary += f", {freed:,} bytes" if removed else ""
     # Last: that the first store cannot be reached keeps this one from nothing else.
-    first = environment.stores_of(contract)[0]
-    late = behind(contract, (first, store))
-    if late and not dry_run:
-        finish_publishing(environment, contract, (first, store))
+    stores = (environment.stores_of(contract)[0], store)
+    late: Sequence[object] = (
+        behind(contract, stores) if dry_run else finish_publishing(environment, contract, stores)
+    )
     if late:
-        level = f"brought level with the {first.name}"
+        level = f"brought level with the {stores[0].name}"
         summary = f"{level}, {summary}" if removed else level
     return Done(key, Task.ORPHANS, store.name, bool(removed or late), summary, details)
 

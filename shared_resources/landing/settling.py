@@ -123,7 +123,7 @@ class Settling:
 
         A run notes its objects first and tells Dagster then; these are not noted yet.
         """
-        for partition in json.loads(version.properties.get("mesh.partitions", "[]")) or [None]:
+        for partition in json.loads(version.properties["mesh.partitions"]):
             self._instance.report_runless_asset_event(
                 dg.AssetMaterialization(
                     asset_key=self._key,

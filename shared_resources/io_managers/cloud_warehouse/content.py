@@ -32,7 +32,7 @@ class Content(Protocol):
     """The content of the next version, as often as it takes to publish it."""
 
     def on_top_of(self, head: Head) -> Entry:
-        """The version to publish after that head; its table is complete, and was made after it."""
+        """The version to publish after that head; its table is complete."""
         ...
 
     def claiming(self, entry: Entry) -> None:

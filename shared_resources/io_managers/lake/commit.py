@@ -119,14 +119,14 @@ class LakeTransaction(Transaction):
     """
 
     _seen: tuple[tuple[TableUpdate, ...], TableMetadata] | None = None
-    _tags: tuple[AssertRefSnapshotId, ...] = ()
+    _kept: tuple[AssertRefSnapshotId, ...] = ()
 
-    def keep_tag(self, name: str) -> None:
-        """Commit only if the tag still names the snapshot that it names now."""
-        # Not staged: of one kind pyiceberg keeps the first requirement, and that is main's.
+    def keep_ref(self, name: str) -> None:
+        """Commit only if the branch or tag still names the snapshot that it names now."""
+        # Not staged: of one kind pyiceberg keeps the first requirement, and a snapshot brings main's.
         snapshot_id = self._table.metadata.refs[name].snapshot_id
-        tag = AssertRefSnapshotId.model_validate({"ref": name, "snapshot-id": snapshot_id})
-        self._tags = (*self._tags, tag)
+        ref = AssertRefSnapshotId.model_validate({"ref": name, "snapshot-id": snapshot_id})
+        self._kept = (*self._kept, ref)
 
     @property
     def table_metadata(self) -> TableMetadata:
@@ -139,7 +139,7 @@ class LakeTransaction(Transaction):
     def commit_transaction(self) -> Table:
         same_table = AssertTableUUID(uuid=self._table.metadata.table_uuid)
         try:
-            self._table._do_commit(self._updates, (*self._requirements, *self._tags, same_table))
+            self._table._do_commit(self._updates, (*self._requirements, *self._kept, same_table))
         except (CommitFailedException, ValidationException) as problem:
             # Only these say for certain that nothing was committed; and not when a server said so,
             # perhaps to the second try of a request whose first had been done.

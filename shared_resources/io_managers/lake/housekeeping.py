@@ -19,7 +19,7 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Operation
 from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
-from pyiceberg.table.update import AssertRefSnapshotId, RemoveSnapshotsUpdate
+from pyiceberg.table.update import RemoveSnapshotsUpdate
 
 from shared_resources.contracts.model import Contract
 from shared_resources.io_managers import staging_area
@@ -240,15 +240,12 @@ def _drop(
             return []
         lost = needed_files(table, snapshots)
         transaction = LakeTransaction(table)
-        # Main must be what it was: else a rollback to one of them may have been published.
-        main = AssertRefSnapshotId.model_validate(
-            {"ref": MAIN, "snapshot-id": table.metadata.refs[MAIN].snapshot_id}
-        )
+        transaction.keep_ref(MAIN)  # else a rollback to one of them may have been published
         ids = [snapshot.snapshot_id for snapshot in snapshots]
         removal = RemoveSnapshotsUpdate.model_validate({"snapshot-ids": ids})
         try:
             with at.lock():
-                transaction._stage((removal,), (main,))
+                transaction._stage((removal,))
                 left = transaction.commit_transaction()
         except Exception as problem:
             if not is_conflict(problem):

@@ -173,7 +173,7 @@ class LakeStore:
             assert base.table is not None and isinstance(transaction, LakeTransaction)
             target = snapshot_of(base.table, contract.key, to)
             if tag_of(to) in base.table.metadata.refs:  # else this commit tags it again
-                transaction.keep_tag(tag_of(to))  # it may expire meanwhile, files and all
+                transaction.keep_ref(tag_of(to))  # it may expire meanwhile, files and all
             use_schema(transaction, schema_of(base.table, target))
             return live_files(base.table, target)
 
