@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shared_resources.contracts.model import Contract, Rule, RuleKind
+from shared_resources.duckdb_to_arrow import arrow_batches
 from shared_resources.governance import personal_data, predicates, sets
 from shared_resources.governance.report import AuditReport
 from shared_resources.governance.scan import (
@@ -186,7 +187,7 @@ def _select(
     connection: duckdb.DuckDBPyConnection, names: Sequence[str], schema: pa.Schema, where: str
 ) -> Iterator[pa.RecordBatch]:
     relation = connection.sql(f"SELECT {', '.join(names)} FROM {_FLAGGED} WHERE {where}")
-    for batch in relation.to_arrow_reader(ROWS_PER_BATCH):
+    for batch in arrow_batches(relation, ROWS_PER_BATCH):
         yield batch if batch.schema.equals(schema) else batch.cast(schema)
 
 

@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from shared_resources.contracts.types import ColumnType, arrow_schema
+from shared_resources.duckdb_to_arrow import arrow_batches
 from shared_resources.io_managers.duck import in_memory
 from shared_resources.io_managers.protocol import Version
 from shared_resources.sql import quote_identifier
@@ -82,7 +83,7 @@ class SqlSnapshot(ABC):
         with in_memory() as connection:
             self.attach(connection)
             rows = connection.sql(self.select(columns, partitions))
-            for batch in rows.to_arrow_reader(ROWS_PER_BATCH):
+            for batch in arrow_batches(rows, ROWS_PER_BATCH):
                 yield batch if batch.schema == schema else batch.cast(schema)
 
     def _empty(self, columns: Sequence[str]) -> str:

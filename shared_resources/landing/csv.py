@@ -78,6 +78,9 @@ class CsvObject:
             "compression": "'none'",
             "hive_partitioning": "false",
         }
+        if shape.multiline:
+            # Several readers of one file guess where rows begin, by line ends within quotes too.
+            options["parallel"] = "false"
         given = ", ".join(f"{name} = {value}" for name, value in options.items())
         chosen = ", ".join(
             f"f{self._header.index(name)} AS c{i}" for i, name in enumerate(self._names)

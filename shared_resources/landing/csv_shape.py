@@ -11,7 +11,7 @@ class CsvShape:
     """Counts over text that is shown to it piece by piece (UTF-8, no character cut in two).
 
     `rows` and `delimiters` count the line feeds and the delimiters outside of quotes. `quoted` says
-    that there are quotes at all.
+    that there are quotes at all, `multiline` that there are line feeds within them.
     """
 
     def __init__(self, delimiter: str) -> None:
@@ -36,6 +36,10 @@ class CsvShape:
         alike = self._returns == 0 or self._returns == self._pairs == self._line_feeds
         ended = self._tail.endswith(b"\n") and not self._within_quotes
         return alike and ended and not self._blank_lines and self._quotes_in_place()
+
+    @property
+    def multiline(self) -> bool:
+        return self.rows != self._line_feeds
 
     def look(self, data: bytes) -> None:
         """Take in the next piece of the text."""

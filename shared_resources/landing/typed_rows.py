@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from shared_resources.contracts.model import Column
 from shared_resources.contracts.types import arrow_schema
+from shared_resources.duckdb_to_arrow import arrow_batches
 from shared_resources.landing.parsing import parse_query, problem
 from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
 
@@ -114,7 +115,7 @@ class TypedRows:
         row = 1
         try:
             relation = self._connection.sql(parse_query(self._columns, f"({source.sql})"))
-            for batch in relation.to_arrow_reader(source.batch_rows):
+            for batch in arrow_batches(relation, source.batch_rows):
                 places = _Places(first=row, line_of_first=source.line_of_first)
                 yield from self._part(pa.Table.from_batches([batch]), places)
                 row += batch.num_rows

@@ -13,7 +13,9 @@ from shared_resources.landing import csv_records, text
 from shared_resources.landing.csv import CsvObject
 from shared_resources.landing.csv_records import CsvDamage, Dialect, records
 from shared_resources.landing.csv_shape import CsvShape
+from shared_resources.landing.rejects import RejectsWriter
 from shared_resources.landing.text import Limits, TextFile, open_text
+from shared_resources.landing.typed_rows import Misread, TextQuery, TypedRows
 from tests.landing.staging import landing_contract, stage
 
 CONTRACT = landing_contract("csv", {"a": "int", "b": "text"})
@@ -116,6 +118,24 @@ def test_large_text_keeps_every_row_in_order(
     assert all(row["b"] == f'é𝄞{"x" * (row["a"] % 50)}\n,"{row["a"]}"' for row in outcome.rows)
     assert outcome.rejects[0]["_row"] == 40_001
     assert outcome.rejects[0]["_line"] == (80_002 if careful else None)
+
+
+def test_large_text_of_cells_that_look_like_rows_keeps_every_row(tmp_path: Path) -> None:
+    """DuckDB's readers that share a file take such lines for rows (duckdb/duckdb#10306)."""
+    cell = "\n".join("Main St 5, Berlin" for _ in range(200))
+    content = "a,b\n" + "".join(f'{i},"{cell}"\n' for i in range(2_500))
+    assert len(content) > 8 << 20
+    rows = stage(CONTRACT, content.encode(), tmp_path).rows
+    assert rows == [{"a": i, "b": cell} for i in range(2_500)]
+
+
+def test_what_duckdb_cannot_read_after_its_first_rows_is_read_carefully(tmp_path: Path) -> None:
+    sql = "SELECT CASE WHEN i > 200000 THEN error('no') ELSE '1' END AS c0, '' AS c1 "
+    query = TextQuery(sql + "FROM range(300000) AS t(i)", 300_000, 2_048, None)
+    rejects = RejectsWriter(tmp_path / "rejects.parquet", "k")
+    with TypedRows(CONTRACT.columns, rejects, tmp_path) as rows, pytest.raises(Misread):
+        for _ in rows.parse_query(query):
+            pass
 
 
 def write(tmp_path: Path, content: bytes) -> Path:

@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shared_resources.data_products.dbt.process import START
+from shared_resources.duckdb_to_arrow import arrow_reader
 from shared_resources.io_managers.protocol import Snapshot
 from shared_resources.sql import quote_identifier, quote_literal
 
@@ -117,7 +118,7 @@ class _Built:
         return {str(row[0]): str(row[1]) for row in described}
 
     def read(self, relation: str, columns: tuple[str, ...]) -> pa.RecordBatchReader:
-        return self.connection.sql(f"FROM {relation}").to_arrow_reader(ROWS_PER_BATCH)
+        return arrow_reader(self.connection.sql(f"FROM {relation}"), ROWS_PER_BATCH)
 
 
 def _settings() -> dict[str, str | bool | int | float | list[str]]:
