@@ -46,6 +46,7 @@ _VERDICTS = {
     "NotReplayable": 1,
     "PolicyViolation": 1,
     "PublishError": 1,
+    "Unreadable": 1,
 }
 
 # Whose client says in its own words that it was refused, or could not reach anyone.

@@ -219,5 +219,29 @@ class Overtaken(Exception):
         )
 
 
+class Unreadable(Exception):
+    """What is kept of one product cannot be read; that is its trouble, and no other product's.
+
+    `file` names the file, table or object; `remedy` says what to do.
+    """
+
+    def __init__(self, product: str, file: object, problem: str, remedy: str) -> None:
+        super().__init__(f"{product}: {file} {problem}. {remedy}")
+        self.product = product
+        self.file = str(file)
+        self.problem = problem
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.product, self.file, self.problem, self.remedy)
+
+
+class OutOfStep(Unreadable, PublishError):
+    """Versions lie there that the store's own catalog does not know: it was lost, or put back.
+
+    Nothing is published and nothing removed until `mesh repair` has brought the two together.
+    """
+
+
 class NotPublished(LookupError):
     """The product, or the version asked for, is not there; the message says which are."""
