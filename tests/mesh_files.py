@@ -6,7 +6,10 @@ Does not belong here: running them (`tiny_mesh.py`).
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
+
+from shared_resources.governance.catalogue import utc_today
 
 DOMAIN = """\
 name: {name}
@@ -79,6 +82,22 @@ from shared_resources import build_domain
 
 defs = build_domain(__file__)
 '''
+
+
+CENTRAL = "approvers: [governance@example.com]\n"
+
+
+def write_central(root: Path, text: str = CENTRAL) -> Path:
+    """What the governance team decides for every domain."""
+    file = root / "domains" / "governance.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+def in_days(days: int) -> str:
+    """The day so many days from now: waivers end on one."""
+    return (utc_today() + timedelta(days=days)).isoformat()
 
 
 def write_domain(root: Path, name: str, text: str | None = None) -> Path:

@@ -107,6 +107,13 @@ class TinyMesh:
     def root(self) -> Path:
         return self.environment.root
 
+    def central(self, **decided: Any) -> Path:
+        """What the governance team decides for every domain."""
+        file = self.root / "domains" / "governance.yaml"
+        central = {"approvers": ["governance@example.com"], "lossBudgetPercent": 60, **decided}
+        file.write_text(yaml.safe_dump(central, sort_keys=False))
+        return file
+
     def domain(self, name: str, **fields: Any) -> Path:
         folder = self.root / "domains" / name
         (folder / "products").mkdir(parents=True, exist_ok=True)
@@ -213,7 +220,9 @@ def tiny_mesh(folder: Path) -> Iterator[TinyMesh]:
     os.environ.pop("DAGSTER_HOME", None)
     try:
         with dg.DagsterInstance.ephemeral() as instance:
-            yield TinyMesh(current(), instance)
+            mesh = TinyMesh(current(), instance)
+            mesh.central()
+            yield mesh
     finally:
         for name, value in before.items():
             if value is None:

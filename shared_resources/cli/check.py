@@ -85,7 +85,7 @@ def _check(mesh: Mesh, only: str | None) -> _Result:
     outcomes = [check_domain(domain, mesh) for domain in domains]
     found = {finding for outcome in outcomes for finding in outcome.findings}
     if only is None:
-        found.update(location_findings(mesh))
+        found.update(location_findings(mesh), mesh.central.findings)
     return _Result(
         domains,
         tuple(sorted(found)),

@@ -99,7 +99,7 @@ def check_domain(domain: Domain, mesh: Mesh, *, today: date | None = None) -> Ch
     """
     today = today or utc_today()
     known = all_policies()
-    valid, bad = judge_waivers(domain, known, today)
+    valid, bad = judge_waivers(domain, mesh.central, known, today)
     found = {finding for policy in load_time_policies() for finding in policy.check(domain, mesh)}
     outcome = apply_waivers(domain, sorted(found - set(domain.findings)), valid)
     return CheckOutcome(tuple(sorted({*domain.findings, *bad, *outcome.findings})), outcome.waived)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from shared_resources.contracts.model import Rule, Severity
 from shared_resources.findings import Finding
 from shared_resources.governance.policy import Policy
-from shared_resources.mesh import Domain, Waiver
+from shared_resources.mesh import Central, Domain, Waiver
 
 RULE = "waiver"
 
@@ -46,7 +46,7 @@ class CheckOutcome:
 
 
 def judge_waivers(
-    domain: Domain, policies: Mapping[str, Policy], today: date
+    domain: Domain, central: Central, policies: Mapping[str, Policy], today: date
 ) -> tuple[list[Waiver], list[Finding]]:
     """(the waivers that hold, what is wrong with the others) of a domain."""
     valid: list[Waiver] = []
@@ -54,7 +54,7 @@ def judge_waivers(
     for waiver in domain.waivers:
         problems = [
             Finding(waiver.file, waiver.line, RULE, f"{_named(domain, waiver)} {message}", remedy)
-            for message, remedy in _problems(domain, waiver, policies, today)
+            for message, remedy in _problems(domain, central, waiver, policies, today)
         ]
         findings += problems
         if not problems:
@@ -67,7 +67,11 @@ def _named(domain: Domain, waiver: Waiver) -> str:
 
 
 def _problems(
-    domain: Domain, waiver: Waiver, policies: Mapping[str, Policy], today: date
+    domain: Domain,
+    central: Central,
+    waiver: Waiver,
+    policies: Mapping[str, Policy],
+    today: date,
 ) -> Iterator[tuple[str, str]]:
     """(what is wrong, what to do) for each reason for which a waiver does not hold."""
     products = {product.name for product in domain.products}
@@ -87,6 +91,20 @@ def _problems(
         yield (
             f"is approved by {waiver.approver}, an owner of the domain itself",
             "let somebody outside of the domain, such as the governance team, approve it",
+        )
+    elif waiver.approver.casefold() not in map(str.casefold, central.approvers):
+        known = ", ".join(central.approvers)
+        yield (
+            f"is approved by {waiver.approver}, who approves nothing in this mesh",
+            f"have it approved by one of: {known}"
+            if known
+            else f"the governance team names who approves, in `approvers` of {central.file}",
+        )
+    last = today + timedelta(days=central.waiver_days)
+    if waiver.expires > last:
+        yield (
+            f"ends on {waiver.expires}, more than {central.waiver_days} days from now",
+            f"let it end by {last}, and have it approved again if it is still needed then",
         )
     if waiver.expired(today):
         yield (

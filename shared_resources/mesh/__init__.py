@@ -6,6 +6,7 @@ Does not belong here: what the files ought to say (`governance/policies/`), what
 
 from shared_resources.mesh.model import (
     Archetype,
+    Central,
     Domain,
     Mesh,
     ProductFolder,
@@ -17,6 +18,7 @@ from shared_resources.mesh.read import read_mesh, read_product
 
 __all__ = [
     "Archetype",
+    "Central",
     "Domain",
     "Mesh",
     "ProductFolder",

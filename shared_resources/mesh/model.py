@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
@@ -166,15 +167,33 @@ class Domain:
 
 
 @dataclass(frozen=True)
+class Central:
+    """What the governance team decides for every domain: `domains/governance.yaml`.
+
+    `approvers` may approve waivers, which end within `waiver_days`. `loss_budget_percent` is the most
+    that a contract may lose. `landing_prefixes` gives domains prefixes beside the one of their name.
+    """
+
+    file: Path
+    approvers: tuple[str, ...] = ()
+    waiver_days: int = 180
+    loss_budget_percent: Decimal = Decimal(10)
+    landing_prefixes: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
 class Mesh:
     """Every domain below `root`, broken ones included, sorted by name."""
 
     root: Path
     domains: tuple[Domain, ...]
+    central: Central = Central(Path("domains/governance.yaml"))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        return tuple(finding for domain in self.domains for finding in domain.findings)
+        of_domains = (finding for domain in self.domains for finding in domain.findings)
+        return (*self.central.findings, *of_domains)
 
     @property
     def products(self) -> tuple[ProductFolder, ...]:
@@ -204,6 +223,7 @@ class Mesh:
 
 
 DOMAIN_FILE = "domain.yaml"
+CENTRAL_FILE = "governance.yaml"
 CONTRACT_FILE = "contract.odcs.yaml"
 CODE_FILE = "product.py"
 DEFINITIONS_FILE = "definitions.py"

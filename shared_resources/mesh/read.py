@@ -13,6 +13,7 @@ from shared_resources.contracts.model import Contract
 from shared_resources.contracts.odcs import read_contract
 from shared_resources.contracts.source import read_source
 from shared_resources.findings import Finding, InvalidFile
+from shared_resources.mesh.central_file import read_central_file
 from shared_resources.mesh.domain_file import read_domain_file
 from shared_resources.mesh.model import (
     CODE_FILE,
@@ -39,7 +40,8 @@ def read_mesh(root: Path) -> Mesh:
     Never raises for what stands in the files: that becomes `findings` of its domain, beside which
     the other domains are whole.
     """
-    return Mesh(root=root, domains=tuple(_read_domain(folder, root) for folder in _domains(root)))
+    domains = tuple(_read_domain(folder, root) for folder in _domains(root))
+    return Mesh(root, domains, read_central_file(root))
 
 
 def read_product(root: Path, key: str) -> ProductFolder | None:

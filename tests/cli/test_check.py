@@ -12,7 +12,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from shared_resources.cli.check import check
-from tests.mesh_files import DOMAIN, contract_text, write_domain, write_product
+from tests.mesh_files import (
+    DOMAIN,
+    contract_text,
+    in_days,
+    write_central,
+    write_domain,
+    write_product,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -106,19 +113,21 @@ def test_a_root_without_domains_is_wrong_use(
 
 def test_a_waived_finding_is_listed_and_does_not_fail(root: Path) -> None:
     unclassified(root)
+    write_central(root)
+    ends = in_days(90)
     waiver = (
         "waivers:\n  - {policy: classified, product: lines, reason: awaiting the vendor, "
-        "approver: governance@example.com, expires: 2999-12-31}\n"
+        f"approver: governance@example.com, expires: {ends}}}\n"
     )
     text = DOMAIN.format(name="order").replace("waivers: []\n", waiver)
     write_domain(root, "order", text)
     result = run()
     assert result.exit_code == 0
     assert result.output.startswith("waived: domains/order/products/lines/contract.odcs.yaml:")
-    assert "waived until 2999-12-31 by governance@example.com: awaiting the vendor" in result.output
+    assert f"waived until {ends} by governance@example.com: awaiting the vendor" in result.output
     assert "0 findings, 1 waived" in result.output
     (waived,) = json.loads(run("--json").stdout)["waived"]
-    assert (waived["approver"], waived["expires"]) == ("governance@example.com", "2999-12-31")
+    assert (waived["approver"], waived["expires"]) == ("governance@example.com", ends)
 
 
 def test_a_location_without_definitions_is_found(root: Path) -> None:

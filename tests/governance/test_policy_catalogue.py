@@ -136,6 +136,10 @@ def test_an_expired_waiver_waives_nothing_and_is_a_finding_itself() -> None:
         ({"product": "*"}, "names no product of this domain"),
         ({"approver": OWNER}, "an owner of the domain itself"),
         ({"approver": OWNER.upper()}, "an owner of the domain itself"),
+        ({"approver": "boss@example.com"}, "who approves nothing in this mesh"),
+        ({"expires": TODAY + timedelta(days=181)}, "more than 180 days from now"),
+        ({"policy": "in_its_own_folder"}, "has no waivers"),
+        ({"policy": "landing_prefix_owned"}, "has no waivers"),
     ],
 )
 def test_a_waiver_that_does_not_hold_is_found_and_waives_nothing(

@@ -9,7 +9,14 @@ import pytest
 
 from shared_resources.data_products.domain import build_domain
 from shared_resources.governance.catalogue import PolicyViolation
-from tests.mesh_files import DOMAIN, contract_text, write_domain, write_product
+from tests.mesh_files import (
+    DOMAIN,
+    contract_text,
+    in_days,
+    write_central,
+    write_domain,
+    write_product,
+)
 from tests.tiny_mesh import TinyMesh, column
 from tests.tiny_mesh import contract_text as tiny_contract
 
@@ -61,8 +68,9 @@ def test_a_waiver_lets_the_location_load(root: Path) -> None:
     write_product(root, "order/lines", broken)
     waiver = (
         "waivers: [{policy: described, product: lines, reason: from an old till, "
-        "approver: governance@example.com, expires: 2999-01-01}]\n"
+        f"approver: governance@example.com, expires: {in_days(180)}}}]\n"
     )
+    write_central(root)
     write_domain(root, "order", DOMAIN.format(name="order").replace("waivers: []\n", waiver))
     assert load(root, "order").resolve_asset_graph().materializable_asset_keys
 
@@ -109,7 +117,7 @@ def test_under_a_waiver_it_is_a_warning(lines: TinyMesh) -> None:
         "product": "lines",
         "reason": "the column is classified with the next version",
         "approver": "governance@example.com",
-        "expires": "2999-01-01",
+        "expires": in_days(180),
     }
     lines.domain("order", waivers=[waiver])
     result = ingest(lines, "ada@example.com")

@@ -23,14 +23,6 @@ def check(domain: Domain, mesh: Mesh) -> Iterator[Finding]:
         yield Finding(
             domain.file, 1, NAME, f"the domain's folder {domain.name!r} is not snake_case", _RENAME
         )
-    if domain.declared_name and domain.declared_name != domain.name:
-        yield Finding(
-            domain.file,
-            domain.lines.get("name", 1),
-            NAME,
-            f"domain.yaml says name {domain.declared_name!r} but its folder is {domain.name!r}",
-            "give both the same name",
-        )
     for product, contract in domain.contracts:
         yield from _of_product(product, contract)
 
@@ -41,19 +33,6 @@ def _of_product(product: ProductFolder, contract: Contract) -> Iterator[Finding]
 
     if not _snake_case(product.name):
         yield finding(product.line("name"), "the product's folder is not snake_case", _RENAME)
-    if contract.name != product.name:
-        yield finding(
-            product.line("name"),
-            f"the contract's name is {contract.name!r} but its folder is {product.name!r}",
-            "give both the same name",
-        )
-    if contract.domain != product.domain:
-        yield finding(
-            product.line("domain"),
-            f"the contract's domain is {contract.domain!r} but it lies in domain "
-            f"{product.domain!r}",
-            "name the domain of the folder, or move the product's folder",
-        )
     expected = f"{contract.domain}-{contract.name}".replace("_", "-")
     if contract.id != expected:
         yield finding(
@@ -73,5 +52,5 @@ def _snake_case(name: str) -> bool:
 _RENAME = "use lower-case letters and digits, words joined by single underscores"
 
 POLICY = LoadTimePolicy(
-    NAME, "Names are snake_case; folder, contract, domain and id agree with each other.", check
+    NAME, "Names are snake_case, and a contract's id is made of its domain and name.", check
 )

@@ -13,7 +13,7 @@ from typing import Any
 
 from shared_resources.contracts.model import Classification, Column, Contract, Rule, RuleKind
 from shared_resources.contracts.types import ColumnType, Family
-from shared_resources.mesh import Domain, Mesh, ProductFolder, ProductKind
+from shared_resources.mesh import Central, Domain, Mesh, ProductFolder, ProductKind
 
 OWNER = "orders@example.com"
 
@@ -90,8 +90,13 @@ def domain(
     return replace(sound, **changes)
 
 
-def mesh(*domains: Domain, root: Path = Path("/mesh")) -> Mesh:
-    return Mesh(root=root, domains=domains)
+APPROVER = "governance@example.com"
+
+
+def mesh(*domains: Domain, root: Path = Path("/mesh"), **central: Any) -> Mesh:
+    """A mesh in which APPROVER approves; `central` changes what is decided centrally."""
+    decided = Central(root / "domains" / "governance.yaml", approvers=(APPROVER,))
+    return Mesh(root=root, domains=domains, central=replace(decided, **central))
 
 
 def with_contract(key: str = "order/orders", **changes: Any) -> ProductFolder:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from shared_resources.contracts.model import Landing, LandingFormat
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import load_time_policies
 from shared_resources.governance.policies import (
     classified,
     described,
+    in_its_own_folder,
+    landing_prefix_owned,
+    loss_budget_capped,
     naming,
     no_cycles,
     owner_known_to_domain,
@@ -19,7 +24,7 @@ from shared_resources.governance.policies import (
     service_levels_declared,
     unique_keys,
 )
-from shared_resources.mesh import Domain, ProductReference
+from shared_resources.mesh import Domain, ProductFolder, ProductReference
 from tests.governance.policies.meshes import (
     column,
     contract,
@@ -110,13 +115,13 @@ def test_a_column_that_is_not_snake_case_is_found(name: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "line", "words"),
     [
-        ({"name": "other", "id": "order-other"}, 4, "its folder is 'orders'"),
-        ({"domain": "sales", "id": "sales-orders"}, 7, "it lies in domain 'order'"),
         ({"id": "orders"}, 3, "'order-orders'"),
         ({"id": "order-Orders"}, 3, "'order-orders'"),
     ],
 )
-def test_names_that_do_not_agree_are_found(changes: Any, line: int, words: str) -> None:
+def test_an_id_that_is_not_made_of_domain_and_name_is_found(
+    changes: Any, line: int, words: str
+) -> None:
     found = one(naming, domain("order", with_contract(**changes)))
     assert found.line == line
     assert words in f"{found.message} {found.remedy}"
@@ -130,8 +135,21 @@ def test_folders_that_are_not_snake_case_are_found() -> None:
     assert any("the product's folder is not snake_case" in message for message in messages)
 
 
+@pytest.mark.parametrize(
+    ("changes", "line", "words"),
+    [
+        ({"name": "other", "id": "order-other"}, 4, "its folder is 'orders'"),
+        ({"domain": "sales", "id": "sales-orders"}, 7, "its folder is 'order'"),
+    ],
+)
+def test_a_contract_of_another_folder_is_found(changes: Any, line: int, words: str) -> None:
+    found = one(in_its_own_folder, domain("order", with_contract(**changes)))
+    assert found.line == line
+    assert words in found.message
+
+
 def test_a_domain_file_with_another_name_than_its_folder_is_found() -> None:
-    found = one(naming, domain("order", declared_name="orders", lines={"name": 2}))
+    found = one(in_its_own_folder, domain("order", declared_name="orders", lines={"name": 2}))
     assert (found.file.name, found.line) == ("domain.yaml", 2)
 
 
@@ -218,3 +236,68 @@ def test_a_cycle_across_domains_is_found_in_each_of_them() -> None:
     assert "a/x -> b/y -> c/z -> a/x" in one(no_cycles, a, b, c, outside).message
     assert one(no_cycles, c, a, b).file.name == "product.py"
     assert not findings(no_cycles, outside, a, b, c)
+
+
+def landed(key: str, prefix: str) -> ProductFolder:
+    return with_contract(key, landing=Landing(prefix, LandingFormat.CSV, "*.csv", line=40))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "granted", "owned"),
+    [
+        ("order/orders", {}, True),
+        ("order", {}, True),
+        ("sales/orders", {}, False),
+        ("orders/orders", {}, False),
+        ("Order/orders", {}, False),
+        ("crm/export/orders", {"crm/export": "order"}, True),
+        ("crm/exports", {"crm/export": "order"}, False),
+        ("crm/export/orders", {"crm": "order", "crm/export": "sales"}, False),
+        ("order/orders", {"order/orders": "sales"}, False),
+    ],
+)
+def test_a_landing_prefix_is_its_domains_or_granted(
+    prefix: str, granted: dict[str, str], owned: bool
+) -> None:
+    order = domain("order", landed("order/orders", prefix))
+    found = list(landing_prefix_owned.check(order, mesh(order, landing_prefixes=granted)))
+    assert (not found) == owned
+    assert all(
+        one.line == 40 and "does not belong to domain 'order'" in one.message for one in found
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "overlap"),
+    [
+        ("order/a", "order/a", True),
+        ("order/a", "order/a/b", True),
+        ("order/a/b", "order/a", True),
+        ("order/a", "order/A", True),
+        ("order/a", "order/ab", False),
+        ("order/a/c", "order/a/b", False),
+    ],
+)
+def test_landing_prefixes_do_not_overlap(one: str, other: str, overlap: bool) -> None:
+    order = domain("order", landed("order/orders", one), landed("order/lines", other))
+    found = list(landing_prefix_owned.check(order, mesh(order)))
+    assert len(found) == 2 * overlap
+    assert all("overlaps" in each.message for each in found)
+
+
+def test_another_domains_prefix_is_found_at_the_one_who_takes_it() -> None:
+    order, thief = domain("order", landed("order/a", "order/a")), landed("sales/a", "order/a")
+    sales = domain("sales", thief)
+    found = landing_prefix_owned.check(sales, mesh(order, sales))
+    assert [each.message.split("prefix ")[1] for each in found] == [
+        "'order/a' does not belong to domain 'sales'",
+        "'order/a' overlaps 'order/a' of order/a",
+    ]
+
+
+@pytest.mark.parametrize(("budget", "found"), [(0, 0), (10, 0), (10.5, 1), (100, 1)])
+def test_a_loss_budget_is_capped_centrally(budget: float, found: int) -> None:
+    order = domain("order", with_contract(loss_budget_percent=budget))
+    assert len(list(loss_budget_capped.check(order, mesh(order)))) == found
+    raised = mesh(order, loss_budget_percent=Decimal(100))
+    assert list(loss_budget_capped.check(order, raised)) == []

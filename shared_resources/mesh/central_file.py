@@ -1,0 +1,77 @@
+"""`domains/governance.yaml`, read strictly: what the governance team decides for every domain.
+
+Belongs here: who may approve exceptions, for how long at most, how many rows an owner may lose, and
+which landing prefixes a domain has beside its own.
+Does not belong here: what a domain decides for itself (`domain_file.py`), or enforcing any of it
+(`governance/`).
+
+A mesh without the file has the strictest answer to each question: nobody approves, so nothing is
+waived; a budget of at most 10 %; each domain lands below its own name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from shared_resources.contracts.source import read_source
+from shared_resources.findings import InvalidFile
+from shared_resources.mesh.field_reader import FieldReader
+from shared_resources.mesh.model import CENTRAL_FILE, Central
+
+RULE = "central"
+# A waiver that outlives two quarters is a rule of its own: then the policy is to be changed.
+LONGEST_WAIVER_DAYS = 180
+_FIELDS = ("approvers", "waiverDays", "lossBudgetPercent", "landingPrefixes")
+_EXAMPLES = {
+    "approvers": "approvers: [governance@example.com]",
+    "waiverDays": f"waiverDays: {LONGEST_WAIVER_DAYS}",
+    "lossBudgetPercent": "lossBudgetPercent: 10",
+    "landingPrefixes": "landingPrefixes: {crm/export: customer}",
+}
+
+
+def read_central_file(root: Path) -> Central:
+    """What stands in the mesh's central file; where it is wrong or absent, the strictest answer."""
+    file = root / "domains" / CENTRAL_FILE
+    if not file.is_file():
+        return Central(file)
+    try:
+        source = read_source(file, RULE)
+    except InvalidFile as invalid:
+        return Central(file, findings=invalid.findings)
+    reader = FieldReader(source, RULE, _EXAMPLES, list(source.findings))
+    reader.expect_fields((), source.data, _FIELDS, optional=_FIELDS[1:])
+    days = reader.number(("waiverDays",), 1, LONGEST_WAIVER_DAYS)
+    budget = reader.number(("lossBudgetPercent",), 0, 100)
+    strictest = Central(file)
+    return Central(
+        file,
+        approvers=reader.texts(("approvers",)),
+        waiver_days=strictest.waiver_days if days is None else int(days),
+        loss_budget_percent=strictest.loss_budget_percent if budget is None else budget,
+        landing_prefixes=dict(_prefixes(reader)),
+        findings=tuple(sorted(set(reader.findings))),
+    )
+
+
+def _prefixes(reader: FieldReader) -> Iterator[tuple[str, str]]:
+    given = reader.value(("landingPrefixes",))
+    if given is None:
+        return
+    if not isinstance(given, dict):
+        reader.add(
+            ("landingPrefixes",),
+            "'landingPrefixes' is not a mapping of prefixes to domains",
+            f"write `{_EXAMPLES['landingPrefixes']}`",
+        )
+        return
+    for prefix, domain in given.items():
+        if isinstance(domain, str) and domain.strip():
+            yield str(prefix).strip("/"), domain.strip()
+        else:
+            reader.add(
+                ("landingPrefixes", str(prefix)),
+                f"the prefix {prefix!r} is granted to no domain",
+                f"write `{_EXAMPLES['landingPrefixes']}`",
+            )
