@@ -1,6 +1,7 @@
-"""Contracts and staged batches made by hand, for tests of what stands behind the contract reader.
+"""Contracts, evidence and staged batches for tests of what stands behind the contract reader.
 
-Belongs here: `make_contract`, `stage`, the type shorthands. Does not belong here: tests, or YAML.
+Belongs here: `make_contract`, `make_evidence`, `make_version`, `stage`, the type shorthands.
+Does not belong here: tests, or YAML.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from shared_resources.contracts.model import (
     Unit,
 )
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.evidence.record import CheckOutcome, Evidence
 from shared_resources.governance.report import AuditReport, RuleResult
-from shared_resources.io_managers.protocol import StagedBatch, StagedFile
+from shared_resources.io_managers.protocol import StagedBatch, StagedFile, Version
+from shared_resources.io_managers.versions import stamp, version_of
 
 TYPES = {
     "text": ColumnType(Family.STRING),
@@ -92,6 +95,27 @@ def make_contract(
         **fields,
     }
     return Contract(columns=tuple(columns), rules=tuple(rules), **given)
+
+
+def make_evidence(contract: Contract, **fields: Any) -> Evidence:
+    """What an audit in which every rule of the contract passed would leave."""
+    given: dict[str, Any] = {
+        "run_id": "run-1",
+        "contract_version": contract.version,
+        "contract_digest": contract.digest,
+        "checks": tuple(CheckOutcome(r.name, True, r.severity, 0) for r in contract.rules),
+        **fields,
+    }
+    return Evidence(**given)
+
+
+def make_version(
+    contract: Contract, number: int = 1, batch_id: str = "", *, rows: int = 1, **evidence: Any
+) -> Version:
+    """A version as a store would tell of it, stamped as every store does."""
+    properties = make_evidence(contract, **evidence).properties()
+    stamped = stamp(properties, number, batch_id or f"b{number}", rows, None)
+    return version_of(contract.key, "lake", f"snapshot-{number}", stamped)
 
 
 def table(contract: Contract, **values: Sequence[Any]) -> pa.Table:

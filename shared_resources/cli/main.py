@@ -43,6 +43,7 @@ _VERDICTS = {
     "DbtModelFailed": 1,
     "LandingError": 1,
     "MovedOn": 1,
+    "NoEvidence": 1,
     "NotReplayable": 1,
     "PolicyViolation": 1,
     "PublishError": 1,

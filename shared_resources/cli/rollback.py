@@ -25,10 +25,9 @@ def rollback(product: str, to: int, reason: str) -> None:
 
     environment = environments.current()
     contract = product_contract(environment, product)
-    properties = {"mesh.rollback-reason": reason, "mesh.rollback-by": _user()}
     store = environment.stores_of(contract)[0]
     before = store.versions(product)
-    versions = roll_back(environment, contract, to, properties)
+    versions = roll_back(environment, contract, to, by=_user(), reason=reason)
     held = {
         key
         for version in (*before[-1:], versions[0])

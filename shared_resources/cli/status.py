@@ -65,9 +65,9 @@ def _row(environment: Environment, product: ProductFolder) -> dict[str, Any]:
             rows=current.rows,
             published_at=current.published_at,
             snapshot=current.snapshot,
-            contract_version=current.properties.get("mesh.contract-version", contract.version),
-            checks_passed=int(current.properties.get("mesh.checks-passed", 0)),
-            checks_failed=int(current.properties.get("mesh.checks-failed", 0)),
+            contract_version=current.evidence.contract_version,
+            checks_passed=current.evidence.checks_passed,
+            checks_failed=current.evidence.checks_failed,
             fresh=_fresh(contract, current),
         )
     refused = _refused_since(environment, contract, current)

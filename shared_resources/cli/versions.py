@@ -5,13 +5,12 @@ Belongs here: the command and its table. Does not belong here: keeping versions 
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from shared_resources import environment as environments
 from shared_resources.cli.selection import product_contract
 from shared_resources.cli.tables import print_json, print_table
+from shared_resources.evidence.record import Evidence, NoEvidence
 from shared_resources.io_managers.protocol import NotPublished, Version
 
 
@@ -35,15 +34,23 @@ def versions(product: str, as_json: bool) -> None:
 
 
 def _row(version: Version) -> dict[str, object]:
-    properties = version.properties
+    evidence = _evidence(version)
     return {
         "version": version.number,
         "store": version.store,
         "rows": version.rows,
         "published_at": version.published_at,
-        "contract": properties.get("mesh.contract-version", ""),
-        "checks_passed": int(properties.get("mesh.checks-passed", 0)),
+        "contract": evidence.contract_version if evidence else "no evidence",
+        "checks_passed": evidence.checks_passed if evidence else 0,
         "snapshot": version.snapshot,
         "rollback_of": version.rollback_of,
-        "inputs": len(json.loads(properties.get("mesh.inputs", "{}"))),
+        "inputs": len(evidence.inputs) if evidence else 0,
     }
+
+
+def _evidence(version: Version) -> Evidence | None:
+    """None for a version that nobody may read: it is listed all the same."""
+    try:
+        return version.evidence
+    except NoEvidence:
+        return None

@@ -213,6 +213,10 @@ class Landing:
     line: int = 0
 
 
+# The partition key of a product without partitions.
+UNPARTITIONED = ""
+
+
 @dataclass(frozen=True)
 class Partitioning:
     """Daily partitions by one date or timestamp column. `end` is the first day that is out."""

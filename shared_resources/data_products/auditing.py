@@ -8,18 +8,18 @@ Nothing here changes what readers see.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from shared_resources.data_products.batch import Attempt, AuditedBatch, Made
 from shared_resources.data_products.definition import ProductDefinition
-from shared_resources.data_products.verdict import Auditor
+from shared_resources.data_products.verdict import Auditor, Verdict
 from shared_resources.environment import Environment
+from shared_resources.evidence.record import CheckOutcome, Evidence, ReplayOf
 from shared_resources.governance.audit import audit
 from shared_resources.governance.quarantine import QuarantineEntry
 from shared_resources.governance.report import AuditReport, RuleResult
-from shared_resources.io_managers.protocol import UNPARTITIONED, Snapshot, StagedBatch, Version
+from shared_resources.io_managers.protocol import Snapshot, StagedBatch, Version
 
 
 def audit_batch(attempt: Attempt, made: Made) -> AuditedBatch:
@@ -48,7 +48,7 @@ def audit_batch(attempt: Attempt, made: Made) -> AuditedBatch:
         report=report,
         refused=tuple(sorted(refused)),
         quarantined=tuple(entries),
-        properties=_evidence(attempt, made, staged, report, entries),
+        evidence=_evidence(attempt, made, staged, verdicts, report, entries),
         metadata=made.metadata,
         column_lineage=made.column_lineage,
     )
@@ -75,14 +75,14 @@ def audit_published(
 
 def _dbt_results(definition: ProductDefinition, version: Version) -> tuple[RuleResult, ...]:
     """dbt's tests ran when the version was built; what they said is part of its evidence."""
-    said = {check["rule"]: check for check in json.loads(version.properties["mesh.checks"])}
+    said = {check.rule: check for check in version.evidence.checks}
     return tuple(
         RuleResult(
             rule=rule,
-            passed=said[rule.name]["passed"],
+            passed=said[rule.name].passed,
             rows_checked=version.rows,
-            rows_failed=said[rule.name]["rows_failed"],
-            measured=said[rule.name]["rows_failed"] or 0,
+            rows_failed=said[rule.name].rows_failed,
+            measured=said[rule.name].rows_failed or 0,
             message=f"as dbt found when version {version.number} was built",
         )
         for rule in definition.dbt_tests
@@ -104,44 +104,33 @@ def _evidence(
     attempt: Attempt,
     made: Made,
     staged: StagedBatch | None,
+    verdicts: Sequence[Verdict],
     report: AuditReport,
     entries: Sequence[QuarantineEntry],
-) -> Mapping[str, str]:
-    """What is committed with the version: what it was made from and what it was checked against."""
-    checks = [
-        {
-            "rule": result.rule.name,
-            "passed": result.passed,
-            "severity": result.rule.severity.value,
-            "rows_failed": result.rows_failed,
-        }
-        for result in report.results
-    ]
-    failed = sum(not result.passed for result in report.results)
-    published = staged.partitions if staged else ()
-    partitions = [key for key in published if key != UNPARTITIONED]
-    objects = [pair for key in published for pair in made.objects.get(key, ())]
-    evidence = {
-        "mesh.run-id": attempt.run.run_id,
-        "mesh.contract-version": attempt.contract.version,
-        "mesh.contract-digest": attempt.contract.digest,
-        "mesh.policies": attempt.definition.policies_digest,
-        "mesh.checks": _compact(checks),
-        "mesh.checks-passed": str(len(checks) - failed),
-        "mesh.checks-failed": str(failed),
-        "mesh.inputs": _compact({pin.product: str(pin) for pin in attempt.pins}),
-        "mesh.objects": _compact(objects),
-        "mesh.partitions": _compact(partitions),
-        "mesh.quarantined": _compact([entry.id for entry in entries]),
-    }
-    if attempt.replay_of is not None:
-        evidence["mesh.replay-of"] = attempt.replay_of.id
-        evidence["mesh.replay-of-batch"] = attempt.replay_of.batch_id
-    return evidence
+) -> Evidence:
+    """What is committed with the version: what it was made from and what it was checked against.
 
-
-def _compact(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    `report` is of all parts, those that are refused included.
+    """
+    partitions = staged.partitions if staged else ()
+    kept = [verdict.report for verdict in verdicts if verdict.kept is not None]
+    published = _merge(attempt, kept).results if kept else ()
+    again = attempt.replay_of
+    return Evidence(
+        run_id=attempt.run.run_id,
+        contract_version=attempt.contract.version,
+        contract_digest=attempt.contract.digest,
+        checks=tuple(
+            CheckOutcome(r.rule.name, r.passed, r.rule.severity, r.rows_failed) for r in published
+        ),
+        policies=attempt.definition.policies_digest,
+        refusing=tuple(result.rule.name for result in report.refusals),
+        partitions=partitions,
+        inputs={pin.product: str(pin) for pin in attempt.pins},
+        objects=tuple(pair for key in partitions for pair in made.objects.get(key, ())),
+        quarantined=tuple(entry.id for entry in entries),
+        replay_of=ReplayOf(again.id, again.batch_id) if again is not None else None,
+    )
 
 
 def _merge(attempt: Attempt, reports: Sequence[AuditReport]) -> AuditReport:

@@ -15,6 +15,7 @@ from typing import Any
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.environment import Environment
+from shared_resources.evidence.record import Evidence
 from shared_resources.governance.quarantine import QuarantineEntry
 from shared_resources.governance.report import AuditReport, RuleResult
 from shared_resources.io_managers.pinned import PinnedInput
@@ -118,7 +119,7 @@ class AuditedBatch:
     report: AuditReport
     refused: tuple[str, ...]
     quarantined: tuple[QuarantineEntry, ...]
-    properties: Mapping[str, str]
+    evidence: Evidence
     metadata: Mapping[str, Any] = field(default_factory=dict)
     column_lineage: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
 

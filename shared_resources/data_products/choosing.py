@@ -8,12 +8,12 @@ The whole prefix is listed only where nothing says the key: for the newest of se
 
 from __future__ import annotations
 
-import json
 from datetime import date, timedelta
 
 from shared_resources.contracts.model import Landing, LandingMode
 from shared_resources.data_products.batch import Attempt
 from shared_resources.io_managers.protocol import UNPARTITIONED
+from shared_resources.landing.evidence import objects
 from shared_resources.landing.objects import PARTITION, match
 from shared_resources.landing.zone import LandingObject, LandingZone
 
@@ -90,7 +90,7 @@ def _refuse_going_back(attempt: Attempt, chosen: LandingObject) -> None:
     versions = attempt.environment.stores_of(attempt.contract)[0].versions(attempt.contract.key)
     if not versions:
         return
-    for key, etag in json.loads(versions[-1].properties.get("mesh.objects", "[]")):
+    for key, etag in objects(versions[-1]):
         there = attempt.environment.landing_zone.head(key)
         if there is None or etag not in (there.etag, there.listed):
             continue

@@ -6,7 +6,6 @@ Does not belong here: how one store publishes (`io_managers/`), what may be publ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
@@ -18,13 +17,6 @@ from shared_resources.io_managers.pins import pin_of
 from shared_resources.io_managers.protocol import (
     ProductStore,
     Version,
-)
-from shared_resources.io_managers.versions import (
-    BATCH_ID,
-    NUMBER,
-    PUBLISHED_AT,
-    ROLLBACK_OF,
-    ROWS,
 )
 from shared_resources.landing.evidence import objects
 from shared_resources.landing.ledger import Ledger
@@ -45,7 +37,9 @@ def publish(audited: AuditedBatch, *, on_top_of: int | None = None) -> tuple[Ver
     with product_lock(environment, contract.key):
         _refuse_if_moved(contract, stores[0], on_top_of)
         bring_level(contract, stores)
-        versions = tuple(store.publish(contract, staged, audited.properties) for store in stores)
+        versions = tuple(
+            store.publish(contract, staged, audited.evidence.properties()) for store in stores
+        )
     stores[0].release(staged)
     note_objects(audited)
     environment.pins.replace(audited.attempt.run.run_id, pin_of(versions[0]))
@@ -59,7 +53,7 @@ def note_objects(audited: AuditedBatch) -> None:
     """
     environment, contract = audited.attempt.environment, audited.attempt.contract
     ledger = Ledger(environment.state, contract.key)
-    made_of = objects(audited.properties) if audited.staged else set()
+    made_of = set(audited.evidence.objects) if audited.staged else set()
     refused = {pair for entry in audited.quarantined for pair in entry.objects} - made_of
     if made_of:
         ledger.note(made_of, State.PUBLISHED)
@@ -92,25 +86,25 @@ def already_published(
     with product_lock(environment, contract.key):
         bring_level(contract, stores)
     found = [store.published_batch(contract.key, batch_id) for store in stores]
-    if found[0] is not None and (made_of := objects(found[0].properties)):
+    if found[0] is not None and (made_of := objects(found[0])):
         Ledger(environment.state, contract.key).note(made_of, State.PUBLISHED)
     return tuple(version for version in found if version is not None)
 
 
 def rollback(
-    environment: Environment, contract: Contract, to: int, properties: Mapping[str, str]
+    environment: Environment, contract: Contract, to: int, *, by: str, reason: str = ""
 ) -> tuple[Version, ...]:
     """Make version `to` of the first store the current content again, as a new version everywhere.
 
-    The new version carries the evidence of the one it restores, and `properties` (why, by whom).
-    Raises `NotPublished` when there is no such version.
+    The new version carries the evidence of the one it restores, and by whom and why.
+    Raises `NotPublished` when there is no such version, `NoEvidence` when it was never audited.
     """
     stores = environment.stores_of(contract)
     batch_id = f"rollback-{datetime.now(UTC):%Y%m%dT%H%M%S%f}-to-{to}"
     with product_lock(environment, contract.key):
         bring_level(contract, stores)
-        proof = _evidence(stores[0].open(contract.key, to).version)
-        first = stores[0].rollback(contract, to, {**proof, **properties}, batch_id=batch_id)
+        proof = stores[0].open(contract.key, to).version.evidence.rolled_back_by(by, reason)
+        first = stores[0].rollback(contract, to, proof.properties(), batch_id=batch_id)
         bring_level(contract, stores)
     others = [store.published_batch(contract.key, batch_id) for store in stores[1:]]
     return (first, *(version for version in others if version is not None))
@@ -136,7 +130,7 @@ def bring_level(contract: Contract, stores: tuple[ProductStore, ...]) -> list[st
     lacking = behind(contract, stores)
     for store in lacking:
         truth = stores[0].versions(contract.key)[-1]
-        follow(contract, stores[0], store, truth, _evidence(truth))
+        follow(contract, stores[0], store, truth, truth.evidence.properties())
     return [store.name for store in lacking]
 
 
@@ -145,21 +139,9 @@ def behind(contract: Contract, stores: tuple[ProductStore, ...]) -> list[Product
     versions = stores[0].versions(contract.key) if len(stores) > 1 else []
     if not versions:
         return []
-    batch_id = versions[-1].properties[BATCH_ID]
+    batch_id = versions[-1].batch_id
     current = ((store, store.versions(contract.key)) for store in stores[1:])
-    return [
-        store
-        for store, theirs in current
-        if not theirs or theirs[-1].properties[BATCH_ID] != batch_id
-    ]
-
-
-def _evidence(version: Version) -> dict[str, str]:
-    """What the version was checked against: its properties without those of the one commit."""
-    return {k: v for k, v in version.properties.items() if k not in _STORE_PROPERTIES}
-
-
-_STORE_PROPERTIES = frozenset({NUMBER, BATCH_ID, ROLLBACK_OF, ROWS, PUBLISHED_AT})
+    return [store for store, theirs in current if not theirs or theirs[-1].batch_id != batch_id]
 
 
 def product_lock(environment: Environment, product: str) -> AbstractContextManager[None]:

@@ -9,7 +9,6 @@ batch whose rest was published join that rest, and together they are audited and
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -141,23 +140,25 @@ class _Replay:
                 continue
             if version.published_at <= self._entry.at:
                 return None
-            properties = version.properties
-            if properties.get("mesh.batch-id") == self._entry.batch_id:
+            if version.batch_id == self._entry.batch_id:
                 return None  # the batch that the rows were set aside from
-            if properties.get("mesh.replay-of-batch") == self._entry.batch_id:
+            if self._is_replay(version):
                 continue
-            replaced = json.loads(properties.get("mesh.partitions", "[]"))
-            if not replaced or set(replaced) & set(self._entry.partitions):
+            if set(version.evidence.partitions) & set(self._entry.partitions):
                 return version
         return None
 
     def _rest_is_current(self, versions: list[Version]) -> bool:
         """Whether the batch that the rows were set aside from is part of the current version."""
         return any(
-            self._entry.batch_id
-            in (v.properties.get("mesh.batch-id"), v.properties.get("mesh.replay-of-batch"))
-            for v in lineage(versions)
+            version.batch_id == self._entry.batch_id or self._is_replay(version)
+            for version in lineage(versions)
         )
+
+    def _is_replay(self, version: Version) -> bool:
+        """Whether the version published something else of the entry's batch."""
+        again = version.evidence.replay_of
+        return again is not None and again.batch_id == self._entry.batch_id
 
     def _history_is_lost(self, versions: list[Version]) -> bool:
         """Whether a version that was published after the entry may have expired."""
@@ -165,7 +166,7 @@ class _Replay:
         for version in reversed(versions):
             if version.number != expected:
                 return True
-            own = version.properties.get("mesh.batch-id") == self._entry.batch_id
+            own = version.batch_id == self._entry.batch_id
             if own or version.published_at <= self._entry.at:
                 return False
             expected -= 1

@@ -1,14 +1,12 @@
-"""Telling Dagster of versions that were published outside a run: rollbacks and replays.
+"""What rollbacks and replays, which are no runs, tell Dagster of a product.
 
-Belongs here: the events that keep the UI's history and the consumers' automation in step.
-Does not belong here: publishing itself.
+Belongs here: which partitions they changed, and their checks as events.
+Does not belong here: recording the events (`shared_resources/runless.py`), publishing itself.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import dagster as dg
 
@@ -19,6 +17,7 @@ from shared_resources.environment import Environment
 from shared_resources.governance.report import AuditReport
 from shared_resources.instance import open_instance
 from shared_resources.io_managers.protocol import UNPARTITIONED, Version
+from shared_resources.runless import report_version as report_to
 
 
 def partitions_of_rollback(
@@ -32,14 +31,15 @@ def partitions_of_rollback(
     """
     if contract.partitioning is None:
         return (UNPARTITIONED,)
-    oldest, changed = to, set()
+    oldest = to
+    changed: set[str] = set()
     for version in reversed(before):
         if version.number <= oldest:
             break
         if version.rollback_of is not None:
             oldest = min(oldest, version.rollback_of)
         else:
-            changed.update(json.loads(version.properties["mesh.partitions"]))
+            changed.update(version.evidence.partitions)
     known = sum(version.number > oldest for version in before)
     if before and known < before[-1].number - oldest:
         changed.update(held)
@@ -50,38 +50,21 @@ def report_version(
     environment: Environment,
     contract: Contract,
     versions: Sequence[Version],
-    partitions: Sequence[str] = (UNPARTITIONED,),
+    partitions: Sequence[str] | None = None,
     report: AuditReport | None = None,
 ) -> None:
-    """Record a materialization of each partition, so that consumers follow the new version.
-
-    With `report`, its checks are recorded too.
-    """
-    leading = versions[0]
-    metadata: dict[str, Any] = {
-        "dagster/row_count": leading.rows,
-        "version": leading.number,
-        "published to": ", ".join(f"{v.store} v{v.number}" for v in versions),
-    }
-    if leading.rollback_of is not None:
-        metadata["rollback of"] = leading.rollback_of
+    """Record a materialization of each partition; with `report`, its checks too."""
+    key = asset_key(contract.key)
     with open_instance(environment) as instance:
-        for partition in partitions:
-            instance.report_runless_asset_event(
-                dg.AssetMaterialization(
-                    asset_key=asset_key(contract.key),
-                    partition=partition or None,
-                    metadata=metadata,
-                )
+        checks = (
+            dg.AssetCheckEvaluation(
+                asset_key=key,
+                check_name=result.check_name or "",
+                passed=result.passed,
+                severity=result.severity,
+                description=result.description,
+                metadata=result.metadata,
             )
-        for result in check_results(report) if report is not None else ():
-            instance.report_runless_asset_event(
-                dg.AssetCheckEvaluation(
-                    asset_key=asset_key(contract.key),
-                    check_name=result.check_name or "",
-                    passed=result.passed,
-                    severity=result.severity,
-                    description=result.description,
-                    metadata=result.metadata,
-                )
-            )
+            for result in (check_results(report) if report is not None else ())
+        )
+        report_to(instance, versions, partitions, checks=checks)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.evidence.keys import CONTRACT_VERSION
 from shared_resources.io_managers.protocol import PublishError
 
 Columns = Sequence[tuple[str, ColumnType]]
@@ -63,7 +64,7 @@ def check_evolution(
         ([f"column {', '.join(gone)} is gone"] if gone else [])
         + ([f"the type changes: {', '.join(retyped)}"] if retyped else [])
     )
-    before = evidence.get("mesh.contract-version", "")
+    before = evidence.get(CONTRACT_VERSION, "")
     # A version that is no number permits nothing.
     if _major(before) < 0 or _major(contract.version) <= _major(before):
         raise PublishError(

@@ -15,6 +15,7 @@ import pyarrow as pa
 from shared_resources.contracts.conversions import family_of
 from shared_resources.contracts.model import Column, Contract
 from shared_resources.contracts.types import ColumnType
+from shared_resources.evidence.keys import CONTRACT_VERSION
 from shared_resources.io_managers.protocol import (
     UNPARTITIONED,
     NotPublished,
@@ -25,7 +26,6 @@ from shared_resources.io_managers.protocol import (
     Version,
 )
 from shared_resources.io_managers.staging import write_staged
-from shared_resources.io_managers.versions import BATCH_ID
 
 
 def follow(
@@ -40,7 +40,7 @@ def follow(
     A rollback is done again where the target has what was restored; anything else is copied, in the
     columns that it was published with: the contract may have moved on since.
     """
-    batch_id = truth.properties[BATCH_ID]
+    batch_id = truth.batch_id
     theirs = _restored(contract, source, target, truth)
     if theirs is not None:
         # It may expire there at this very moment: then its rows are copied.
@@ -63,7 +63,7 @@ def _restored(
     """The target's version of what `truth` restored, where both have kept it."""
     for version in source.versions(contract.key):
         if version.number == truth.rollback_of:
-            return target.published_batch(contract.key, version.properties[BATCH_ID])
+            return target.published_batch(contract.key, version.batch_id)
     return None
 
 
@@ -77,7 +77,7 @@ def as_published(contract: Contract, snapshot: Snapshot) -> Contract:
             type_ = _column_type(contract, field)
             column = Column(field.name, type_, description="", classification=None)
         columns.append(column)
-    version = snapshot.version.properties.get("mesh.contract-version", contract.version)
+    version = snapshot.version.properties.get(CONTRACT_VERSION, contract.version)
     # Whether it may be empty was decided when it was published.
     return replace(contract, columns=tuple(columns), version=version, allow_empty=True)
 

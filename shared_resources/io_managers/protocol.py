@@ -16,15 +16,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 import duckdb
 import pyarrow as pa
 
+from shared_resources.contracts.model import UNPARTITIONED as UNPARTITIONED
 from shared_resources.contracts.model import Contract
+from shared_resources.evidence import keys
+from shared_resources.evidence.record import Evidence
 
-UNPARTITIONED = ""
 ORPHAN_AGE = timedelta(days=1)
 
 
@@ -67,7 +70,7 @@ class Version:
     """One published version of a product, in one store.
 
     `snapshot` is the store's own name for it (the Iceberg snapshot id, the warehouse manifest).
-    `properties` are the evidence that was committed with it: see `evidence.py` for the keys.
+    `properties` are all that was committed with it, its evidence among them (`evidence/keys.py`).
     `rollback_of` is the number of the version that a rollback restored, else None.
     """
 
@@ -79,6 +82,16 @@ class Version:
     published_at: datetime
     properties: Mapping[str, str] = field(default_factory=dict)
     rollback_of: int | None = None
+
+    @property
+    def batch_id(self) -> str:
+        return self.properties[keys.BATCH_ID]
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """What it was made from and checked against. Raises `NoEvidence` when it does not say."""
+        of = f"{self.product} version {self.number} in the {self.store}"
+        return Evidence.read(self.properties, of)
 
 
 @dataclass(frozen=True)

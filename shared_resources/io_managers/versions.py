@@ -1,8 +1,8 @@
 """What every store records with a version, and checks before it makes one.
 
-Belongs here: the names of the stores' own properties, stamping, choosing a version by number, and
+Belongs here: stamping with the stores' own properties, choosing a version by number, and
 which versions may go.
-Does not belong here: the evidence (`data_products/`), and how a store keeps it.
+Does not belong here: the evidence (`evidence/`), and how a store keeps it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from shared_resources.contracts.model import Contract
+from shared_resources.evidence.keys import BATCH_ID, NUMBER, PUBLISHED_AT, ROLLBACK_OF, ROWS
 from shared_resources.io_managers.protocol import (
     UNPARTITIONED,
     NotPublished,
@@ -18,12 +19,6 @@ from shared_resources.io_managers.protocol import (
     StagedBatch,
     Version,
 )
-
-NUMBER = "mesh.version"
-BATCH_ID = "mesh.batch-id"
-ROLLBACK_OF = "mesh.rollback-of"
-ROWS = "mesh.rows"
-PUBLISHED_AT = "mesh.published-at"
 
 
 def stamp(

@@ -7,17 +7,16 @@ Does not belong here: remembering objects (`ledger.py`): versions expire, and th
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from shared_resources.evidence.record import NoEvidence
 from shared_resources.landing.zone import VERSION_MARK, LandingObject, as_listed
 
 if TYPE_CHECKING:
     from shared_resources.governance.quarantine import Quarantine, QuarantineEntry
     from shared_resources.io_managers.protocol import ProductStore, Version
 
-OBJECTS_PROPERTY = "mesh.objects"
 Pairs = set[tuple[str, str]]
 
 
@@ -45,10 +44,7 @@ def _among(obj: LandingObject, known: Pairs, listed: Pairs) -> bool:
 def published(stores: Sequence[ProductStore], product: str) -> Pairs:
     """Key and etag of every object that any kept version was made of."""
     return {
-        pair
-        for store in stores
-        for version in store.versions(product)
-        for pair in objects(version.properties)
+        pair for store in stores for version in store.versions(product) for pair in objects(version)
     }
 
 
@@ -72,6 +68,9 @@ def of_batch(
     return version, {(key, etag) for entry in its for key, etag in entry.objects}
 
 
-def objects(properties: Mapping[str, str]) -> Pairs:
-    """Key and etag of the objects that a version with these properties was made of."""
-    return {(key, etag) for key, etag in json.loads(properties.get(OBJECTS_PROPERTY, "[]"))}
+def objects(version: Version) -> Pairs:
+    """Key and etag of the objects that a version was made of; none if nobody knows any more."""
+    try:
+        return set(version.evidence.objects)
+    except NoEvidence:  # readers are told; what landed is still to be ingested
+        return set()

@@ -9,7 +9,6 @@ not: they were never launched, they died, or what they were asked to read was no
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -24,6 +23,7 @@ from shared_resources.landing.evidence import Pairs, objects, of_batch
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_tables import Entry, State
 from shared_resources.landing.scan import Budget, Finds
+from shared_resources.runless import report_version
 
 RUN_KEY_TAG = "dagster/run_key"
 ROOT_TAG = "dagster/root_run_id"
@@ -70,9 +70,8 @@ class Settling:
             if version is None:
                 return set(), refused
             self._report(version)
-            return objects(version.properties), refused
+            return objects(version), refused
 
-        self._key = key
         self._outcome = outcome
         self.unseen: list[Entry] = []
         self.overdue: list[Entry] = []
@@ -123,15 +122,8 @@ class Settling:
 
         A run notes its objects first and tells Dagster then; these are not noted yet.
         """
-        for partition in json.loads(version.properties["mesh.partitions"]):
-            self._instance.report_runless_asset_event(
-                dg.AssetMaterialization(
-                    asset_key=self._key,
-                    description="Its run died after it had published.",
-                    partition=partition or None,
-                    metadata={"version": version.number, "dagster/row_count": version.rows},
-                )
-            )
+        said = "Its run died after it had published."
+        report_version(self._instance, [version], description=said)
 
     def _over(self, run: dg.RunRecord) -> bool:
         if not run.dagster_run.is_finished:

@@ -19,6 +19,12 @@ LONGEST_FUNCTION = 60
 FORBIDDEN = {
     "contracts": ("dagster", "domains", "shared_resources.governance", "shared_resources.mesh"),
     "mesh": ("dagster", "pandas", "polars", "pyiceberg", "duckdb", "shared_resources.governance"),
+    "evidence": (
+        "dagster",
+        "domains",
+        "shared_resources.governance",
+        "shared_resources.io_managers",
+    ),
     "governance": ("dagster", "domains", "shared_resources.data_products", "shared_resources.cli"),
     "io_managers": ("dagster", "domains", "shared_resources.data_products", "shared_resources.cli"),
     "landing": ("dagster", "domains", "shared_resources.data_products", "shared_resources.cli"),

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from shared_resources.evidence import keys
+from shared_resources.evidence.record import RolledBack
 from shared_resources.instance import open_instance
 from tests.cli.commands import call
 from tests.guarantees.orders import (
@@ -78,7 +80,7 @@ def test_versions_say_what_each_was_made_of(published: TinyMesh) -> None:
         (1, "lake", 2),
         (2, "lake", 3),
     ]
-    assert told[0]["properties"]["mesh.contract-version"] == "1.0.0"
+    assert told[0]["properties"][keys.CONTRACT_VERSION] == "1.0.0"
     assert told[0]["checks_passed"] > 0 and told[0]["rollback_of"] is None
 
 
@@ -94,8 +96,7 @@ def test_rollback_publishes_an_earlier_version_again_and_tells_dagster(
     assert amounts(published, 2) == [10.0, 20.0, 30.0]
     newest = published.versions(KEY)[-1]
     assert newest.rollback_of == 1
-    assert newest.properties["mesh.rollback-reason"] == "late extract"
-    assert newest.properties["mesh.rollback-by"] == "ada"
+    assert newest.evidence.rolled_back == RolledBack("late extract", "ada")
     with open_instance(published.environment) as instance:
         event = instance.get_latest_materialization_event(dg.AssetKey(["order", "orders"]))
     assert event is not None and event.asset_materialization is not None
@@ -112,7 +113,8 @@ def test_rollback_works_for_a_user_without_a_name(
 
     monkeypatch.setattr("getpass.getuser", nameless)
     assert call("rollback", KEY, "--to", 1).code == 0
-    assert published.versions(KEY)[-1].properties["mesh.rollback-by"].startswith("uid ")
+    rolled_back = published.versions(KEY)[-1].evidence.rolled_back
+    assert rolled_back is not None and rolled_back.by.startswith("uid ")
 
 
 def test_rollback_to_what_is_not_there_changes_nothing(published: TinyMesh) -> None:

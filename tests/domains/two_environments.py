@@ -6,13 +6,12 @@ without reading either environment's code for the other. Does not belong here: t
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +25,6 @@ from shared_resources.sql import quote_identifier
 from tests.cli.commands import Called, start
 from tests.stand_ins import StandIns
 from tests.stand_ins.servers import environment
-
-# What differs from run to run in one environment, too: who ran when, on which snapshots and files.
-OF_THE_RUN = frozenset(
-    {
-        "mesh.run-id",
-        "mesh.batch-id",
-        "mesh.published-at",
-        "mesh.inputs",
-        "mesh.objects",
-        "mesh.quarantined",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -87,16 +74,17 @@ def described(place: Place, key: str, server: Server) -> dict[str, Any] | None:
             snapshot = here.stores[server].open(key)
         except NotPublished:
             return None
-        evidence = snapshot.version.properties
+        evidence = snapshot.version.evidence
         return {
             "number": snapshot.version.number,
             "schema": [(field.name, str(field.type)) for field in snapshot.schema],
             "partitions": snapshot.partitions(),
             **_content(snapshot),
-            "evidence": {name: evidence[name] for name in evidence.keys() - OF_THE_RUN},
-            "read": sorted(json.loads(evidence["mesh.inputs"])),
-            "quarantined": len(json.loads(evidence["mesh.quarantined"])),
-            "landed": [name for name, _ in json.loads(evidence["mesh.objects"])],
+            # Who ran when, on which snapshots and files, differs from run to run in one place, too.
+            "evidence": replace(evidence, run_id="", inputs={}, objects=(), quarantined=()),
+            "read": sorted(evidence.inputs),
+            "quarantined": len(evidence.quarantined),
+            "landed": [name for name, _ in evidence.objects],
         }
 
 

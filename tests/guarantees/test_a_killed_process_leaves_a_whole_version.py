@@ -98,7 +98,7 @@ def test_a_process_killed_at_a_step_of_publishing(mesh: TinyMesh, step: str, aft
     _assert_whole(mesh, OLD, NEW)
     assert make_batch(mesh.environment, KEY, "run-new"), "the retried run succeeds"
     _assert_whole(mesh, NEW)
-    batches = Counter(v.properties["mesh.batch-id"] for v in mesh.versions(KEY))
+    batches = Counter(v.batch_id for v in mesh.versions(KEY))
     assert set(batches.values()) == {1}, "a batch was published twice"
 
 
@@ -140,7 +140,7 @@ def test_a_process_killed_at_a_step_of_a_replay(mesh: TinyMesh, step: str, after
     again = start(replay_entry, mesh.environment, KEY, entry.id)
     again.join(60)
     _assert_whole(mesh, NEW)
-    published = [v for v in mesh.versions(KEY) if v.properties.get("mesh.replay-of")]
+    published = [v for v in mesh.versions(KEY) if v.evidence.replay_of]
     assert len(published) == 1, "a replay publishes once"
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from shared_resources.io_managers.published import open_pinned
 from tests.guarantees.orders import KEY, land_orders, orders_product
 from tests.tiny_mesh import TinyMesh, column, contract_text
@@ -59,6 +57,6 @@ def test_the_version_that_was_read_is_recorded_as_lineage(mesh: TinyMesh) -> Non
     mesh.run(KEY)
     assert mesh.run(TOTALS).success
     (version,) = mesh.versions(TOTALS)
-    read = json.loads(version.properties["mesh.inputs"])
+    read = version.evidence.inputs
     current = mesh.versions(KEY)[-1]
     assert read == {KEY: f"lake:2:{current.snapshot}"}

@@ -42,9 +42,9 @@ def test_a_good_batch_is_published_with_checks_deselected_and_still_proves_what_
     assert mesh.run(
         KEY, selection=dg.AssetSelection.assets(asset_key(KEY)).without_checks()
     ).success
-    evidence = mesh.versions(KEY)[0].properties
-    assert "range_amount" in evidence["mesh.checks"]
-    assert int(evidence["mesh.checks-passed"]) >= 6 and evidence["mesh.checks-failed"] == "0"
+    evidence = mesh.versions(KEY)[0].evidence
+    assert evidence.outcome("range_amount") is not None
+    assert evidence.checks_passed >= 6 and evidence.checks_failed == 0
 
 
 def test_only_checks_selected_audits_again_what_is_published(mesh: TinyMesh) -> None:

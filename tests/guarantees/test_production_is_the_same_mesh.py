@@ -5,7 +5,6 @@ On S3, Glue and Snowflake, over their own protocols (tests/stand_ins).
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import dagster as dg
@@ -77,7 +76,7 @@ def test_an_object_on_s3_becomes_a_version_in_both_stores_and_a_consumer_reads_i
     for server in (Server.LAKE, Server.WAREHOUSE):
         (version,) = shop.environment.stores[server].versions(KEY)
         assert (version.number, version.rows) == (1, 2)
-        assert json.loads(version.properties["mesh.objects"])[0][0] == f"{KEY}/extract.parquet"
+        assert version.evidence.objects[0][0] == f"{KEY}/extract.parquet"
         assert amounts(shop, server) == [1.0, 2.5]
     files = shop.environment.home.rglob("*.parquet")
     kept = [file for file in files if not {"copies", "sent"}.intersection(file.parts)]
@@ -90,7 +89,7 @@ def test_an_object_on_s3_becomes_a_version_in_both_stores_and_a_consumer_reads_i
     assert shop.rows(TOTALS) == [{"orders": 2, "amount": 3.5}]
     (totals,) = shop.versions(TOTALS)
     (orders,) = shop.versions(KEY)
-    assert json.loads(totals.properties["mesh.inputs"]) == {KEY: f"lake:1:{orders.snapshot}"}
+    assert totals.evidence.inputs == {KEY: f"lake:1:{orders.snapshot}"}
 
 
 def test_what_breaks_the_contract_is_in_quarantine_on_s3_and_never_readable(

@@ -139,7 +139,7 @@ def _published(place: Place) -> ProductStore:
 
 def _check_whole(store: ProductStore) -> None:
     current = store.open(KEY).version
-    assert (current.number, current.properties["mesh.batch-id"]) == (7, "other")
+    assert (current.number, current.batch_id) == (7, "other")
     assert published(store, KEY) == [*range(6), 100]
     _check_versions(store)
 

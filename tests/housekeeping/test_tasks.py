@@ -24,6 +24,7 @@ from shared_resources.io_managers.pins import pin_of
 from shared_resources.io_managers.protocol import NotPublished, Version
 from shared_resources.state import TABLES
 from tests.cli.commands import call
+from tests.contract_factory import make_version
 from tests.guarantees.orders import COLUMNS, KEY, LANDING, amounts, land_orders
 from tests.io_managers.products import contract as made_contract
 from tests.landing.test_sensor import landing_mesh, run_all
@@ -82,7 +83,8 @@ def test_a_store_that_a_death_between_two_commits_left_behind_is_brought_level(
     contract = orders(mesh)
     publish(mesh, [1.0], [2.0])
     lake, warehouse = mesh.environment.stores_of(contract)
-    lake.rollback(contract, 1, {}, batch_id="died")
+    proof = lake.versions(KEY)[0].evidence
+    lake.rollback(contract, 1, proof.properties(), batch_id="died")
     would = do(mesh, contract, Task.ORPHANS, dry_run=True)
     assert [one.summary for one in would] == [NOTHING, "brought level with the lake"]
     assert numbers(mesh) == {"lake": [1, 2, 3], "warehouse": [1, 2]}
@@ -147,20 +149,21 @@ def test_a_store_that_lags_behind_follows_over_expired_versions(mesh: TinyMesh) 
     publish(mesh, [1.0], [2.0], [3.0])
     lake, warehouse = mesh.environment.stores_of(contract)
     warehouse.expire(contract, datetime.now(UTC))
-    lake.rollback(contract, 1, {}, batch_id="back")
+    proof = lake.versions(KEY)[0].evidence
+    lake.rollback(contract, 1, proof.properties(), batch_id="back")
     do(mesh, contract, Task.EXPIRE)
     assert numbers(mesh) == {"lake": [1, 4], "warehouse": [3]}
     bring_level(contract, (lake, warehouse))
     assert numbers(mesh) == {"lake": [1, 4], "warehouse": [3, 4]}
     assert warehouse.open(KEY).batches().read_all()["amount"].to_pylist() == [1.0]
-    versions = rollback(mesh.environment, contract, 1, {})
+    versions = rollback(mesh.environment, contract, 1, by="ada")
     assert [version.number for version in versions] == [5, 5]
 
 
 def test_a_retried_run_of_a_kept_version_still_publishes_once(mesh: TinyMesh) -> None:
     contract = orders(mesh)
     publish(mesh, [1.0], [2.0])
-    batch = mesh.versions(KEY)[-1].properties["mesh.batch-id"]
+    batch = mesh.versions(KEY)[-1].batch_id
     for task in Task:
         do(mesh, contract, task)
     for store in mesh.environment.stores.values():
@@ -198,10 +201,7 @@ def test_a_rollback_over_expired_versions_may_have_changed_anything(
 ) -> None:
     contract = made_contract(partitioned=True)
     assert isinstance(contract.partitioning, Partitioning)
-    before = [
-        Version(KEY, "lake", n, "", 0, datetime.now(UTC), {"mesh.partitions": f'["2024-01-0{n}"]'})
-        for n in kept
-    ]
+    before = [make_version(contract, n, partitions=(f"2024-01-0{n}",)) for n in kept]
     assert partitions_of_rollback(contract, before, 1, ["all"]) == tuple(sorted(changed))
 
 

@@ -67,7 +67,7 @@ def test_killed_at_every_statement(
         with running(child):
             ended(child)
         assert child.exitcode == -signal.SIGKILL
-        done = store.versions(KEY)[-1].properties["mesh.batch-id"] == batch
+        done = store.versions(KEY)[-1].batch_id == batch
         if done:
             assert published(store, KEY) == sorted([1, *new])
         else:

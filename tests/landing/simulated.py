@@ -8,7 +8,6 @@ Does not belong here: what must hold (the tests), reading and auditing objects (
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import uuid
 from collections import Counter
@@ -28,10 +27,12 @@ from shared_resources.contracts.model import Contract, LandingMode, Partitioning
 from shared_resources.data_products.batch import Attempt, Run
 from shared_resources.data_products.choosing import NothingToIngest, choose_objects
 from shared_resources.environment import Environment, ProductionEnvironment
+from shared_resources.io_managers.protocol import Version
 from shared_resources.landing.errors import ObjectChanged
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_tables import State
 from shared_resources.landing.sensor import landing_sensor
+from tests.contract_factory import make_version
 from tests.landing.staging import landing_contract
 
 _numbers = itertools.count()
@@ -55,13 +56,13 @@ class Clock:
 class PublishedBatches:
     """What a store and a quarantine know of batches, for they are the evidence."""
 
-    made: list[SimpleNamespace] = field(default_factory=list)
+    made: list[Version] = field(default_factory=list)
     entries: list[SimpleNamespace] = field(default_factory=list)
 
     def versions(self, product: str) -> list[SimpleNamespace]:
         return self.made
 
-    def published_batch(self, product: str, batch_id: str) -> SimpleNamespace | None:
+    def published_batch(self, product: str, batch_id: str) -> Version | None:
         return next((one for one in self.made if one.batch_id == batch_id), None)
 
     def list(self, product: str) -> list[SimpleNamespace]:
@@ -264,12 +265,9 @@ class Daemon:
             entry = SimpleNamespace(objects=pairs, batch_id=batch_id)
             self.environment.batches.entries.append(entry)
         else:
-            made_of = {
-                "mesh.objects": json.dumps(pairs),
-                "mesh.partitions": json.dumps(made.partitions),
-            }
             number = len(self.environment.batches.made) + 1
-            version = SimpleNamespace(properties=made_of, batch_id=batch_id, number=number, rows=1)
+            proof = {"objects": tuple(pairs), "partitions": made.partitions}
+            version = make_version(self.contract, number, batch_id, **proof)
             self.environment.batches.made.append(version)
         self.processed.update(contents.items())
         if dies == "published":

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -21,6 +20,7 @@ from shared_resources.environment import Environment
 from shared_resources.landing import asking, scan, settling
 from shared_resources.landing.ledger_rows import SAME_SECOND
 from shared_resources.landing.ledger_tables import OBJECTS, State
+from tests.contract_factory import make_version
 from tests.landing.simulated import Daemon, Producer, contract_of, counted
 
 
@@ -285,6 +285,18 @@ def test_a_run_that_died_after_publishing_has_published(landing: Landing, refuse
     assert [one.partition_key for one in told] == ([] if refuses else ["2026-03-01"])
 
 
+def test_an_extract_whose_run_dies_after_its_commit_is_told_to_dagster(extracts: Landing) -> None:
+    """A product without partitions has one all the same: its version."""
+    one = extracts.put("a.csv")
+    extracts.tick()
+    extracts.run(extracts.waiting()[0], dies="published")
+    extracts.settle_down(3)
+    assert extracts.processed == {one: 1}
+    asset = dg.AssetKey(extracts.contract.key.split("/"))
+    told = extracts.instance.fetch_materializations(asset, limit=9).records
+    assert [one.partition_key for one in told] == [None]
+
+
 @pytest.mark.parametrize("dies", ["start", "taken"])
 def test_a_run_that_failed_is_made_again_a_few_times(landing: Landing, dies: str) -> None:
     one = landing.put("2026-03-01.csv")
@@ -367,10 +379,8 @@ def test_what_was_ingested_without_the_ledger_is_not_ingested_again(landing: Lan
     one = landing.put("2026-03-01.csv")
     obj = landing.environment.landing_zone.head(one[0])
     assert obj is not None
-    made_of = {"mesh.objects": json.dumps([[obj.key, obj.etag]])}
-    landing.environment.batches.made.append(
-        SimpleNamespace(properties=made_of, batch_id="b", number=1, rows=1)
-    )
+    version = make_version(landing.contract, objects=((obj.key, obj.etag),))
+    landing.environment.batches.made.append(version)
     landing.ingest()
     assert not landing.processed
     assert landing.state_of("2026-03-01.csv") == [State.PUBLISHED]

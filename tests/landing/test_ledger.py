@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 from shared_resources.landing.evidence import unseen
 from shared_resources.landing.zone import LandingObject
+from tests.contract_factory import make_contract, make_version
 
 
 def landed(key: str, etag: str = "1") -> LandingObject:
     return LandingObject(key, 1, datetime(2026, 1, 1, tzinfo=UTC), etag)
 
 
-def store(*versions: list[list[str]] | None) -> Any:
-    """A store whose versions of shop/items were made of these objects; None: of no object."""
-    made = [
-        SimpleNamespace(properties={} if pairs is None else {"mesh.objects": json.dumps(pairs)})
-        for pairs in versions
-    ]
+def store(*versions: list[tuple[str, str]]) -> Any:
+    """A store whose versions of shop/items were made of these objects."""
+    contract = make_contract(domain="shop", name="items")
+    made = [make_version(contract, objects=tuple(pairs)) for pairs in versions]
     return SimpleNamespace(versions=lambda product: made if product == "shop/items" else [])
 
 
@@ -32,12 +30,12 @@ def quarantine(*pairs: tuple[str, str]) -> Any:
 def test_published_and_refused_objects_are_seen_and_replaced_ones_are_not() -> None:
     objects = [landed(key) for key in ("new", "lake", "warehouse", "refused")]
     replaced = landed("lake", "2")
-    stores = [store(None, [["lake", "1"]]), store([["warehouse", "1"], ["gone", "1"]])]
+    stores = [store([], [("lake", "1")]), store([("warehouse", "1"), ("gone", "1")])]
     refused = quarantine(("refused", "1"))
     assert unseen([*objects, replaced], stores, refused, "shop/items") == [objects[0], replaced]
 
 
 def test_products_have_ledgers_of_their_own() -> None:
     one = landed("lake")
-    stores = [store([["lake", "1"]])]
+    stores = [store([("lake", "1")])]
     assert unseen([one], stores, quarantine(("lake", "1")), "shop/others") == [one]

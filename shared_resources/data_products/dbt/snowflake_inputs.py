@@ -20,7 +20,6 @@ from shared_resources.io_managers.cloud_warehouse.loading import load
 from shared_resources.io_managers.cloud_warehouse.session import SnowflakeSession
 from shared_resources.io_managers.cloud_warehouse.sql import Columns, Name, definitions
 from shared_resources.io_managers.protocol import UNPARTITIONED, Snapshot, StagedFile, Version
-from shared_resources.io_managers.versions import BATCH_ID
 from shared_resources.sql import quote_identifier
 
 ROWS_PER_FILE = 1_000_000
@@ -64,8 +63,7 @@ def _published(warehouse: Warehouse | None, snapshot: Snapshot, key: str) -> str
     pinned = snapshot.version
     if pinned.store == warehouse.name:
         return warehouse.relation(key, pinned.number)
-    batch = pinned.properties.get(BATCH_ID)
-    theirs = warehouse.published_batch(key, batch) if batch else None
+    theirs = warehouse.published_batch(key, pinned.batch_id)
     if theirs is None or theirs.rows != pinned.rows:
         return None
     if warehouse.open(key, theirs.number).schema.names != snapshot.schema.names:

@@ -28,7 +28,7 @@ from typing import Any
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.io_managers.protocol import UNPARTITIONED, NotPublished, Version
 from shared_resources.io_managers.staging_area import batch_folder
-from shared_resources.io_managers.versions import BATCH_ID, version_of
+from shared_resources.io_managers.versions import version_of
 
 _NAME = re.compile(r"v(\d{8,})\.json")
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
@@ -155,7 +155,7 @@ class Manifests:
         if not self.intended(batch_id):
             return None
         for version in reversed(self.versions()):
-            if version.properties[BATCH_ID] == batch_id:
+            if version.batch_id == batch_id:
                 return version
         return None
 

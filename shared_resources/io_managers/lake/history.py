@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
+from shared_resources.evidence.keys import BATCH_ID, NUMBER, PREFIX
 from shared_resources.io_managers.protocol import NotPublished, Version
-from shared_resources.io_managers.versions import BATCH_ID, NUMBER, version_of
+from shared_resources.io_managers.versions import version_of
 
 STORE = "lake"
 
@@ -66,7 +67,7 @@ def versions_of(table: Table | None, product: str) -> list[Version]:
 def to_version(product: str, snapshot: Snapshot) -> Version:
     assert snapshot.summary is not None
     summary = snapshot.summary.additional_properties
-    properties = {key: value for key, value in summary.items() if key.startswith("mesh.")}
+    properties = {key: value for key, value in summary.items() if key.startswith(PREFIX)}
     return version_of(product, STORE, str(snapshot.snapshot_id), properties)
 
 
@@ -99,7 +100,7 @@ def may_have_published(table: Table | None, product: str, batch_id: str, staged:
     versions = versions_of(table, product)
     if not versions:
         return False
-    if any(version.properties[BATCH_ID] == batch_id for version in versions):
+    if any(version.batch_id == batch_id for version in versions):
         return True
     current = versions[-1]
     return staged <= current.published_at and len(versions) < current.number

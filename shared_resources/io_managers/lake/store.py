@@ -26,6 +26,7 @@ from pyiceberg.types import NestedField
 
 from shared_resources.contracts.iceberg_schema import iceberg_partition_spec, iceberg_schema
 from shared_resources.contracts.model import Contract
+from shared_resources.evidence.keys import NUMBER
 from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.attempts import Attempts, advisory_lock
 from shared_resources.io_managers.evolution import check_evolution
@@ -72,7 +73,7 @@ from shared_resources.io_managers.protocol import (
     StagedBatch,
     Version,
 )
-from shared_resources.io_managers.versions import NUMBER, check_batch, choose, stamp
+from shared_resources.io_managers.versions import check_batch, choose, stamp
 
 
 class LakeStore:

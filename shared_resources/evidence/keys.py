@@ -1,0 +1,35 @@
+"""The names of all properties that the mesh commits with a version.
+
+Belongs here: every name that begins with `mesh.`, once.
+Does not belong here: what stands under them (`record.py`, and for the stores' own
+`io_managers/versions.py`).
+"""
+
+from __future__ import annotations
+
+PREFIX = "mesh."
+
+# The stores' own, which nobody else can set.
+NUMBER = "mesh.version"
+BATCH_ID = "mesh.batch-id"
+ROLLBACK_OF = "mesh.rollback-of"
+ROWS = "mesh.rows"
+PUBLISHED_AT = "mesh.published-at"
+
+# The evidence.
+RUN_ID = "mesh.run-id"
+CONTRACT_VERSION = "mesh.contract-version"
+CONTRACT_DIGEST = "mesh.contract-digest"
+POLICIES = "mesh.policies"
+CHECKS = "mesh.checks"
+CHECKS_PASSED = "mesh.checks-passed"
+CHECKS_FAILED = "mesh.checks-failed"
+REFUSING = "mesh.refusing-rules"
+INPUTS = "mesh.inputs"
+OBJECTS = "mesh.objects"
+PARTITIONS = "mesh.partitions"
+QUARANTINED = "mesh.quarantined"
+REPLAY_OF = "mesh.replay-of"
+REPLAY_OF_BATCH = "mesh.replay-of-batch"
+ROLLBACK_REASON = "mesh.rollback-reason"
+ROLLBACK_BY = "mesh.rollback-by"
