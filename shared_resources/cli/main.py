@@ -23,7 +23,7 @@ _COMMANDS = {
     "read": "what a consumer gets",
     "versions": "the published versions of a product",
     "rollback": "publish an earlier version again",
-    "quarantine": "what was rejected and why; try it again",
+    "quarantine": "what was rejected and why; try it again, settle it",
     "landing": "what landed and waits; let it be ingested again",
     "housekeeping": "compact, expire and clear up, now",
 }

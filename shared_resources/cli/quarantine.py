@@ -1,6 +1,6 @@
-"""`mesh quarantine`: what was rejected and why; try it again.
+"""`mesh quarantine`: what was rejected and why; try it again, or settle it.
 
-Belongs here: listing, showing and replaying entries for a person.
+Belongs here: listing, showing, replaying and closing entries for a person.
 Does not belong here: storage (`governance/quarantine.py`), the replay (`data_products/replaying.py`).
 """
 
@@ -13,32 +13,44 @@ import click
 
 from shared_resources import environment as environments
 from shared_resources.cli.selection import product_contract, product_folder
-from shared_resources.cli.tables import columns_of, print_json, print_table
+from shared_resources.cli.tables import columns_of, print_json, print_table, visible
+from shared_resources.cli.user import user
+from shared_resources.data_products.standing import entries_of, every_entry
 from shared_resources.environment import Environment
 from shared_resources.governance.quarantine import QuarantineEntry
 from shared_resources.governance.quarantine_view import shown_rows
+from shared_resources.mesh import read_mesh
 
 
 @click.group(epilog="Example: mesh quarantine list && mesh quarantine show <ENTRY>")
 def quarantine() -> None:
-    """What was rejected, why, and trying it again."""
+    """What was rejected, why, trying it again, and settling it."""
 
 
-@quarantine.command("list", epilog="Example: mesh quarantine list marketing/coupons")
+@quarantine.command("list", epilog="Example: mesh quarantine list marketing/coupons --all")
 @click.argument("product", required=False, metavar="[DOMAIN/PRODUCT]")
+@click.option("--all", "all_", is_flag=True, help="Also what is settled, and how.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
-def list_entries(product: str | None, as_json: bool) -> None:
-    """Every entry, newest last: a refused batch, rows set aside, or an object that is unreadable."""
+def list_entries(product: str | None, all_: bool, as_json: bool) -> None:
+    """The open entries, newest last: a refused batch, rows set aside, or an unreadable object.
+
+    An entry is settled when what takes its place is published, or it is replayed or closed.
+    """
     environment = environments.current()
-    # All are listed first: those of a product that is no more are found too.
-    entries = environment.quarantine.list()
+    products = read_mesh(environment.root).products
+    # Of all products: entries of one that is no more are found too.
+    entries = every_entry(environment, {p.key: p.contract for p in products if p.contract})
     if product is not None and all(entry.product != product for entry in entries):
         product_folder(environment, product)
-    rows = [_row(entry) for entry in entries if product in (None, entry.product)]
+    found = [entry for entry in entries if product in (None, entry.product)]
+    rows = [_row(entry) for entry in found if all_ or entry.open]
     if as_json:
         print_json(rows)
     elif rows:
-        print_table(rows, rows[0])
+        hidden = {"open"} if all_ else {"open", "replayed_as", "settled"}
+        print_table(rows, [name for name in rows[0] if name not in hidden])
+    elif found:
+        click.echo(f"nothing in quarantine is open; {len(found):,} settled with --all")
     else:
         click.echo("nothing is in quarantine")
 
@@ -52,6 +64,8 @@ def _row(entry: QuarantineEntry) -> dict[str, object]:
         "at": entry.at,
         "broke": ", ".join(sorted({rule for rule, *_ in entry.reasons})),
         "replayed_as": ", ".join(f"v{one.version}" for one in entry.replays),
+        "open": entry.open,
+        "settled": entry.settled,
     }
 
 
@@ -66,6 +80,7 @@ def show(entry_id: str, limit: int, as_json: bool) -> None:
     environment = environments.current()
     entry = environment.quarantine.get(entry_id)
     contract = product_contract(environment, entry.product)
+    entry = next(one for one in entries_of(environment, contract) if one.id == entry.id)
     rows = shown_rows(environment.quarantine, entry, contract, limit)
     if as_json:
         print_json({**_details(entry), "rows_shown": rows})
@@ -93,7 +108,10 @@ def _details(entry: QuarantineEntry) -> dict[str, object]:
         "objects": [key for key, _ in entry.objects],
         "inputs": dict(entry.inputs),
         "parent": entry.parent,
+        "on_top_of": entry.on_top_of,
         "superseded_by": entry.superseded_by,
+        "replaced_by": entry.replaced_by,
+        "closed": None if (closed := entry.closed) is None else vars(closed),
         "reasons": [list(reason) for reason in entry.reasons],
     }
 
@@ -108,7 +126,6 @@ def replay(entry_id: str, force: bool) -> None:
     from shared_resources.data_products.replaying import replay as replay_entry
     from shared_resources.data_products.runless import report_version
     from shared_resources.io_managers.pinned import open_pinned
-    from shared_resources.mesh import read_mesh
 
     environment = environments.current()
     entry = environment.quarantine.get(entry_id)
@@ -134,6 +151,22 @@ def replay(entry_id: str, force: bool) -> None:
         )
     if done.rest is not None:
         click.echo(f"{done.rest.rows:,} rows still fail and stay in quarantine as {done.rest.id}")
+
+
+@quarantine.command(epilog="Example: mesh quarantine close <ENTRY> --reason 'a test of the till'")
+@click.argument("entry_id", metavar="ENTRY")
+@click.option("--reason", required=True, help="Kept with the entry, for those who ask later.")
+def close(entry_id: str, reason: str) -> None:
+    """Settle an entry about which nothing is to be done; what was rejected is kept until it expires."""
+    if not reason.strip():
+        raise click.BadParameter("is empty; say why", param_hint="--reason")
+    quarantine = environments.current().quarantine
+    before = quarantine.get(entry_id)
+    if before.closed is None and before.open:
+        entry = quarantine.close(before.id, by=user(), reason=reason.strip())
+        click.echo(f"{entry.product}: {entry.id} is closed")
+    else:
+        click.echo(f"{before.product}: {before.id} is settled already: {visible(before.settled)}")
 
 
 def _say_refused(entry: QuarantineEntry, environment: Environment, reasons: list[str]) -> None:

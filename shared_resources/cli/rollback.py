@@ -5,13 +5,11 @@ Belongs here: the command. Does not belong here: the rollback itself (`io_manage
 
 from __future__ import annotations
 
-import getpass
-import os
-
 import click
 
 from shared_resources import environment as environments
 from shared_resources.cli.selection import product_contract
+from shared_resources.cli.user import user
 from shared_resources.data_products.publishing import rollback as roll_back
 
 
@@ -27,7 +25,7 @@ def rollback(product: str, to: int, reason: str) -> None:
     contract = product_contract(environment, product)
     store = environment.stores_of(contract)[0]
     before = store.versions(product)
-    versions = roll_back(environment, contract, to, by=_user(), reason=reason)
+    versions = roll_back(environment, contract, to, by=user(), reason=reason)
     held = {
         key
         for version in (*before[-1:], versions[0])
@@ -40,11 +38,3 @@ def rollback(product: str, to: int, reason: str) -> None:
             f"{product}: version {version.number} in the {version.store} has the content of "
             f"version {version.rollback_of} ({version.rows:,} rows)"
         )
-
-
-def _user() -> str:
-    """The name of who runs this; a container's user often has a number alone."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"

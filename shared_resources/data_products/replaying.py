@@ -26,6 +26,7 @@ from shared_resources.data_products.verdict import Auditor
 from shared_resources.environment import Environment
 from shared_resources.governance.quarantine import QuarantineEntry
 from shared_resources.governance.report import AuditReport
+from shared_resources.governance.settlement import is_of_batch, made_on
 from shared_resources.governance.split import Split
 from shared_resources.io_managers.pinned import PinnedInput
 from shared_resources.io_managers.protocol import UNPARTITIONED, StagedBatch, StagedFile, Version
@@ -95,12 +96,8 @@ class _Replay:
             raise NotReplayable(
                 f"{self._entry.id} was replayed before, as version {published[0].number} of {key}"
             )
-        superseded = self._entry.superseded_by
-        if superseded is not None and not force:
-            raise NotReplayable(
-                f"{self._entry.id} is superseded by {superseded}, which a retry of its run left; "
-                "replay that one, or use --force to publish this one all the same"
-            )
+        if not force:
+            self._refuse_if_decided()
         versions = self._store.versions(key)
         newer = self._newer(versions)
         if newer is None and not force and self._history_is_lost(versions):
@@ -128,6 +125,19 @@ class _Replay:
         audited = audit_batch(self._attempt, replace(self._made, parts=(self._staged(folder),)))
         return self._publish(audited, current) if audited.staged else self._refuse(audited)
 
+    def _refuse_if_decided(self) -> None:
+        superseded, closed = self._entry.superseded_by, self._entry.closed
+        if superseded is not None:
+            raise NotReplayable(
+                f"{self._entry.id} is superseded by {superseded}, which a retry of its run left; "
+                "replay that one, or use --force to publish this one all the same"
+            )
+        if closed is not None:
+            raise NotReplayable(
+                f"{self._entry.id} was closed by {closed.by} on {closed.at:%Y-%m-%d} "
+                f"({closed.reason}); use --force to publish it all the same"
+            )
+
     def _newer(self, versions: list[Version]) -> Version | None:
         """A version that has taken the entry's place since, if there is one.
 
@@ -135,42 +145,33 @@ class _Replay:
         would undo it, but not that of rows, which join what it restored.
         """
         rows = self._entry.kind == "rows"
+        base = made_on(self._entry, versions)
         for version in lineage(versions) if rows else reversed(versions):
             if rows and version.rollback_of is not None:
                 continue
-            if version.published_at <= self._entry.at:
+            if version.number <= base:
                 return None
-            if version.batch_id == self._entry.batch_id:
-                return None  # the batch that the rows were set aside from
-            if self._is_replay(version):
-                continue
+            if is_of_batch(self._entry, version):
+                continue  # what was published of it, or replayed
             if set(version.evidence.partitions) & set(self._entry.partitions):
                 return version
         return None
 
     def _rest_is_current(self, versions: list[Version]) -> bool:
         """Whether the batch that the rows were set aside from is part of the current version."""
-        return any(
-            version.batch_id == self._entry.batch_id or self._is_replay(version)
-            for version in lineage(versions)
-        )
-
-    def _is_replay(self, version: Version) -> bool:
-        """Whether the version published something else of the entry's batch."""
-        again = version.evidence.replay_of
-        return again is not None and again.batch_id == self._entry.batch_id
+        return any(is_of_batch(self._entry, version) for version in lineage(versions))
 
     def _history_is_lost(self, versions: list[Version]) -> bool:
         """Whether a version that was published after the entry may have expired."""
-        expected = versions[-1].number if versions else 0
+        expected, base = versions[-1].number if versions else 0, made_on(self._entry, versions)
         for version in reversed(versions):
             if version.number != expected:
                 return True
             own = version.batch_id == self._entry.batch_id
-            if own or version.published_at <= self._entry.at:
+            if own or version.number <= base:
                 return False
             expected -= 1
-        return expected > 0
+        return expected > base
 
     def _staged(self, folder: Path) -> StagedBatch:
         """The entry's rows, staged by today's contract."""

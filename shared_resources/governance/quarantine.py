@@ -1,8 +1,9 @@
 """Quarantine: what was rejected, kept with the reasons until someone mends and replays it.
 
-Belongs here: what an entry is, keeping, listing and reading entries, the mark of a replay, their end.
-Does not belong here: where entries lie (`quarantine_store.py`, `quarantine_s3.py`), deciding what is
-rejected (`data_products/verdict.py`), trying it again (`data_products/replaying.py`), showing it to
+Belongs here: keeping, listing and reading entries, the marks on them, their end.
+Does not belong here: what an entry says (`rejection.py`), where entries lie (`quarantine_store.py`,
+`quarantine_s3.py`), deciding what is rejected (`data_products/verdict.py`), trying it again
+(`data_products/replaying.py`), what was published in its place (`settlement.py`), showing it to
 people (`quarantine_view.py`).
 
 An entry appears whole and is never changed:
@@ -11,6 +12,8 @@ An entry appears whole and is never changed:
                             files/00000.parquet ...   what was rejected, as it was staged
                             rejects.parquet           rows that could not be read, as text
                             replays/<version>.json    added when a replay published it
+                            settled/closed.json       added when someone closed it
+                            settled/replaced.json     added when the version that replaced it expires
 
 The id is derived from what was rejected, so that a run that was killed and retried leaves no
 doubles. A retry of a batch that rejects something else leaves both; the later one counts, and
@@ -23,7 +26,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,11 +35,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shared_resources.governance.quarantine_store import KEPT, QuarantineStore, Stored
+from shared_resources.governance.rejection import (
+    KINDS,
+    Closing,
+    QuarantineEntry,
+    Rejection,
+    Replay,
+)
 
-KINDS = ("batch", "rows", "object")
+__all__ = ["Quarantine", "QuarantineEntry", "Rejection", "UnknownEntry"]
+
 _REJECTS = "rejects.parquet"
-_REPLAYS = "replays"
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_REPLAYS = "replays/"
+_CLOSED = "settled/closed.json"
+_REPLACED = "settled/replaced.json"
 _ID = re.compile(r"[0-9a-f]{12}-[0-9a-f]{8}")
 _FILE_NAME = re.compile(r"\d{5,}(\.\w+)?")
 _SUFFIX = re.compile(r"\.[A-Za-z0-9_]+")
@@ -44,53 +56,6 @@ _SUFFIX = re.compile(r"\.[A-Za-z0-9_]+")
 
 class UnknownEntry(LookupError):
     """There is no entry of that id; the message says how to list them."""
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """What was rejected, and why. `reasons` are (rule, clause, rows failed, message).
-
-    `kind`: `batch`, refused whole; `rows`, set aside within the loss budget; `object`, a landing
-    object of which nothing could be read. `inputs` are the upstream versions by product key,
-    `objects` the landing objects as (key, etag), `parent` the entry that was replayed.
-    """
-
-    product: str
-    kind: str
-    batch_id: str
-    run_id: str
-    rows: int
-    reasons: tuple[tuple[str, str, int, str], ...]
-    contract_version: str
-    contract_digest: str
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    partitions: tuple[str, ...] = ("",)
-    objects: tuple[tuple[str, str], ...] = ()
-    parent: str | None = None
-
-
-@dataclass(frozen=True)
-class Replay:
-    """A version that published (what passed of) an entry."""
-
-    version: int
-    at: datetime
-
-
-@dataclass(frozen=True)
-class QuarantineEntry(Rejection):
-    """A kept rejection. `at` is when; `replays` are the versions that published it since."""
-
-    id: str = ""
-    at: datetime = _NEVER
-    file_names: tuple[str, ...] = ()
-    replays: tuple[Replay, ...] = ()
-    superseded_by: str | None = None
-
-    @property
-    def open(self) -> bool:
-        """Whether there is still something to decide: neither replayed nor superseded."""
-        return not self.replays and self.superseded_by is None
 
 
 class Quarantine:
@@ -188,10 +153,24 @@ class Quarantine:
         entry = self.get(id_)
         self._store.add(
             _place(entry.product, entry.id),
-            f"{_REPLAYS}/{version:08d}.json",
+            f"{_REPLAYS}{version:08d}.json",
             _json({"version": version, "at": datetime.now(UTC).isoformat()}),
         )
         return self.get(entry.id)
+
+    def close(self, id_: str, *, by: str, reason: str) -> QuarantineEntry:
+        """Note that nothing is to be done about the entry; who did it first stays noted.
+
+        What was rejected stays as it is.
+        """
+        entry = self.get(id_)
+        mark = {"by": by, "reason": reason, "at": datetime.now(UTC).isoformat()}
+        self._store.add(_place(entry.product, entry.id), _CLOSED, _json(mark))
+        return self.get(entry.id)
+
+    def mark_replaced(self, entry: QuarantineEntry, version: int) -> None:
+        """Note which version took the entry's place, before that version expires."""
+        self._store.add(_place(entry.product, entry.id), _REPLACED, _json({"version": version}))
 
 
 def _place(product: str, id_: str | None = None) -> str:
@@ -244,6 +223,8 @@ def _read(stored: Stored) -> QuarantineEntry:
     for name in content["file_names"]:
         if not _FILE_NAME.fullmatch(name):
             raise ValueError(f"the quarantine's entry at {stored.place} names a file {name!r}")
+    marks = {name: json.loads(mark) for name, mark in stored.added}
+    closed = marks.get(_CLOSED)
     return QuarantineEntry(
         **{
             **given,
@@ -253,15 +234,16 @@ def _read(stored: Stored) -> QuarantineEntry:
             "partitions": tuple(content["partitions"]),
             "file_names": tuple(content["file_names"]),
             "replays": tuple(
-                _read_mark(mark) for name, mark in stored.added if name.startswith(_REPLAYS)
+                Replay(mark["version"], datetime.fromisoformat(mark["at"]))
+                for name, mark in marks.items()
+                if name.startswith(_REPLAYS)
             ),
+            "closed": None
+            if closed is None
+            else Closing(closed["by"], closed["reason"], datetime.fromisoformat(closed["at"])),
+            "replaced_by": marks.get(_REPLACED, {}).get("version"),
         }
     )
-
-
-def _read_mark(mark: bytes) -> Replay:
-    content = json.loads(mark)
-    return Replay(content["version"], datetime.fromisoformat(content["at"]))
 
 
 def _with_successors(entries: Sequence[QuarantineEntry]) -> list[QuarantineEntry]:

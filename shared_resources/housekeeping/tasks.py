@@ -16,6 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.publishing import behind, finish_publishing, product_lock
+from shared_resources.data_products.standing import entries_of, note_replacements
 from shared_resources.environment import Environment
 from shared_resources.governance.quarantine import QuarantineEntry
 from shared_resources.housekeeping.retention import (
@@ -140,6 +141,8 @@ def _expire(
         since = versions_kept_since(contract, kept, pinned, now)
         gone: list[Version] = []
         if since is not None:
+            if not dry_run and store is environment.stores_of(contract)[0]:
+                note_replacements(environment, contract, kept, expirable(kept, since))
             gone = expirable(kept, since) if dry_run else store.expire(contract, since)
     details = {
         "versions_removed": [version.number for version in gone],
@@ -184,7 +187,7 @@ def _expire_quarantine(
     quarantine, since = environment.quarantine, quarantine_kept_since(contract, now)
     gone: list[QuarantineEntry] = []
     if since is not None:
-        entries = quarantine.list(contract.key)
+        entries = entries_of(environment, contract)
         chosen = {entry.id for entry in expired_entries(entries, since)}
         ids = chosen if dry_run else set(quarantine.expire(contract.key, since))
         gone = [entry for entry in entries if entry.id in ids]

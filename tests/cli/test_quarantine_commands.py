@@ -37,7 +37,7 @@ def orders(mesh: TinyMesh, bounds: dict[str, int], **properties: object) -> Path
 
 
 def entries(product: str = KEY) -> list[dict[str, object]]:
-    told = call("quarantine", "list", product, "--json")
+    told = call("quarantine", "list", product, "--all", "--json")
     assert (told.code, told.err) == (0, "")
     return list(told.json)
 

@@ -193,6 +193,18 @@ def test_a_replay_is_marked_once_and_the_entry_stays_as_it_is(
     assert [r.version for r in quarantine.mark_replayed(entry.id, 9).replays] == [7, 9]
 
 
+def test_an_entry_is_closed_once_and_stays_as_it_is(quarantine: Quarantine, tmp_path: Path) -> None:
+    entry = quarantine.put(REJECTION, [_file(tmp_path, [1])])
+    written = _entry_json(quarantine, entry)
+    for by, reason in (("ada", "a test of the till"), ("eve", "no idea")):
+        closed = quarantine.close(entry.id[:6], by=by, reason=reason)
+    assert closed.closed is not None and not closed.open
+    assert (closed.closed.by, closed.closed.reason) == ("ada", "a test of the till")
+    assert _entry_json(quarantine, entry) == written
+    assert quarantine.put(REJECTION, [_file(tmp_path, [1])]) == closed
+    assert quarantine.rows(closed).read_all().num_rows == 1
+
+
 @pytest.mark.parametrize("id_", ["", "nothing", "../../etc"])
 def test_an_unknown_entry_is_said(quarantine: Quarantine, tmp_path: Path, id_: str) -> None:
     quarantine.put(REJECTION, [_file(tmp_path, [1])])
