@@ -17,6 +17,7 @@ import click
 
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.contracts.model import Contract, Landing, LandingFormat, Rule, RuleKind
+from shared_resources.contracts.numbers import percent
 from shared_resources.governance.report import AuditReport
 from shared_resources.landing.errors import UnreadableObject
 
@@ -151,7 +152,7 @@ def _rows_lost(
         kept=aside / "kept",
         rejected=aside / "rejected.parquet",
     )
-    if 100.0 * parted.rejected_rows > budget * (batch.rows + batch.rejected_rows):
+    if percent(parted.rejected_rows, batch.rows + batch.rejected_rows) > budget:
         return None
     good = replace(batch, files=parted.files, rejects=None, rejected_rows=0)
     again = run_audit(StagedData(good), contract, rules=rules, folder=folder)

@@ -8,7 +8,6 @@ No Dagster, pandas or store is imported: this is what an editor or a commit hook
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +69,9 @@ def check(as_json: bool, only: str | None, clauses_of: str | None) -> None:
         return
     result = _check(mesh, only)
     if as_json:
-        click.echo(json.dumps(_as_json(result, root), indent=2))
+        from shared_resources.cli.tables import print_json
+
+        print_json(_as_json(result, root))
     else:
         _show(result, root)
     if result.findings:
@@ -166,9 +167,10 @@ def _show_clauses(mesh: Mesh, key: str, as_json: bool) -> None:
         {"line": c.line, "clause": c.path, "enforced": c.enforced, "how": c.how}
         for c in product.contract.clauses
     ]
+    from shared_resources.cli.tables import print_json, print_table  # rich is slow to import
+
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        print_json(rows)
         return
-    from shared_resources.cli.tables import print_table  # rich is slow to import: only for a table
 
     print_table(rows, ["line", "clause", "enforced", "how"])

@@ -6,7 +6,6 @@ Does not belong here: the order (`schedule.py`), the processes (`workers.py`), t
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -22,6 +21,7 @@ from shared_resources.cli.pending import UpToDate, days_between, tasks_of
 from shared_resources.cli.progress import RunProgress
 from shared_resources.cli.schedule import Schedule
 from shared_resources.cli.selection import product_folder, select
+from shared_resources.cli.tables import print_json
 from shared_resources.cli.workers import Loaded, NotLoaded, RunOutcome, Task, Worker, stop
 from shared_resources.environment import Environment
 from shared_resources.instance import prepare_instance
@@ -55,11 +55,7 @@ def run(selection: tuple[str, ...], partitions: str | None, jobs: int, as_json: 
     with RunProgress(len(wanted)) as progress:
         outcome = _Coordinator(environment, progress, max(1, jobs), partitions).run(wanted)
     if as_json:
-        click.echo(
-            json.dumps(
-                {"seconds": round(outcome.seconds, 2), "products": outcome.products}, indent=2
-            )
-        )
+        print_json({"seconds": round(outcome.seconds, 2), "products": outcome.products})
     progress.note(
         f"{outcome.count('published')} published, {outcome.count('unchanged')} unchanged, "
         f"{outcome.count('failed')} failed, {outcome.count('held')} held "

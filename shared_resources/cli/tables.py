@@ -7,6 +7,7 @@ Does not belong here: which rows.
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,8 +32,9 @@ class _Output(Console):
 
 
 def print_json(value: object) -> None:
-    """JSON alone on standard output; dates in ISO 8601."""
-    click.echo(json.dumps(value, indent=2, default=_plain))
+    """JSON alone on standard output; dates in ISO 8601. NaN and infinities, which JSON does not
+    have, are text."""
+    click.echo(json.dumps(_without_nan(value), indent=2, default=_plain, allow_nan=False))
 
 
 def columns_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -76,6 +78,16 @@ def _cell(value: object, data: bool) -> str:
 def visible(text: str) -> str:
     """Text with the control characters, which a terminal would obey, written out."""
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: _without_nan(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return value
 
 
 def _plain(value: object) -> object:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from shared_resources.contracts.node import is_number
+from shared_resources.contracts.numbers import Number, is_number, is_whole
 from shared_resources.contracts.types import ColumnType, Family
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -40,10 +41,14 @@ def bound(value: Any, type_: ColumnType, *, upwards: bool) -> Any:
 
     Raises `NotOfType`.
     """
-    if type_.family not in (Family.INTEGER, Family.DECIMAL) or not is_number(value):
+    if not is_number(value):
+        return constant(value, type_)
+    if type_.family is Family.FLOAT:
+        return _float_bound(value, type_, upwards=upwards)
+    if type_.family not in (Family.INTEGER, Family.DECIMAL):
         return constant(value, type_)
     scale = type_.scale if type_.family is Family.DECIMAL else 0
-    scaled = Fraction(Decimal(str(value))) * 10**scale
+    scaled = Fraction(value) * 10**scale
     whole = math.ceil(scaled) if upwards else math.floor(scaled)
     return constant(whole if not scale else Decimal(f"{whole}e-{scale}"), type_)
 
@@ -119,20 +124,61 @@ def _integer(value: Any, width: int) -> int:
     return number
 
 
+def _float_bound(value: Number, type_: ColumnType, *, upwards: bool) -> float:
+    """A whole number moves as a bound of integers does; any other is the nearest float, as it is
+    in the data.
+    """
+    try:
+        return _float(value, type_.width)
+    except _Inexact as inexact:
+        near = inexact.nearest
+    if (near < value) if upwards else (near > value):
+        near = _next_float(near, type_.width, upwards=upwards)
+    return near
+
+
+def _next_float(value: float, width: int, *, upwards: bool) -> float:
+    if width == 64:
+        return math.nextafter(value, math.inf if upwards else -math.inf)
+    # The bits of a float, read as an integer, count up with its size.
+    bits: int = struct.unpack("<i", struct.pack("<f", value))[0]
+    bits += 1 if upwards == (value > 0) else -1
+    following: float = struct.unpack("<f", struct.pack("<i", bits))[0]
+    return following
+
+
+class _Inexact(NotOfType):
+    """A whole number between two floats."""
+
+    def __init__(self, value: Number, nearest: float, width: int) -> None:
+        super().__init__(
+            f"is {value}, a whole number that a {width}-bit float cannot hold exactly",
+            "write one that it can hold, or give the column a DECIMAL type",
+        )
+        self.nearest = nearest
+
+
 def _float(value: Any, width: int) -> float:
     if not is_number(value):
         raise NotOfType(f"is {value!r}, which is no number", "write a finite number")
-    if abs(value) > (3.4028234663852886e38 if width == 32 else 1.7976931348623157e308):
+    try:
+        number = float(value)
+        narrow: float = struct.unpack("<f", struct.pack("<f", number))[0] if width == 32 else number
+    except OverflowError:
+        narrow = math.inf
+    if math.isinf(narrow):
         raise NotOfType(f"is {value}, which a {width}-bit float cannot be", "correct it")
-    return float(value)
+    if is_whole(value) and narrow != value:
+        raise _Inexact(value, narrow, width)
+    return number
 
 
 def _decimal(value: Any, type_: ColumnType) -> Decimal:
-    if not isinstance(value, Decimal) and not is_number(value):
+    if not is_number(value):
         raise NotOfType(f"is {value!r}, which is no number", "write a number")
-    number = Decimal(str(value))
-    if abs(number) >= Decimal(10) ** (type_.precision - type_.scale):
+    scaled = Fraction(value) * 10**type_.scale
+    if abs(scaled) >= 10**type_.precision:
         raise NotOfType(f"is {value}, which {type_} cannot be", "correct it")
-    if (Fraction(number) * 10**type_.scale).denominator != 1:
+    if scaled.denominator != 1:
         raise NotOfType(f"is {value}, which has more decimals than {type_}", "round it")
-    return number
+    return Decimal(value)

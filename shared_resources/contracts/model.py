@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from shared_resources.contracts.numbers import Number, comparable, is_number, percent, shown
 from shared_resources.contracts.types import ColumnType
 
 
@@ -63,15 +65,20 @@ class Threshold:
     """
 
     operator: Operator = Operator.MUST_BE
-    bounds: tuple[float, ...] = (0,)
+    bounds: tuple[Number, ...] = (0,)
     unit: Unit = Unit.ROWS
 
-    def holds(self, measured: float, of: int) -> bool:
-        """Whether `measured` rows out of `of` satisfy the threshold (of no rows: 0 percent)."""
-        value = measured
+    def holds(self, measured: Number | float, of: int) -> bool:
+        """Whether `measured` rows out of `of` satisfy the threshold (of no rows: 0 percent).
+
+        Nothing is rounded: a float's bound is the one of `comparable`. What is no number never holds.
+        """
+        if not is_number(measured):
+            return False
+        value: Number | float | Fraction = measured
         if self.unit is Unit.PERCENT:
-            value = 100.0 * measured / of if of else 0.0
-        low, high = self.bounds[0], self.bounds[-1]
+            value = percent(measured, of)
+        low, high = (comparable(bound, value) for bound in (self.bounds[0], self.bounds[-1]))
         match self.operator:
             case Operator.MUST_BE:
                 return value == low
@@ -91,8 +98,8 @@ class Threshold:
                 return not low <= value <= high
 
     def __str__(self) -> str:
-        shown = " and ".join(f"{bound:g}" for bound in self.bounds)
-        return f"{self.operator.value} {shown}" + (" %" if self.unit is Unit.PERCENT else " rows")
+        bounds = " and ".join(map(shown, self.bounds))
+        return f"{self.operator.value} {bounds}" + (" %" if self.unit is Unit.PERCENT else " rows")
 
 
 class RuleKind(StrEnum):
@@ -256,7 +263,7 @@ class Contract:
     freshness: timedelta | None = None
     retention: timedelta | None = None
     quarantine_retention: timedelta | None = None
-    loss_budget_percent: float = 0.0
+    loss_budget_percent: Number = 0
     allow_empty: bool = False
 
     @property

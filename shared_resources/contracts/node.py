@@ -10,11 +10,11 @@ already reported it. So one pass collects every finding of a file.
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shared_resources.contracts.numbers import Number, is_number
 from shared_resources.contracts.source import Place, Source, dotted
 from shared_resources.findings import Finding
 
@@ -82,7 +82,7 @@ class Node:
         field = self.get(name)
         return field is not None and field.value is True
 
-    def number(self, name: str) -> int | float | None:
+    def number(self, name: str) -> Number | None:
         field = self.get(name)
         return field.value if field and is_number(field.value) else None
 
@@ -113,11 +113,6 @@ class Node:
         for name, field in self.fields():
             if name not in known:
                 field.broken_by("is a field that is not known here", suggest(name, known))
-
-
-def is_number(value: Any) -> bool:
-    """Whether `value` is a finite number; True and False are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def suggest(wrong: str, known: Iterable[str]) -> str:

@@ -15,7 +15,8 @@ from pathlib import PurePosixPath
 from shared_resources.contracts.columns import DeclaredColumn
 from shared_resources.contracts.constants import NotOfType, constant
 from shared_resources.contracts.model import Landing, LandingFormat, LandingMode, Partitioning
-from shared_resources.contracts.node import Node, is_number, suggest
+from shared_resources.contracts.node import Node, suggest
+from shared_resources.contracts.numbers import Number, is_number
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.contracts.vendor import vendor_properties
 
@@ -34,7 +35,7 @@ class PlatformProperties:
     nodes: dict[str, Node]
     landing: Landing | None = None
     partitioning: Partitioning | None = None
-    loss_budget_percent: float = 0.0
+    loss_budget_percent: Number = 0
     allow_empty: bool = False
     quarantine_retention: timedelta | None = None
 
@@ -53,13 +54,14 @@ def read_platform_properties(root: Node, columns: dict[str, DeclaredColumn]) -> 
     )
 
 
-def _budget(node: Node | None) -> float:
+def _budget(node: Node | None) -> Number:
     if node is None:
-        return 0.0
+        return 0
     if not is_number(node.value) or not 0 <= node.value <= 100:
         node.problem("is no percentage", "give a number from 0 to 100")
-        return 0.0
-    return float(node.value)
+        return 0
+    budget: Number = node.value
+    return budget
 
 
 def _allow_empty(node: Node | None) -> bool:
@@ -74,7 +76,7 @@ def _days_kept(node: Node | None) -> timedelta | None:
     if not is_number(node.value) or not 1 <= node.value <= MOST_DAYS or node.value % 1:
         node.problem("is no number of days", f"give a whole number from 1 to {MOST_DAYS:,}")
         return None
-    return timedelta(days=node.value)
+    return timedelta(days=int(node.value))
 
 
 def _mapping(node: Node, known: Collection[str], required: Collection[str]) -> bool:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from shared_resources.contracts.columns import DeclaredColumn
 from shared_resources.contracts.model import Operator, Rule, RuleKind, Severity, Threshold, Unit
-from shared_resources.contracts.node import Node, is_number, suggest
+from shared_resources.contracts.node import Node, suggest
+from shared_resources.contracts.numbers import is_number
 from shared_resources.contracts.quality import SEVERITIES
 from shared_resources.contracts.vendor import vendor_properties
 

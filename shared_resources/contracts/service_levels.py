@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from fractions import Fraction
 
-from shared_resources.contracts.node import Node, is_number, suggest
+from shared_resources.contracts.node import Node, suggest
+from shared_resources.contracts.numbers import is_number
 
 FRESHNESS = ("latency", "frequency")
 RETENTION = ("retention",)
@@ -89,7 +91,8 @@ def _length(item: Node) -> timedelta | None:
             unit.problem(message, suggest(str(unit.value), _UNITS))
         return None
     try:
-        length: timedelta = _UNITS[unit.value] * value.value
+        microseconds = Fraction(value.value) * (_UNITS[unit.value] // timedelta(microseconds=1))
+        length = timedelta(microseconds=round(microseconds))
     except OverflowError:
         value.problem("is too long", "give a shorter time")
         return None

@@ -11,7 +11,6 @@ text, `007` and `12:30` stay text. YAML 1.1 would turn the country code `no` int
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +19,7 @@ from typing import Any, NoReturn
 
 import yaml
 
+from shared_resources.contracts.numbers import MOST_DIGITS, TooLong, read_number
 from shared_resources.findings import Finding, InvalidFile
 
 Place = tuple[str | int, ...]
@@ -28,9 +28,6 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 40
 MAX_NODES = 100_000  # aliases counted as if written out, so that none can explode
 
-_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+|0o[0-7]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_SPECIAL_FLOAT = re.compile(r"([-+]?)\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _WORDS: Mapping[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -211,15 +208,12 @@ class _Reader:
             return text
         if text in _WORDS:
             return _WORDS[text]
-        if _INTEGER.fullmatch(text):
-            if len(text) > 400:
-                self._stop(event, "holds a number of over 400 digits", "correct the number")
-            return int(text, 0 if text[:2] in ("0x", "0o") else 10)
-        if _FLOAT.fullmatch(text):
-            return float(text)
-        if special := _SPECIAL_FLOAT.fullmatch(text):
-            return float("nan") if special[3] else float(f"{special[1]}inf")
-        return text
+        try:
+            number = read_number(text)
+        except TooLong:
+            message = f"holds a number of over {MOST_DIGITS} digits"
+            self._stop(event, message, "correct the number")
+        return text if number is None else number
 
     def _count(self, event: Any, nodes: int) -> None:
         self._nodes += nodes

@@ -16,11 +16,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jsonschema import Draft201909Validator, ValidationError
+from jsonschema import Draft201909Validator, ValidationError, validators
 from jsonschema.exceptions import best_match
 
 from shared_resources.contracts.model import Operator
 from shared_resources.contracts.node import Node, suggest
+from shared_resources.contracts.numbers import is_number
 
 Schema = dict[str, Any]
 _OPERATORS = frozenset(operator.value for operator in Operator)
@@ -39,6 +40,18 @@ _PATTERNS = {
 }
 
 
+def _is_integer(_: object, value: object) -> bool:
+    """As in JSON, 2.0 is a whole number."""
+    return is_number(value) and value == int(value)  # type: ignore[call-overload]
+
+
+# Numbers with a point are Decimals, which the library takes for numbers, but never for whole ones.
+_Validator = validators.extend(  # type: ignore[no-untyped-call]
+    Draft201909Validator,
+    type_checker=Draft201909Validator.TYPE_CHECKER.redefine("integer", _is_integer),
+)
+
+
 @cache
 def _schema() -> Schema:
     text = files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8")
@@ -47,8 +60,8 @@ def _schema() -> Schema:
 
 
 @cache
-def _validator() -> Draft201909Validator:
-    return Draft201909Validator(_schema())
+def _validator() -> Any:
+    return _Validator(_schema())
 
 
 def check_standard(root: Node) -> None:

@@ -7,7 +7,8 @@ Does not belong here: what is measured (`quality.py`) and applying it (`Threshol
 from __future__ import annotations
 
 from shared_resources.contracts.model import Operator, Threshold, Unit
-from shared_resources.contracts.node import Node, is_number, suggest
+from shared_resources.contracts.node import Node, suggest
+from shared_resources.contracts.numbers import Number, is_number
 
 OPERATORS = tuple(operator.value for operator in Operator)
 _PAIRS = (Operator.BETWEEN, Operator.NOT_BETWEEN)
@@ -43,14 +44,14 @@ def _unit(rule: Node) -> Unit | None:
     return Unit(node.value)
 
 
-def _single(field: Node) -> tuple[float, ...] | None:
+def _single(field: Node) -> tuple[Number, ...] | None:
     if not is_number(field.value):
         field.problem("takes one number", f"write `{field.place[-1]}: 0`")
         return None
     return (field.value,)
 
 
-def _pair(field: Node) -> tuple[float, ...] | None:
+def _pair(field: Node) -> tuple[Number, ...] | None:
     value = field.value
     if not isinstance(value, list) or len(value) != 2 or not all(map(is_number, value)):
         field.problem("takes two numbers", f"write `{field.place[-1]}: [0, 10]`")

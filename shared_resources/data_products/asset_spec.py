@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 
 from shared_resources.contracts.model import Column, Contract, Rule, Severity
+from shared_resources.contracts.numbers import as_json
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.mesh import ProductKind
 
@@ -143,7 +144,7 @@ def _metadata(definition: ProductDefinition) -> dict[str, Any]:
         "contract": dg.MetadataValue.text(f"{contract.id} {contract.version}"),
         "clauses enforced": sum(clause.enforced for clause in contract.clauses),
         "clauses not enforced": sum(not clause.enforced for clause in contract.clauses),
-        "loss budget percent": contract.loss_budget_percent,
+        "loss budget percent": as_json(contract.loss_budget_percent),
     }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.numbers import Number
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import Evidence
@@ -73,7 +74,7 @@ class Attempt:
     run: Run
     batch_id: str
     inputs: Mapping[str, PinnedInput] = field(default_factory=dict)
-    loss_budget_percent: float = 0.0
+    loss_budget_percent: Number = 0
     replay_of: QuarantineEntry | None = None
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from shared_resources.contracts.model import Severity
+from shared_resources.contracts.numbers import as_json
 from shared_resources.data_products.asset_spec import asset_key
 from shared_resources.data_products.batch import AuditedBatch
 from shared_resources.governance.report import AuditReport, RuleResult
@@ -78,7 +79,7 @@ def _result_metadata(result: RuleResult) -> dict[str, Any]:
         "clause": result.rule.clause,
         "threshold": str(result.rule.threshold),
         "rows checked": result.rows_checked,
-        "measured": float(result.measured),
+        "measured": as_json(result.measured),
     }
     if result.rows_failed is not None:
         metadata["rows failed"] = result.rows_failed

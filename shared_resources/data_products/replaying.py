@@ -69,9 +69,7 @@ def replay(
         run=Run(run_id, tuple(entry.partitions)),
         batch_id=f"replay-{entry.id}",
         inputs=inputs,
-        loss_budget_percent=0.0
-        if entry.kind == "rows"
-        else definition.contract.loss_budget_percent,
+        loss_budget_percent=0 if entry.kind == "rows" else definition.contract.loss_budget_percent,
         replay_of=entry,
     )
     return _Replay(attempt, entry).run(force)

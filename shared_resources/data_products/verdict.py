@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from shared_resources.contracts.model import RuleKind
+from shared_resources.contracts.numbers import percent
 from shared_resources.data_products.batch import Attempt, Made, Unreadable
 from shared_resources.governance.audit import audit_parts
 from shared_resources.governance.quarantine import QuarantineEntry, Rejection
@@ -84,8 +85,8 @@ class Auditor:
         budget = self._attempt.loss_budget_percent
         if budget > 0:
             sifted = self.sift(part, report)
-            lost = 100.0 * sifted[1].rejected_rows if sifted else 0.0
-            if sifted is not None and lost <= budget * (part.rows + part.rejected_rows):
+            rows = part.rows + part.rejected_rows
+            if sifted is not None and percent(sifted[1].rejected_rows, rows) <= budget:
                 return self._without_failing_rows(part, report, *sifted)
         return Verdict(None, report, self._keep("batch", part, report))
 

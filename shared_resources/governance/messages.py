@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared_resources.contracts.model import Contract, Rule, RuleKind, Threshold, Unit
+from shared_resources.contracts.numbers import Number, percent, shown
 
 
 def rows(count: int) -> str:
@@ -35,14 +36,13 @@ def row_level(rule: Rule, contract: Contract, failed: int, of: int, passed: bool
     return f"{said}; {verdict}: {rule.threshold}" + (f" ({rule.reason})" if rule.reason else "")
 
 
-def number(rule: Rule, value: float, of: int, passed: bool) -> str:
+def number(rule: Rule, value: Number | float, of: int, passed: bool) -> str:
     """The result of a rule that measures a number which is no count of failing rows."""
     subject = "the batch has" if rule.kind is RuleKind.ROW_COUNT else "the query answers"
     unit = " rows" if rule.kind is RuleKind.ROW_COUNT else ""
-    said = f"{subject} {value:,.15g}{unit}"
+    said = f"{subject} {shown(value, thousands=True)}{unit}"
     if rule.threshold.unit is Unit.PERCENT:
-        percent = 100.0 * value / of if of else 0.0
-        said += f", {percent:.4g} % of {rows(of)}"
+        said += f", {float(percent(value, of)):.4g} % of {rows(of)}"
     verdict = "as the contract wants" if passed else "the contract says"
     return f"{said}; {verdict}: {limit(rule)}"
 

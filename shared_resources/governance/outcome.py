@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shared_resources.contracts.numbers import Number
 from shared_resources.governance.columns import ColumnsFound
 from shared_resources.governance.staged_data import Auditable
 
@@ -23,7 +24,7 @@ class Outcome:
     `problem`: why it could not be checked. `verdict`: of a custom rule that answers yes or no.
     """
 
-    value: float = 0
+    value: Number | float = 0
     problem: str | None = None
     verdict: bool | None = None
     sample: tuple[Mapping[str, Any], ...] = ()

@@ -76,7 +76,7 @@ def literal(value: Any, type_: ColumnType) -> str:
         case Family.STRING:
             return quote_literal(str(value))
         case Family.INTEGER | Family.DECIMAL:
-            return _exact_number(value)
+            return f"CAST({quote_literal(_digits(value))} AS {type_.duckdb})"
         case Family.FLOAT:
             return f"CAST({quote_literal(repr(float(value)))} AS {type_.duckdb})"
         case Family.BOOLEAN:
@@ -87,7 +87,7 @@ def literal(value: Any, type_: ColumnType) -> str:
             return quote_literal(_as_datetime(value, type_.family is Family.TIMESTAMP_TZ))
 
 
-def _exact_number(value: Any) -> str:
+def _digits(value: Any) -> str:
     """An integer or decimal as digits: never through a binary float, never with an exponent."""
     number = Decimal(str(value))
     if not number.is_finite():
@@ -162,7 +162,7 @@ def _no_multiple(column: str, type_: ColumnType, factor: Any) -> str:
     rounding: within 1e-9 of a step, or, far from zero, within a few units in the last place.
     """
     if type_.family is not Family.FLOAT:
-        return f"{column} % {_exact_number(factor)} <> 0"
+        return f"{column} % {literal(factor, type_)} <> 0"
     steps = f"({column}::DOUBLE / {literal(factor, ColumnType(Family.FLOAT))})"
     slack = "4e-7" if type_.width == 32 else "1e-15"
     return (

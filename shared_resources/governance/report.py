@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared_resources.contracts.model import Rule, Severity
+from shared_resources.contracts.numbers import Number, as_json
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class RuleResult:
     passed: bool
     rows_checked: int
     rows_failed: int | None
-    measured: float
+    measured: Number | float
     message: str
     sample: tuple[Mapping[str, Any], ...] = ()
 
@@ -49,7 +50,7 @@ class RuleResult:
             "rows_checked": self.rows_checked,
             "rows_failed": self.rows_failed,
             "percent_failed": round(self.percent_failed, 4),
-            "measured": self.measured,
+            "measured": as_json(self.measured),
             "message": self.message,
             "sample": [dict(row) for row in self.sample],
         }

@@ -15,11 +15,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import duckdb
+import numpy as np
 
+from shared_resources.contracts.numbers import Number, is_number
 from shared_resources.governance.scan import audit_connection
 from shared_resources.sql import quote_literal
 
@@ -58,7 +60,7 @@ def confine(connection: duckdb.DuckDBPyConnection, readable: tuple[Path, ...]) -
 
 def run_query(
     connection: duckdb.DuckDBPyConnection, query: str, clock: TimeLimit, *, private: bool
-) -> float:
+) -> Number | float:
     """The number that a rule's query answers. Raises `RuleProblem` when it answers none.
 
     With `private` (the contract has classified columns) values in DuckDB's messages are masked.
@@ -78,15 +80,27 @@ def run_query(
             f"the query must answer one row of one number; it answered {len(rows)} rows"
             + (f" of {len(rows[0])} columns" if rows else "")
         )
-    value: Any = rows[0][0]
-    try:
-        return float(value)
-    except (TypeError, ValueError):
+    return _number(rows[0][0], str(connection.description[0][1]))
+
+
+def _number(value: object, type_: str) -> Number | float:
+    """The answer, not rounded: whole numbers and decimals as they are, floats as floats."""
+    if type_ == "BIGNUM" and isinstance(value, str):
+        value = int(value)  # DuckDB hands out only these as text
+    if value is None or not isinstance(value, int | float | Decimal):
         kind = "NULL" if value is None else f"a {type(value).__name__}"
         raise RuleProblem(
             f"the query must answer a number; it answered {kind}"
             + (" (coalesce(..., 0) turns an empty sum into 0)" if value is None else "")
-        ) from None
+        )
+    if isinstance(value, bool):
+        return int(value)
+    if not is_number(value):
+        raise RuleProblem(f"the query answered {value}, with which no threshold can be compared")
+    if isinstance(value, float) and type_ == "FLOAT" and not value.is_integer():
+        # 0.1 in 32 bits is the number that people and contracts write as 0.1.
+        return float(str(np.float32(value)))
+    return value
 
 
 def _within_time(

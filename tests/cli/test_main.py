@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import click
 import pytest
 
 from shared_resources.cli.main import mesh as front_door
+from shared_resources.cli.tables import print_json
 from tests.cli.commands import MESH, Called, call, readable, start
 from tests.guarantees.orders import KEY, land_orders, orders_product
 from tests.tiny_mesh import TinyMesh
@@ -145,3 +147,10 @@ def test_looking_needs_no_dagster(mesh: TinyMesh, command: str) -> None:
     readable(told.err)
     assert told.code == 0 and told.out
     assert told.err.strip() == "False"
+
+
+def test_json_holds_no_bare_nan(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"rows": [{"value": float("nan")}, {"value": (float("-inf"), 1.5)}]})
+    shown = capsys.readouterr().out
+    read = json.loads(shown, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert read == {"rows": [{"value": "nan"}, {"value": ["-inf", 1.5]}]}

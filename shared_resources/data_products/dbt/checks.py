@@ -157,7 +157,7 @@ def as_rule_results(
             passed=result.passed,
             rows_checked=rows,
             rows_failed=None,  # dbt counts what its test returns: rows, groups or differences
-            measured=float(result.failures or 0),
+            measured=result.failures or 0,
             message=result.message,
         )
         for result in results
