@@ -35,6 +35,7 @@ _VERDICTS = {
     "InvalidFile": 2,
     "NotPublished": 2,
     "ProductProblem": 2,
+    "ProductStopped": 1,
     "UnsupportedFrame": 2,
     "UnknownSelection": 2,
     "UnknownEntry": 2,

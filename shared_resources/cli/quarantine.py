@@ -122,15 +122,15 @@ def _details(entry: QuarantineEntry) -> dict[str, object]:
 def replay(entry_id: str, force: bool) -> None:
     """Audit an entry by today's contract and publish what passes, once; exit 1 if nothing does."""
     from shared_resources.data_products.definition import define_product
-    from shared_resources.data_products.domain import checked_domain, product_inputs
+    from shared_resources.data_products.domain import makeable, product_inputs
     from shared_resources.data_products.replaying import replay as replay_entry
     from shared_resources.data_products.runless import report_version
     from shared_resources.io_managers.pinned import open_pinned
 
     environment = environments.current()
     entry = environment.quarantine.get(entry_id)
-    folder = product_folder(environment, entry.product)
-    domain = checked_domain(read_mesh(environment.root), folder.domain)
+    product_folder(environment, entry.product)  # which says it when there is no such product
+    domain, folder = makeable(read_mesh(environment.root), entry.product)
     definition = define_product(environment, domain, folder)
     run_id = f"replay-{uuid.uuid4()}"
     inputs = {

@@ -95,11 +95,14 @@ class _Coordinator:
         self._workers: dict[str, Worker] = {}
         self._queues: dict[str, deque[Task]] = {}
         self._ended: dict[str, list[RunOutcome]] = {}  # one a range
+        self._stopped: dict[str, str] = {}  # why, of products that are not made
         self._schedule = Schedule({})
 
     def run(self, wanted: Mapping[str, tuple[str, ...]]) -> _Outcome:
         try:
-            reads, broken = self._load(wanted)
+            loaded, broken = self._load(wanted)
+            reads = {key: one.reads[key] for one in loaded for key in wanted if key in one.reads}
+            self._stopped = {key: why for one in loaded for key, why in one.stopped.items()}
             self._schedule = Schedule({**wanted, **reads})
             self._give_up(broken)
             while True:
@@ -115,23 +118,21 @@ class _Coordinator:
         self._outcome.seconds = time.monotonic() - self._outcome.started
         return self._outcome
 
-    def _load(
-        self, wanted: Mapping[str, tuple[str, ...]]
-    ) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-        """Start the domains' workers: what the products of locations that loaded read, and why the
-        others did not load, by domain."""
+    def _load(self, wanted: Mapping[str, tuple[str, ...]]) -> tuple[list[Loaded], dict[str, str]]:
+        """Start the domains' workers: the locations that loaded, and why the others did not, by
+        domain."""
         logs = self._environment.home / "logs"
         for domain in sorted({key.split("/")[0] for key in wanted}):
             self._workers[domain] = Worker(self._environment, domain, logs / f"{domain}.log")
-        reads: dict[str, tuple[str, ...]] = {}
+        loaded: list[Loaded] = []
         broken: dict[str, str] = {}
         for domain, worker in self._workers.items():
             why = _why_not_loaded(worker, message := worker.receive())
             if isinstance(message, Loaded):
-                reads.update({key: message.reads[key] for key in wanted if key in message.reads})
+                loaded.append(message)
             else:
                 broken[domain] = why
-        return reads, broken
+        return loaded, broken
 
     def _give_up(self, broken: Mapping[str, str]) -> None:
         """The products of locations that did not load have failed, and hold what reads them."""
@@ -154,6 +155,9 @@ class _Coordinator:
             if self._worker(product).running or running >= self._jobs:
                 continue
             self._schedule.start(product)
+            if why := self._stopped.get(product):
+                self._fail(product, why)
+                return True
             try:
                 tasks = tasks_of(self._environment, product, self._partitions)
             except UpToDate as reason:

@@ -60,9 +60,10 @@ class RunOutcome:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A location that loaded: what each of its products reads."""
+    """A location that loaded: what each of its products reads, and why some of them are stopped."""
 
     reads: dict[str, tuple[str, ...]]
+    stopped: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -140,12 +141,12 @@ def _serve(
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     _redirect_output(log)
     try:
-        definitions, reads = _load(environment, domain)
+        definitions, loaded = _load(environment, domain)
     except Exception as problem:  # noqa: BLE001 - whatever a domain's code raises is its finding
         traceback.print_exc()
         connection.send(NotLoaded(str(problem) or type(problem).__name__))
         return
-    connection.send(Loaded(reads))
+    connection.send(loaded)
 
     from shared_resources.cli.dead_runs import lease
     from shared_resources.instance import open_instance
@@ -181,15 +182,23 @@ def _execute(
         return RunOutcome(task.product, "", False, str(problem) or type(problem).__name__)
 
 
-def _load(environment: Environment, domain: str) -> tuple[Any, dict[str, tuple[str, ...]]]:
+def _load(environment: Environment, domain: str) -> tuple[Any, Loaded]:
+    from shared_resources.data_products.stopped import STOPPED_TAG
+
     sys.path.insert(0, str(environment.root))
     definitions = importlib.import_module(f"domains.{domain}.definitions").defs
     graph = definitions.resolve_asset_graph()
+    nodes = {"/".join(key.path): graph.get(key) for key in graph.materializable_asset_keys}
     reads = {
-        "/".join(key.path): tuple("/".join(dep.path) for dep in graph.get(key).parent_keys)
-        for key in graph.materializable_asset_keys
+        product: tuple("/".join(dep.path) for dep in node.parent_keys)
+        for product, node in nodes.items()
     }
-    return definitions, reads
+    stopped = {
+        product: str(node.metadata[STOPPED_TAG])
+        for product, node in nodes.items()
+        if STOPPED_TAG in node.tags
+    }
+    return definitions, Loaded(reads, stopped)
 
 
 def _redirect_output(log: Path) -> None:

@@ -6,7 +6,7 @@ Does not belong here: one product's asset (`asset.py`), what the policies look f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,16 @@ from shared_resources.data_products.asset_spec import (
     partitions_def,
     quiet_dagster_previews,
 )
+from shared_resources.data_products.dbt.messages import DbtModelFailed
 from shared_resources.data_products.definition import ProductDefinition, define_product
+from shared_resources.data_products.product import ProductProblem
+from shared_resources.data_products.stopped import stopped_asset
 from shared_resources.environment import Environment
-from shared_resources.governance.catalogue import PolicyViolation, check_domain
+from shared_resources.governance.stopped import ProductStopped, stopped_products
 from shared_resources.housekeeping.jobs import housekeeping
 from shared_resources.io_managers.published import io_managers
 from shared_resources.landing.sensor import landing_sensor
-from shared_resources.mesh import Domain, Mesh, ProductKind, read_mesh
+from shared_resources.mesh import Domain, Mesh, ProductFolder, ProductKind, read_mesh
 
 
 def build_domain(
@@ -33,20 +36,27 @@ def build_domain(
 ) -> dg.Definitions:
     """Everything of the domain whose `definitions.py` this is (pass `__file__`).
 
-    `resource_overrides` replaces shared resources by key, for tests. Raises `PolicyViolation`, with
-    every finding in one message, when the domain breaks a load-time policy.
+    `resource_overrides` replaces shared resources by key, for tests. A product that breaks a
+    load-time policy, or whose code cannot be used, is there as an asset that refuses to run. Raises
+    `PolicyViolation`, with every finding in one message, when the domain itself is wrong.
     """
     quiet_dagster_previews()
     environment = environments.current()
     mesh = read_mesh(environment.root)
-    domain = checked_domain(mesh, Path(definitions_file).resolve().parent.name)
-    definitions = [define_product(environment, domain, product) for product in domain.products]
-    inputs = {one.key: product_inputs(environment, one) for one in definitions}
+    domain = mesh.domain(Path(definitions_file).resolve().parent.name)
+    stopped = stopped_products(mesh, domain)
+    made = dict(_made(environment, domain, stopped))
+    definitions = [one for one, _ in made.values()]
     jobs, schedules = housekeeping(domain.name, [one.contract for one in definitions])
     return dg.Definitions(
         assets=[
-            *(build_asset(one, inputs[one.key]) for one in definitions),
-            *_foreign_products(mesh, domain, inputs.values()),
+            *(build_asset(*one) for one in made.values()),
+            *(
+                stopped_asset(one, stopped[one.key])
+                for one in domain.products
+                if one.key in stopped
+            ),
+            *_foreign_products(mesh, domain, stopped, (inputs for _, inputs in made.values())),
         ],
         jobs=jobs,
         schedules=schedules,
@@ -57,23 +67,44 @@ def build_domain(
     )
 
 
-def checked_domain(mesh: Mesh, name: str) -> Domain:
-    """The domain, checked against the central policies. Raises `PolicyViolation`."""
-    domain = mesh.domain(name)
-    outcome = check_domain(domain, mesh)
-    if outcome.findings:
-        raise PolicyViolation(name, outcome.findings)
-    return domain
+def _made(
+    environment: Environment, domain: Domain, stopped: dict[str, str]
+) -> Iterator[tuple[str, tuple[ProductDefinition, tuple[str, ...]]]]:
+    """The products that can be made, with what they read, by key; `stopped` learns of the others."""
+    for product in domain.products:
+        if product.key in stopped:
+            continue
+        try:
+            definition = define_product(environment, domain, product)
+            inputs = product_inputs(environment, definition)
+        except (ProductProblem, DbtModelFailed) as problem:
+            stopped[product.key] = str(problem)
+        else:
+            yield product.key, (definition, inputs)
+
+
+def makeable(mesh: Mesh, key: str) -> tuple[Domain, ProductFolder]:
+    """The product, and its domain, checked against the central policies.
+
+    Raises `ProductStopped`, or `PolicyViolation` for what is wrong with its domain.
+    """
+    product = mesh.product(key)
+    domain = mesh.domain(product.domain)
+    if why := stopped_products(mesh, domain).get(key):
+        raise ProductStopped(why)
+    return domain, product
 
 
 def _foreign_products(
-    mesh: Mesh, domain: Domain, inputs: Iterable[tuple[str, ...]]
+    mesh: Mesh, domain: Domain, stopped: Collection[str], inputs: Iterable[tuple[str, ...]]
 ) -> list[dg.AssetSpec]:
     """What the domain reads of others: keys only, and their partitions where their contract is here.
 
     The other location says everything else; in the UI the two are one asset.
     """
-    foreign = {key for keys in inputs for key in keys if key.split("/")[0] != domain.name}
+    of_stopped = (one.reads for one in domain.products if one.key in stopped)
+    read = {key for keys in (*inputs, *of_stopped) for key in keys}
+    foreign = {key for key in read if key.split("/")[0] != domain.name}
     contracts = {p.key: p.contract for d in mesh.domains for p in d.products if p.contract}
     return [
         dg.AssetSpec(

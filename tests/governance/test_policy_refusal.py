@@ -1,4 +1,4 @@
-"""Policies at work: a location that breaks one does not load, a batch that breaks one is refused."""
+"""Policies at work: a domain that breaks one does not load, a product is stopped, a batch refused."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def load(root: Path, domain: str) -> dg.Definitions:
     return build_domain(str(root / "domains" / domain / "definitions.py"))
 
 
-def test_a_location_that_breaks_policies_does_not_load_and_says_all_of_them(root: Path) -> None:
+def test_a_location_whose_domain_breaks_policies_does_not_load_and_says_all_of_them(
+    root: Path,
+) -> None:
     broken = contract_text("order/lines", landing=True).replace(
         "        description: The row's number.\n        classification: internal\n", ""
     )

@@ -20,19 +20,23 @@ def check(domain: Domain, mesh: Mesh) -> Iterator[Finding]:
     """Dagster lets the last of two locations with one key win, and says nothing."""
     everywhere = [pair for other in mesh.domains for pair in other.contracts]
     for product, contract in domain.contracts:
-        yield from _shared("key", lambda c: c.key, product, contract, everywhere)
-        yield from _shared("id", lambda c: c.id, product, contract, everywhere)
+        yield from _shared("key", product.key, lambda c: c.key, product, contract, everywhere)
+        of_folder = product.key.replace("/", "-").replace("_", "-")
+        yield from _shared("id", of_folder, lambda c: c.id, product, contract, everywhere)
         yield from _check_names(product, contract)
 
 
 def _shared(
     what: str,
+    of_folder: str,
     identity: Callable[[Contract], str],
     product: ProductFolder,
     contract: Contract,
     everywhere: list[tuple[ProductFolder, Contract]],
 ) -> Iterator[Finding]:
     own = identity(contract)
+    if own == of_folder:
+        return  # it is the others who took what is this product's, and they are found for it
     others = [
         str(other.contract_file)
         for other, theirs in everywhere

@@ -153,20 +153,21 @@ def test_a_domain_file_with_another_name_than_its_folder_is_found() -> None:
     assert (found.file.name, found.line) == ("domain.yaml", 2)
 
 
-def test_two_contracts_with_one_key_are_found_in_both_locations() -> None:
+def test_a_key_that_is_another_products_is_found_at_the_one_who_took_it() -> None:
     order = domain("order", product())
     copy = product("sales/orders", contract=contract("order/orders", id="other"))
     sales = domain("sales", copy)
-    assert "domains/sales/products/orders" in one(unique_keys, order, sales).message
     assert "domains/order/products/orders" in one(unique_keys, sales, order).message
+    assert findings(unique_keys, order, sales) == []
 
 
 def test_two_contracts_with_one_id_are_found() -> None:
     order = domain("order", product())
     sales = domain("sales", with_contract("sales/orders", id="order-orders"))
-    found = one(unique_keys, order, sales)
+    found = one(unique_keys, sales, order)
     assert "the id 'order-orders'" in found.message
     assert found.line == 3
+    assert findings(unique_keys, order, sales) == []
 
 
 def test_two_checks_of_one_name_are_found_where_the_second_stands() -> None:
