@@ -151,6 +151,11 @@ def test_a_domain_without_domain_file_is_a_finding(tmp_path: Path) -> None:
         (("waivers: []", "waivers: 3"), 7, "'waivers' is not a list"),
         (("waivers: []", "waivers: [3]"), 7, "a waiver without fields"),
         (("waivers: []", "colour: blue"), 7, "unknown field 'colour'"),
+        (("waivers: []", "environment: RATE"), 7, "'environment' is not a list of texts"),
+        (("waivers: []", "environment: [a b]"), 7, "'a b' is no name of a variable"),
+        (("waivers: []", "environment: [PATH]"), 7, "'PATH' is passed to every domain"),
+        (("waivers: []", "environment: [aws_secret_access_key]"), 7, "is the platform's own"),
+        (("waivers: []", "environment:\n  - RATE\n  - DATABASE_URL"), 9, "is the platform's own"),
     ],
 )
 def test_what_is_wrong_in_a_domain_file_is_found_on_its_line(

@@ -1,4 +1,4 @@
-"""`domain.yaml`, read strictly: the team behind a domain, and its waivers.
+"""`domain.yaml`, read strictly: the team behind a domain, its waivers, the variables it sees.
 
 Belongs here: which fields there are, of which form, and the line that each stands on.
 Does not belong here: YAML itself (`contracts/source.py`); whether names and owners agree with the
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from shared_resources.contracts.source import Place, read_source
+from shared_resources.domain_variables import problem_with
 from shared_resources.findings import Finding, InvalidFile
 from shared_resources.mesh.field_reader import FieldReader, listed
 from shared_resources.mesh.model import DOMAIN_FILE, Archetype, Domain, ProductFolder, Waiver
@@ -25,6 +26,7 @@ _EXAMPLES: Mapping[str, str] = {
     "owner": "owner: orders@example.com",
     "owners": "owners: [orders@example.com]",
     "contact": 'contact: "#order-data"',
+    "environment": "environment: [WEATHER_API_TOKEN]",
     "waivers": "waivers: [{policy: …, product: …, reason: …, approver: …, expires: 2030-12-31}]",
     "policy": "policy: described",
     "product": "product: transactions",
@@ -32,7 +34,8 @@ _EXAMPLES: Mapping[str, str] = {
     "approver": "approver: governance@example.com",
     "expires": "expires: 2030-12-31",
 }
-_FIELDS = ("name", "description", "archetype", "owner", "owners", "contact", "waivers")
+_OPTIONAL = ("waivers", "environment")
+_FIELDS = ("name", "description", "archetype", "owner", "owners", "contact", *_OPTIONAL)
 
 
 def read_domain_file(
@@ -54,7 +57,7 @@ def read_domain_file(
     except InvalidFile as invalid:
         return _domain(folder, products, [*findings, *invalid.findings])
     reader = _Reader(source, RULE, _EXAMPLES, [*findings, *source.findings])
-    reader.expect_fields((), source.data, _FIELDS, optional=("waivers",))
+    reader.expect_fields((), source.data, _FIELDS, optional=_OPTIONAL)
     given = {name: reader.text((name,)) for name in (*_FIELDS[:4], "contact")}
     owners = reader.texts(("owners",))
     reader.expect_owner_among(given["owner"], owners)
@@ -71,8 +74,14 @@ def read_domain_file(
         contact=given["contact"],
         archetype=archetype,
         waivers=waivers,
+        environment=tuple(reader.variables()),
         lines=source.lines,
     )
+
+
+def variables_named(folder: Path) -> tuple[str, ...]:
+    """The variables that the domain in `folder` may see beside those that everybody sees."""
+    return read_domain_file(folder, (), []).environment
 
 
 def _domain(
@@ -105,6 +114,18 @@ class _Reader(FieldReader):
             )
             return None
         return Archetype(given) if given else None
+
+    def variables(self) -> Iterator[str]:
+        """The variables that the domain may see; one that it may not is a finding and left out."""
+        if self.value(("environment",)) == []:
+            return
+        for index, name in enumerate(self.texts(("environment",))):
+            problem = problem_with(name)
+            if problem is None:
+                yield name
+                continue
+            remedy = "take it out; name only what the domain's own code needs, its own secrets"
+            self.add(("environment", index), f"{name!r} {problem}", remedy)
 
     def waivers(self) -> Iterator[Waiver]:
         """The complete waivers; half a waiver is a finding and waives nothing."""

@@ -131,7 +131,8 @@ class Domain:
     """One folder below `domains/`: one team, one code location. `name` is the folder's name.
 
     Fields that `domain.yaml` lacks or garbles are empty, and `findings` says so; `findings` holds
-    everything that is wrong with the domain's files before any policy is asked.
+    everything that is wrong with the domain's files before any policy is asked. `environment` names
+    the variables that its code sees beside those that every domain sees (`domain_variables.py`).
     """
 
     name: str
@@ -143,6 +144,7 @@ class Domain:
     contact: str = ""
     archetype: Archetype | None = None
     waivers: tuple[Waiver, ...] = ()
+    environment: tuple[str, ...] = ()
     products: tuple[ProductFolder, ...] = ()
     findings: tuple[Finding, ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)

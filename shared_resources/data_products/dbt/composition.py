@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -27,6 +28,7 @@ from shared_resources.data_products.dbt.messages import DbtModelFailed
 from shared_resources.data_products.dbt.target import DbtTarget
 from shared_resources.environment import Environment
 from shared_resources.findings import InvalidFile
+from shared_resources.mesh.domain_file import variables_named
 
 PROJECT_FOLDER = "dbt_project"
 
@@ -48,6 +50,9 @@ def digest(environment: Environment, domain: str) -> str:
     target = environment.dbt_target
     hashed = hashlib.sha256(_dbt_versions(target.name).encode())
     hashed.update(json.dumps([target.start, target.profile(), target.settings()]).encode())
+    # A variable may decide what a model reads, which parsing finds.
+    seen = {name: os.environ.get(name) for name in variables_named(environment.domains / domain)}
+    hashed.update(json.dumps(seen, sort_keys=True).encode())
     files = [*_project_files(project, domain), *contract_files(environment), _THIS_FILE]
     for file in files:
         inside = file.is_relative_to(environment.root)

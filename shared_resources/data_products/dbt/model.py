@@ -34,6 +34,7 @@ from shared_resources.data_products.dbt.messages import DbtModelFailed
 from shared_resources.environment import Environment
 from shared_resources.governance.report import RuleResult
 from shared_resources.io_managers.protocol import UNPARTITIONED, Snapshot, StagedFile
+from shared_resources.mesh.domain_file import variables_named
 
 __all__ = ["DbtModelFailed", "DbtModels", "DbtOutcome", "DbtTest"]
 
@@ -116,7 +117,8 @@ class DbtModels:
         target = self.environment.dbt_target
         selected = [".".join(model["fqn"]), *(test.fqn for test in tests)]
         with self._run_folder(contract, run_id) as run, target.scratch(run, inputs) as scratch:
-            events = dbt_process.build(run, target, scratch.variables, selected)
+            named = variables_named(self.environment.domains / contract.domain)
+            events = dbt_process.build(run, target, scratch.variables, selected, named)
             outcome = _json(run / "target" / "run_results.json")
             _refuse_failed_model(model, outcome, run)
             manifest = _json(run / "target" / "manifest.json")  # relations are named anew each run
@@ -165,7 +167,8 @@ class DbtModels:
         draft.mkdir()
         invalid = composition.compose(self.environment, domain, draft)
         try:
-            dbt_process.parse(draft, self.environment.dbt_target)
+            named = variables_named(self.environment.domains / domain)
+            dbt_process.parse(draft, self.environment.dbt_target, named)
         except DbtModelFailed as failed:
             if not invalid:
                 raise

@@ -3,7 +3,7 @@
 Belongs here: the generated profile, the scratch schema and its end, however the run ends, and
 reading the result. Does not belong here: how an input gets into the schema
 (`snowflake_inputs.py`), what the model may reach while dbt runs it
-(`snowflake_confinement.py`), logging in (`production/snowflake_login.py`).
+(`snowflake_confinement.py`), how dbt's process logs in (`sealed_login.py`).
 
 The schema is transient, without time travel, and called `SCRATCH__<time>__<product and run>`: a
 later run on the same machine removes it when its process is gone, and any run after a day.
@@ -25,7 +25,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from shared_resources.data_products.dbt.messages import DbtModelFailed
+from shared_resources.data_products.dbt.sealed_login import sealed
 from shared_resources.data_products.dbt.snowflake_inputs import Warehouse, expose
 from shared_resources.data_products.dbt.snowflake_types import integers_of, stream
 from shared_resources.io_managers.cloud_warehouse.session import SnowflakeProblem, SnowflakeSession
@@ -34,10 +34,8 @@ from shared_resources.production.snowflake_login import SnowflakeLogin
 from shared_resources.sql import quote_identifier
 
 _VARIABLE = "DBT_SNOWFLAKE_"
-# dbt keeps variables of this prefix out of its files and blots their values out of its messages.
-_SECRET = "DBT_ENV_SECRET_SNOWFLAKE_"
-_SECRETS = frozenset({"password", "private_key_passphrase", "token"})
-_NUMBERS = frozenset({"port", "proxy_port"})
+# What a model's names are made of. Who logs in, and how, is nothing that a model can render.
+_PUBLIC = ("schema", "query_tag", "database", "warehouse")
 # In upper case: the connector gives the current schema's name as one without quotes.
 _SCRATCH = re.compile(r"SCRATCH__(\d{8}T\d{6})__\w+")
 _STAMP = "%Y%m%dT%H%M%S"
@@ -45,10 +43,6 @@ _NOTE = "scratch_schema"
 _LONGEST_LABEL = 120
 # The database is an identifier as Snowflake has it; `order/baskets` is none.
 _QUOTING = {"database": False, "schema": True, "identifier": True}
-# What dbt-snowflake gives on to the connector; it knows no other way to log in.
-_AUTHENTICATORS = frozenset(
-    {"snowflake", "snowflake_jwt", "oauth", "username_password_mfa", "externalbrowser"}
-)
 
 
 class SnowflakeTarget:
@@ -63,11 +57,15 @@ class SnowflakeTarget:
         self._session = SnowflakeSession(login.connection)
 
     def profile(self) -> dict[str, Any]:
-        """Every value is a variable of dbt's process: no file says who logs in where."""
-        given = {name: _reference(name) for name in ("schema", "query_tag", *self._connection())}
+        """No file says who logs in where: dbt's process is told by another way than its profile.
+
+        What a profile holds, a model can render (`{{ target.user }}`), and so it can each variable.
+        """
         return {
             "type": "snowflake",
-            **given,
+            "account": "mesh",
+            "user": "mesh",
+            **{name: f"{{{{ env_var('{_variable(name)}') }}}}" for name in _PUBLIC},
             "threads": 4,
             "connect_retries": 3,
             "client_session_keep_alive": False,
@@ -83,21 +81,20 @@ class SnowflakeTarget:
         return {"identifier": product}
 
     def parsing(self) -> Mapping[str, str]:
-        """Anything will do: parsing connects to nothing, and keeps nothing of it but its hash.
-
-        The way to log in is said: dbt warns of one that fits none of the other values.
-        """
-        names = ("schema", "query_tag", *self._connection())
-        made_up = {_variable(name): "0" if name in _NUMBERS else "unknown" for name in names}
-        said = self._connection().get("authenticator")
-        return made_up | ({_variable("authenticator"): said} if said else {})
+        """Anything will do: parsing connects to nothing, and keeps nothing of it but its hash."""
+        return {_variable(name): "unknown" for name in _PUBLIC}
 
     @contextmanager
     def scratch(self, run: Path, inputs: Mapping[str, Snapshot]) -> Iterator[_Scratch]:
         """The run's schema, with a view of each input. It is dropped when the block ends."""
-        variables = self._variables()
         schema = _schema_name(run)
-        tag = {"application": "mesh", "dbt": run.name}
+        public = {
+            "schema": schema,
+            "query_tag": json.dumps({"application": "mesh", "dbt": run.name}),
+            "database": self._login.database,
+            "warehouse": self._login.warehouse,
+        }
+        variables = {_variable(name): text for name, text in public.items()}
         with self._session.tagged(dbt=run.name):
             self._remove_old()
             (run / _NOTE).write_text(schema, encoding="utf-8")
@@ -108,8 +105,7 @@ class SnowflakeTarget:
                 )
                 for key, snapshot in inputs.items():
                     expose(self._session, self._warehouse, schema, snapshot, key, run)
-                variables |= {_variable("schema"): schema, _variable("query_tag"): json.dumps(tag)}
-                yield _Scratch(self._session, variables)
+                yield _Scratch(self._session, {**variables, **sealed(self._login.parameters())})
             finally:
                 # What cannot be dropped now is dropped by a later run.
                 with contextlib.suppress(SnowflakeProblem):
@@ -136,43 +132,6 @@ class SnowflakeTarget:
 
     def _drop(self, schema: str) -> None:
         self._session.execute(f"DROP SCHEMA IF EXISTS {quote_identifier(schema)} CASCADE")
-
-    def _connection(self) -> dict[str, str]:
-        """The fields of dbt's profile that say who logs in where."""
-        login, further = self._login, self._login.further
-        chosen = {
-            "account": login.account,
-            "user": login.user,
-            "database": login.database,
-            "warehouse": login.warehouse,
-            "role": login.role,
-            "host": login.host,
-            "port": login.port,
-            "protocol": login.protocol if login.host else None,
-            "proxy_host": further.get("proxy_host"),
-            "proxy_port": further.get("proxy_port"),
-            "private_key_path": login.private_key_file,
-            "private_key_passphrase": login.private_key_passphrase,
-            "password": login.password,
-        }
-        authenticator = (login.authenticator or "snowflake").lower()
-        token = login.token or (login.token_file.read_text().strip() if login.token_file else None)
-        if authenticator == "programmatic_access_token":
-            chosen["password"] = token  # Snowflake takes it as one
-        else:
-            chosen["token"] = token
-            chosen["authenticator"] = authenticator if authenticator != "snowflake" else None
-        return {name: str(value) for name, value in chosen.items() if value not in (None, "")}
-
-    def _variables(self) -> dict[str, str]:
-        authenticator = (self._login.authenticator or "snowflake").lower()
-        known = authenticator in _AUTHENTICATORS or authenticator.startswith("https://")
-        if not known and authenticator != "programmatic_access_token":
-            raise DbtModelFailed(
-                f"dbt-snowflake cannot log in with SNOWFLAKE_AUTHENTICATOR={authenticator}; use a key "
-                "(SNOWFLAKE_PRIVATE_KEY_FILE), a password or a token"
-            )
-        return {_variable(name): value for name, value in self._connection().items()}
 
 
 @dataclass(frozen=True)
@@ -209,9 +168,4 @@ def _schema_name(run: Path) -> str:
 
 
 def _variable(name: str) -> str:
-    return (_SECRET if name in _SECRETS else _VARIABLE) + name.upper()
-
-
-def _reference(name: str) -> str:
-    number = " | as_number" if name in _NUMBERS else ""
-    return f"{{{{ env_var('{_variable(name)}'){number} }}}}"
+    return _VARIABLE + name.upper()

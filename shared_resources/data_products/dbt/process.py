@@ -16,15 +16,15 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared_resources.data_products.dbt.messages import DbtModelFailed, readable
+from shared_resources.domain_variables import seen_by_domain
 
 if TYPE_CHECKING:
     from shared_resources.data_products.dbt.target import DbtTarget
@@ -32,15 +32,16 @@ if TYPE_CHECKING:
 START = "from dbt.cli.main import cli; cli()"  # the `dbt` script need not be on the PATH
 
 
-def parse(project: Path, target: DbtTarget) -> None:
+def parse(project: Path, target: DbtTarget, named: Sequence[str] = ()) -> None:
     """Write `target/manifest.json` (and what partial parsing needs) into the composed project.
 
-    Raises `DbtModelFailed` with dbt's errors.
+    `named` are the variables that the domain may see beside everybody's. Raises `DbtModelFailed`
+    with dbt's errors.
     """
     done = subprocess.run(
         [*command(target), "parse"],
         cwd=project,
-        env=variables(project, target.parsing()),
+        env=variables(project, target.parsing(), named),
         capture_output=True,
         text=True,
         check=False,
@@ -55,11 +56,16 @@ def parse(project: Path, target: DbtTarget) -> None:
 
 
 def build(
-    project: Path, target: DbtTarget, given: Mapping[str, str], selected: list[str]
+    project: Path,
+    target: DbtTarget,
+    given: Mapping[str, str],
+    selected: list[str],
+    named: Sequence[str] = (),
 ) -> list[Any]:
     """`dbt build` of exactly the nodes `selected`; returns dagster-dbt's events of it.
 
-    `given` are the variables of this run, secrets among them: they reach dbt's process alone.
+    `given` are the variables of this run, which reach dbt's process alone; `named` those that the
+    domain may see beside everybody's. A model can render each of them.
 
     A failed model or test is in `run_results.json`, not an exception. Raises `DbtModelFailed` when
     dbt gave up before it ran anything.
@@ -70,7 +76,7 @@ def build(
     assert DBT_PYTHON_VERSION is not None, "dbt-core is a dependency of the platform"
     invocation = DbtCliInvocation.run(
         args=[*command(target), "build", "--indirect-selection", "empty", "--select", *selected],
-        env=variables(project, given),
+        env=variables(project, given, named),
         manifest={},
         dagster_dbt_translator=DagsterDbtTranslator(),
         project_dir=project,
@@ -99,12 +105,11 @@ def command(target: DbtTarget) -> tuple[str, ...]:
     return (sys.executable, "-P", "-c", target.start, "--no-use-colors")
 
 
-def variables(project: Path, given: Mapping[str, str]) -> dict[str, str]:
-    """The caller's environment without its own dbt settings, which would change what is run."""
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith("DBT_")}
+def variables(project: Path, given: Mapping[str, str], named: Sequence[str]) -> dict[str, str]:
+    """dbt's environment. A model can publish each of them: `env_var` renders it into SQL."""
     written = str(project / "target")
     return {
-        **inherited,
+        **seen_by_domain(named),
         **given,
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",

@@ -17,8 +17,8 @@ import sqlglot
 from sqlglot import Expr, exp
 from sqlglot.errors import ParseError, SqlglotError
 
+from shared_resources.data_products.dbt.sealed_login import unsealed
 from shared_resources.io_managers.cloud_warehouse.session import QUEUED_SECONDS, STATEMENT_SECONDS
-from shared_resources.production.snowflake_login import LOGIN_SECONDS, NETWORK_SECONDS
 
 SCHEMA = "DBT_SNOWFLAKE_SCHEMA"  # the variable that names the run's schema
 DIALECT = "snowflake"
@@ -44,6 +44,9 @@ class NotAllowed(Exception):
 
 def main() -> None:
     """dbt's command line, confined to the schema that the environment names."""
+    # First: what dbt finds in the environment when it starts, a model can render.
+    login = unsealed()
+
     import snowflake.connector
     from dbt.adapters.snowflake.connections import SnowflakeConnectionManager
     from dbt.cli.main import cli
@@ -60,9 +63,10 @@ def main() -> None:
         return execute(self, sql, **options)
 
     def settled(**options: Any) -> Any:
-        options["session_parameters"] = {**SESSION, **options.get("session_parameters", {})}
-        limits = {"login_timeout": LOGIN_SECONDS, "network_timeout": NETWORK_SECONDS}
-        return connect(**limits, **options)
+        session = {**SESSION, **options.get("session_parameters", {})}
+        os.environ.update(login.variables)  # dbt has made its own copy, which models see
+        own = {"schema": options["schema"], "session_parameters": session}
+        return connect(**{**options, **login.parameters, **own})
 
     # dbt asks neither before it executes a statement, nor lets a session's parameters be given.
     SnowflakeConnectionManager.add_standard_query = confined  # type: ignore[method-assign]
