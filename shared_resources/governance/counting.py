@@ -204,6 +204,8 @@ class _Counter:
         missing = set(rule.arguments["columns"]) - set(self._references[product].schema.names)
         if missing:
             raise RuleProblem(f"{product} has no column {', '.join(sorted(missing))}")
+        if obstacle := sets.not_compared(rule, self._contract, self._references[product].schema):
+            raise RuleProblem(obstacle)
         if product not in self._registered:
             name = f"_mesh_reference_{len(self._registered)}"
             self._references[product].register(self._connection, name)

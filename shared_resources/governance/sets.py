@@ -9,6 +9,9 @@ than `count(DISTINCT key)` within it, and unlike that it spills to disk.
 
 from __future__ import annotations
 
+import pyarrow as pa
+
+from shared_resources.contracts.comparing import column_type, compared_exactly, fitting
 from shared_resources.contracts.model import Contract, Rule, RuleKind
 from shared_resources.governance.scan import BATCH, PART
 from shared_resources.sql import quote_identifier
@@ -54,6 +57,23 @@ def orphaned(rule: Rule, reference: str, view: str = BATCH) -> str:
         f"{compared(rule)} AND NOT EXISTS (SELECT 1 FROM {quote_identifier(reference)} _reference "
         f"WHERE {matches})"
     )
+
+
+def not_compared(rule: Rule, contract: Contract, published: pa.Schema) -> str | None:
+    """Why a relationship cannot look into a version of that schema, None when it can.
+
+    The version may be older than its contract, whose types `mesh check` has compared.
+    """
+    for ours, theirs in zip(rule.columns, rule.arguments["columns"], strict=True):
+        own, found = contract.column(ours).type, published.field(theirs).type
+        their_type = column_type(found)
+        if their_type is None or not compared_exactly(own, their_type):
+            return (
+                f"{ours} is {own}, and {theirs} in the published version of "
+                f"{rule.arguments['product']} is {their_type or found}: these cannot be compared "
+                f"without converting one; publish that product anew with the type {fitting(own)}"
+            )
+    return None
 
 
 def count_orphans(rule: Rule, reference: str) -> str:

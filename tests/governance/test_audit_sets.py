@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,51 @@ def test_a_reference_whose_column_is_gone_is_a_failed_rule(tmp_path: Path) -> No
     report = audit(data, contract, references={"product/catalog": CATALOG})
     message = result_of(report, "relationship_product").message
     assert message == "not checked: product/catalog has no column sku"
+
+
+@pytest.mark.parametrize(
+    ("type_", "values", "published"),
+    [
+        ("text", ["007", "7", " 7"], pa.array([7])),
+        ("int", [7], pa.array([7.0])),
+        ("int", [9007199254740993], pa.array([9007199254740992.0])),
+        ("date", [date(2026, 1, 1)], pa.array([datetime(2026, 1, 1)])),
+        ("timestamp", [datetime(2026, 1, 1)], pa.array([datetime(2026, 1, 1, tzinfo=UTC)])),
+        ("bool", [True], pa.array([1])),
+        ("decimal", [Decimal("0.10")], pa.array([0.1])),
+        ("int", [7], pa.array([Decimal(7)], pa.decimal128(38, 30))),
+    ],
+)
+def test_nothing_is_found_in_a_column_that_only_a_cast_makes_equal(
+    tmp_path: Path, type_: str, values: list[Any], published: pa.Array
+) -> None:
+    contract = make_contract({"product": type_}, [_orphans()])
+    data = StagedData(stage(tmp_path, table(contract, product=values)))
+    catalog = Published(pa.table({"product_id": published}))
+    result = result_of(
+        audit(data, contract, references={"product/catalog": catalog}), "relationship_product"
+    )
+    assert not result.passed and "cannot be compared without converting one" in result.message
+    assert f"product is {contract.column('product').type}, and product_id" in result.message
+
+
+@pytest.mark.parametrize(
+    ("type_", "values", "published"),
+    [
+        ("int", [7, 8], pa.array([7], pa.int32())),
+        ("int", [7, 8], pa.array([Decimal("7.00"), Decimal("8.01")], pa.decimal128(20, 2))),
+        ("decimal", [Decimal("0.10"), Decimal("0.12")], pa.array([Decimal("0.1")])),
+        ("float", [0.5, 1.5], pa.array([0.5], pa.float32())),
+    ],
+)
+def test_numbers_of_another_width_are_compared_digit_by_digit(
+    tmp_path: Path, type_: str, values: list[Any], published: pa.Array
+) -> None:
+    contract = make_contract({"product": type_}, [_orphans()])
+    data = StagedData(stage(tmp_path, table(contract, product=values)))
+    catalog = Published(pa.table({"product_id": published}))
+    report = audit(data, contract, references={"product/catalog": catalog})
+    assert failing(report, "relationship_product") == 1
 
 
 def test_a_published_version_can_be_audited_again() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from shared_resources.contracts.model import Landing, LandingFormat
+from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import load_time_policies
 from shared_resources.governance.policies import (
@@ -20,6 +21,7 @@ from shared_resources.governance.policies import (
     naming,
     no_cycles,
     owner_known_to_domain,
+    relationships_compare,
     relationships_exist,
     service_levels_declared,
     unique_keys,
@@ -201,6 +203,32 @@ def test_a_relationship_to_a_column_that_does_not_exist_is_found() -> None:
 def test_a_relationship_to_a_product_whose_contract_is_broken_is_no_second_finding() -> None:
     sound = with_contract("order/lines", rules=(relationship("order/orders", ("order_id",)),))
     assert not findings(relationships_exist, domain("order", sound, product(contract=None)))
+
+
+@pytest.mark.parametrize("family", Family)
+def test_a_relationship_to_a_column_of_another_kind_of_type_is_found(family: Family) -> None:
+    broken = with_contract("order/lines", rules=(relationship("order/orders", ("order_id",)),))
+    other = with_contract(columns=(column(type=ColumnType(family, precision=20, scale=2)),))
+    found = findings(relationships_compare, domain("order", broken, other))
+    if family in (Family.INTEGER, Family.DECIMAL):
+        assert not found
+        return
+    (finding,) = found
+    assert finding.line == 30 and f"which is {ColumnType(family)}" in finding.message
+    assert (
+        f"give order_id the type {ColumnType(family)}" in finding.remedy
+        or "FLOAT" in finding.remedy
+    )
+
+
+def test_a_composite_relationship_names_the_pair_that_does_not_fit() -> None:
+    text = column("place", type=ColumnType(Family.STRING))
+    rule = replace(
+        relationship("order/orders", ("order_id", "order_id")), columns=("order_id", "place")
+    )
+    broken = with_contract("order/lines", columns=(column(), text), rules=(rule,))
+    found = one(relationships_compare, domain("order", broken, with_contract()))
+    assert "place is VARCHAR and refers to order_id" in found.message
 
 
 def test_an_input_that_does_not_exist_is_found_in_the_code() -> None:
