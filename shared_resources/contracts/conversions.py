@@ -7,6 +7,9 @@ The test of each: the original can be had back from the result. So 3.0 becomes 3
 12.34 becomes the decimal 12.34 but 0.1 + 0.2 does not become 0.30, text stays text, and neither
 does a naive timestamp get a time zone nor an aware one lose it. NaN is a missing value throughout,
 so it may become null where the target has no NaN.
+
+What a float is in digits: the shortest decimal that no other float of its width is, which is what
+people write and see. From 2^53 on (2^24 in 32 bits) floats are whole and stand for that number.
 """
 
 from __future__ import annotations
@@ -19,12 +22,20 @@ import pyarrow.compute as pc
 from shared_resources.contracts.types import ColumnType, Family
 
 _STRINGS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+# Extension types that are text and nothing else. What others are stored as is not what they mean: a
+# pandas Period is stored as a number of months or days.
+_TEXTS = frozenset({"arrow.json"})
+_ROOM = 76  # the digits of Arrow's widest decimal
+_WHOLE_FROM = {32: 2.0**24, 64: 2.0**53}
 
 
 def family_of(type_: pa.DataType) -> Family | None:
     """What the values of an Arrow type are; None for a type that no contract can name."""
-    if pa.types.is_dictionary(type_):
+    if pa.types.is_dictionary(type_) or pa.types.is_run_end_encoded(type_):
         return family_of(type_.value_type)
+    if isinstance(type_, pa.BaseExtensionType):
+        known = type_.extension_name in _TEXTS
+        return family_of(type_.storage_type) if known else None
     checks: tuple[tuple[Callable[[pa.DataType], bool], Family], ...] = (
         *((check, Family.STRING) for check in _STRINGS),
         (pa.types.is_integer, Family.INTEGER),
@@ -70,18 +81,20 @@ def always_converts(source: pa.DataType, target: ColumnType) -> bool:
 
 def convert(values: pa.ChunkedArray, target: ColumnType) -> pa.ChunkedArray | None:
     """`values` as the target's Arrow type; None when anything would be lost."""
+    source = family_of(values.type)
     values = plain(values)
-    if values.type == target.arrow:
+    if source and values.type == target.arrow:
         return values
     if _all_missing(values):
         return pa.chunked_array([pa.nulls(len(values), target.arrow)])
-    source = family_of(values.type)
     conversion = _CONVERSIONS.get((source, target.family)) if source else None
     if conversion is None:
         return None
+    if pa.types.is_float16(values.type):  # hardly a function of Arrow's takes them
+        values = pc.cast(values, pa.float32())
     try:
-        return conversion(values, target)
-    except pa.ArrowInvalid:  # what a safe cast raises when it would lose something
+        return conversion(values, target.arrow)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # it would lose something, or cannot
         return None
 
 
@@ -107,48 +120,56 @@ def _all_missing(values: pa.ChunkedArray) -> bool:
     return bool(pc.all(pc.is_null(values, nan_is_null=True)).as_py())
 
 
-def _cast(values: pa.ChunkedArray, target: ColumnType) -> pa.ChunkedArray:
-    return pc.cast(values, target.arrow)
-
-
 def _without_nan(values: pa.ChunkedArray) -> pa.ChunkedArray:
     missing = pc.is_nan(values)
     return pc.if_else(missing, pa.scalar(None, values.type), values)
 
 
-def _float_to_integer(values: pa.ChunkedArray, target: ColumnType) -> pa.ChunkedArray:
-    return pc.cast(_without_nan(values), target.arrow)
+def _float_to_integer(values: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    return pc.cast(_without_nan(values), type_)
 
 
-def _float_to_float(values: pa.ChunkedArray, target: ColumnType) -> pa.ChunkedArray | None:
-    narrowed = pc.cast(values, target.arrow)
+def _float_to_float(values: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray | None:
+    narrowed = pc.cast(values, type_)
     back = pc.cast(narrowed, values.type)
     return narrowed if _same(_without_nan(values), _without_nan(back)) else None
 
 
-def _float_to_decimal(values: pa.ChunkedArray, target: ColumnType) -> pa.ChunkedArray | None:
+def _float_to_decimal(values: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
     values = _without_nan(values)
-    decimals = pc.cast(values, target.arrow)
-    return decimals if _same(values, _decimal_to_nearest_float(decimals, values.type)) else None
+    whole = pc.greater_equal(pc.abs(values), _WHOLE_FROM[values.type.bit_width])
+    if not pc.any(whole).as_py():
+        return _parsed(values, type_)
+    nothing = pa.scalar(None, values.type)
+    # Without decimal places Arrow's cast has nothing to scale, and is exact.
+    large = pc.cast(pc.if_else(whole, values, nothing), pa.decimal256(_ROOM, 0))
+    return pc.coalesce(pc.cast(large, type_), _parsed(pc.if_else(whole, nothing, values), type_))
 
 
-def _decimal_to_float(values: pa.ChunkedArray, target: ColumnType) -> pa.ChunkedArray | None:
-    floats = _decimal_to_nearest_float(values, target.arrow)
-    return floats if _same(values, pc.cast(floats, values.type)) else None
-
-
-def _decimal_to_nearest_float(values: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
-    # Arrow's own cast scales by a power of ten and can miss the nearest float; parsing does not.
+def _parsed(values: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    # Arrow's cast from float to decimal, or back, scales by a power of ten and can miss the number
+    # that is meant; its text is the shortest decimal, and is read without a detour.
     return pc.cast(pc.cast(values, pa.string()), type_)
 
 
-def _integer_to_decimal(values: pa.ChunkedArray, target: ColumnType) -> pa.ChunkedArray:
+def _decimal_to_float(values: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray | None:
+    floats = _parsed(values, type_)
+    return floats if _same(values, _float_to_decimal(floats, values.type)) else None
+
+
+def _integer_to_float(values: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray | None:
+    # Arrow's own check refuses all beyond 2^53, the exact ones included.
+    floats = pc.cast(values, type_, safe=False)
+    return floats if _same(values, pc.cast(floats, values.type)) else None
+
+
+def _integer_to_decimal(values: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
     # Arrow asks for room for every 64-bit number before it looks at those that there are.
-    return pc.cast(pc.cast(values, pa.decimal256(60, target.scale)), target.arrow)
+    return pc.cast(pc.cast(values, pa.decimal256(_ROOM, type_.scale)), type_)
 
 
-def _timestamp_to_date(values: pa.ChunkedArray, target: ColumnType) -> pa.ChunkedArray | None:
-    days = pc.cast(values, target.arrow)
+def _timestamp_to_date(values: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray | None:
+    days = pc.cast(values, type_)
     return days if _same(values, pc.cast(days, values.type)) else None
 
 
@@ -157,15 +178,15 @@ def _same(before: pa.ChunkedArray, after: pa.ChunkedArray) -> bool:
 
 
 _CONVERSIONS: dict[
-    tuple[Family, Family], Callable[[pa.ChunkedArray, ColumnType], pa.ChunkedArray | None]
+    tuple[Family, Family], Callable[[pa.ChunkedArray, pa.DataType], pa.ChunkedArray | None]
 ] = {
-    **{(family, family): _cast for family in Family},
+    **{(family, family): pc.cast for family in Family},
     (Family.FLOAT, Family.FLOAT): _float_to_float,
     (Family.FLOAT, Family.INTEGER): _float_to_integer,
     (Family.FLOAT, Family.DECIMAL): _float_to_decimal,
-    (Family.INTEGER, Family.FLOAT): _cast,
+    (Family.INTEGER, Family.FLOAT): _integer_to_float,
     (Family.INTEGER, Family.DECIMAL): _integer_to_decimal,
-    (Family.DECIMAL, Family.INTEGER): _cast,
+    (Family.DECIMAL, Family.INTEGER): pc.cast,
     (Family.DECIMAL, Family.FLOAT): _decimal_to_float,
     (Family.TIMESTAMP, Family.DATE): _timestamp_to_date,
 }

@@ -1,8 +1,9 @@
 """Any frame as a stream of the contract's columns and types, converted only where nothing is lost.
 
 Belongs here: the kinds of frame, the order of columns, streams that are larger than memory.
-Does not belong here: the conversions (`conversions.py`), pandas' types (`pandas_columns.py`), and
-judging what did not conform: it keeps its own type, and the audit's COLUMNS rule reports it.
+Does not belong here: the conversions (`conversions.py`, `conforming.py`), the types of a library
+(`pandas_columns.py`, `polars_columns.py`, `duckdb_columns.py`), and judging what did not conform: it
+keeps its own type, and the audit's COLUMNS rule reports it.
 """
 
 from __future__ import annotations
@@ -13,37 +14,50 @@ from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from shared_resources.contracts.conversions import always_converts, convert, plain
+from shared_resources.contracts.conforming import InvalidFrame, Plan
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.types import ColumnType, arrow_schema
+from shared_resources.contracts.types import arrow_schema
 
 if TYPE_CHECKING:
     import pandas as pd
+
+__all__ = ["InvalidFrame", "conform", "to_pandas"]
 
 ROWS_PER_BATCH = 131_072
 FRAMES = (
     "a pandas or polars frame, a polars LazyFrame, a pyarrow Table or RecordBatchReader, or record "
     "batches"
 )
+_LIBRARIES = {
+    ("pandas", "DataFrame"),
+    ("polars", "DataFrame"),
+    ("polars", "LazyFrame"),
+    ("duckdb", "DuckDBPyRelation"),
+}
 
 
-def conform(frame: Any, contract: Contract) -> pa.RecordBatchReader:
+def conform(frame: Any, contract: Contract, *, valid: bool = False) -> pa.RecordBatchReader:
     """`frame` as a stream in the contract's column order and Arrow types.
 
-    A column that cannot be converted without loss keeps its own type, extra columns stand at the
-    end, missing ones stay missing. A stream is never held in memory: where only its values tell
-    whether a conversion loses something, it is spooled to a temporary file first.
+    A column that cannot be converted without loss keeps its own type and says of which value
+    (`offending.py`), extra columns stand at the end, missing ones stay missing. A stream is never
+    held in memory: where only its values tell whether a conversion loses something, it is spooled
+    to a temporary file first. Arrow data is validated in full, unless the caller did: `valid`.
 
-    Raises `TypeError` for what is no frame.
+    Raises `TypeError` for what is no frame, `InvalidFrame` for Arrow data that is not valid.
     """
     table = _as_table(frame)
     if table is not None:
-        return _conform_table(table, contract)
+        plan = Plan(table.schema, contract)
+        if not valid:
+            for _ in _validated(table.to_batches(), plan):
+                pass
+        return _conform_table(table, plan)
     reader = _as_reader(frame, contract)
-    plan = _Plan(reader.schema, contract)
+    plan = Plan(reader.schema, contract)
+    if not valid:
+        reader = pa.RecordBatchReader.from_batches(reader.schema, _validated(reader, plan))
     if plan.needs_values:
         return _conform_spooled(reader, plan)
     schema = plan.schema()
@@ -87,7 +101,9 @@ def _as_table(frame: Any) -> pa.Table | None:
         )
         return pa.Table.from_arrays(columns, schema=schema)
     if name == "polars.DataFrame":
-        return frame.to_arrow()
+        from shared_resources.contracts.polars_columns import to_table
+
+        return to_table(frame)
     return None
 
 
@@ -96,6 +112,10 @@ def _as_reader(frame: Any, contract: Contract) -> pa.RecordBatchReader:
         return frame
     if _type_name(frame) == "polars.LazyFrame":
         return _scan(frame)
+    if _type_name(frame) == "duckdb.DuckDBPyRelation":
+        from shared_resources.contracts.duckdb_columns import to_reader
+
+        return to_reader(frame, ROWS_PER_BATCH)
     if hasattr(frame, "__arrow_c_stream__"):
         return pa.RecordBatchReader.from_stream(frame)
     if isinstance(frame, Iterable) and not isinstance(frame, str | bytes | dict):
@@ -106,8 +126,10 @@ def _as_reader(frame: Any, contract: Contract) -> pa.RecordBatchReader:
 def _scan(frame: Any) -> pa.RecordBatchReader:
     import polars as pl
 
-    schema = pl.DataFrame(schema=frame.collect_schema()).to_arrow().schema
-    tables = (part.to_arrow() for part in frame.collect_batches())
+    from shared_resources.contracts.polars_columns import to_table
+
+    schema = to_table(pl.DataFrame(schema=frame.collect_schema())).schema
+    tables = (to_table(part) for part in frame.collect_batches())
     batches = (batch for table in tables for batch in table.cast(schema).to_batches())
     return pa.RecordBatchReader.from_batches(schema, batches)
 
@@ -137,7 +159,7 @@ def _type_name(frame: Any) -> str:
     kind = type(frame)
     for base in kind.__mro__:
         module = base.__module__.split(".")[0]
-        if module in ("pandas", "polars") and base.__name__ in ("DataFrame", "LazyFrame"):
+        if (module, base.__name__) in _LIBRARIES:
             return f"{module}.{base.__name__}"
     return kind.__name__
 
@@ -145,71 +167,33 @@ def _type_name(frame: Any) -> str:
 # Conforming ------------------------------------------------------------------------------------
 
 
-class _Plan:
-    """Where each column of the result comes from, and what it becomes.
-
-    `positions` are those of the source columns in the order of the result, `targets` the contract's
-    types (None for an extra column).
-    """
-
-    def __init__(self, source: pa.Schema, contract: Contract) -> None:
-        self.source = source
-        declared = {column.name: column.type for column in contract.columns}
-        taken = [source.names.index(name) for name in declared if name in source.names]
-        extra = [i for i in range(len(source)) if i not in set(taken)]
-        self.positions = taken + extra
-        self.names = [source.names[i] for i in self.positions]
-        self.targets: list[ColumnType | None] = [
-            *(declared[source.names[i]] for i in taken), *(None for _ in extra)
-        ]  # fmt: skip
-        pairs = zip(self.positions, self.targets, strict=True)
-        self.needs_values = any(
-            target is not None and not always_converts(source.types[i], target)
-            for i, target in pairs
-        )
-
-    def keep(self, place: int) -> None:
-        """Let a column of the result keep its own type."""
-        self.targets[place] = None
-
-    def converted(self, place: int, values: pa.ChunkedArray) -> pa.ChunkedArray | None:
-        """One column of the result; None when it cannot have the contract's type."""
-        target = self.targets[place]
-        return _storable(values) if target is None else convert(values, target)
-
-    def schema(self) -> pa.Schema:
-        types = [
-            _storable(pa.chunked_array([], self.source.types[i])).type if t is None else t.arrow
-            for i, t in zip(self.positions, self.targets, strict=True)
-        ]
-        return pa.schema(list(zip(self.names, types, strict=True)))
-
-    def apply(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-        """A batch of which every column is known to convert."""
-        columns = []
-        for place, position in enumerate(self.positions):
-            values = self.converted(place, pa.chunked_array([batch.column(position)]))
-            assert values is not None
-            columns.append(values.combine_chunks())
-        return pa.RecordBatch.from_arrays(columns, schema=schema)
+def _validated(batches: Iterable[pa.RecordBatch], plan: Plan) -> Iterator[pa.RecordBatch]:
+    before = 0
+    for batch in batches:
+        plan.validate(batch, before)
+        before += batch.num_rows
+        yield batch
 
 
-def _conform_table(table: pa.Table, contract: Contract) -> pa.RecordBatchReader:
-    plan = _Plan(table.schema, contract)
+def _conform_table(table: pa.Table, plan: Plan) -> pa.RecordBatchReader:
     columns = []
     for place, position in enumerate(plan.positions):
         values = plan.converted(place, table.column(position))
-        columns.append(_storable(table.column(position)) if values is None else values)
-    schema = pa.schema([(n, c.type) for n, c in zip(plan.names, columns, strict=True)])
+        if values is None:
+            plan.keep(place, table.column(position))
+            values = plan.converted(place, table.column(position))
+        columns.append(values)
+    schema = plan.schema()
     if not columns:
         return pa.RecordBatchReader.from_batches(schema, [])
     result = pa.Table.from_arrays(columns, schema=schema)
     return result.to_reader(max_chunksize=ROWS_PER_BATCH)
 
 
-def _conform_spooled(reader: pa.RecordBatchReader, plan: _Plan) -> pa.RecordBatchReader:
+def _conform_spooled(reader: pa.RecordBatchReader, plan: Plan) -> pa.RecordBatchReader:
     """Write the stream to a temporary file while looking at its values, then read it back."""
     spool = tempfile.TemporaryFile(prefix="mesh-conform-")  # noqa: SIM115 - lives as long as the stream
+    before = 0
     try:
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         with pa.ipc.new_stream(spool, reader.schema, options=options) as writer:
@@ -218,7 +202,8 @@ def _conform_spooled(reader: pa.RecordBatchReader, plan: _Plan) -> pa.RecordBatc
                     if plan.targets[place] is not None:
                         values = pa.chunked_array([batch.column(position)])
                         if plan.converted(place, values) is None:
-                            plan.keep(place)
+                            plan.keep(place, values, before)
+                before += batch.num_rows
                 writer.write_batch(batch)
         spool.seek(0)
     except BaseException:
@@ -228,23 +213,7 @@ def _conform_spooled(reader: pa.RecordBatchReader, plan: _Plan) -> pa.RecordBatc
     return pa.RecordBatchReader.from_batches(schema, _read_back(spool, plan, schema))
 
 
-def _read_back(spool: IO[bytes], plan: _Plan, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _read_back(spool: IO[bytes], plan: Plan, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     with spool, pa.ipc.open_stream(spool) as stored:
         for batch in stored:
             yield plan.apply(batch, schema)
-
-
-def _storable(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column as Parquet can hold it; what it cannot hold becomes text in a struct."""
-    from shared_resources.contracts.pandas_columns import as_mixed
-
-    values = plain(values)
-    try:
-        pq.ParquetWriter(pa.BufferOutputStream(), pa.schema([("x", values.type)])).close()
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        try:
-            return as_mixed(pc.cast(values, pa.string()))
-        except pa.ArrowNotImplementedError:
-            text = [None if value is None else str(value) for value in values.to_pylist()]
-            return as_mixed(pa.chunked_array([pa.array(text, pa.string())]))
-    return values

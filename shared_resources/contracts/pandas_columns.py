@@ -5,8 +5,7 @@ Does not belong here: what the contract wants of them (`conversions.py`, `lossle
 
 Arrow's own inference drops things from mixed object columns without a word: the zone of an aware
 datetime after a naive one, the time of a datetime after a date, nanoseconds. They are looked at
-here first, and a column of mixed values becomes text in a struct `{mixed: ...}`, a type that no
-contract has, so that the audit reports it and the values can still be seen.
+here first, and a column of mixed values becomes text that no contract takes (`mixed.py`).
 """
 
 from __future__ import annotations
@@ -19,7 +18,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-MIXED = "mixed"
+from shared_resources.contracts.mixed import as_mixed
+
 _NUMBERS = (int, float, np.integer, np.floating)
 _UNREADABLE = (
     pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, UnicodeError,
@@ -32,7 +32,7 @@ def to_arrow(series: pd.Series[Any]) -> pa.ChunkedArray:
     if isinstance(series.dtype, pd.SparseDtype):
         series = pd.Series(np.asarray(series), name=series.name)
     if isinstance(series.dtype, pd.CategoricalDtype):
-        series = series.astype(series.cat.categories.dtype if len(series) else object)
+        return _from_categories(series)
     if series.dtype == object:
         return _from_objects(series)
     if isinstance(series.dtype, pd.DatetimeTZDtype):
@@ -41,6 +41,14 @@ def to_arrow(series: pd.Series[Any]) -> pa.ChunkedArray:
         return _chunked(pa.Array.from_pandas(series))
     except _UNREADABLE:
         return _mixed(series)
+
+
+def _from_categories(series: pd.Series[Any]) -> pa.ChunkedArray:
+    """By the categories, which have a type of their own: a row without one has no value of it."""
+    categories = to_arrow(pd.Series(series.cat.categories)).combine_chunks()
+    codes = series.cat.codes.to_numpy()
+    places = pa.array(codes, pa.int32(), mask=codes < 0)
+    return _chunked(categories.take(places))
 
 
 def _from_objects(series: pd.Series[Any]) -> pa.ChunkedArray:
@@ -104,14 +112,6 @@ def _big_integers(series: pd.Series[Any], kinds: set[type]) -> pa.ChunkedArray:
 def _mixed(series: pd.Series[Any]) -> pa.ChunkedArray:
     text = [None if _missing(value) else _text(value) for value in series]
     return as_mixed(pa.chunked_array([pa.array(text, pa.string())]))
-
-
-def as_mixed(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Text that stands for values of several types, in the struct that no contract has."""
-    structs = [
-        pa.StructArray.from_arrays([chunk], [MIXED], mask=chunk.is_null()) for chunk in text.chunks
-    ]
-    return pa.chunked_array(structs, pa.struct([(MIXED, pa.string())]))
 
 
 def _missing(value: Any) -> bool:

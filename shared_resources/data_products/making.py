@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from shared_resources.contracts.lossless import conform
+from shared_resources.contracts.lossless import InvalidFrame, conform
 from shared_resources.data_products.batch import Attempt, Made, Unreadable
 from shared_resources.data_products.choosing import NothingToIngest, choose_objects
 from shared_resources.data_products.product import (
@@ -67,8 +67,11 @@ def _call_function(attempt: Attempt, folder: Path) -> Made:
             "if the contract allows empty batches)"
         )
     produced = result if isinstance(result, Produced) else Produced(result)
-    reader = conform(produced.frame, attempt.contract)
-    files = write_staged(reader, folder, attempt.contract, attempt.run.partitions)
+    try:
+        reader = conform(produced.frame, attempt.contract)
+        files = write_staged(reader, folder, attempt.contract, attempt.run.partitions)
+    except InvalidFrame as problem:
+        raise ProductProblem(str(problem)) from problem
     return Made(parts=_by_partition(attempt, folder, files), metadata=produced.metadata)
 
 

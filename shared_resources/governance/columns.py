@@ -14,7 +14,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from shared_resources.contracts.conversions import family_of
+from shared_resources.contracts.mixed import is_mixed
 from shared_resources.contracts.model import Contract, RuleKind
+from shared_resources.contracts.offending import note_of
 from shared_resources.contracts.types import ColumnType, Family
 
 SHOWN_PROBLEMS = 10
@@ -107,8 +109,8 @@ def _problems(
             absent[name] = f"column {name} is there in different upper and lower case"
         else:
             found = schema.field(name).type
-            if not _is(found, column.type):
-                problems.append(f"column {name} is {found}, the contract says {column.type}")
+            if not _is(found, column.type) or note_of(schema.field(name)):
+                problems.append(_other_type(schema.field(name), column.type))
                 if family_of(found) is not column.type.family:
                     mistyped[name] = f"column {name} is {found}, not {column.type}"
     declared = {column.name for column in contract.columns}
@@ -118,6 +120,20 @@ def _problems(
         if name not in declared
     )
     return problems
+
+
+def _other_type(field: pa.Field, expected: ColumnType) -> str:
+    """Which type it has instead; with the first value that stood in the way, where that was found."""
+    problem = f"column {field.name} is {field.type}, the contract says {expected}"
+    note = note_of(field)
+    if note is None:
+        return problem
+    if is_mixed(field.type):
+        problem = f"column {field.name} is of other types than the contract's {expected}"
+    return (
+        f"{problem}: {note}, which is no {expected} without a loss; convert the column where it is "
+        "made, or declare the type that it has"
+    )
 
 
 def _is(found: pa.DataType, expected: ColumnType) -> bool:

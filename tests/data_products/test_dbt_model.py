@@ -21,7 +21,10 @@ from shared_resources.contracts.odcs import read_contract
 from shared_resources.data_products.dbt import process as dbt_process
 from shared_resources.data_products.dbt.model import DbtModelFailed, DbtModels, DbtOutcome
 from shared_resources.environment import Environment
-from shared_resources.io_managers.protocol import Snapshot
+from shared_resources.governance.audit import audit
+from shared_resources.governance.staged_data import StagedData
+from shared_resources.io_managers.protocol import Snapshot, StagedBatch
+from tests.contract_factory import result_of
 from tests.data_products.dbt_toy import (
     COLUMNS,
     MemorySnapshot,
@@ -106,6 +109,24 @@ def test_the_table_is_staged_as_its_contract_says(shop: Shop):
         {"day": date(2026, 1, 1), "lines": 2, "total": 5.0, "colour": "red"},
         {"day": date(2026, 1, 2), "lines": 1, "total": 4.5, "colour": "green"},
     ]
+
+
+@pytest.mark.slow
+def test_a_number_that_arrow_misdescribes_is_itself_or_refused(tmp_path: Path):
+    """DuckDB hands the greatest UHUGEINT to Arrow as -1."""
+    environment = toy(tmp_path)
+    write(
+        tmp_path,
+        "models/paint/weekly.sql",
+        "select date '2026-01-01' as first_day, x as total from "
+        "(values (5::uhugeint), (340282366920938463463374607431768211455)) as t(x)",
+    )
+    contract = read_contract(contract_file(tmp_path, "paint/weekly"))
+    outcome = DbtModels(environment).build(contract, {}, tmp_path / "staged", "run-1")
+    batch = StagedBatch(contract.key, "b", tmp_path, outcome.files)
+    columns = result_of(audit(StagedData(batch), contract), "columns")
+    assert "column total is of other types than the contract's DOUBLE" in columns.message
+    assert "row 2 holds 340282366920938463463374607431768211455" in columns.message
 
 
 def test_failing_tests_are_results_and_do_not_stop_the_export(shop: Shop):

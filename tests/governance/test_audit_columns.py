@@ -5,15 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
+from shared_resources.contracts.lossless import conform
 from shared_resources.contracts.model import RuleKind
 from shared_resources.governance.audit import audit
 from shared_resources.governance.report import AuditReport
 from shared_resources.governance.scan import UnreadableBatch
 from shared_resources.governance.staged_data import StagedData
 from shared_resources.io_managers.protocol import StagedBatch, StagedFile
+from shared_resources.io_managers.staging import write_staged
 from tests.contract_factory import failing, make_contract, make_rule, result_of, stage
 
 R = RuleKind
@@ -91,6 +94,34 @@ def test_another_type_is_named_with_both(
 ) -> None:
     columns = result_of(_audit(tmp_path, {**GOOD, column: found}), "columns")
     assert not columns.passed and columns.message == said
+
+
+@pytest.mark.parametrize(
+    ("prices", "said"),
+    [
+        (
+            [1.0, 2.345],
+            "column price is double, the contract says DECIMAL(12,2): row 2 holds 2.345",
+        ),
+        (
+            ["1.0", "x"],
+            "column price is string, the contract says DECIMAL(12,2): row 1 holds '1.0'",
+        ),
+        (
+            [1, "x"],
+            "column price is of other types than the contract's DECIMAL(12,2): row 1 holds 1",
+        ),
+    ],
+)
+def test_the_value_that_kept_a_column_from_the_contracts_type_is_named(
+    tmp_path: Path, prices: list[Any], said: str
+) -> None:
+    frame = pd.DataFrame({**pa.table(GOOD).to_pydict(), "price": prices})
+    files = write_staged(conform(frame, CONTRACT), tmp_path, CONTRACT, ("",))
+    report = audit(StagedData(StagedBatch("order/lines", "b", tmp_path, files)), CONTRACT)
+    remedy = "convert the column where it is made, or declare the type that it has"
+    message = f"{said}, which is no DECIMAL(12,2) without a loss; {remedy}"
+    assert result_of(report, "columns").message == message
 
 
 @pytest.mark.parametrize(

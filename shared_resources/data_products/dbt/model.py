@@ -92,7 +92,7 @@ class DbtModels:
         Tests that fail are results, not exceptions: the table is staged either way, for the audit
         and the quarantine. Raises `DbtModelFailed` when dbt cannot compile or run the model.
         """
-        from shared_resources.contracts.lossless import conform
+        from shared_resources.contracts.lossless import InvalidFrame, conform
         from shared_resources.data_products.dbt.lineage import column_lineage
         from shared_resources.io_managers.staging import write_staged
 
@@ -127,7 +127,13 @@ class DbtModels:
             with scratch.opened() as built:
                 names = tuple(column.name for column in contract.columns)
                 reader = built.read(model["relation_name"], names)
-                files = write_staged(conform(reader, contract), folder, contract, (UNPARTITIONED,))
+                try:
+                    conformed = conform(reader, contract)
+                    files = write_staged(conformed, folder, contract, (UNPARTITIONED,))
+                except InvalidFrame as problem:
+                    raise DbtModelFailed(
+                        f"dbt_project/{model['original_file_path']}: {problem}"
+                    ) from problem
                 relations = (_node(manifest, key)["relation_name"] for key in parents)
                 known = {
                     name: built.columns_of(name) for name in (*relations, model["relation_name"])

@@ -23,8 +23,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shared_resources.contracts.duckdb_columns import to_reader
 from shared_resources.data_products.dbt.process import START
-from shared_resources.duckdb_to_arrow import arrow_reader
 from shared_resources.io_managers.protocol import Snapshot
 from shared_resources.sql import quote_identifier, quote_literal
 
@@ -118,7 +118,7 @@ class _Built:
         return {str(row[0]): str(row[1]) for row in described}
 
     def read(self, relation: str, columns: tuple[str, ...]) -> pa.RecordBatchReader:
-        return arrow_reader(self.connection.sql(f"FROM {relation}"), ROWS_PER_BATCH)
+        return to_reader(self.connection.sql(f"FROM {relation}"), ROWS_PER_BATCH)
 
 
 def _settings() -> dict[str, str | bool | int | float | list[str]]:
