@@ -18,6 +18,7 @@ from shared_resources.landing.header import compare_columns
 from shared_resources.landing.rejects import CELLS, Reason, Reject, RejectsWriter
 from shared_resources.landing.text import Limits, TextFile
 from shared_resources.landing.typed_rows import (
+    BATCH_CELLS,
     BATCH_CHARACTERS,
     BATCH_ROWS,
     TextBatch,
@@ -28,6 +29,8 @@ from shared_resources.sql import exact_path, quote_literal
 # DuckDB holds this many rows at a time whatever their length, so long ones go the careful way.
 DUCKDB_ROWS = 2_048
 LONGEST_FAST_LINE = 32 << 10
+# What DuckDB's reader takes in time and memory grows with the square of the columns.
+MOST_FAST_COLUMNS = 1_000
 
 
 class CsvObject:
@@ -56,7 +59,9 @@ class CsvObject:
     def fast_query(self) -> TextQuery | None:
         """How DuckDB reads the object, or None when it might read it differently from us."""
         shape, width = self._shape, len(self._names)
-        if not shape.regular or self._text.longest > LONGEST_FAST_LINE or width < 2:
+        if not shape.regular or self._text.longest > LONGEST_FAST_LINE:
+            return None
+        if not 2 <= width <= MOST_FAST_COLUMNS:
             return None
         # DuckDB takes no offence at an empty cell too many at the end of a row.
         if self._header_end != 1 or shape.delimiters != shape.rows * (width - 1):
@@ -86,10 +91,11 @@ class CsvObject:
             f"f{self._header.index(name)} AS c{i}" for i, name in enumerate(self._names)
         )
         sql = f"SELECT {chosen} FROM read_csv({exact_path(str(self._text.path))}, {given})"  # noqa: S608
+        fitting = min(BATCH_CHARACTERS // self._text.longest, BATCH_CELLS // width)
         return TextQuery(
             sql,
             rows=shape.rows - 1,
-            batch_rows=max(DUCKDB_ROWS, min(BATCH_ROWS, BATCH_CHARACTERS // self._text.longest)),
+            batch_rows=max(DUCKDB_ROWS, min(BATCH_ROWS, fitting)),
             line_of_first=None if shape.quoted else 2,
         )
 
@@ -98,7 +104,9 @@ class CsvObject:
 
         Raises `UnreadableObject` where the text stops being CSV.
         """
-        order = [self._header.index(name) for name in self._names]
+        positions = {name: position for position, name in enumerate(self._header)}
+        order = [positions[name] for name in self._names]
+        most = max(1, min(BATCH_ROWS, BATCH_CELLS // len(order)))
         pending: list[Record] = []
         row, characters = 0, 0
         numbers: list[int] = []
@@ -111,7 +119,7 @@ class CsvObject:
             pending.append(record)
             numbers.append(row)
             characters += record.size
-            if len(pending) >= BATCH_ROWS or characters >= BATCH_CHARACTERS:
+            if len(pending) >= most or characters >= BATCH_CHARACTERS:
                 yield _batch(pending, numbers, order)
                 pending, numbers, characters = [], [], 0
         if pending:

@@ -19,8 +19,9 @@ def compare_columns(
 ) -> None:
     """Raise `UnreadableObject`, naming every column, unless `found` is `expected` in some order."""
     doubled = [name for name, count in Counter(found).items() if count > 1]
-    missing = [name for name in expected if name not in found]
-    extra = [name for name in dict.fromkeys(found) if name not in expected]
+    known, there = set(expected), set(found)
+    missing = [name for name in expected if name not in there]
+    extra = [name for name in dict.fromkeys(found) if name not in known]
     if not (doubled or missing or extra):
         return
     if len(missing) == len(expected):

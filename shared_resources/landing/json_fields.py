@@ -93,6 +93,9 @@ class JsonColumns:
         self._columns = tuple(columns)
         self._names = frozenset(column.name for column in columns)
 
+    def __len__(self) -> int:
+        return len(self._columns)
+
     def faults(self, objects: Sequence[Fields], raw: Sequence[str]) -> dict[int, list[Reason]]:
         """Why objects are no rows of the contract, by position; `raw` are they as written."""
         faults: dict[int, list[Reason]] = defaultdict(list)

@@ -14,7 +14,12 @@ from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.json_fields import Fields, JsonColumns, read_fields
 from shared_resources.landing.rejects import TEXT, Reason, Reject, RejectsWriter
 from shared_resources.landing.text import TextFile
-from shared_resources.landing.typed_rows import BATCH_CHARACTERS, BATCH_ROWS, TextBatch
+from shared_resources.landing.typed_rows import (
+    BATCH_CELLS,
+    BATCH_CHARACTERS,
+    BATCH_ROWS,
+    TextBatch,
+)
 
 
 class JsonLinesObject:
@@ -78,6 +83,7 @@ class _Batch:
 
     def __init__(self, columns: JsonColumns) -> None:
         self._columns = columns
+        self._most = max(1, min(BATCH_ROWS, BATCH_CELLS // len(columns)))
         self._objects: list[Fields] = []
         self._rows: list[int] = []
         self._lines: list[int] = []
@@ -93,7 +99,7 @@ class _Batch:
 
     @property
     def full(self) -> bool:
-        return len(self._rows) >= BATCH_ROWS or self._characters >= BATCH_CHARACTERS
+        return len(self._rows) >= self._most or self._characters >= BATCH_CHARACTERS
 
     def finish(self, rejects: RejectsWriter) -> TextBatch:
         """The rows that have the columns' JSON types; the others become rejects."""

@@ -6,14 +6,17 @@ Does not belong here: how cells are found in an object (`csv.py`, `jsonl.py`).
 
 Nothing is coerced: no rounding (3.7), no dropped zeros (007), no guessed zone or date order, no
 truncation. What a text means must be readable from the value again, up to the way of writing it.
+Only a fraction in a float column is rounded to the nearest float, since hardly any is one: 0.1 is
+fine in DOUBLE and in FLOAT, 9007199254740993 and 4503599627370497.5 are no DOUBLE. (In Parquet, 0.1
+as a DOUBLE is another number, of 55 digits, and no FLOAT.)
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+import struct
 
-from shared_resources.contracts.model import Column
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.sql import quote_literal
 
@@ -23,71 +26,86 @@ _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6}0*)?)?"
 _TIMESTAMP = f"{_DAY}[ T]{_TIME}"
 _ZONE = r"(?:Z|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)"
+# A double has at most 767 significant digits when it is written out.
+_MOST_DIGITS = 800
 _FIRST, _LAST = "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"
 
 
-def parse_query(columns: Sequence[Column], source: str) -> str:
-    """SQL that parses the text columns of `source` (a relation's SQL), row for row, in order.
+def value_query(type_: ColumnType, source: str) -> str:
+    """SQL that gives `value` for each text `cell` of `source`, in its order; null where it is none.
 
-    `source` has them as `c0`, `c1` and so on, since a contract's names may be anything. Gives the
-    values as `v0`, `v1`, then `bad` (the positions of the cells that are no value; null for a good
-    row) and `raw` (a bad row's cells as a JSON object by column name; null for a good row).
+    One query serves all columns of a type, however many: what DuckDB plans does not grow with them.
     """
-    places = range(len(columns))
-    values = ", ".join(
-        f"{_value(column.type, f'c{i}')} AS v{i}" for i, column in enumerate(columns)
-    )
-    failed = [f"(c{i} IS NOT NULL AND v{i} IS NULL)" for i in places]
-    positions = ", ".join(f"CASE WHEN {test} THEN {i} END" for i, test in enumerate(failed))
-    cells = ", ".join(f"{quote_literal(column.name)}, c{i}" for i, column in enumerate(columns))
-    results = ", ".join(f"v{i}" for i in places)
-    return f"""
-        SELECT {results},
-               CASE WHEN failed THEN list_filter([{positions}], lambda x: x IS NOT NULL) END AS bad,
-               CASE WHEN failed THEN CAST(json_object({cells}) AS VARCHAR) END AS raw
-        FROM (SELECT *, {" OR ".join(failed)} AS failed FROM (SELECT *, {values} FROM {source}))
-    """  # noqa: S608 -- the names are quoted
+    cast = f"SELECT cell, TRY_CAST(cell AS {type_.duckdb}) AS found FROM {source}"  # noqa: S608
+    return f"SELECT {_value(type_)} AS value FROM ({cast})"  # noqa: S608 -- no name of a contract
 
 
-def _value(type_: ColumnType, text: str) -> str:
-    """The SQL expression that is the value of the cell `text`, or NULL where it is none."""
-    cast = f"TRY_CAST({text} AS {type_.duckdb})"
+def _value(type_: ColumnType) -> str:
+    """The value of the text `cell`, of which `found` is DuckDB's cast, or NULL where it is none."""
     match type_.family:
         case Family.STRING:
-            return text
+            return "cell"
         case Family.INTEGER:
             # Written back it must be the same text: refuses 3.7, 007, +7, 1e3, 0x10 and blanks.
-            return f"CASE WHEN CAST({cast} AS VARCHAR) = {text} THEN {cast} END"
+            return "CASE WHEN CAST(found AS VARCHAR) = cell THEN found END"
         case Family.DATE:
-            same = f"CAST({cast} AS VARCHAR) = {text} AND length({text}) = 10"
-            return f"CASE WHEN {same} THEN {cast} END"
+            return "CASE WHEN CAST(found AS VARCHAR) = cell AND length(cell) = 10 THEN found END"
         case Family.BOOLEAN:
-            return f"CASE lower({text}) WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END"
+            return "CASE lower(cell) WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END"
         case Family.FLOAT:
-            zero = f"regexp_full_match({text}, '-?[0.]+(?:[eE].*)?')"
-            fits = f"isfinite({cast}) AND ({cast} <> 0 OR {zero})"
-            return f"CASE WHEN {_matches(text, _FLOAT)} AND {fits} THEN {cast} END"
+            return _float_value(type_)
         case Family.DECIMAL:
-            places = f"length(rtrim(split_part({text}, '.', 2), '0'))"
+            places = "length(rtrim(split_part(cell, '.', 2), '0'))"
             fits = f"{places} <= {type_.scale}"
-            return f"CASE WHEN {_matches(text, _PLAIN_NUMBER)} AND {fits} THEN {cast} END"
+            return f"CASE WHEN {_matches(_PLAIN_NUMBER)} AND {fits} THEN found END"
         case Family.TIMESTAMP:
-            return _instant(text, _TIMESTAMP, cast, "TIMESTAMP", "")
+            return _instant(_TIMESTAMP, "TIMESTAMP", "")
         case Family.TIMESTAMP_TZ:
-            return _instant(text, _TIMESTAMP + _ZONE, cast, "TIMESTAMPTZ", "+00")
+            return _instant(_TIMESTAMP + _ZONE, "TIMESTAMPTZ", "+00")
 
 
-def _matches(text: str, pattern: str) -> str:
-    return f"regexp_full_match({text}, {quote_literal(pattern)})"
+def _float_value(type_: ColumnType) -> str:
+    """The nearest float, unless it is a whole number of other digits than the text's.
+
+    A fraction is rounded, as floats are for: 0.1 is the nearest to 0.1. From `_whole_from` on a
+    float has no fraction, and not every whole number: there the digits that are written must come
+    back when as many are printed. All of a whole number count; of one with an exponent, the zeros
+    at its end do not, as in 1e300, which is how floats are written.
+    """
+    written = "ltrim(cell, '-')"
+    mantissa = f"split_part(lower({written}), 'e', 1)"
+    significant = f"trim(replace({mantissa}, '.', ''), '0')"
+    plain = f"regexp_replace({mantissa}, '\\.0*$', '')"
+    digits = f"CASE WHEN lower(cell) LIKE '%e%' THEN {significant} ELSE {plain} END"
+    # More digits than any float has cannot come back, however many are printed.
+    places = f"least(greatest(length({digits}), 1), {_MOST_DIGITS}) - 1"
+    printed = f"printf('%.' || ({places}) || 'e', abs(found))"
+    same = f"replace(split_part({printed}, 'e', 1), '.', '') = {digits}"
+    zero = "regexp_full_match(cell, '-?[0.]+(?:[eE].*)?')"
+    return f"""CASE
+        WHEN NOT {_matches(_FLOAT)} OR NOT isfinite(found) THEN NULL
+        WHEN found = 0 THEN CASE WHEN {zero} THEN found END
+        WHEN abs(found) < {_whole_from(type_)} THEN found
+        WHEN {same} THEN found
+    END"""
 
 
-def _instant(text: str, pattern: str, cast: str, kind: str, zone: str) -> str:
-    within = f"{cast} BETWEEN {kind} '{_FIRST}{zone}' AND {kind} '{_LAST}{zone}'"
-    return f"CASE WHEN {_matches(text, pattern)} AND {within} THEN {cast} END"
+def _whole_from(type_: ColumnType) -> int:
+    """From this on, neighbouring floats are 1 apart or more."""
+    return 1 << 23 if type_.width == 32 else 1 << 52
+
+
+def _matches(pattern: str) -> str:
+    return f"regexp_full_match(cell, {quote_literal(pattern)})"
+
+
+def _instant(pattern: str, kind: str, zone: str) -> str:
+    within = f"found BETWEEN {kind} '{_FIRST}{zone}' AND {kind} '{_LAST}{zone}'"
+    return f"CASE WHEN {_matches(pattern)} AND {within} THEN found END"
 
 
 def problem(type_: ColumnType, text: str) -> str:
-    """Why `text`, which `parse_query` found to be no value of the type, is none."""
+    """Why `text`, which `value_query` found to be no value of the type, is none."""
     if text == "":
         return f"an empty text is no {type_}; leave the cell out of quotes if it is a null"
     if text != text.strip():
@@ -125,10 +143,27 @@ def _integer_problem(type_: ColumnType, text: str) -> str:
 
 def _float_problem(type_: ColumnType, text: str) -> str:
     if re.fullmatch(_FLOAT, text):
-        return f"out of the range of {type_}"
+        nearest = _nearest(type_, text)
+        if nearest in (0, math.inf, -math.inf):
+            return f"out of the range of {type_}"
+        return (
+            f"more digits than {type_} holds, it would become {nearest:.0f}; declare the column as "
+            "an integer or a DECIMAL"
+        )
     if text.lower().lstrip("+-") in ("nan", "inf", "infinity", "1.#inf", "1.#qnan"):
         return "not a number; leave the cell empty if it is a null"
     return "not a number; digits with '.' as the decimal point"
+
+
+def _nearest(type_: ColumnType, text: str) -> float:
+    """The float that is meant, but for the last bit of one of 32."""
+    number = float(text)
+    if type_.width == 64 or math.isinf(number):
+        return number
+    try:
+        return float(struct.unpack("f", struct.pack("f", number))[0])
+    except OverflowError:
+        return math.copysign(math.inf, number)
 
 
 def _decimal_problem(type_: ColumnType, text: str) -> str:

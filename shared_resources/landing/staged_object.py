@@ -35,7 +35,7 @@ def carefully(batches: Callable[[RejectsWriter], Iterator[TextBatch]]) -> Batche
 
     def parse(rows: TypedRows, rejects: RejectsWriter) -> Iterator[pa.RecordBatch]:
         for batch in batches(rejects):
-            yield from rows.parse_batch(batch)
+            yield rows.parse_batch(batch)
 
     return parse
 

@@ -1,6 +1,6 @@
 """From rows of text to typed record batches, and to rejects for rows that have no types' values.
 
-Belongs here: running `parsing.parse_query` over a file or over batches, in bounded memory, and
+Belongs here: running `parsing.value_query` over a file or over batches, in bounded memory, and
 parting the good rows from the bad.
 Does not belong here: which text is a value (`parsing.py`), finding rows (`csv.py`, `jsonl.py`).
 """
@@ -8,6 +8,7 @@ Does not belong here: which text is a value (`parsing.py`), finding rows (`csv.p
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shared_resources.contracts.model import Column
-from shared_resources.contracts.types import arrow_schema
+from shared_resources.contracts.types import ColumnType, Family, arrow_schema
 from shared_resources.duckdb_to_arrow import arrow_batches
-from shared_resources.landing.parsing import parse_query, problem
+from shared_resources.landing.parsing import problem, value_query
 from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
 
 BATCH_ROWS = 16_384
 BATCH_CHARACTERS = 8 << 20
+BATCH_CELLS = 1 << 19
 MEMORY_LIMIT = "512MB"
 
 
@@ -69,14 +71,17 @@ class _Places:
     line_of_first: int | None = None
     batch: TextBatch | None = field(default=None)
 
-    def reject(self, index: int, cells: str, reasons: tuple[Reason, ...]) -> Reject:
+    def raw(self, index: int) -> str | None:
+        """The row as it stood in the object, where that says more than its cells."""
+        return self.batch.raw[index] if self.batch and self.batch.raw else None
+
+    def reject(self, index: int, raw: str, reasons: tuple[Reason, ...]) -> Reject:
         if (batch := self.batch) is not None:
-            raw = batch.raw[index] if batch.raw else cells
             key = batch.object_keys[index] if batch.object_keys else None
             return Reject(batch.rows[index], batch.lines[index], raw, reasons, key)
         row = self.first + index
         line = None if self.line_of_first is None else self.line_of_first + row - 1
-        return Reject(row, line, cells, reasons)
+        return Reject(row, line, raw, reasons)
 
 
 class TypedRows:
@@ -86,6 +91,9 @@ class TypedRows:
         self._columns = tuple(columns)
         self.schema = arrow_schema(tuple((c.name, c.type) for c in self._columns))
         self._rejects = rejects
+        self._positions: dict[ColumnType, list[int]] = defaultdict(list)
+        for position, column in enumerate(self._columns):
+            self._positions[column.type].append(position)
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": MEMORY_LIMIT,
             "temp_directory": str(folder / ".spill"),
@@ -114,44 +122,72 @@ class TypedRows:
         """
         row = 1
         try:
-            relation = self._connection.sql(parse_query(self._columns, f"({source.sql})"))
+            # What is being streamed occupies its connection.
+            relation = self._connection.cursor().sql(source.sql)
             for batch in arrow_batches(relation, source.batch_rows):
-                places = _Places(first=row, line_of_first=source.line_of_first)
-                yield from self._part(pa.Table.from_batches([batch]), places)
+                yield self._typed(batch.columns, _Places(row, source.line_of_first))
                 row += batch.num_rows
         except (duckdb.Error, pa.ArrowException) as error:
             raise Misread(str(error)) from error
         if row - 1 != source.rows:
             raise Misread(f"{row - 1} rows instead of {source.rows}")
 
-    def parse_batch(self, batch: TextBatch) -> Iterator[pa.RecordBatch]:
+    def parse_batch(self, batch: TextBatch) -> pa.RecordBatch:
         """The good rows of a batch of text."""
-        names = [f"c{i}" for i in range(len(self._columns))]
-        cells = pa.table([pa.array(values, pa.string()) for values in batch.columns], names=names)
-        self._connection.register("cells", cells)
+        cells = [pa.array(values, pa.string()) for values in batch.columns]
+        return self._typed(cells, _Places(batch=batch))
+
+    def _typed(self, cells: Sequence[pa.Array], places: _Places) -> pa.RecordBatch:
+        """The rows of which every cell is a value; the others become rejects."""
+        values = list(cells)
+        bad: dict[int, list[int]] = defaultdict(list)
+        for type_, positions in self._positions.items():
+            found = self._values(type_, [cells[position] for position in positions])
+            for position, parsed in zip(positions, found, strict=True):
+                values[position] = parsed
+                if parsed.null_count != cells[position].null_count:
+                    failed = pc.and_(pc.is_null(parsed), pc.is_valid(cells[position]))
+                    for row in pc.indices_nonzero(failed).to_pylist():
+                        bad[row].append(position)
+        typed = pa.RecordBatch.from_arrays(values, schema=self.schema)
+        if not bad:
+            return typed
+        for row in sorted(bad):
+            self._reject(row, sorted(bad[row]), cells, places)
+        good = pa.array([row not in bad for row in range(len(typed))], pa.bool_())
+        return typed.filter(good)
+
+    def _values(self, type_: ColumnType, cells: Sequence[pa.Array]) -> Iterator[pa.Array]:
+        """The cells of some columns as values of their one type, by column."""
+        if type_.family is Family.STRING:
+            yield from cells
+            return
+        # A chunk a column: DuckDB's threads share them, and nothing is copied.
+        joined = pa.chunked_array(cells, pa.string())
+        self._connection.register("cells", pa.table({"cell": joined}))
         try:
-            parsed = self._connection.sql(parse_query(self._columns, "cells")).to_arrow_table()
+            parsed = self._connection.sql(value_query(type_, "cells")).to_arrow_table()
         finally:
             self._connection.unregister("cells")
-        yield from self._part(parsed, _Places(batch=batch))
+        chunks = parsed.column(0).cast(type_.arrow).chunks
+        values = pa.concat_arrays([pa.array([], type_.arrow), *chunks])
+        start = 0
+        for column in cells:
+            yield values.slice(start, len(column))
+            start += len(column)
 
-    def _part(self, parsed: pa.Table, places: _Places) -> Iterator[pa.RecordBatch]:
-        bad = parsed.column("bad")
-        good = parsed.drop_columns(["bad", "raw"]).rename_columns(self.schema.names)
-        if bad.null_count != len(bad):
-            self._reject(parsed, places)
-            good = good.filter(pc.is_null(bad))
-        yield from good.cast(self.schema).to_batches()
-
-    def _reject(self, parsed: pa.Table, places: _Places) -> None:
-        indices = pc.indices_nonzero(pc.is_valid(parsed.column("bad"))).to_pylist()
-        rows = parsed.select(["bad", "raw"]).take(indices)
-        failed, cells = rows.column("bad").to_pylist(), rows.column("raw").to_pylist()
-        for index, positions, raw in zip(indices, failed, cells, strict=True):
-            values = json.loads(raw)
-            reasons = []
-            for position in positions:
-                column = self._columns[position]
-                value = values[column.name]
-                reasons.append(Reason(column.name, value, problem(column.type, value)))
-            self._rejects.add(places.reject(index, raw, tuple(reasons)))
+    def _reject(
+        self, row: int, positions: Sequence[int], cells: Sequence[pa.Array], places: _Places
+    ) -> None:
+        reasons = []
+        for position in positions:
+            column, text = self._columns[position], cells[position][row].as_py()
+            reasons.append(Reason(column.name, text, problem(column.type, text)))
+        raw = places.raw(row)
+        if raw is None:
+            fields = {
+                column.name: cell[row].as_py()
+                for column, cell in zip(self._columns, cells, strict=True)
+            }
+            raw = json.dumps(fields, ensure_ascii=False)
+        self._rejects.add(places.reject(row, raw, tuple(reasons)))
