@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from shared_resources.cli.dead_runs import WORKER_TAG, end_dead_runs, lease
+from shared_resources.cli.dead_runs import WORKER_TAG, end_dead_runs
 from shared_resources.environment import (
     Environment,
     EnvironmentProblem,
@@ -20,6 +20,7 @@ from shared_resources.environment import (
     current,
 )
 from shared_resources.instance import open_instance, prepare_instance
+from shared_resources.leases import lease
 from tests.stand_ins.postgres import PASSWORD, Postgres
 from tests.stand_ins.servers import environment
 

@@ -17,13 +17,14 @@ import click
 
 _COMMANDS = {
     "run": "materialize products in dependency order across domains",
-    "status": "a row a product: version, rows, checks, freshness",
+    "status": "a row a product: version, rows, checks, health",
     "check": "every contract and policy, statically",
     "audit": "a contract's rules on a file, without Dagster",
     "read": "what a consumer gets",
     "versions": "the published versions of a product",
     "rollback": "publish an earlier version again",
     "quarantine": "what was rejected and why; try it again, settle it",
+    "settle": "decide that nothing is to come of a day that failed or never came",
     "landing": "what landed and waits; let it be ingested again",
     "housekeeping": "compact, expire and clear up, now",
 }

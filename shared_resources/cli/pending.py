@@ -51,7 +51,7 @@ def _within(contract: Contract, day: str) -> bool:
     return partitioning.start <= parsed and (partitioning.end is None or parsed < partitioning.end)
 
 
-def days_between(asked: str) -> list[str]:
+def days_between(asked: str, hint: str = "--partitions") -> list[str]:
     """The days of FIRST or FIRST..LAST, both included. Raises `click.BadParameter`."""
     first, _, last = asked.partition("..")
     try:
@@ -61,7 +61,7 @@ def days_between(asked: str) -> list[str]:
     except ValueError as problem:
         raise click.BadParameter(
             f"{asked!r} is no day or range of days; write 2017-03-01 or 2017-03-01..2017-03-31",
-            param_hint="--partitions",
+            param_hint=hint,
         ) from problem
     return [(start + timedelta(days=n)).isoformat() for n in range((end - start).days + 1)]
 

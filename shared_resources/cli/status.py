@@ -1,23 +1,22 @@
-"""`mesh status`: a row a product, from what the stores and the quarantine know.
+"""`mesh status`: a row a product, from what the stores, the quarantine and the runs know.
 
 Belongs here: the state of every product at a glance, without starting Dagster.
-Does not belong here: history (`versions.py`), what was rejected (`quarantine.py`).
+Does not belong here: finding out what is wrong (`observing/`), history (`versions.py`), what was
+rejected (`quarantine.py`).
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import sys
 from typing import Any
 
 import click
 
 from shared_resources import environment as environments
-from shared_resources.cli.tables import print_json, print_table
-from shared_resources.contracts.model import Contract
-from shared_resources.environment import Environment
-from shared_resources.governance.quarantine import QuarantineEntry
-from shared_resources.io_managers.protocol import Version
+from shared_resources.cli.tables import print_json, print_table, visible
 from shared_resources.mesh import ProductFolder, read_mesh
+from shared_resources.observing.health import Kind
+from shared_resources.observing.product_health import Observed, Observer, is_fresh
 
 COLUMNS = (
     "key",
@@ -30,49 +29,74 @@ COLUMNS = (
     "checks_passed",
     "checks_failed",
     "fresh",
+    "health",
 )
 
 
-@click.command(epilog="Example: mesh status --json | jq '.[] | select(.fresh | not)'")
+@click.command(epilog="Example: mesh status --json | jq '.[] | select(.health.state != \"whole\")'")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def status(as_json: bool) -> None:
-    """A row a product: what is published, when, and whether its last batch passed.
+    """A row a product: what is published, when, whether its last batch passed, and its health.
 
     The checks are those of the last batch, also when it was refused and an older one is served.
+    Ends with 1 while anything was refused, failed or is missing, and says what and what to do. A
+    product that nobody has tried to make yet, one that is stale, and one whose inputs moved on are
+    shown and end nothing.
     """
     environment = environments.current()
     products = [p for domain in read_mesh(environment.root).domains for p in domain.products]
-    rows = [_row(environment, product) for product in products]
+    observer = Observer(environment)
+    observed = {product.key: observer.observe(product) for product in products}
+    rows = [_row(product, observed[product.key]) for product in products]
     if as_json:
         print_json(rows)
-        return
+    else:
+        _print(rows, observed)
+    sys.exit(1 if any(one.health.failing for one in observed.values()) else 0)
+
+
+def _print(rows: list[dict[str, Any]], observed: dict[str, Observed]) -> None:
     for row in rows:
         row["contract"] = row.pop("contract_version")
-    shown = ("key", "owner", "contract", "rows", "published_at", *COLUMNS[-3:])
+        row["health"] = row["health"]["state"]
+    shown = ("key", "owner", "contract", "rows", "published_at", *COLUMNS[-4:])
     print_table(rows, shown)
+    told = [
+        f"{key}: {reason}"
+        for key, one in observed.items()
+        for reason in one.health.reasons
+        if reason.kind is not Kind.NEVER
+    ]
+    if told:
+        click.echo()
+    for line in told:
+        click.echo(visible(line))
 
 
-def _row(environment: Environment, product: ProductFolder) -> dict[str, Any]:
+def _row(product: ProductFolder, observed: Observed) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
-    row.update(key=product.key, domain=product.domain, fresh=False)
+    row.update(key=product.key, domain=product.domain, fresh=False, health=_health(observed))
     contract = product.contract
     if contract is None:
         return row
     row.update(owner=contract.owner, contract_version=contract.version)
-    current = _current(environment, contract)
+    current = observed.current
     if current is not None:
         row.update(
             rows=current.rows,
             published_at=current.published_at,
             snapshot=current.snapshot,
-            contract_version=current.evidence.contract_version,
-            checks_passed=current.evidence.checks_passed,
-            checks_failed=current.evidence.checks_failed,
-            fresh=_fresh(contract, current),
+            fresh=is_fresh(contract, current),
         )
-    refused = _refused_since(environment, contract, current)
-    if refused is not None:
-        failed = len(refused.reasons)
+    if (evidence := observed.evidence) is not None:
+        row.update(
+            contract_version=evidence.contract_version,
+            checks_passed=evidence.checks_passed,
+            checks_failed=evidence.checks_failed,
+        )
+    refused = [entry for entries in observed.standing.refused.values() for entry in entries]
+    if refused:
+        failed = len({rule for entry in refused for rule, *_ in entry.reasons})
         row.update(
             checks_failed=failed,
             checks_passed=max(0, (row["checks_passed"] or len(contract.rules)) - failed),
@@ -80,23 +104,17 @@ def _row(environment: Environment, product: ProductFolder) -> dict[str, Any]:
     return row
 
 
-def _current(environment: Environment, contract: Contract) -> Version | None:
-    versions = environment.stores_of(contract)[0].versions(contract.key)
-    return versions[-1] if versions else None
-
-
-def _fresh(contract: Contract, current: Version) -> bool:
-    if contract.freshness is None:
-        return True
-    return datetime.now(UTC) - current.published_at <= contract.freshness
-
-
-def _refused_since(
-    environment: Environment, contract: Contract, current: Version | None
-) -> QuarantineEntry | None:
-    """The newest refusal that no publication has followed."""
-    refusals = [e for e in environment.quarantine.list(contract.key) if e.kind != "rows"]
-    newest = max(refusals, key=lambda entry: entry.at, default=None)
-    if newest is None or (current is not None and newest.at < current.published_at):
-        return None
-    return newest
+def _health(observed: Observed) -> dict[str, Any]:
+    return {
+        "state": observed.health.state,
+        "reasons": [
+            {
+                "kind": str(one.kind),
+                "reason": one.reason,
+                "remedy": one.remedy,
+                "names": list(one.names),
+                "failing": one.failing,
+            }
+            for one in observed.health.reasons
+        ],
+    }

@@ -148,8 +148,8 @@ def _serve(
         return
     connection.send(loaded)
 
-    from shared_resources.cli.dead_runs import lease
     from shared_resources.instance import open_instance
+    from shared_resources.leases import lease
 
     with lease(environment) as name, open_instance(environment) as instance:
         while True:

@@ -39,6 +39,10 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+# The check of each product's health, beside those of its rules: none of these may be called so.
+HEALTH_CHECK = "mesh_health"
+
+
 class Operator(StrEnum):
     """The eight comparison operators of ODCS 3.2, by their names in the standard."""
 
@@ -226,11 +230,15 @@ UNPARTITIONED = ""
 
 @dataclass(frozen=True)
 class Partitioning:
-    """Daily partitions by one date or timestamp column. `end` is the first day that is out."""
+    """Daily partitions by one date or timestamp column. `end` is the first day that is out.
+
+    On the days `closed` nothing is due; what lands all the same is published.
+    """
 
     column: str
     start: date
     end: date | None = None
+    closed: tuple[date, ...] = ()
 
 
 class Server(StrEnum):

@@ -24,7 +24,8 @@ PROPERTIES = ("landing", "partitions", "lossBudgetPercent", "allowEmpty", "quara
 PARTITION = "{partition}"
 MOST_DAYS = 36_500
 _LANDING = ("prefix", "format", "object", "mode", "encoding", "delimiter", "nullText")
-_PARTITIONS = ("cadence", "column", "start", "end")
+_PARTITIONS = ("cadence", "column", "start", "end", "closed")
+_LISTS = ("closed",)
 _DAYS = (Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ)
 
 
@@ -86,7 +87,7 @@ def _mapping(node: Node, known: Collection[str], required: Collection[str]) -> b
     node.unknown_fields(known)
     complete = True
     for name, field in node.fields():
-        if name in known and not isinstance(field.value, str):
+        if name in known and name not in _LISTS and not isinstance(field.value, str):
             field.problem("must be text", "put it in quotes")
             complete = False
     for name in required:
@@ -200,9 +201,12 @@ def _partitioning(node: Node, columns: dict[str, DeclaredColumn]) -> Partitionin
         (node.get("end") or node).problem(
             "does not lie after start", "end is the first day that is out"
         )
+    closed = [_day(day) for day in node.each("closed")]
+    if (days := node.get("closed")) and not isinstance(days.value, list):
+        days.problem("is no list of days", 'write closed: ["2017-12-25"]')
     if len(node.findings) > before or start is None:
         return None
-    return Partitioning(column, start, end)
+    return Partitioning(column, start, end, tuple(day for day in closed if day))
 
 
 def _day(node: Node | None) -> date | None:

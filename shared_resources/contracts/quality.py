@@ -14,7 +14,14 @@ from typing import Any
 
 from shared_resources.contracts.columns import DeclaredColumn
 from shared_resources.contracts.implied import BOUNDS, bounds, constants, pattern_of
-from shared_resources.contracts.model import Rule, RuleKind, Severity, Threshold, Unit
+from shared_resources.contracts.model import (
+    HEALTH_CHECK,
+    Rule,
+    RuleKind,
+    Severity,
+    Threshold,
+    Unit,
+)
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.thresholds import OPERATORS, read_threshold
 from shared_resources.contracts.types import Family
@@ -253,6 +260,12 @@ def _name(node: Node) -> str | None:
     if not _NAME.fullmatch(field.value):
         field.problem(
             f"is {field.value!r}, which cannot name a check", "use letters, digits and `_` only"
+        )
+        return None
+    if field.value == HEALTH_CHECK:
+        field.problem(
+            f"is {field.value!r}, the platform's own check of the product's health",
+            "choose another name",
         )
         return None
     return field.value

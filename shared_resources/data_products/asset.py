@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 
 from shared_resources import environment as environments
+from shared_resources.contracts.model import HEALTH_CHECK
 from shared_resources.data_products.asset_spec import asset_key, asset_spec, check_specs, pool
 from shared_resources.data_products.auditing import audit_batch, audit_published
 from shared_resources.data_products.batch import Attempt, AuditedBatch, PublishedBefore, Run
@@ -26,6 +27,7 @@ from shared_resources.data_products.evidence_metadata import (
     refusal_message,
     version_metadata,
 )
+from shared_resources.data_products.following import followed, health_result, note_refusal
 from shared_resources.data_products.making import NothingToIngest, make
 from shared_resources.data_products.product import ProductProblem
 from shared_resources.data_products.publishing import already_published, note_objects, publish
@@ -107,9 +109,20 @@ class _Op:
         return Run(run_id, tuple(self._context.partition_keys))
 
     def materialize(self) -> Iterator[_Event]:
+        """Make the product, and write down what became of it whatever does."""
+        contract, run = self._definition.contract, self._run()
+        try:
+            with followed(self._environment, contract, run):
+                yield from self._make(run)
+        except Exception:
+            yield health_result(self._environment, contract)
+            raise
+        yield health_result(self._environment, contract)
+
+    def _make(self, run: Run) -> Iterator[_Event]:
         """Make, audit, and either hand over to the IO manager or refuse."""
         contract = self._definition.contract
-        attempt = new_attempt(self._environment, self._definition, self._run(), self._inputs)
+        attempt = new_attempt(self._environment, self._definition, run, self._inputs)
         done = already_published(self._environment, contract, attempt.batch_id)
         if done is not None:
             self._context.log.info(f"{contract.key}: this run's batch is version {done[0].number}")
@@ -136,6 +149,7 @@ class _Op:
     def _publish_the_good_partitions(self, audited: AuditedBatch) -> Iterator[_Event]:
         """One bad day does not keep the others of a range from their readers."""
         attempt = audited.attempt
+        note_refusal(audited)
         if audited.staged is None:
             note_objects(audited)
             store = self._environment.stores_of(attempt.contract)[0]
@@ -152,8 +166,11 @@ class _Op:
         selected = {
             key.name for key in self._context.op_execution_context.selected_asset_check_keys
         }
-        results = check_results(self._audit_again())
-        yield from (result for result in results if result.check_name in selected)
+        if selected - {HEALTH_CHECK}:
+            results = check_results(self._audit_again())
+            yield from (result for result in results if result.check_name in selected)
+        if HEALTH_CHECK in selected:
+            yield health_result(self._environment, self._definition.contract)
 
     def _audit_again(self) -> AuditReport:
         snapshots = {key: item.snapshot for key, item in self._inputs.items()}

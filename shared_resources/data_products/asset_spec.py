@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from shared_resources.contracts.model import Column, Contract, Rule, Severity
+from shared_resources.contracts.model import HEALTH_CHECK, Column, Contract, Rule, Severity
 from shared_resources.contracts.numbers import as_json
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.mesh import ProductKind
@@ -77,20 +77,29 @@ def pool(contract: Contract) -> str:
 
 
 def check_specs(contract: Contract, rules: Sequence[Rule]) -> list[dg.AssetCheckSpec]:
-    """One check a rule. `blocking` is what the platform does, not what Dagster would do after it."""
+    """One check a rule, and the product's health. `blocking` is what the platform does, not what
+    Dagster would do after it."""
     return [
         dg.AssetCheckSpec(
-            name=rule.name,
+            name=HEALTH_CHECK,
             asset=asset_key(contract.key),
-            blocking=rule.severity is Severity.BLOCKING,
-            description=rule.description or rule.clause,
-            metadata={
-                "clause": rule.clause,
-                "threshold": str(rule.threshold),
-                "reason": rule.reason,
-            },
-        )
-        for rule in rules
+            description="Nothing of the product was refused, failed or is missing, whichever day "
+            "the last run was about.",
+        ),
+        *(
+            dg.AssetCheckSpec(
+                name=rule.name,
+                asset=asset_key(contract.key),
+                blocking=rule.severity is Severity.BLOCKING,
+                description=rule.description or rule.clause,
+                metadata={
+                    "clause": rule.clause,
+                    "threshold": str(rule.threshold),
+                    "reason": rule.reason,
+                },
+            )
+            for rule in rules
+        ),
     ]
 
 

@@ -21,7 +21,14 @@ PAGE_KEYS = 1000
 
 
 class NothingToIngest(Exception):
-    """No landing object is there for the product or partition; the message says where it looked."""
+    """No landing object is there for the product or partition; the message says where it looked.
+
+    `missing` are the partitions without one, where it is about partitions.
+    """
+
+    def __init__(self, message: str, missing: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.missing = missing
 
 
 def choose_objects(attempt: Attempt, landing_object: str | None) -> dict[str, LandingObject]:
@@ -39,7 +46,8 @@ def choose_objects(attempt: Attempt, landing_object: str | None) -> dict[str, La
             shown = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
             raise NothingToIngest(
                 f"{attempt.definition.key}: nothing has landed for partition {shown}; "
-                f"looked for {place}"
+                f"looked for {place}",
+                tuple(missing),
             )
         return {key: found[key] for key in attempt.run.partitions}
     chosen = _extract(attempt.environment.landing_zone, landing, landing_object)

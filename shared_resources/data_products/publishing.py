@@ -21,6 +21,7 @@ from shared_resources.io_managers.protocol import (
 from shared_resources.landing.evidence import objects
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_tables import State
+from shared_resources.last_attempts import LastAttempts
 
 
 def publish(audited: AuditedBatch, *, on_top_of: int | None = None) -> tuple[Version, ...]:
@@ -42,6 +43,7 @@ def publish(audited: AuditedBatch, *, on_top_of: int | None = None) -> tuple[Ver
         )
     stores[0].release(staged)
     note_objects(audited)
+    note_published(audited)
     environment.pins.replace(audited.attempt.run.run_id, pin_of(versions[0]))
     return versions
 
@@ -59,6 +61,17 @@ def note_objects(audited: AuditedBatch) -> None:
         ledger.note(made_of, State.PUBLISHED)
     if refused:
         ledger.note(refused, State.REFUSED)
+
+
+def note_published(audited: AuditedBatch) -> None:
+    """Take back what was said of the parts before: they are published now."""
+    attempt, staged = audited.attempt, audited.staged
+    assert staged is not None
+    attempts = LastAttempts(attempt.environment.state, attempt.contract.key)
+    if attempt.replay_of is None:
+        attempts.published(attempt.run.run_id, staged.partitions)
+    else:
+        attempts.replayed(attempt.run.run_id, attempt.replay_of.id)
 
 
 class MovedOn(Exception):

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import dagster as dg
-
 from shared_resources.contracts.model import Contract
-from shared_resources.data_products.asset_spec import asset_key
 from shared_resources.data_products.evidence_metadata import check_results
+from shared_resources.data_products.following import evaluation, health_result
 from shared_resources.environment import Environment
 from shared_resources.governance.report import AuditReport
 from shared_resources.instance import open_instance
@@ -53,18 +51,14 @@ def report_version(
     partitions: Sequence[str] | None = None,
     report: AuditReport | None = None,
 ) -> None:
-    """Record a materialization of each partition; with `report`, its checks too."""
-    key = asset_key(contract.key)
+    """Record a materialization of each partition; with `report`, its checks too; and the health."""
+    results = check_results(report) if report is not None else []
+    results.append(health_result(environment, contract))
     with open_instance(environment) as instance:
-        checks = (
-            dg.AssetCheckEvaluation(
-                asset_key=key,
-                check_name=result.check_name or "",
-                passed=result.passed,
-                severity=result.severity,
-                description=result.description,
-                metadata=result.metadata,
-            )
-            for result in (check_results(report) if report is not None else ())
-        )
-        report_to(instance, versions, partitions, checks=checks)
+        report_to(instance, versions, partitions, checks=map(evaluation, results))
+
+
+def report_health(environment: Environment, contract: Contract) -> None:
+    """Record the product's health as it is now: something ended, or began, outside a run."""
+    with open_instance(environment) as instance:
+        instance.report_runless_asset_event(evaluation(health_result(environment, contract)))

@@ -19,6 +19,7 @@ from shared_resources.environment import Environment
 from shared_resources.io_managers.frames import as_frame
 from shared_resources.io_managers.pinned import PinnedInput, open_pinned
 from shared_resources.io_managers.protocol import NotPublished, PublishError
+from shared_resources.mesh import read_mesh
 
 COLUMNS_METADATA = "mesh/columns"
 
@@ -35,6 +36,7 @@ class ProductIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         from shared_resources.data_products.batch import AuditedBatch, PublishedBefore
         from shared_resources.data_products.evidence_metadata import version_metadata
+        from shared_resources.data_products.following import note_end
         from shared_resources.data_products.publishing import publish
 
         product = "/".join(context.asset_key.path)
@@ -53,21 +55,46 @@ class ProductIOManager(dg.ConfigurableIOManager):
             )
         try:
             versions = publish(obj)
-        except PublishError as problem:
-            raise dg.Failure(str(problem), allow_retries=False) from problem
+        except Exception as problem:
+            instance = context.step_context.instance
+            note_end(self._environment, obj.attempt.contract, obj.attempt.run, problem, instance)
+            if isinstance(problem, PublishError):
+                raise dg.Failure(str(problem), allow_retries=False) from problem
+            raise
         context.add_output_metadata(version_metadata(obj, versions))
 
     def load_input(self, context: dg.InputContext) -> Any:
         product = "/".join(context.asset_key.path)
         try:
             pinned = open_pinned(self._environment, context.step_context.run_id, product)
-        except NotPublished as problem:
-            raise dg.Failure(str(problem), allow_retries=False) from problem
+        except Exception as problem:
+            _note_input_failure(self._environment, context, problem)
+            if isinstance(problem, NotPublished):
+                raise dg.Failure(str(problem), allow_retries=False) from problem
+            raise
         wanted = context.dagster_type.typing_type
         if wanted is PinnedInput:
             return pinned
         columns = (context.definition_metadata or {}).get(COLUMNS_METADATA)
         return as_frame(pinned.snapshot, wanted, columns, _partitions(context))
+
+
+def _note_input_failure(
+    environment: Environment, context: dg.InputContext, problem: Exception
+) -> None:
+    """The product's op does not begin, so that it cannot say why."""
+    from shared_resources.data_products.batch import Run
+    from shared_resources.data_products.following import note_end
+
+    step = context.step_context
+    days = step.entity_partitions_def
+    run = Run(step.run_id)
+    if days is not None and step.has_partitions:
+        run = Run(step.run_id, tuple(days.get_partition_keys_in_range(step.partition_key_range)))
+    made = {"/".join(key.path) for key in (step.assets_def.keys if step.assets_def else ())}
+    for product in read_mesh(environment.root).products if made else ():
+        if product.key in made and product.contract is not None:
+            note_end(environment, product.contract, run, problem, step.instance)
 
 
 def _partitions(context: dg.InputContext) -> Sequence[str] | None:

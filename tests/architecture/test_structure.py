@@ -28,6 +28,7 @@ FORBIDDEN = {
     "governance": ("dagster", "domains", "shared_resources.data_products", "shared_resources.cli"),
     "io_managers": ("dagster", "domains", "shared_resources.data_products", "shared_resources.cli"),
     "landing": ("dagster", "domains", "shared_resources.data_products", "shared_resources.cli"),
+    "observing": ("dagster", "domains", "shared_resources.data_products", "shared_resources.cli"),
     "production": ("domains", "shared_resources.io_managers", "shared_resources.data_products"),
     "data_products": ("domains", "shared_resources.cli"),
     "housekeeping": ("domains", "shared_resources.cli"),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared_resources.cli import status as module
+from shared_resources.observing import product_health as module
 from tests.cli.commands import call
 from tests.guarantees.orders import COLUMNS, KEY, daily_orders_product, land_day, land_orders
 from tests.guarantees.orders import orders_product as product
@@ -23,12 +23,20 @@ FIELDS = [
     "checks_passed",
     "checks_failed",
     "fresh",
+    "health",
 ]
+NEVER = {
+    "kind": "never published",
+    "reason": "it was never published",
+    "remedy": f"`mesh run +{KEY}`",
+    "names": [],
+    "failing": False,
+}
 
 
-def row(key: str = KEY) -> dict[str, object]:
+def row(key: str = KEY, *, code: int = 0) -> dict[str, object]:
     told = call("status", "--json")
-    assert (told.code, told.err) == (0, "")
+    assert (told.code, told.err) == (code, "")
     (found,) = [one for one in told.json if one["key"] == key]
     return dict(found)
 
@@ -43,12 +51,15 @@ def test_a_row_a_product_with_the_fields_that_others_rely_on(mesh: TinyMesh) -> 
         "owner": "order@example.com",
         "contract_version": "1.0.0",
         "fresh": False,
+        "health": {"state": "never published", "reasons": [NEVER]},
     }
     land_orders(mesh, [1.0, 2.0])
     result = mesh.run(KEY)
     found = row()
     assert (found["rows"], found["checks_failed"], found["fresh"]) == (2, 0, True)
-    assert found["checks_passed"] == len(result.get_asset_check_evaluations())
+    evaluated = [one.check_name for one in result.get_asset_check_evaluations()]
+    assert found["checks_passed"] == len(evaluated) - 1 and "mesh_health" in evaluated
+    assert found["health"] == {"state": "whole", "reasons": []}
     (version,) = mesh.versions(KEY)
     assert found["snapshot"] == version.snapshot
     assert datetime.fromisoformat(str(found["published_at"])) == version.published_at
@@ -64,7 +75,7 @@ def test_a_refused_batch_shows_the_checks_that_it_failed_until_a_good_one_is_pub
     land_orders(mesh, [-1.0, 2.0])
     assert not mesh.run(KEY).success
 
-    found = row()
+    found = row(code=1)
 
     assert isinstance(passed, int)
     assert (found["rows"], found["checks_failed"]) == (1, 1)
@@ -79,7 +90,7 @@ def test_a_refused_day_beside_good_ones_shows(mesh: TinyMesh) -> None:
     land_day(mesh, "2024-01-01", [1.0])
     land_day(mesh, "2024-01-02", [-1.0])
     mesh.run(KEY, partitions=("2024-01-01", "2024-01-02"))
-    assert (row()["rows"], row()["checks_failed"]) == (1, 1)
+    assert (row(code=1)["rows"], row(code=1)["checks_failed"]) == (1, 1)
 
 
 def test_what_was_published_too_long_ago_is_not_fresh(
@@ -89,10 +100,12 @@ def test_what_was_published_too_long_ago_is_not_fresh(
     land_orders(mesh, [1.0])
     mesh.run(KEY)
 
+    real = datetime
+
     class Later(datetime):
         @classmethod
         def now(cls, tz=None):
-            return datetime.now(UTC) + timedelta(days=2, minutes=1)
+            return real.now(UTC) + timedelta(days=2, minutes=1)
 
     monkeypatch.setattr(module, "datetime", Later)
     assert row()["fresh"] is False
@@ -101,8 +114,8 @@ def test_what_was_published_too_long_ago_is_not_fresh(
 def test_a_contract_that_is_not_valid_keeps_its_row(mesh: TinyMesh) -> None:
     product(mesh)
     mesh.product("torn/rows", contract_text("torn/rows", COLUMNS) + "colour: blue\n")
-    assert row("torn/rows")["contract_version"] is None
-    assert row()["contract_version"] == "1.0.0"
+    assert row("torn/rows", code=1)["contract_version"] is None
+    assert row(code=1)["contract_version"] == "1.0.0"
 
 
 def test_the_table_keeps_keys_whole(mesh: TinyMesh) -> None:

@@ -1,0 +1,202 @@
+"""The health of one product, from everything that knows something of it.
+
+Belongs here: asking the stores, the attempts, the quarantine, the ledger and Dagster's records.
+Does not belong here: what a health is (`health.py`), the parts that stand (`standing.py`).
+
+A source that cannot be read is one reason of this product, and keeps nothing else from being told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from shared_resources.contracts.model import Contract
+from shared_resources.environment import Environment
+from shared_resources.evidence.record import Evidence
+from shared_resources.io_managers.protocol import Unreadable, Version
+from shared_resources.landing.ledger import Ledger
+from shared_resources.last_attempts import LastAttempts
+from shared_resources.mesh import ProductFolder
+from shared_resources.observing.dagster_runs import BadRun, last_bad_runs
+from shared_resources.observing.health import Health, Kind, Reason, named
+from shared_resources.observing.standing import Standing, never_came, reasons, standing
+
+SHOWN_OBJECTS = 20
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A product as it stands: its current version, if it can be read and there is one."""
+
+    health: Health
+    current: Version | None = None
+    evidence: Evidence | None = None
+    standing: Standing = field(default_factory=Standing)
+    never_came: tuple[str, ...] = ()
+
+
+class Observer:
+    """Looks at the products of one mesh; what several of them ask for is asked for once."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._bad_runs: Mapping[str, BadRun] | None = None
+        self._numbers: dict[str, tuple[str, int] | None] = {}
+
+    def observe(self, product: ProductFolder) -> Observed:
+        """A product by its folder, whose contract may be broken."""
+        if product.contract is None:
+            reason = Reason(
+                Kind.UNREADABLE,
+                "its contract is missing or not valid",
+                "`mesh check` says what is wrong with it",
+            )
+            return Observed(Health((reason,)))
+        return self.observe_contract(product.contract)
+
+    def observe_contract(self, contract: Contract) -> Observed:
+        told: list[Reason] = []
+        versions: list[Version] = []
+        held: tuple[str, ...] = ()
+        found = Standing()
+        missing: tuple[str, ...] = ()
+        with _one_trouble(told, contract, "what is published"):
+            store = self._environment.stores_of(contract)[0]
+            versions = store.versions(contract.key)
+            held = _held(store.open(contract.key).partitions(), contract) if versions else ()
+        with _one_trouble(told, contract, "what was refused or failed"):
+            found = standing(self._environment, contract, versions)
+            told += reasons(contract, found, held)
+            missing = tuple(never_came(contract, found, held))
+        with _one_trouble(told, contract, "its landing zone's ledger"):
+            told += self._stuck(contract)
+        with _one_trouble(told, contract, "its runs"):
+            told += self._runs(contract)
+        current = versions[-1] if versions else None
+        evidence: Evidence | None = None
+        if current is not None:
+            told += _stale(contract, current)
+            with _one_trouble(told, contract, f"the evidence of version {current.number}"):
+                evidence = current.evidence
+                told += self._behind(contract, current.number, evidence)
+        elif not any(one.kind is Kind.UNREADABLE for one in told):
+            told.append(Reason(Kind.NEVER, "it was never published", f"`mesh run +{contract.key}`"))
+        return Observed(Health.of(told), current, evidence, found, missing)
+
+    def _stuck(self, contract: Contract) -> list[Reason]:
+        if contract.landing is None:
+            return []
+        keys = tuple(
+            entry.key
+            for entry in Ledger(self._environment.state, contract.key).stuck(SHOWN_OBJECTS)
+        )
+        if not keys:
+            return []
+        return [
+            Reason(
+                Kind.HOLES,
+                f"{named(keys)}: every run of it ended without a result",
+                f"look at the runs, then `mesh landing retry {contract.key}`",
+                keys,
+            )
+        ]
+
+    def bad_run(self, contract: Contract) -> BadRun | None:
+        """The last run, where it failed before the product's own attempt began."""
+        if self._bad_runs is None:
+            self._bad_runs = last_bad_runs(self._environment)
+        bad = self._bad_runs.get(contract.key)
+        if bad is None:
+            return None
+        known = {one.run_id for one in LastAttempts(self._environment.state, contract.key).all()}
+        return None if bad.root in known or bad.run_id in known else bad
+
+    def _runs(self, contract: Contract) -> list[Reason]:
+        bad = self.bad_run(contract)
+        if bad is None:
+            return []
+        what = "was canceled" if bad.status == "CANCELED" else "failed"
+        return [
+            Reason(
+                Kind.CRASHED,
+                f"run {bad.run_id} {what} before it began to make the product",
+                f"look at the run (`make dev`), mend it and `mesh run {contract.key}`",
+            )
+        ]
+
+    def _behind(self, contract: Contract, number: int, evidence: Evidence) -> list[Reason]:
+        moved = []
+        for key, pin in evidence.inputs.items():
+            store, _, rest = pin.partition(":")
+            theirs = self._current_number(key, store)
+            if theirs is not None and str(theirs) != rest.partition(":")[0]:
+                moved.append(key)
+        if not moved:
+            return []
+        return [
+            Reason(
+                Kind.BEHIND,
+                f"{', '.join(moved)} moved on since version {number} was made",
+                f"`mesh run {contract.key}`",
+                tuple(moved),
+            )
+        ]
+
+    def _current_number(self, key: str, store: str) -> int | None:
+        if key not in self._numbers:
+            try:
+                stores = [s for s in self._environment.stores.values() if s.name == store]
+                versions = stores[0].versions(key) if stores else []
+            except Exception:  # noqa: BLE001 - that product's own row says what is wrong with it
+                versions = []
+            self._numbers[key] = (store, versions[-1].number) if versions else None
+        known = self._numbers[key]
+        return known[1] if known is not None and known[0] == store else None
+
+
+@contextmanager
+def _one_trouble(told: list[Reason], contract: Contract, what: str) -> Iterator[None]:
+    """What cannot be read becomes a reason; the rest is told all the same."""
+    try:
+        yield
+    except Unreadable as problem:
+        told.append(Reason(Kind.UNREADABLE, f"{problem.file} {problem.problem}", problem.remedy))
+    except Exception as problem:  # noqa: BLE001 - of whichever store: it is this product's own
+        said = str(problem).strip().splitlines() or [""]
+        told.append(
+            Reason(
+                Kind.UNREADABLE,
+                f"{what} cannot be read ({type(problem).__name__}: {said[0]})",
+                f"`mesh check`, and `mesh versions {contract.key}`, may say more",
+            )
+        )
+
+
+def _held(partitions: Sequence[str], contract: Contract) -> tuple[str, ...]:
+    """The parts that readers see."""
+    return tuple(partitions) if contract.partitioning is not None else ("",)
+
+
+def _stale(contract: Contract, current: Version) -> list[Reason]:
+    if is_fresh(contract, current):
+        return []
+    return [
+        Reason(
+            Kind.STALE,
+            f"version {current.number} is of {current.published_at:%Y-%m-%d %H:%M}, and the contract "
+            f"promises one every {contract.freshness}",
+            f"`mesh run +{contract.key}`, or see why nothing came (`mesh landing`)",
+        )
+    ]
+
+
+def is_fresh(
+    contract: Contract,
+    current: Version,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> bool:
+    """Whether the version is as young as the contract promises."""
+    return contract.freshness is None or clock() - current.published_at <= contract.freshness
