@@ -160,13 +160,24 @@ def close(entry_id: str, reason: str) -> None:
     """Settle an entry about which nothing is to be done; what was rejected is kept until it expires."""
     if not reason.strip():
         raise click.BadParameter("is empty; say why", param_hint="--reason")
-    quarantine = environments.current().quarantine
+    environment = environments.current()
+    quarantine = environment.quarantine
     before = quarantine.get(entry_id)
     if before.closed is None and before.open:
         entry = quarantine.close(before.id, by=user(), reason=reason.strip())
+        _report(environment, entry.product)
         click.echo(f"{entry.product}: {entry.id} is closed")
     else:
         click.echo(f"{before.product}: {before.id} is settled already: {visible(before.settled)}")
+
+
+def _report(environment: Environment, product: str) -> None:
+    """Let the UI's check of the product's health say the same, if there still is the product."""
+    from shared_resources.data_products.runless import report_health
+
+    for folder in read_mesh(environment.root).products:
+        if folder.key == product and folder.contract is not None:
+            report_health(environment, folder.contract)
 
 
 def _say_refused(entry: QuarantineEntry, environment: Environment, reasons: list[str]) -> None:

@@ -1,13 +1,10 @@
 """`mesh settle`: decide that nothing is to come of what stands: a day that failed or never came.
 
-Belongs here: the command. Does not belong here: what stands (`observing/`), or the rows in
-quarantine, which stay there (`quarantine.py`).
+Belongs here: the command, which closes what the days have in quarantine, too.
+Does not belong here: what stands (`observing/`).
 """
 
 from __future__ import annotations
-
-import getpass
-import os
 
 import click
 
@@ -15,6 +12,7 @@ from shared_resources import environment as environments
 from shared_resources.cli.pending import days_between
 from shared_resources.cli.selection import product_contract
 from shared_resources.cli.tables import visible
+from shared_resources.cli.user import user
 from shared_resources.contracts.model import Contract
 from shared_resources.last_attempts import WHOLE, LastAttempts
 from shared_resources.observing.health import named
@@ -47,7 +45,11 @@ def settle(product: str, days: str | None, reason: str) -> None:
             return
         shown = f"what stands is {_what(standing)}" if standing else "nothing of it stands"
         raise click.UsageError(f"{product}: there is nothing to settle of {_what(asked)}; {shown}")
-    why = f"{reason.strip()} ({_user()})"
+    why = f"{reason.strip()} ({user()})"
+    for part in now:
+        for entry in observed.standing.refused.get(part, ()):
+            if set(entry.partitions) <= set(now):
+                environment.quarantine.close(entry.id, by=user(), reason=reason.strip())
     LastAttempts(environment.state, product).settle(now, why, bad_run.root if bad_run else "")
     report_health(environment, contract)
     click.echo(f"{product}: {_what(now)} is settled: {visible(reason.strip())}")
@@ -70,11 +72,3 @@ def _what(parts: set[str] | list[str]) -> str:
     days = sorted(part for part in parts if part)
     whole = ["the product as a whole"] if WHOLE in parts else []
     return " and ".join([*whole, *([named(days)] if days else [])])
-
-
-def _user() -> str:
-    """The name of who runs this; a container's user often has a number alone."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"

@@ -18,6 +18,7 @@ from shared_resources.contracts.model import Contract, LandingMode
 from shared_resources.environment import Environment
 from shared_resources.evidence import keys
 from shared_resources.governance.quarantine import QuarantineEntry
+from shared_resources.governance.settlement import with_replacements
 from shared_resources.io_managers.protocol import Version
 from shared_resources.last_attempts import WHOLE, LastAttempt, LastAttempts, Outcome
 from shared_resources.leases import is_alive
@@ -52,7 +53,7 @@ def standing(
         for one in LastAttempts(environment.state, contract.key).all()
         if _is_part(contract, one.partition)
     ]
-    entries = environment.quarantine.list(contract.key)
+    entries = with_replacements(environment.quarantine.list(contract.key), versions)
     refused, long_ago = _refused(contract, entries, {one.partition: one for one in attempts})
     dead = [
         one
@@ -107,7 +108,11 @@ def _refused(
             continue
         for partition in entry.partitions:
             word = last.get(partition)
-            over = word is not None and word.outcome in (Outcome.PUBLISHED, Outcome.SETTLED)
+            over = word is not None and (
+                word.outcome is Outcome.SETTLED
+                # Of several days each has its own end, and only all together are replaced.
+                or (word.outcome is Outcome.PUBLISHED and len(entry.partitions) > 1)
+            )
             if _is_part(contract, partition) and not over:
                 open_.setdefault(partition, []).append(entry)
     kept = {entry.id for entry in entries}
