@@ -52,6 +52,11 @@ class Environment:
         return Path(os.environ.get("DAGSTER_HOME") or self.home / "dagster").resolve()
 
     @property
+    def holds_anything(self) -> bool:
+        """Whether anything can have been published: without any state there is nothing to open."""
+        return self.home.is_dir()
+
+    @property
     def database_url(self) -> str | None:
         """The Postgres that Dagster and the mesh keep their state in; None: SQLite below `home`."""
         return None
@@ -138,6 +143,10 @@ class ProductionEnvironment(Environment):
     """S3, Glue and Snowflake. `home` holds what one machine may lose: staged batches, copies."""
 
     settings: ProductionSettings
+
+    @property
+    def holds_anything(self) -> bool:
+        return True
 
     @property
     def database_url(self) -> str | None:

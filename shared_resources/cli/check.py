@@ -1,9 +1,10 @@
-"""`mesh check`: every contract, policy and location, from the files alone.
+"""`mesh check`: every contract, policy and location, from the files and against what is published.
 
 Belongs here: the command and how its findings are shown.
 Does not belong here: what is looked for (`contracts/`, `governance/`, `mesh/`).
 
-No Dagster, pandas or store is imported: this is what an editor or a commit hook runs.
+No Dagster or pandas is imported, and no store where nothing is published or `--static` is given: this
+is what an editor or a commit hook runs.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import click
 
 from shared_resources import environment
+from shared_resources.environment import Environment
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import WaivedFinding, all_policies, check_domain
 from shared_resources.mesh import Domain, Mesh, ProductFolder, read_mesh
@@ -55,19 +57,22 @@ class _Result:
     metavar="DOMAIN/PRODUCT",
     help="List each clause of a contract: what enforces it, or why nothing does.",
 )
-def check(as_json: bool, only: str | None, clauses_of: str | None) -> None:
-    """Check every contract, policy and location, without loading any of them.
+@click.option("--static", is_flag=True, help="Look at the files alone, at nothing published.")
+def check(as_json: bool, only: str | None, clauses_of: str | None, static: bool) -> None:
+    """Check every contract, policy and location, without loading any of them, and whether each
+    contract keeps what was published under it.
 
     Prints one line a finding, with file, line and remedy; exits with 1 if there is one.
     """
-    root = environment.current().root
+    here = environment.current()
+    root = here.root
     if not (root / "domains").is_dir():
         raise click.UsageError(f"there is no folder {root / 'domains'}; set MESH_ROOT")
     mesh = read_mesh(root)
     if clauses_of is not None:
         _show_clauses(mesh, clauses_of, as_json)
         return
-    result = _check(mesh, only)
+    result = _check(mesh, only, None if static else here)
     if as_json:
         from shared_resources.cli.tables import print_json
 
@@ -78,7 +83,7 @@ def check(as_json: bool, only: str | None, clauses_of: str | None) -> None:
         sys.exit(1)
 
 
-def _check(mesh: Mesh, only: str | None) -> _Result:
+def _check(mesh: Mesh, only: str | None, published: Environment | None) -> _Result:
     if only is not None and only not in mesh.domain_names:
         known = ", ".join(mesh.domain_names) or "none yet"
         raise click.UsageError(f"there is no domain {only!r}; there are: {known}")
@@ -87,6 +92,10 @@ def _check(mesh: Mesh, only: str | None) -> _Result:
     found = {finding for outcome in outcomes for finding in outcome.findings}
     if only is None:
         found.update(location_findings(mesh), mesh.central.findings)
+    if published is not None and published.holds_anything:
+        from shared_resources.data_products.breaks import breaking_changes
+
+        found.update(breaking_changes(published, mesh, domains))
     return _Result(
         domains,
         tuple(sorted(found)),

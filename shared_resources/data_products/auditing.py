@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from shared_resources.contracts.promise import Promise
 from shared_resources.data_products.batch import Attempt, AuditedBatch, Made
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.verdict import Auditor, Verdict
@@ -123,6 +124,7 @@ def _evidence(
         checks=tuple(
             CheckOutcome(r.rule.name, r.passed, r.rule.severity, r.rows_failed) for r in published
         ),
+        promise=Promise.of(attempt.contract),
         policies=attempt.definition.policies_digest,
         refusing=tuple(result.rule.name for result in report.refusals),
         partitions=partitions,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared_resources.contracts.model import UNPARTITIONED, Rule, Severity
+from shared_resources.contracts.promise import Promise
 from shared_resources.evidence import keys
 
 # Without these nobody knows what a version was checked against.
@@ -54,6 +55,7 @@ class Evidence:
     `checks` are of the rows that are published; `refusing` are the rules that kept other partitions
     of the same attempt from it. `partitions` are those that the batch replaced, ``("",)`` of a
     product without: as `StagedBatch` has them. `inputs` are the upstream versions by product key,
+    `promise` is what the contract promised readers then (None of a version of an earlier release),
     `objects` the landing objects as (key, etag), `quarantined` the entries that the attempt left. Of
     a rollback, all this is of the version that it restored, but for `rolled_back`.
     """
@@ -62,6 +64,7 @@ class Evidence:
     contract_version: str
     contract_digest: str
     checks: tuple[CheckOutcome, ...]
+    promise: Promise | None = None
     policies: str = ""
     refusing: tuple[str, ...] = ()
     partitions: tuple[str, ...] = (UNPARTITIONED,)
@@ -112,6 +115,8 @@ class Evidence:
             keys.PARTITIONS: _compact(self.partitions),
             keys.QUARANTINED: _compact(self.quarantined),
         }
+        if self.promise is not None:
+            written[keys.PROMISE] = self.promise.text()
         if self.refusing:
             written[keys.REFUSING] = _compact(self.refusing)
         if self.replay_of is not None:
@@ -157,6 +162,7 @@ class Evidence:
             contract_version=properties[keys.CONTRACT_VERSION],
             contract_digest=properties[keys.CONTRACT_DIGEST],
             checks=tuple(_check_of_json(check) for check in listed(keys.CHECKS)),
+            promise=promise_in(properties),
             policies=properties.get(keys.POLICIES, ""),
             refusing=tuple(map(str, listed(keys.REFUSING))),
             # Earlier releases wrote no partition of a product without; a batch always has one.
@@ -171,6 +177,12 @@ class Evidence:
                 None if by is None else RolledBack(properties.get(keys.ROLLBACK_REASON, ""), by)
             ),
         )
+
+
+def promise_in(properties: Mapping[str, str]) -> Promise | None:
+    """What the contract promised when these properties were committed; None if nobody wrote it."""
+    written = properties.get(keys.PROMISE)
+    return None if written is None else Promise.read(written)
 
 
 def _check_to_json(check: CheckOutcome) -> dict[str, Any]:

@@ -160,7 +160,7 @@ def test_the_example_mesh_is_sound_and_checked_without_dagster(tmp_path: Path) -
     code = (
         "import sys\n"
         "from shared_resources.cli.main import mesh\n"
-        "try:\n    mesh.main(['check'], standalone_mode=False)\n"
+        "try:\n    mesh.main(['check', '--static'], standalone_mode=False)\n"
         "finally:\n"
         "    heavy = {'dagster', 'pandas', 'pyiceberg', 'duckdb', 'polars', 'rich'}\n"
         "    print('imported:', sorted(heavy & set(sys.modules)), file=sys.stderr)\n"

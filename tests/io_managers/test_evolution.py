@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared_resources.contracts.iceberg_schema import iceberg_type
+from shared_resources.contracts.promise import parse_type, widens
 from shared_resources.contracts.types import ColumnType, Family
-from shared_resources.io_managers.embedded_warehouse.manifest import parse_type
-from shared_resources.io_managers.evolution import check_evolution, columns_of, widens
+from shared_resources.io_managers.evolution import check_evolution, columns_of
 from shared_resources.io_managers.lake.schema import column_type
 from shared_resources.io_managers.protocol import PublishError
 from tests.io_managers.products import INT, LONG, TEXT, contract

@@ -23,11 +23,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared_resources.contracts.promise import parse_type
 from shared_resources.contracts.types import ColumnType
 from shared_resources.evidence.keys import BATCH_ID, NUMBER, PUBLISHED_AT
 from shared_resources.io_managers.cloud_warehouse.session import Missing, SnowflakeSession, Value
 from shared_resources.io_managers.cloud_warehouse.sql import Name
-from shared_resources.io_managers.embedded_warehouse.manifest import parse_type
 from shared_resources.io_managers.protocol import Version
 from shared_resources.io_managers.versions import version_of
 from shared_resources.sql import quote_identifier

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
+from shared_resources.contracts.promise import parse_type
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.io_managers.day_ranges import in_days
 from shared_resources.io_managers.duck import in_memory
-from shared_resources.io_managers.embedded_warehouse.manifest import DataFile, parse_type
+from shared_resources.io_managers.embedded_warehouse.manifest import DataFile
 from shared_resources.sql import quote_identifier, quote_literal
 
 TABLE = "data"

@@ -25,21 +25,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.contracts.promise import parse_type
+from shared_resources.contracts.types import ColumnType
 from shared_resources.io_managers.protocol import UNPARTITIONED, NotPublished, Version
 from shared_resources.io_managers.staging_area import batch_folder
 from shared_resources.io_managers.versions import version_of
 
 _NAME = re.compile(r"v(\d{8,})\.json")
-_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
-_SIMPLE = {
-    type_.duckdb: type_
-    for type_ in (
-        *(ColumnType(family) for family in Family if family is not Family.DECIMAL),
-        ColumnType(Family.INTEGER, width=32),
-        ColumnType(Family.FLOAT, width=32),
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -248,13 +240,6 @@ def manifest_name(number: int) -> str:
 
 def _is_of(retired: Path, number: int) -> bool:
     return retired.name.startswith(f"{manifest_name(number)}-")
-
-
-def parse_type(text: str) -> ColumnType:
-    """The inverse of `ColumnType.duckdb`."""
-    if decimal := _DECIMAL.fullmatch(text):
-        return ColumnType(Family.DECIMAL, precision=int(decimal[1]), scale=int(decimal[2]))
-    return _SIMPLE[text]
 
 
 def _parts(manifest: Manifest) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -24,8 +24,8 @@ from pyiceberg.types import DecimalType, IcebergType, NestedField
 
 from shared_resources.contracts.iceberg_schema import iceberg_type
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.promise import widens
 from shared_resources.contracts.types import ColumnType, Family
-from shared_resources.io_managers.evolution import widens
 from shared_resources.io_managers.protocol import UNPARTITIONED, PublishError
 
 EPOCH = date(1970, 1, 1)

@@ -1,0 +1,135 @@
+"""What readers of a product rely on: its columns, their types, which are never null, and its key.
+
+Belongs here: that promise, taken from a contract, written into a version's evidence, read back, and
+what breaks between two of them.
+Does not belong here: who relies on it (`data_products/breaks.py`), refusing it (`io_managers/`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from shared_resources.contracts.model import Contract
+from shared_resources.contracts.types import ColumnType, Family
+
+_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+_SIMPLE = {
+    type_.duckdb: type_
+    for type_ in (
+        *(ColumnType(family) for family in Family if family is not Family.DECIMAL),
+        ColumnType(Family.INTEGER, width=32),
+        ColumnType(Family.FLOAT, width=32),
+    )
+}
+
+
+def parse_type(text: str) -> ColumnType:
+    """The inverse of `ColumnType.duckdb`. Raises `KeyError` for what it never says."""
+    if decimal := _DECIMAL.fullmatch(text):
+        return ColumnType(Family.DECIMAL, precision=int(decimal[1]), scale=int(decimal[2]))
+    return _SIMPLE[text]
+
+
+def widens(old: ColumnType, new: ColumnType) -> bool:
+    """Whether every value of `old` is one of `new` without loss, so that old files need no rewrite.
+
+    The promotions of the Iceberg specification: int to long, float to double, more decimal digits.
+    """
+    if old == new:
+        return True
+    if old.family is not new.family:
+        return False
+    if old.family is Family.DECIMAL:
+        return new.scale == old.scale and new.precision >= old.precision
+    if old.family in (Family.INTEGER, Family.FLOAT):
+        return new.width >= old.width
+    return True
+
+
+@dataclass(frozen=True)
+class Break:
+    """One thing that readers relied on and that is no more. `columns` are those it is about."""
+
+    columns: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True)
+class Promise:
+    """`types` are by column, in order; `required` the columns that are never null."""
+
+    types: Mapping[str, ColumnType]
+    required: frozenset[str] = frozenset()
+    primary_key: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, contract: Contract) -> Promise:
+        return cls(
+            {column.name: column.type for column in contract.columns},
+            frozenset(c.name for c in contract.columns if c.required),
+            contract.primary_key,
+        )
+
+    def text(self) -> str:
+        """How it stands in a version's evidence; `read` is the inverse."""
+        columns = [
+            [name, type_.duckdb, name in self.required] for name, type_ in self.types.items()
+        ]
+        written = {"columns": columns, "primaryKey": self.primary_key}
+        return json.dumps(written, separators=(",", ":"))
+
+    @classmethod
+    def read(cls, text: str) -> Promise:
+        """Raises `ValueError`, `KeyError` or `TypeError` for what `text` never wrote."""
+        written = json.loads(text)
+        columns = [(str(name), parse_type(type_), bool(r)) for name, type_, r in written["columns"]]
+        return cls(
+            {name: type_ for name, type_, _ in columns},
+            frozenset(name for name, _, required in columns if required),
+            tuple(map(str, written["primaryKey"])),
+        )
+
+    def broken_by(self, now: Promise) -> tuple[Break, ...]:
+        """What of this promise the one that is made now does not keep."""
+        return tuple(self._breaks(now))
+
+    def _breaks(self, now: Promise) -> Iterator[Break]:
+        gone = tuple(name for name in self.types if name not in now.types)
+        if gone:
+            yield Break(gone, f"column {', '.join(gone)} is gone")
+        retyped = [
+            name
+            for name, t in self.types.items()
+            if name in now.types and not widens(t, now.types[name])
+        ]
+        if retyped:
+            changes = (f"{name} from {self.types[name]} to {now.types[name]}" for name in retyped)
+            yield Break(tuple(retyped), f"the type changes: {', '.join(changes)}")
+        nullable = tuple(
+            name for name in self.types if name in self.required & set(now.types) - now.required
+        )
+        if nullable:
+            yield Break(nullable, f"{', '.join(nullable)} may now be null")
+        if self.primary_key and self.primary_key != now.primary_key:
+            yield Break(
+                self.primary_key,
+                f"the primary key was ({', '.join(self.primary_key)}) and is "
+                + (f"({', '.join(now.primary_key)})" if now.primary_key else "none"),
+            )
+
+
+def major(version: str) -> int:
+    """The major number of a contract's version; -1 for text that has none."""
+    head = version.partition(".")[0]
+    return int(head) if head.isdecimal() else -1
+
+
+def may_break(published: str, now: str) -> bool:
+    """Whether the version `now` of a contract may break what was published under another.
+
+    A version that is no number permits nothing.
+    """
+    return major(published) >= 0 and major(now) > major(published)
