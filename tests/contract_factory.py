@@ -1,6 +1,7 @@
 """Contracts, evidence and staged batches for tests of what stands behind the contract reader.
 
-Belongs here: `make_contract`, `make_evidence`, `make_version`, `stage`, the type shorthands.
+Belongs here: `make_contract`, `make_evidence`, `let_through`, `make_version`, `stage`, the
+type shorthands.
 Does not belong here: tests, or YAML.
 """
 
@@ -27,7 +28,9 @@ from shared_resources.contracts.model import (
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.evidence.record import CheckOutcome, Evidence
 from shared_resources.governance.report import AuditReport, RuleResult
-from shared_resources.io_managers.protocol import StagedBatch, StagedFile, Version
+from shared_resources.io_managers.cleared import clear
+from shared_resources.io_managers.fingerprints import fingerprints
+from shared_resources.io_managers.protocol import Cleared, StagedBatch, StagedFile, Version
 from shared_resources.io_managers.versions import stamp, version_of
 
 TYPES = {
@@ -109,12 +112,21 @@ def make_evidence(contract: Contract, **fields: Any) -> Evidence:
     return Evidence(**given)
 
 
+def let_through(
+    contract: Contract, staged: StagedBatch, *, on_top_of: int | None = None, **evidence: Any
+) -> Cleared:
+    """The batch as an audit clears it in which every rule of the contract passed."""
+    proof = make_evidence(contract, **{"partitions": staged.partitions, **evidence})
+    return clear(staged, proof, fingerprints(staged.files), on_top_of)
+
+
 def make_version(
     contract: Contract, number: int = 1, batch_id: str = "", *, rows: int = 1, **evidence: Any
 ) -> Version:
     """A version as a store would tell of it, stamped as every store does."""
-    properties = make_evidence(contract, **evidence).properties()
-    stamped = stamp(properties, number, batch_id or f"b{number}", rows, None)
+    stamped = stamp(
+        make_evidence(contract, **evidence), number, batch_id or f"b{number}", rows, None
+    )
     return version_of(contract.key, "lake", f"snapshot-{number}", stamped)
 
 

@@ -5,12 +5,16 @@ Belongs here: the command. Does not belong here: the rollback itself (`io_manage
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 
 from shared_resources import environment as environments
 from shared_resources.cli.selection import product_contract
 from shared_resources.cli.user import user
 from shared_resources.data_products.publishing import rollback as roll_back
+from shared_resources.evidence.record import NoEvidence
+from shared_resources.io_managers.protocol import Unreadable
 
 
 @click.command(epilog="Example: mesh rollback marketing/coupons --to 3 --reason 'late extract'")
@@ -26,11 +30,10 @@ def rollback(product: str, to: int, reason: str) -> None:
     store = environment.stores_of(contract)[0]
     before = store.versions(product)
     versions = roll_back(environment, contract, to, by=user(), reason=reason)
-    held = {
-        key
-        for version in (*before[-1:], versions[0])
-        for key in store.open(product, version.number).partitions()
-    }
+    held: set[str] = set()
+    for version in (*before[-1:], versions[0]):
+        with suppress(NoEvidence, Unreadable):  # perhaps what is gone back from
+            held.update(store.open(product, version.number).partitions())
     partitions = partitions_of_rollback(contract, before, to, held)
     report_version(environment, contract, versions, partitions)
     for version in versions:

@@ -32,10 +32,11 @@ from shared_resources.data_products.making import NothingToIngest, make
 from shared_resources.data_products.product import ProductProblem
 from shared_resources.data_products.publishing import already_published, note_objects, publish
 from shared_resources.environment import Environment
+from shared_resources.evidence.record import NoEvidence
 from shared_resources.governance.report import AuditReport
 from shared_resources.io_managers.frames import UnsupportedFrame
 from shared_resources.io_managers.pinned import PinnedInput
-from shared_resources.io_managers.protocol import NotPublished
+from shared_resources.io_managers.protocol import MovedOn, NotPublished, Unreadable
 from shared_resources.landing.errors import LandingError
 from shared_resources.landing.sensor import OBJECT_TAG
 
@@ -155,7 +156,11 @@ class _Op:
             store = self._environment.stores_of(attempt.contract)[0]
             store.discard(attempt.contract, attempt.batch_id)
             return
-        metadata = version_metadata(audited, publish(audited))
+        try:
+            versions = publish(audited)
+        except MovedOn as problem:
+            raise dg.Failure(str(problem)) from problem
+        metadata = version_metadata(audited, versions)
         for partition in audited.staged.partitions:
             yield dg.AssetMaterialization(
                 asset_key=asset_key(self._definition.key), partition=partition, metadata=metadata
@@ -176,5 +181,5 @@ class _Op:
         snapshots = {key: item.snapshot for key, item in self._inputs.items()}
         try:
             return audit_published(self._environment, self._definition, snapshots)
-        except NotPublished as problem:
+        except (NotPublished, NoEvidence, Unreadable) as problem:
             raise dg.Failure(str(problem), allow_retries=False) from problem

@@ -20,6 +20,7 @@ from shared_resources.evidence.record import CheckOutcome, Evidence, ReplayOf
 from shared_resources.governance.audit import audit
 from shared_resources.governance.quarantine import QuarantineEntry
 from shared_resources.governance.report import AuditReport, RuleResult
+from shared_resources.io_managers.cleared import clear
 from shared_resources.io_managers.protocol import Snapshot, StagedBatch, Version
 
 
@@ -43,13 +44,16 @@ def audit_batch(attempt: Attempt, made: Made) -> AuditedBatch:
         [*(verdict.report for verdict in verdicts), *map(auditor.unreadable_report, lost)],
     )
     staged = _join(kept) if kept else None
+    cleared = None
+    if staged is not None:
+        evidence = _evidence(attempt, made, staged, verdicts, report, entries)
+        cleared = clear(staged, evidence, auditor.seen(staged), attempt.on_top_of)
     return AuditedBatch(
         attempt=attempt,
-        staged=staged,
+        cleared=cleared,
         report=report,
         refused=tuple(sorted(refused)),
         quarantined=tuple(entries),
-        evidence=_evidence(attempt, made, staged, verdicts, report, entries),
         metadata=made.metadata,
         column_lineage=made.column_lineage,
     )
@@ -104,7 +108,7 @@ def _join(parts: Sequence[StagedBatch]) -> StagedBatch:
 def _evidence(
     attempt: Attempt,
     made: Made,
-    staged: StagedBatch | None,
+    staged: StagedBatch,
     verdicts: Sequence[Verdict],
     report: AuditReport,
     entries: Sequence[QuarantineEntry],
@@ -113,9 +117,9 @@ def _evidence(
 
     `report` is of all parts, those that are refused included.
     """
-    partitions = staged.partitions if staged else ()
+    partitions = staged.partitions
     kept = [verdict.report for verdict in verdicts if verdict.kept is not None]
-    published = _merge(attempt, kept).results if kept else ()
+    published = _merge(attempt, kept).results
     again = attempt.replay_of
     return Evidence(
         run_id=attempt.run.run_id,

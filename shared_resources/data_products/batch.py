@@ -16,12 +16,18 @@ from shared_resources.contracts.model import Contract
 from shared_resources.contracts.numbers import Number
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.environment import Environment
-from shared_resources.evidence.record import Evidence
 from shared_resources.governance.quarantine import QuarantineEntry
 from shared_resources.governance.report import AuditReport, RuleResult
 from shared_resources.io_managers.pinned import PinnedInput
 from shared_resources.io_managers.pins import Pin
-from shared_resources.io_managers.protocol import UNPARTITIONED, Snapshot, StagedBatch, Version
+from shared_resources.io_managers.protocol import (
+    UNPARTITIONED,
+    Cleared,
+    ProductStore,
+    Snapshot,
+    StagedBatch,
+    Version,
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,8 @@ class Attempt:
 
     `inputs` are all products that the product reads or refers to, by key, at their pinned versions.
     `loss_budget_percent` is the contract's, but for a replay. `replay_of` is the quarantined batch
-    that is tried again.
+    that is tried again. `on_top_of` is
+    the leading store's current version when the attempt was begun, 0 for none.
     """
 
     environment: Environment
@@ -76,6 +83,7 @@ class Attempt:
     inputs: Mapping[str, PinnedInput] = field(default_factory=dict)
     loss_budget_percent: Number = 0
     replay_of: QuarantineEntry | None = None
+    on_top_of: int | None = None
 
     @property
     def contract(self) -> Contract:
@@ -97,32 +105,43 @@ def attempt(
     inputs: Mapping[str, PinnedInput],
 ) -> Attempt:
     """The attempt that a run makes at its product's next batch."""
+    contract = definition.contract
     return Attempt(
         environment,
         definition,
         run,
         run.batch_id(definition.key),
         inputs,
-        definition.contract.loss_budget_percent,
+        contract.loss_budget_percent,
+        on_top_of=current_number(environment.stores_of(contract)[0], contract.key),
     )
+
+
+def current_number(store: ProductStore, product: str) -> int:
+    """The number of the store's current version, 0 when there is none."""
+    versions = store.versions(product)
+    return versions[-1].number if versions else 0
 
 
 @dataclass(frozen=True)
 class AuditedBatch:
-    """The audit's decision. `staged` is what may be published, None when nothing may.
+    """The audit's decision. `cleared` is what may be published, None when nothing may.
 
     `report` is of what is published, and of the refused parts as they came; `refused` are the
     partitions that stay as they were.
     """
 
     attempt: Attempt
-    staged: StagedBatch | None
+    cleared: Cleared | None
     report: AuditReport
     refused: tuple[str, ...]
     quarantined: tuple[QuarantineEntry, ...]
-    evidence: Evidence
     metadata: Mapping[str, Any] = field(default_factory=dict)
     column_lineage: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+
+    @property
+    def staged(self) -> StagedBatch | None:
+        return self.cleared.staged if self.cleared else None
 
     @property
     def passed(self) -> bool:

@@ -7,45 +7,49 @@ Does not belong here: how one store publishes (`io_managers/`), what may be publ
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from shared_resources.contracts.model import Contract
-from shared_resources.data_products.batch import AuditedBatch
+from shared_resources.data_products.batch import AuditedBatch, current_number
 from shared_resources.environment import Environment
+from shared_resources.evidence.record import NoEvidence, RolledBack
 from shared_resources.io_managers.levelling import follow
 from shared_resources.io_managers.pins import pin_of
-from shared_resources.io_managers.protocol import (
-    ProductStore,
-    Version,
-)
+from shared_resources.io_managers.protocol import MovedOn, ProductStore, Version
 from shared_resources.landing.evidence import objects
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_tables import State
 from shared_resources.last_attempts import LastAttempts
 
 
-def publish(audited: AuditedBatch, *, on_top_of: int | None = None) -> tuple[Version, ...]:
+def publish(audited: AuditedBatch) -> tuple[Version, ...]:
     """Publish to each store, the lake first; one version a store. Doing it twice changes nothing.
 
-    With `on_top_of`, only if that is still the first store's current version (0: none). Raises
-    `MovedOn` if it is not, and `PublishError` when a store refuses; what the stores before it
-    published stays, and the next run brings the others level.
+    Raises `MovedOn` when somebody replaced the same rows since the attempt was begun, and
+    `PublishError` when a store refuses; what the stores before it published stays, and the next run
+    brings the others level.
     """
-    staged = audited.staged
-    assert staged is not None, "a refused batch reached publishing"
+    cleared = audited.cleared
+    assert cleared is not None, "a refused batch reached publishing"
     environment, contract = audited.attempt.environment, audited.attempt.contract
-    stores = environment.stores_of(contract)
-    with product_lock(environment, contract.key):
-        _refuse_if_moved(contract, stores[0], on_top_of)
-        bring_level(contract, stores)
-        versions = tuple(
-            store.publish(contract, staged, audited.evidence.properties()) for store in stores
-        )
-    stores[0].release(staged)
+    leading, *others = stores = environment.stores_of(contract)
+    try:
+        with product_lock(environment, contract.key):
+            bring_level(contract, stores)
+            # What these have to be on top of is what they have now: the leading one decides.
+            bases = [current_number(store, contract.key) for store in others]
+            versions = [leading.publish(contract, cleared)]
+            for store, base in zip(others, bases, strict=True):
+                versions.append(store.publish(contract, replace(cleared, on_top_of=base)))
+    except MovedOn:
+        leading.discard(contract, cleared.batch_id)
+        raise
+    leading.release(cleared.staged)
     note_objects(audited)
     note_published(audited)
     environment.pins.replace(audited.attempt.run.run_id, pin_of(versions[0]))
-    return versions
+    return tuple(versions)
 
 
 def note_objects(audited: AuditedBatch) -> None:
@@ -55,7 +59,7 @@ def note_objects(audited: AuditedBatch) -> None:
     """
     environment, contract = audited.attempt.environment, audited.attempt.contract
     ledger = Ledger(environment.state, contract.key)
-    made_of = set(audited.evidence.objects) if audited.staged else set()
+    made_of = set(audited.cleared.evidence.objects) if audited.cleared else set()
     refused = {pair for entry in audited.quarantined for pair in entry.objects} - made_of
     if made_of:
         ledger.note(made_of, State.PUBLISHED)
@@ -72,21 +76,6 @@ def note_published(audited: AuditedBatch) -> None:
         attempts.published(attempt.run.run_id, staged.partitions)
     else:
         attempts.replayed(attempt.run.run_id, attempt.replay_of.id)
-
-
-class MovedOn(Exception):
-    """Someone published meanwhile; the message says to try again."""
-
-
-def _refuse_if_moved(contract: Contract, store: ProductStore, on_top_of: int | None) -> None:
-    if on_top_of is None:
-        return
-    versions = store.versions(contract.key)
-    current = versions[-1].number if versions else 0
-    if current != on_top_of:
-        raise MovedOn(
-            f"{contract.key} went from version {on_top_of} to {current} meanwhile; try again"
-        )
 
 
 def already_published(
@@ -116,8 +105,7 @@ def rollback(
     batch_id = f"rollback-{datetime.now(UTC):%Y%m%dT%H%M%S%f}-to-{to}"
     with product_lock(environment, contract.key):
         bring_level(contract, stores)
-        proof = stores[0].open(contract.key, to).version.evidence.rolled_back_by(by, reason)
-        first = stores[0].rollback(contract, to, proof.properties(), batch_id=batch_id)
+        first = stores[0].rollback(contract, to, RolledBack(reason, by), batch_id=batch_id)
         bring_level(contract, stores)
     others = [store.published_batch(contract.key, batch_id) for store in stores[1:]]
     return (first, *(version for version in others if version is not None))
@@ -143,7 +131,7 @@ def bring_level(contract: Contract, stores: tuple[ProductStore, ...]) -> list[st
     lacking = behind(contract, stores)
     for store in lacking:
         truth = stores[0].versions(contract.key)[-1]
-        follow(contract, stores[0], store, truth, truth.evidence.properties())
+        follow(contract, stores[0], store, truth)
     return [store.name for store in lacking]
 
 
@@ -152,9 +140,18 @@ def behind(contract: Contract, stores: tuple[ProductStore, ...]) -> list[Product
     versions = stores[0].versions(contract.key) if len(stores) > 1 else []
     if not versions:
         return []
+    if not _proven(versions[-1]):
+        return []  # nobody may read it: it is no truth to follow
     batch_id = versions[-1].batch_id
     current = ((store, store.versions(contract.key)) for store in stores[1:])
     return [store for store, theirs in current if not theirs or theirs[-1].batch_id != batch_id]
+
+
+def _proven(version: Version) -> bool:
+    try:
+        return bool(version.evidence)
+    except NoEvidence:
+        return False
 
 
 def product_lock(environment: Environment, product: str) -> AbstractContextManager[None]:

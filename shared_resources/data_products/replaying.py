@@ -19,7 +19,13 @@ import pyarrow.parquet as pq
 from shared_resources.contracts.lossless import conform
 from shared_resources.contracts.types import arrow_schema
 from shared_resources.data_products.auditing import audit_batch
-from shared_resources.data_products.batch import Attempt, AuditedBatch, Made, Run
+from shared_resources.data_products.batch import (
+    Attempt,
+    AuditedBatch,
+    Made,
+    Run,
+    current_number,
+)
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.publishing import already_published, publish
 from shared_resources.data_products.verdict import Auditor
@@ -71,6 +77,7 @@ def replay(
         inputs=inputs,
         loss_budget_percent=0 if entry.kind == "rows" else definition.contract.loss_budget_percent,
         replay_of=entry,
+        on_top_of=current_number(environment.stores_of(definition.contract)[0], definition.key),
     )
     return _Replay(attempt, entry).run(force)
 
@@ -121,7 +128,7 @@ class _Replay:
         if self._entry.kind == "rows":
             return self._replay_rows(folder, current)
         audited = audit_batch(self._attempt, replace(self._made, parts=(self._staged(folder),)))
-        return self._publish(audited, current) if audited.staged else self._refuse(audited)
+        return self._publish(audited) if audited.staged else self._refuse(audited)
 
     def _refuse_if_decided(self) -> None:
         superseded, closed = self._entry.superseded_by, self._entry.closed
@@ -217,7 +224,7 @@ class _Replay:
             return self._refuse(audited)
         # Kept before the others are published: a process that dies in between loses no row.
         rest = auditor.keep_rows(alone, report, lost) if lost is not None else None
-        return replace(self._publish(audited, current), rest=rest)
+        return replace(self._publish(audited), rest=rest)
 
     def _joined(self, folder: Path, alone: StagedBatch, current: int) -> StagedBatch:
         schema = arrow_schema(tuple((c.name, c.type) for c in self._contract.columns))
@@ -234,8 +241,8 @@ class _Replay:
         partitions = self._attempt.run.partitions
         return self._part(folder, write_staged(reader, folder, self._contract, partitions))
 
-    def _publish(self, audited: AuditedBatch, current: int) -> Replayed:
-        versions = publish(audited, on_top_of=current)
+    def _publish(self, audited: AuditedBatch) -> Replayed:
+        versions = publish(audited)
         self._quarantine.mark_replayed(self._entry.id, versions[0].number)
         return Replayed(audited.report, versions, next(iter(audited.quarantined), None))
 

@@ -12,6 +12,7 @@ from shared_resources.contracts.model import Contract
 from shared_resources.data_products.evidence_metadata import check_results
 from shared_resources.data_products.following import evaluation, health_result
 from shared_resources.environment import Environment
+from shared_resources.evidence.record import NoEvidence
 from shared_resources.governance.report import AuditReport
 from shared_resources.instance import open_instance
 from shared_resources.io_managers.protocol import UNPARTITIONED, Version
@@ -24,8 +25,9 @@ def partitions_of_rollback(
     """The partitions that a rollback to version `to` may have changed: those that were replaced since.
 
     `before` are the versions before the rollback. An earlier rollback among them undid what had been
-    published since the version that it restored. When some of them have expired, nobody knows what
-    they replaced: then it is every partition that has rows before or after, which are `held`.
+    published since the version that it restored. When some of them have expired, or have no evidence,
+    nobody knows what they replaced: then it is every partition that has rows before or after, which are
+    `held`.
     """
     if contract.partitioning is None:
         return (UNPARTITIONED,)
@@ -37,7 +39,10 @@ def partitions_of_rollback(
         if version.rollback_of is not None:
             oldest = min(oldest, version.rollback_of)
         else:
-            changed.update(version.evidence.partitions)
+            try:
+                changed.update(version.evidence.partitions)
+            except NoEvidence:
+                changed.update(held)
     known = sum(version.number > oldest for version in before)
     if before and known < before[-1].number - oldest:
         changed.update(held)

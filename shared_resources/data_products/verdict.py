@@ -12,16 +12,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from shared_resources.contracts.model import RuleKind
 from shared_resources.contracts.numbers import percent
 from shared_resources.data_products.batch import Attempt, Made, Unreadable
+from shared_resources.evidence.record import FileDigest
 from shared_resources.governance.audit import audit_parts
 from shared_resources.governance.quarantine import QuarantineEntry, Rejection
 from shared_resources.governance.report import AuditReport, RuleResult
 from shared_resources.governance.scan import UnreadableBatch
 from shared_resources.governance.split import Split, split
 from shared_resources.governance.staged_data import StagedData
+from shared_resources.io_managers.fingerprints import fingerprints
 from shared_resources.io_managers.protocol import StagedBatch
 
 
@@ -49,9 +52,13 @@ class Auditor:
     def __init__(self, attempt: Attempt, made: Made) -> None:
         self._attempt = attempt
         self._made = made
+        self._seen: dict[Path, FileDigest] = {}
 
     def audit(self, parts: Sequence[StagedBatch]) -> tuple[AuditReport, ...]:
         definition = self._attempt.definition
+        # Before any rule runs: a domain's own rule could change what the others have passed.
+        files = [file for part in parts for file in part.files]
+        self._seen |= zip((file.path for file in files), fingerprints(files), strict=True)
         reports = audit_parts(
             parts,
             definition.contract,
@@ -61,6 +68,10 @@ class Auditor:
         )
         extra = self._made.extra_results
         return tuple(replace(one, results=(*one.results, *extra)) for one in reports)
+
+    def seen(self, batch: StagedBatch) -> tuple[FileDigest, ...]:
+        """What the rules saw of the batch's files, in order."""
+        return tuple(self._seen[file.path] for file in batch.files)
 
     def audit_readable(self, parts: Sequence[StagedBatch]) -> Readable:
         """Audit; an adopted Parquet file is decoded here first, and its pages may be damaged."""

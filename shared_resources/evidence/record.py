@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from shared_resources.contracts.model import UNPARTITIONED, Rule, Severity
@@ -35,6 +35,16 @@ class CheckOutcome:
 
 
 @dataclass(frozen=True)
+class FileDigest:
+    """A staged file as the rules saw it: what is committed is this, or nothing is."""
+
+    partition: str
+    rows: int
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class ReplayOf:
     """The quarantined entry that was tried again, and the batch that it was rejected from."""
 
@@ -56,8 +66,9 @@ class Evidence:
     of the same attempt from it. `partitions` are those that the batch replaced, ``("",)`` of a
     product without: as `StagedBatch` has them. `inputs` are the upstream versions by product key,
     `promise` is what the contract promised readers then (None of a version of an earlier release),
-    `objects` the landing objects as (key, etag), `quarantined` the entries that the attempt left. Of
-    a rollback, all this is of the version that it restored, but for `rolled_back`.
+    `objects` the landing objects as (key, etag), `quarantined` the entries that the attempt left,
+    `files` the batch's files as they were staged. Of a rollback, all this is of the version that it
+    restored, but for `rolled_back`.
     """
 
     run_id: str
@@ -71,6 +82,7 @@ class Evidence:
     inputs: Mapping[str, str] = field(default_factory=dict)
     objects: tuple[tuple[str, str], ...] = ()
     quarantined: tuple[str, ...] = ()
+    files: tuple[FileDigest, ...] = ()
     replay_of: ReplayOf | None = None
     rolled_back: RolledBack | None = None
 
@@ -95,10 +107,6 @@ class Evidence:
         outcome = self.outcome(rule.name)
         return rule.severity is not Severity.BLOCKING or (outcome is not None and outcome.passed)
 
-    def rolled_back_by(self, by: str, reason: str) -> Evidence:
-        """The evidence of a version that restores the one that this is of."""
-        return replace(self, rolled_back=RolledBack(reason, by))
-
     def properties(self) -> dict[str, str]:
         """How it stands in a commit; `read` is the inverse."""
         written = {
@@ -114,6 +122,7 @@ class Evidence:
             keys.OBJECTS: _compact(self.objects),
             keys.PARTITIONS: _compact(self.partitions),
             keys.QUARANTINED: _compact(self.quarantined),
+            keys.FILES: _compact([astuple(file) for file in self.files]),
         }
         if self.promise is not None:
             written[keys.PROMISE] = self.promise.text()
@@ -170,6 +179,7 @@ class Evidence:
             inputs=dict(json.loads(properties.get(keys.INPUTS, "{}"))),
             objects=tuple((str(key), str(etag)) for key, etag in listed(keys.OBJECTS)),
             quarantined=tuple(map(str, listed(keys.QUARANTINED))),
+            files=tuple(_file_of_json(*file) for file in listed(keys.FILES)),
             replay_of=(
                 None if replayed is None else ReplayOf(replayed, properties[keys.REPLAY_OF_BATCH])
             ),
@@ -200,6 +210,10 @@ def _check_of_json(written: dict[str, Any]) -> CheckOutcome:
         raise ValueError(f"the outcome of {written['rule']} is {passed!r}")
     severity = Severity(written["severity"])
     return CheckOutcome(written["rule"], passed, severity, written["rows_failed"])
+
+
+def _file_of_json(partition: str, rows: int, size: int, sha256: str) -> FileDigest:
+    return FileDigest(str(partition), int(rows), int(size), str(sha256))
 
 
 def _compact(value: object) -> str:

@@ -6,7 +6,6 @@ Does not belong here: when that is needed, and which store is the truth (`data_p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -15,7 +14,9 @@ import pyarrow as pa
 from shared_resources.contracts.conversions import family_of
 from shared_resources.contracts.model import Column, Contract
 from shared_resources.contracts.types import ColumnType
-from shared_resources.evidence.keys import CONTRACT_VERSION
+from shared_resources.evidence.record import RolledBack
+from shared_resources.io_managers.cleared import clear
+from shared_resources.io_managers.fingerprints import fingerprints
 from shared_resources.io_managers.protocol import (
     UNPARTITIONED,
     NotPublished,
@@ -33,7 +34,6 @@ def follow(
     source: ProductStore,
     target: ProductStore,
     truth: Version,
-    properties: Mapping[str, str],
 ) -> Version:
     """Make the source's version `truth` the target's next one; doing it twice changes nothing.
 
@@ -44,16 +44,19 @@ def follow(
     theirs = _restored(contract, source, target, truth)
     if theirs is not None:
         # It may expire there at this very moment: then its rows are copied.
+        why = truth.evidence.rolled_back or RolledBack("", "")
         with suppress(NotPublished):
-            return target.rollback(contract, theirs.number, properties, batch_id=batch_id)
+            return target.rollback(contract, theirs.number, why, batch_id=batch_id)
     snapshot = source.open(contract.key, truth.number)
     published = as_published(contract, snapshot)
     partitions = snapshot.partitions() or (UNPARTITIONED,)
     folder = target.staging_folder(published, batch_id)
     files = write_staged(snapshot.batches(), folder, published, partitions)
     staged = StagedBatch(contract.key, batch_id, folder, files, partitions, replaces_all=True)
-    version = target.publish(published, staged, properties)
-    target.release(staged)
+    # Its rows were audited as the source's version: the fingerprints are of the copy.
+    cleared = clear(staged, truth.evidence, fingerprints(files))
+    version = target.publish(published, cleared)
+    target.release(cleared.staged)
     return version
 
 
@@ -77,9 +80,16 @@ def as_published(contract: Contract, snapshot: Snapshot) -> Contract:
             type_ = _column_type(contract, field)
             column = Column(field.name, type_, description="", classification=None)
         columns.append(column)
-    version = snapshot.version.properties.get(CONTRACT_VERSION, contract.version)
-    # Whether it may be empty was decided when it was published.
-    return replace(contract, columns=tuple(columns), version=version, allow_empty=True)
+    evidence = snapshot.version.evidence
+    # What it had to pass, and whether it may be empty, was decided when it was published.
+    return replace(
+        contract,
+        columns=tuple(columns),
+        version=evidence.contract_version,
+        digest=evidence.contract_digest,
+        rules=(),
+        allow_empty=True,
+    )
 
 
 def _column_type(contract: Contract, field: pa.Field) -> ColumnType:

@@ -26,7 +26,7 @@ import pyarrow as pa
 from shared_resources.contracts.model import UNPARTITIONED as UNPARTITIONED
 from shared_resources.contracts.model import Contract
 from shared_resources.evidence import keys
-from shared_resources.evidence.record import Evidence
+from shared_resources.evidence.record import Evidence, RolledBack
 
 ORPHAN_AGE = timedelta(days=1)
 
@@ -63,6 +63,28 @@ class StagedBatch:
     @property
     def rows(self) -> int:
         return sum(file.rows for file in self.files)
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """A batch that the audit let through (`cleared.py`): the only thing that can be published.
+
+    `on_top_of` is the store's current version when the batch was begun, 0 for none.
+
+    None: whatever is published by then, as when a store follows another one.
+    """
+
+    staged: StagedBatch
+    evidence: Evidence
+    on_top_of: int | None = None
+
+    @property
+    def product(self) -> str:
+        return self.staged.product
+
+    @property
+    def batch_id(self) -> str:
+        return self.staged.batch_id
 
 
 @dataclass(frozen=True)
@@ -146,19 +168,20 @@ class ProductStore(Protocol):
     def publish(
         self,
         contract: Contract,
-        staged: StagedBatch,
-        properties: Mapping[str, str],
+        cleared: Cleared,
         *,
         append: bool = False,
     ) -> Version:
-        """Make the batch the next version, in one atomic commit.
+        """Make the audited batch the next version, in one atomic commit that carries its evidence.
 
         Replaces the whole product, or exactly the batch's partitions. With `append` nothing is
         replaced: the rows are added to what is published. Publishing a `batch_id` that is already
         published returns that version and changes nothing. Other writers' versions are never lost:
         on a conflict the commit is made again on top of theirs.
 
-        Raises `PublishError` when the product's published schema cannot take the contract's.
+        Raises `PublishError` when the product's published schema cannot take the contract's, or the
+        batch is not what the audit let through; and `MovedOn` when, since it was begun, somebody
+        replaced rows that it would replace.
         """
         ...
 
@@ -186,13 +209,18 @@ class ProductStore(Protocol):
         ...
 
     def open(self, product: str, number: int | None = None) -> Snapshot:
-        """Pin a version (the current one by default). Raises `NotPublished` when there is none."""
+        """Pin a version (the current one by default).
+
+        Raises `NotPublished` when there is none, `NoEvidence` when nobody audited it, and `Damaged`
+        when a file of it is not what was published.
+        """
         ...
 
-    def rollback(
-        self, contract: Contract, to: int, properties: Mapping[str, str], *, batch_id: str
-    ) -> Version:
-        """Publish the content of version `to` again as the next version, in one atomic commit."""
+    def rollback(self, contract: Contract, to: int, why: RolledBack, *, batch_id: str) -> Version:
+        """Publish the content of version `to` again as the next version, in one atomic commit.
+
+        It carries the evidence of `to`, and `why`.
+        """
         ...
 
     def compact(self, contract: Contract) -> Compaction | None:
@@ -221,6 +249,10 @@ class ProductStore(Protocol):
 
 class PublishError(Exception):
     """The store refused to publish; the message says why and what to do."""
+
+
+class MovedOn(Exception):
+    """Someone replaced the same rows meanwhile; nothing was published. Try again."""
 
 
 class Overtaken(Exception):
@@ -254,6 +286,10 @@ class OutOfStep(Unreadable, PublishError):
 
     Nothing is published and nothing removed until `mesh repair` has brought the two together.
     """
+
+
+class Damaged(Unreadable):
+    """What lies there is not what was published."""
 
 
 class NotPublished(LookupError):

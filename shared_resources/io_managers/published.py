@@ -16,9 +16,10 @@ import dagster as dg
 
 from shared_resources import environment as environments
 from shared_resources.environment import Environment
+from shared_resources.evidence.record import NoEvidence
 from shared_resources.io_managers.frames import as_frame
 from shared_resources.io_managers.pinned import PinnedInput, open_pinned
-from shared_resources.io_managers.protocol import NotPublished, PublishError
+from shared_resources.io_managers.protocol import MovedOn, NotPublished, PublishError, Unreadable
 from shared_resources.mesh import read_mesh
 
 COLUMNS_METADATA = "mesh/columns"
@@ -60,6 +61,8 @@ class ProductIOManager(dg.ConfigurableIOManager):
             note_end(self._environment, obj.attempt.contract, obj.attempt.run, problem, instance)
             if isinstance(problem, PublishError):
                 raise dg.Failure(str(problem), allow_retries=False) from problem
+            if isinstance(problem, MovedOn):
+                raise dg.Failure(str(problem)) from problem
             raise
         context.add_output_metadata(version_metadata(obj, versions))
 
@@ -69,7 +72,7 @@ class ProductIOManager(dg.ConfigurableIOManager):
             pinned = open_pinned(self._environment, context.step_context.run_id, product)
         except Exception as problem:
             _note_input_failure(self._environment, context, problem)
-            if isinstance(problem, NotPublished):
+            if isinstance(problem, NotPublished | NoEvidence | Unreadable):
                 raise dg.Failure(str(problem), allow_retries=False) from problem
             raise
         wanted = context.dagster_type.typing_type

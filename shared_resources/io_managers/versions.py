@@ -8,10 +8,12 @@ Does not belong here: the evidence (`evidence/`), and how a store keeps it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from shared_resources.contracts.model import Contract
 from shared_resources.evidence.keys import BATCH_ID, NUMBER, PUBLISHED_AT, ROLLBACK_OF, ROWS
+from shared_resources.evidence.record import Evidence, RolledBack
 from shared_resources.io_managers.protocol import (
     UNPARTITIONED,
     NotPublished,
@@ -22,9 +24,9 @@ from shared_resources.io_managers.protocol import (
 
 
 def stamp(
-    properties: Mapping[str, str], number: int, batch_id: str, rows: int, rollback_of: int | None
+    evidence: Evidence, number: int, batch_id: str, rows: int, rollback_of: int | None
 ) -> dict[str, str]:
-    """The evidence with the store's own properties, which nobody else can set."""
+    """The properties of a commit: the evidence, and what only the store can say."""
     own = {
         NUMBER: str(number),
         BATCH_ID: batch_id,
@@ -33,8 +35,7 @@ def stamp(
     }
     if rollback_of is not None:
         own[ROLLBACK_OF] = str(rollback_of)
-    carried = {key: value for key, value in properties.items() if key != ROLLBACK_OF}
-    return carried | own
+    return evidence.properties() | own
 
 
 def version_of(product: str, store: str, snapshot: str, properties: Mapping[str, str]) -> Version:
@@ -52,6 +53,12 @@ def version_of(product: str, store: str, snapshot: str, properties: Mapping[str,
     )
 
 
+def restored(versions: Sequence[Version], to: int, why: RolledBack) -> Evidence:
+    """The evidence of a rollback: that of the version which it restores. Raises `NoEvidence`."""
+    (target,) = (version for version in versions if version.number == to)
+    return replace(target.evidence, rolled_back=why)
+
+
 def choose(versions: Sequence[Version], product: str, store: str, number: int | None) -> Version:
     """The version of that number, or the newest. Raises `NotPublished`."""
     if not versions:
@@ -65,6 +72,13 @@ def choose(versions: Sequence[Version], product: str, store: str, number: int | 
     raise NotPublished(
         f"{product} has no version {number} in the {store}; it keeps {number_ranges(versions)}{why}"
     )
+
+
+def readable(versions: Sequence[Version], product: str, store: str, number: int | None) -> Version:
+    """As `choose`; and raises `NoEvidence` for a version of which nobody knows what it passed."""
+    version = choose(versions, product, store, number)
+    _ = version.evidence
+    return version
 
 
 def lineage(versions: Sequence[Version]) -> Iterator[Version]:

@@ -26,6 +26,7 @@ from tests.guarantees.orders import (
     orders_product,
 )
 from tests.guarantees.orders import land_orders as land
+from tests.io_managers.products import WHY
 from tests.tiny_mesh import TinyMesh, contract_text
 
 pytestmark = pytest.mark.slow  # each `mesh run` starts a process a domain
@@ -113,7 +114,7 @@ def test_a_product_with_nothing_new_is_brought_level_in_its_stores(mesh: TinyMes
     (folder,) = read_mesh(mesh.root).products
     assert folder.contract is not None
     lake, warehouse = mesh.environment.stores_of(folder.contract)
-    lake.rollback(folder.contract, 1, {}, batch_id="died")
+    lake.rollback(folder.contract, 1, WHY, batch_id="died")
 
     done = start("run", "--json")
 

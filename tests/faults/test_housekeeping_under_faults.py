@@ -26,7 +26,7 @@ from tests.faults.trials import (
     named,
 )
 from tests.io_managers.places import REMOTE, Place
-from tests.io_managers.products import day, publish, published
+from tests.io_managers.products import WHY, day, publish, published
 
 # The connector cancels a query that takes too long in a thread of its own, and fails in it, too.
 pytestmark = [
@@ -78,8 +78,7 @@ def _begin_with_small_files(place: Place) -> Product:
 
 
 def _roll_back_to_small_files(product: Product, number: int) -> None:
-    properties = {"mesh.run-id": "run"}
-    product.store.rollback(product.contract, SMALL_FILES, properties, batch_id=f"back-{number}")
+    product.store.rollback(product.contract, SMALL_FILES, WHY, batch_id=f"back-{number}")
     product.contents[max(product.contents) + 1] = product.contents[SMALL_FILES]
 
 

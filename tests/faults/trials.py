@@ -23,11 +23,10 @@ from tests.faults.iceberg_files import named_by_iceberg
 from tests.faults.kinds import Kind
 from tests.faults.whole_mesh import tables_of
 from tests.io_managers.places import Place
-from tests.io_managers.products import contract, day, publish, published
+from tests.io_managers.products import WHY, contract, day, publish, published
 
 DAILY = contract(partitioned=True)
 WHOLE = contract()
-_PROPERTIES = {"mesh.run-id": "run", "mesh.contract-version": "1.0.0"}
 
 
 @dataclass
@@ -85,7 +84,7 @@ def _append(product: Product, number: int) -> object:
 
 def _roll_back(product: Product, number: int) -> object:
     to = max(product.contents) - 1
-    return product.store.rollback(product.contract, to, _PROPERTIES, batch_id=batch_id(number))
+    return product.store.rollback(product.contract, to, WHY, batch_id=batch_id(number))
 
 
 def _rows(number: int) -> list[int]:

@@ -57,7 +57,7 @@ def make_batch(
 
 
 def roll_back(environment: Environment, key: str, to: int) -> None:
-    rollback(environment, definition(environment, key).contract, to, {})
+    rollback(environment, definition(environment, key).contract, to, by="tests")
 
 
 def replay_entry(environment: Environment, key: str, entry_id: str) -> None:

@@ -29,7 +29,17 @@ from shared_resources.io_managers.protocol import (
     PublishError,
     Version,
 )
-from tests.io_managers.products import FLOAT, LONG, TEXT, contract, day, publish, published, rows
+from tests.io_managers.products import (
+    FLOAT,
+    LONG,
+    TEXT,
+    WHY,
+    contract,
+    day,
+    publish,
+    published,
+    rows,
+)
 
 SALES = contract()
 DAILY = contract(partitioned=True)
@@ -117,7 +127,7 @@ def test_publishing_goes_on_from_a_compacted_version(store: ProductStore) -> Non
     assert published(store, KEY) == list(range(8))
     assert publish(store, DAILY, "again", {day(0): [0]}).number == 9
     assert published(store, KEY) == [0, 7]
-    back = store.rollback(DAILY, 6, {}, batch_id="back")
+    back = store.rollback(DAILY, 6, WHY, batch_id="back")
     assert (back.number, back.rollback_of) == (10, 6)
     assert published(store, KEY) == ALL
     store.remove_orphans(KEY, timedelta(0))

@@ -22,7 +22,7 @@ from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.levelling import follow
 from shared_resources.io_managers.protocol import NotPublished, ProductStore
 from tests.io_managers.places import Place
-from tests.io_managers.products import contract, day, publish, published, stage
+from tests.io_managers.products import WHY, contract, day, publish, published, stage
 
 SALES = contract()
 DAILY = contract(partitioned=True)
@@ -90,7 +90,7 @@ def test_an_expired_version_says_what_is_kept(store: ProductStore) -> None:
     with pytest.raises(NotPublished, match=r"no version 1 .*keeps 3 to 4: the others have expired"):
         store.open(KEY, 1)
     with pytest.raises(NotPublished, match="no version 2"):
-        store.rollback(SALES, 2, {}, batch_id="back")
+        store.rollback(SALES, 2, WHY, batch_id="back")
     assert numbers(store) == [3, 4]
 
 
@@ -121,7 +121,7 @@ def test_a_version_that_expires_while_it_is_restored_leaves_every_version_whole(
 
     monkeypatch.setattr(owner, step, late)
     with suppress(NotPublished):
-        store.rollback(SALES, 1, {}, batch_id="back-to-1")
+        store.rollback(SALES, 1, WHY, batch_id="back-to-1")
     assert expired == [1, 2]
     store.remove_orphans(KEY, NONE_LEFT)
     for version in store.versions(KEY):
@@ -134,9 +134,9 @@ def test_a_version_that_expires_while_it_is_restored_leaves_every_version_whole(
 def test_what_a_kept_version_restored_stays(store: ProductStore) -> None:
     for number in range(1, 4):
         publish(store, SALES, f"b{number}", [number])
-    store.rollback(SALES, 1, {}, batch_id="back-to-1")
+    store.rollback(SALES, 1, WHY, batch_id="back-to-1")
     publish(store, SALES, "b5", [5])
-    store.rollback(SALES, 4, {}, batch_id="back-to-4")
+    store.rollback(SALES, 4, WHY, batch_id="back-to-4")
     assert expire_all(store) == [2, 3, 5]
     assert numbers(store) == [1, 4, 6]
     assert published(store, KEY, 1) == published(store, KEY, 4) == published(store, KEY) == [1]
@@ -185,8 +185,8 @@ def test_a_store_follows_another_whose_versions_expired(store: ProductStore, pla
         publish(store, SALES, f"b{number}", [number])
         publish(follower, SALES, f"b{number}", [number])
     follower.expire(SALES, datetime.now(UTC))
-    truth = store.rollback(SALES, 1, {}, batch_id="back")
-    copied = follow(SALES, store, follower, truth, {})
+    truth = store.rollback(SALES, 1, WHY, batch_id="back")
+    copied = follow(SALES, store, follower, truth)
     assert (copied.number, copied.rollback_of) == (4, None)
     assert published(follower, KEY) == [1]
-    assert follow(SALES, store, follower, truth, {}) == copied
+    assert follow(SALES, store, follower, truth) == copied

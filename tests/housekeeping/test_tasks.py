@@ -26,6 +26,7 @@ from shared_resources.state import TABLES
 from tests.cli.commands import call
 from tests.contract_factory import make_version
 from tests.guarantees.orders import COLUMNS, KEY, LANDING, amounts, land_orders
+from tests.io_managers.products import WHY
 from tests.io_managers.products import contract as made_contract
 from tests.landing.test_sensor import landing_mesh, run_all
 from tests.tiny_mesh import TinyMesh, contract_text, failures
@@ -83,8 +84,7 @@ def test_a_store_that_a_death_between_two_commits_left_behind_is_brought_level(
     contract = orders(mesh)
     publish(mesh, [1.0], [2.0])
     lake, warehouse = mesh.environment.stores_of(contract)
-    proof = lake.versions(KEY)[0].evidence
-    lake.rollback(contract, 1, proof.properties(), batch_id="died")
+    lake.rollback(contract, 1, WHY, batch_id="died")
     would = do(mesh, contract, Task.ORPHANS, dry_run=True)
     assert [one.summary for one in would] == [NOTHING, "brought level with the lake"]
     assert numbers(mesh) == {"lake": [1, 2, 3], "warehouse": [1, 2]}
@@ -149,8 +149,7 @@ def test_a_store_that_lags_behind_follows_over_expired_versions(mesh: TinyMesh) 
     publish(mesh, [1.0], [2.0], [3.0])
     lake, warehouse = mesh.environment.stores_of(contract)
     warehouse.expire(contract, datetime.now(UTC))
-    proof = lake.versions(KEY)[0].evidence
-    lake.rollback(contract, 1, proof.properties(), batch_id="back")
+    lake.rollback(contract, 1, WHY, batch_id="back")
     do(mesh, contract, Task.EXPIRE)
     assert numbers(mesh) == {"lake": [1, 4], "warehouse": [3]}
     bring_level(contract, (lake, warehouse))
@@ -183,7 +182,7 @@ def test_a_replay_does_not_guess_what_took_its_place(mesh: TinyMesh) -> None:
     call("quarantine", "replay", entry.id).refused("is older than version 3", code=1)
     lake = mesh.environment.stores[Server.LAKE]
     assert isinstance(lake, LakeStore)
-    assert lake.rollback(contract, 3, {}, batch_id="x").number == 4
+    assert lake.rollback(contract, 3, WHY, batch_id="x").number == 4
     assert amounts(mesh) == [3.0]
 
 

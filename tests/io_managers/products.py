@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from shared_resources.contracts.model import Contract, Partitioning, Server
 from shared_resources.contracts.types import ColumnType, Family, arrow_schema
+from shared_resources.evidence.record import RolledBack
 from shared_resources.io_managers.protocol import (
     UNPARTITIONED,
     ProductStore,
@@ -21,7 +22,7 @@ from shared_resources.io_managers.protocol import (
     Version,
 )
 from shared_resources.io_managers.staging import write_staged
-from tests.contract_factory import make_contract
+from tests.contract_factory import let_through, make_contract
 
 LONG = ColumnType(Family.INTEGER)
 INT = ColumnType(Family.INTEGER, width=32)
@@ -99,10 +100,13 @@ def publish(
     **changes: Any,
 ) -> Version:
     staged = stage(store, made_for, batch_id, numbers, **changes)
-    properties = {"mesh.run-id": batch_id, "mesh.contract-version": made_for.version}
-    version = store.publish(made_for, staged, properties, append=append)
-    store.release(staged)
+    cleared = let_through(made_for, staged, run_id=batch_id)
+    version = store.publish(made_for, cleared, append=append)
+    store.release(cleared.staged)
     return version
+
+
+WHY = RolledBack("a test", "tests")
 
 
 def published(store: ProductStore, product: str, number: int | None = None) -> list[int]:

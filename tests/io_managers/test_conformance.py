@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.evidence import keys
 from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
 from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.protocol import (
@@ -24,12 +25,14 @@ from shared_resources.io_managers.protocol import (
     StagedBatch,
 )
 from shared_resources.io_managers.staging import write_staged
+from tests.contract_factory import let_through
 from tests.io_managers.places import Place
 from tests.io_managers.products import (
     FLOAT,
     INT,
     LONG,
     TEXT,
+    WHY,
     contract,
     day,
     publish,
@@ -57,14 +60,15 @@ def test_a_staged_batch_is_invisible_until_it_is_published(store: ProductStore) 
     publish(store, SALES, "b1", [1])
     staged = stage(store, SALES, "b2", [2])
     assert published(store, KEY) == [1]
-    store.publish(SALES, staged, {})
+    store.publish(SALES, let_through(SALES, staged))
     assert published(store, KEY) == [2]
 
 
 def test_what_is_released_and_no_version_needs_is_gone(store: ProductStore) -> None:
     staged = stage(store, SALES, "b1", [1, 2])
-    store.publish(SALES, staged, {})
-    store.release(staged)
+    cleared = let_through(SALES, staged)
+    store.publish(SALES, cleared)
+    store.release(cleared.staged)
     assert set(staged.folder.rglob("*.parquet")) <= set(store.open(KEY).paths())
     assert published(store, KEY) == [1, 2]
     store.release(staged)
@@ -78,26 +82,18 @@ def test_the_published_rows_are_the_staged_rows(store: ProductStore) -> None:
 def test_a_version_says_what_it_is_and_carries_its_evidence(store: ProductStore) -> None:
     before = datetime.now(UTC)
     staged = stage(store, SALES, "b1", [1, 2])
-    evidence = {"mesh.run-id": "run-1", "mesh.checks": '[{"rule": "columns"}]'}
-    version = store.publish(SALES, staged, evidence)
+    cleared = let_through(SALES, staged, run_id="run-9", objects=(("key", "etag"),))
+    version = store.publish(SALES, cleared)
     assert (version.product, version.store, version.number) == (KEY, store.name, 1)
     assert version.rows == 2
     assert version.rollback_of is None
     assert before <= version.published_at <= datetime.now(UTC)
-    assert version.properties.items() >= evidence.items()
-    assert version.properties["mesh.version"] == "1"
-    assert version.properties["mesh.batch-id"] == "b1"
-    assert version.properties["mesh.rows"] == "2"
+    assert version.evidence == cleared.evidence
+    assert version.evidence.run_id == "run-9" and version.evidence.objects == (("key", "etag"),)
+    own = [version.properties[key] for key in (keys.NUMBER, keys.BATCH_ID, keys.ROWS)]
+    assert own == ["1", "b1", "2"]
     assert store.versions(KEY) == [version]
     assert store.open(KEY).version == version
-
-
-def test_evidence_cannot_forge_what_the_store_says(store: ProductStore) -> None:
-    staged = stage(store, SALES, "b1", [1])
-    forged = {"mesh.version": "99", "mesh.batch-id": "other", "mesh.rollback-of": "7"}
-    version = store.publish(SALES, staged, forged)
-    assert (version.number, version.rollback_of) == (1, None)
-    assert version.properties["mesh.batch-id"] == "b1"
 
 
 def test_a_batch_replaces_the_product(store: ProductStore) -> None:
@@ -117,9 +113,11 @@ def test_an_append_keeps_what_is_there(store: ProductStore) -> None:
 
 def test_publishing_a_batch_twice_publishes_once(store: ProductStore) -> None:
     staged = stage(store, SALES, "b1", [1])
-    first = store.publish(SALES, staged, {"mesh.run-id": "r"})
+    cleared = let_through(SALES, staged)
+    first = store.publish(SALES, cleared)
     publish(store, SALES, "b2", [2], append=True)
-    assert store.publish(SALES, staged, {"mesh.run-id": "again"}) == first
+    again = replace(cleared, evidence=replace(cleared.evidence, run_id="again"))
+    assert store.publish(SALES, again) == first
     assert len(store.versions(KEY)) == 2
     assert published(store, KEY) == [1, 2]
 
@@ -145,7 +143,7 @@ def test_published_batch_finds_the_version_of_a_batch(store: ProductStore) -> No
 def test_another_products_batch_is_refused(store: ProductStore) -> None:
     staged = stage(store, SALES, "b1", [1])
     with pytest.raises(PublishError, match="order/other"):
-        store.publish(contract(name="other"), staged, {})
+        store.publish(contract(name="other"), let_through(contract(name="other"), staged))
 
 
 def test_products_do_not_share_versions(store: ProductStore) -> None:
@@ -247,7 +245,7 @@ def test_rows_staged_for_the_wrong_partition_are_refused(store: ProductStore) ->
         partitions=(day(1),),
     )
     with pytest.raises(PublishError, match=day(0)):
-        store.publish(DAILY, moved, {})
+        store.publish(DAILY, let_through(DAILY, moved))
     assert published(store, KEY) == [1]
 
 
@@ -256,7 +254,7 @@ def test_a_file_of_a_partition_that_the_batch_does_not_replace_is_refused(
 ) -> None:
     staged = stage(store, DAILY, "b1", {day(0): [1], day(1): [2]})
     with pytest.raises(PublishError, match=day(1)):
-        store.publish(DAILY, replace(staged, partitions=(day(0),)), {})
+        store.publish(DAILY, let_through(DAILY, replace(staged, partitions=(day(0),))))
 
 
 def test_partitions_cannot_change_under_readers(store: ProductStore) -> None:
@@ -282,12 +280,13 @@ def test_versions_are_kept_and_readable_by_number(store: ProductStore) -> None:
 def test_a_rollback_is_itself_a_version(store: ProductStore) -> None:
     publish(store, SALES, "b1", [1, 2])
     publish(store, SALES, "b2", [3])
-    version = store.rollback(SALES, 1, {"mesh.run-id": "by hand"}, batch_id="r1")
+    version = store.rollback(SALES, 1, WHY, batch_id="r1")
     assert (version.number, version.rollback_of, version.rows) == (3, 1, 2)
-    assert version.properties["mesh.run-id"] == "by hand"
+    restored = store.versions(KEY)[0].evidence
+    assert version.evidence == replace(restored, rolled_back=WHY)
     assert published(store, KEY) == [1, 2]
     assert published(store, KEY, 2) == [3]
-    assert store.rollback(SALES, 1, {}, batch_id="r1") == version
+    assert store.rollback(SALES, 1, WHY, batch_id="r1") == version
     assert publish(store, SALES, "b3", [4], append=True).number == 4
     assert published(store, KEY) == [1, 2, 4]
 
@@ -295,9 +294,9 @@ def test_a_rollback_is_itself_a_version(store: ProductStore) -> None:
 def test_a_rollback_can_be_rolled_back(store: ProductStore) -> None:
     publish(store, DAILY, "b1", {day(0): [1], day(1): [2]})
     publish(store, DAILY, "b2", {day(1): [3]})
-    store.rollback(DAILY, 1, {}, batch_id="r1")
+    store.rollback(DAILY, 1, WHY, batch_id="r1")
     assert published(store, KEY) == [1, 2]
-    store.rollback(DAILY, 2, {}, batch_id="r2")
+    store.rollback(DAILY, 2, WHY, batch_id="r2")
     assert published(store, KEY) == [1, 3]
     publish(store, DAILY, "b3", {day(0): [4]})
     assert published(store, KEY) == [3, 4]
@@ -306,10 +305,10 @@ def test_a_rollback_can_be_rolled_back(store: ProductStore) -> None:
 def test_a_rollback_to_a_version_that_is_not_there_is_refused(store: ProductStore) -> None:
     publish(store, SALES, "b1", [1])
     with pytest.raises(NotPublished, match="no version 4"):
-        store.rollback(SALES, 4, {}, batch_id="r1")
+        store.rollback(SALES, 4, WHY, batch_id="r1")
     assert len(store.versions(KEY)) == 1
     with pytest.raises(NotPublished):
-        store.rollback(contract(name="other"), 1, {}, batch_id="r1")
+        store.rollback(contract(name="other"), 1, WHY, batch_id="r1")
 
 
 # -- reading -------------------------------------------------------------------------------------
@@ -323,7 +322,7 @@ def test_a_pinned_version_does_not_change_under_its_reader(store: ProductStore) 
         reader = snapshot.batches(["id"])
         publish(store, DAILY, "b2", {day(0): [3]})
         publish(store, DAILY, "b3", {day(5): [4]}, replaces_all=True)
-        store.rollback(DAILY, 2, {}, batch_id="r1")
+        store.rollback(DAILY, 2, WHY, batch_id="r1")
         seen = connection.sql("SELECT id FROM sales ORDER BY id").fetchall()
     assert seen == [(1,), (2,)]
     assert sorted(reader.read_all()["id"].to_pylist()) == [1, 2]
@@ -382,7 +381,7 @@ def test_every_type_comes_back_as_it_went_in(store: ProductStore) -> None:
     table = pa.table({n: pa.array(v, t.arrow) for n, (t, v) in values.items()})
     folder = store.staging_folder(made_for, "b1")
     files = write_staged(table.to_reader(), folder, made_for, ("",))
-    store.publish(made_for, StagedBatch(KEY, "b1", folder, files), {})
+    store.publish(made_for, let_through(made_for, StagedBatch(KEY, "b1", folder, files)))
     read = store.open(KEY).batches().read_all()
     assert read.schema == table.schema
     assert read.to_pylist() == table.to_pylist()
@@ -393,7 +392,7 @@ def test_not_a_number_survives(store: ProductStore) -> None:
     table = pa.table({"id": [1, 2], "amount": [float("nan"), float("nan")]})
     folder = store.staging_folder(made_for, "b1")
     files = write_staged(table.to_reader(), folder, made_for, ("",))
-    store.publish(made_for, StagedBatch(KEY, "b1", folder, files), {})
+    store.publish(made_for, let_through(made_for, StagedBatch(KEY, "b1", folder, files)))
     with duckdb.connect() as connection:
         store.open(KEY).register(connection, "sales")
         assert connection.sql("SELECT count(*) FROM sales WHERE isnan(amount)").fetchall() == [(2,)]
@@ -487,7 +486,7 @@ def test_a_new_major_version_may_break_the_schema(store: ProductStore) -> None:
     publish(store, broken, "b2", [7])
     assert store.open(KEY).batches().read_all() == rows(broken, [7])
     assert store.open(KEY, 1).batches().read_all() == rows(SALES, [1])
-    store.rollback(SALES, 1, {"mesh.contract-version": "1.0.0"}, batch_id="r1")
+    store.rollback(SALES, 1, WHY, batch_id="r1")
     assert store.open(KEY).batches().read_all() == rows(SALES, [1])
     publish(store, SALES, "b3", [3], append=True)
     assert store.open(KEY).batches().read_all().sort_by("id") == rows(SALES, [1, 3])
@@ -506,11 +505,11 @@ def test_a_breaking_change_must_replace_every_row(store: ProductStore) -> None:
 def test_files_that_are_not_what_the_contract_says_are_refused(store: ProductStore) -> None:
     staged = stage(store, contract(("id", INT), ("label", TEXT), ("amount", FLOAT)), "b1", [1])
     with pytest.raises(PublishError, match="id int32"):
-        store.publish(SALES, staged, {})
+        store.publish(SALES, let_through(SALES, staged))
     staged = stage(store, SALES, "b2", [1, 2])
     lying = replace(staged, files=tuple(replace(file, rows=5) for file in staged.files))
     with pytest.raises(PublishError, match="holds 2 rows and 5 were staged"):
-        store.publish(SALES, lying, {})
+        store.publish(SALES, let_through(SALES, lying))
     assert store.versions(KEY) == []
 
 
@@ -563,8 +562,9 @@ def test_one_audited_batch_is_published_in_both_stores(
     lake: LakeStore, warehouse: WarehouseStore
 ) -> None:
     staged = stage(lake, DAILY, "b1", {day(0): [1], day(1): [2]})
-    lake.publish(DAILY, staged, {})
-    warehouse.publish(DAILY, staged, {})
+    cleared = let_through(DAILY, staged)
+    lake.publish(DAILY, cleared)
+    warehouse.publish(DAILY, cleared)
     assert published(lake, KEY) == published(warehouse, KEY) == [1, 2]
     both = [store.open(KEY).batches().read_all().sort_by("id") for store in (lake, warehouse)]
     assert both[0] == both[1]
@@ -577,12 +577,13 @@ def test_a_version_can_be_copied_into_the_other_store(
     emptyable = replace(DAILY, allow_empty=True)
     publish(lake, emptyable, "b1", {day(0): [1], day(1): [2]})
     publish(lake, emptyable, "b2", {day(0): [], day(1): []}, replaces_all=True)
-    for number, keys in ((1, (day(0), day(1))), (2, ("",))):
+    for number, days in ((1, (day(0), day(1))), (2, ("",))):
         snapshot = lake.open(KEY, number)
         folder = warehouse.staging_folder(emptyable, f"copy{number}")
-        files = write_staged(snapshot.batches(), folder, emptyable, keys)
-        copy = StagedBatch(KEY, f"copy{number}", folder, files, keys, replaces_all=True)
-        assert warehouse.publish(emptyable, copy, {}).rows == snapshot.version.rows
+        files = write_staged(snapshot.batches(), folder, emptyable, days)
+        copy = StagedBatch(KEY, f"copy{number}", folder, files, days, replaces_all=True)
+        version = warehouse.publish(emptyable, let_through(emptyable, copy))
+        assert version.rows == snapshot.version.rows
     assert published(warehouse, KEY, 1) == [1, 2]
     assert published(warehouse, KEY, 2) == []
 

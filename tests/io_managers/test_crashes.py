@@ -26,7 +26,7 @@ STEPS = {
         "tests.io_managers.products:write_staged",
         f"{IO}.lake.store:read_footers",
         f"{IO}.lake.store:data_files",
-        f"{IO}.lake.store:stage_snapshot",
+        f"{IO}.lake.planning:stage_snapshot",
         "pyiceberg.catalog.sql:SqlCatalog._write_metadata",
         "pyiceberg.catalog.sql:SqlCatalog.commit_table",
         "pyiceberg.table:Table._do_commit",
@@ -41,7 +41,7 @@ STEPS = {
         f"{IO}.local_copies:LocalCopies.adopt",
         f"{IO}.lake.store:data_files",
         f"{IO}.s3_objects:S3Objects.put",  # the first manifest
-        f"{IO}.lake.store:stage_snapshot",
+        f"{IO}.lake.planning:stage_snapshot",
         "pyiceberg.catalog.glue:GlueCatalog._write_metadata",
         "pyiceberg.catalog.glue:GlueCatalog._update_glue_table",
         "pyiceberg.table:Table._do_commit",

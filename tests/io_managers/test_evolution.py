@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from shared_resources.contracts.iceberg_schema import iceberg_type
 from shared_resources.contracts.promise import parse_type, widens
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.evidence import keys
 from shared_resources.io_managers.evolution import check_evolution, columns_of
 from shared_resources.io_managers.lake.schema import column_type
 from shared_resources.io_managers.protocol import PublishError
@@ -43,7 +44,7 @@ def test_a_type_is_found_again_in_either_store(type_: ColumnType) -> None:
 @pytest.mark.parametrize("published", ["1.0.0", "1.9.9"])
 def test_only_a_higher_major_version_may_break(published: str) -> None:
     before = columns_of(contract(("id", LONG), ("label", TEXT)))
-    evidence = {"mesh.contract-version": published}
+    evidence = {keys.CONTRACT_VERSION: published}
     for version in ("1.0.0", "1.10.0", "nonsense", "0.9.0"):
         with pytest.raises(PublishError, match="major version"):
             check_evolution(

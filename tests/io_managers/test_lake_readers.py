@@ -24,7 +24,7 @@ from pyiceberg.table import Table
 from shared_resources.io_managers.protocol import ProductStore
 from tests.io_managers.conftest import Places
 from tests.io_managers.places import Place
-from tests.io_managers.products import FLOAT, INT, LONG, TEXT, contract, day, publish, rows
+from tests.io_managers.products import FLOAT, INT, LONG, TEXT, WHY, contract, day, publish, rows
 
 SALES = contract()
 DAILY = contract(partitioned=True)
@@ -73,7 +73,7 @@ def test_the_current_rows_and_an_older_versions(place: Place, store: ProductStor
     assert table.scan().to_arrow() == rows(SALES, [3])
     tagged = table.refs()["v1"].snapshot_id
     assert table.scan(snapshot_id=tagged).to_arrow().sort_by("id") == rows(SALES, [1, 2])
-    store.rollback(SALES, 1, {}, batch_id="r1")
+    store.rollback(SALES, 1, WHY, batch_id="r1")
     assert read(place).scan().to_arrow().sort_by("id") == rows(SALES, [1, 2])
 
 

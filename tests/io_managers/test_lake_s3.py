@@ -7,6 +7,7 @@ Belongs here: what is particular to that store. Does not belong here: the protoc
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -23,6 +24,7 @@ import pytest
 
 from shared_resources.io_managers import s3_objects
 from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
+from shared_resources.io_managers.fingerprints import digest_in
 from shared_resources.io_managers.frames import as_frame
 from shared_resources.io_managers.lake import leftovers
 from shared_resources.io_managers.lake.catalog_glue import GlueTables
@@ -35,13 +37,14 @@ from shared_resources.io_managers.s3_objects import BrokenBody, S3Objects
 from shared_resources.io_managers.sql_door import connect
 from shared_resources.io_managers.staging import write_staged
 from shared_resources.production.settings import ProductionSettings, S3Location
+from tests.contract_factory import let_through
 from tests.faults.impatience import impatient_clients
 from tests.faults.kinds import Kind
 from tests.faults.plans import NthRequest
 from tests.faults.proxy import Proxy, running_proxy
 from tests.io_managers.conftest import Places
 from tests.io_managers.places import Place
-from tests.io_managers.products import TEXT, contract, day, publish, published, stage
+from tests.io_managers.products import TEXT, WHY, contract, day, publish, published, stage
 from tests.stand_ins import StandIns
 from tests.stand_ins.servers import environment
 
@@ -84,9 +87,12 @@ def copies(place: Place, machine: str) -> list[Path]:
 def test_keys_say_whose_a_file_is(place: Place, store: LakeStore) -> None:
     staged = stage(store, DAILY, "b1", {day(0): [1]})
     assert keys(place) == []
-    store.publish(DAILY, staged, {})
+    store.publish(DAILY, let_through(DAILY, staged))
     attempt = f"lake/order/sales/data/b1/{staged.folder.name}/"
-    assert keys(place, "order/sales/data/") == [f"{attempt}partition={day(0)}/part-00000.parquet"]
+    (key,) = keys(place, "order/sales/data/")
+    assert key.startswith(f"{attempt}partition={day(0)}/part-00000-")
+    body = boto3.client("s3").get_object(Bucket=bucket_of(place), Key=key)["Body"].read()
+    assert digest_in(key) == hashlib.sha256(body).hexdigest()
 
 
 @pytest.mark.parametrize("key", [None, "alias/lake"])
@@ -109,7 +115,7 @@ def test_large_files_are_sent_in_parts_and_read_whole(
     made_for = contract(*((c.name, c.type) for c in SALES.columns[:2]))
     folder = store.staging_folder(made_for, "b1")
     files = write_staged(table.to_reader(), folder, made_for, ("",))
-    store.publish(made_for, StagedBatch(KEY, "b1", folder, files), {})
+    store.publish(made_for, let_through(made_for, StagedBatch(KEY, "b1", folder, files)))
     (first, *_) = keys(place, "order/sales/data/")
     assert "-" in boto3.client("s3").head_object(Bucket=bucket_of(place), Key=first)["ETag"]
     read = another_machine(place, "there").open(KEY).batches().read_all()
@@ -203,11 +209,11 @@ def test_snapshots_become_frames_views_and_other_stores_versions(
     with connect(there, [KEY]) as door:
         assert door.sql('SELECT sum(id) FROM "order".sales').fetchall() == [(6,)]
     warehouse = WarehouseStore(tmp_path / "warehouse")
-    follow(DAILY, there, warehouse, snapshot.version, {})
+    follow(DAILY, there, warehouse, snapshot.version)
     assert published(warehouse, KEY) == [1, 2, 3]
     local = LakeStore(tmp_path / "lake")
     publish(local, DAILY, "b2", {day(0): [7]})
-    follow(DAILY, local, there, local.versions(KEY)[-1], {})
+    follow(DAILY, local, there, local.versions(KEY)[-1])
     assert published(there, KEY) == [7]
 
 
@@ -342,7 +348,7 @@ def test_publishing_to_a_table_that_exists_claims_the_lake_or_is_refused(
         if act == "publish":
             publish(opened, SALES, machine, [2])
         else:
-            opened.rollback(SALES, 1, {}, batch_id=machine)
+            opened.rollback(SALES, 1, WHY, batch_id=machine)
 
     unmark(place)
     again("there")

@@ -8,7 +8,17 @@ from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
 from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.levelling import follow
 from shared_resources.io_managers.protocol import Version
-from tests.io_managers.products import FLOAT, INT, LONG, TEXT, contract, day, publish, published
+from tests.io_managers.products import (
+    FLOAT,
+    INT,
+    LONG,
+    TEXT,
+    WHY,
+    contract,
+    day,
+    publish,
+    published,
+)
 
 DAILY = contract(partitioned=True)
 KEY = DAILY.key
@@ -25,12 +35,12 @@ def same(lake: LakeStore, warehouse: WarehouseStore) -> bool:
 
 def test_a_version_is_followed_once(lake: LakeStore, warehouse: WarehouseStore) -> None:
     publish(lake, DAILY, "b1", {day(0): [1], day(1): [2]})
-    first = follow(DAILY, lake, warehouse, last(lake), {"mesh.run-id": "r"})
-    assert first.properties["mesh.batch-id"] == "b1"
-    assert first.properties["mesh.run-id"] == "r"
-    assert follow(DAILY, lake, warehouse, last(lake), {}) == first
+    first = follow(DAILY, lake, warehouse, last(lake))
+    assert first.batch_id == "b1"
+    assert first.evidence.run_id == last(lake).evidence.run_id == "b1"
+    assert follow(DAILY, lake, warehouse, last(lake)) == first
     publish(lake, DAILY, "b2", {day(1): [3]})
-    follow(DAILY, lake, warehouse, last(lake), {})
+    follow(DAILY, lake, warehouse, last(lake))
     assert published(warehouse, KEY) == [1, 3]
     assert same(lake, warehouse)
 
@@ -41,7 +51,7 @@ def test_what_was_published_under_an_older_contract_is_followed(
     old = contract(("id", INT), partitioned=True)
     publish(lake, old, "b1", {day(0): [1]})
     today = contract(("id", LONG), ("extra", TEXT), partitioned=True)
-    follow(today, lake, warehouse, last(lake), {})
+    follow(today, lake, warehouse, last(lake))
     assert same(lake, warehouse)
     publish(warehouse, today, "b2", {day(1): [2]})
     assert published(warehouse, KEY) == [1, 2]
@@ -55,12 +65,12 @@ def test_a_rollback_to_an_older_schema_is_followed(
     for store in (lake, warehouse):
         publish(store, plain, "b1", [1])
         publish(store, wider, "b2", [2])
-    lake.rollback(wider, 1, {"mesh.contract-version": "1.0.0"}, batch_id="r1")
-    followed = follow(wider, lake, warehouse, last(lake), {"mesh.contract-version": "1.0.0"})
+    lake.rollback(wider, 1, WHY, batch_id="r1")
+    followed = follow(wider, lake, warehouse, last(lake))
     assert followed.rollback_of == 1
     assert same(lake, warehouse)
-    lake.rollback(wider, 3, {}, batch_id="r2")
-    assert follow(wider, lake, warehouse, last(lake), {}).rollback_of == 3
+    lake.rollback(wider, 3, WHY, batch_id="r2")
+    assert follow(wider, lake, warehouse, last(lake)).rollback_of == 3
 
 
 def test_an_empty_version_is_followed(lake: LakeStore, warehouse: WarehouseStore) -> None:
@@ -68,5 +78,5 @@ def test_an_empty_version_is_followed(lake: LakeStore, warehouse: WarehouseStore
     publish(lake, emptyable, "b1", {day(0): [1]})
     publish(lake, emptyable, "b2", {day(0): []})
     publish(warehouse, emptyable, "b1", {day(0): [1]})
-    assert follow(DAILY, lake, warehouse, last(lake), {}).rows == 0
+    assert follow(DAILY, lake, warehouse, last(lake)).rows == 0
     assert published(warehouse, KEY) == []

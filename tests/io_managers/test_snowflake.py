@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.evidence import keys
 from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.cloud_warehouse import loading as snowflake_loading
 from shared_resources.io_managers.cloud_warehouse.loading import load
@@ -31,10 +32,12 @@ from shared_resources.io_managers.protocol import (
     StagedFile,
 )
 from shared_resources.io_managers.staging import write_staged
+from tests.contract_factory import let_through
 from tests.io_managers.conftest import Places
 from tests.io_managers.products import (
     LONG,
     TEXT,
+    WHY,
     contract,
     day,
     publish,
@@ -76,7 +79,7 @@ def test_the_view_shows_the_current_version(store: SnowflakeStore) -> None:
     assert shown(store) == [1, 2]
     publish(store, SALES, "b2", [3])
     assert shown(store) == [3]
-    store.rollback(SALES, 1, {}, batch_id="r1")
+    store.rollback(SALES, 1, WHY, batch_id="r1")
     assert shown(store) == [1, 2]
 
 
@@ -96,7 +99,7 @@ def test_a_relation_is_a_table_of_the_version_whatever_comes_after(store: Snowfl
 def test_a_rollback_copies_nothing(store: SnowflakeStore) -> None:
     publish(store, SALES, "b1", [1])
     publish(store, SALES, "b2", [2])
-    store.rollback(SALES, 1, {}, batch_id="r1")
+    store.rollback(SALES, 1, WHY, batch_id="r1")
     assert store.relation(KEY, 3) == store.relation(KEY, 1)
     assert len(tables(store)) == 2
 
@@ -163,7 +166,7 @@ def test_values_at_the_edges_come_back(store: SnowflakeStore) -> None:
     table = pa.table({n: pa.array(v, t.arrow) for n, (t, v) in values.items()})
     folder = store.staging_folder(made_for, "b1")
     files = write_staged(table.to_reader(), folder, made_for, ("",))
-    store.publish(made_for, StagedBatch(KEY, "b1", folder, files), {})
+    store.publish(made_for, let_through(made_for, StagedBatch(KEY, "b1", folder, files)))
     snapshot = store.open(KEY)
     read = snapshot.batches().read_all()
     assert read.equals(table)
@@ -197,7 +200,7 @@ def test_a_version_is_copied_once_and_then_read_without_snowflake(store: Snowfla
     assert said.statements == []
     assert snapshot.paths() == (first,)
     publish(store, DAILY, "b2", {day(0): [3]})
-    store.rollback(DAILY, 1, {}, batch_id="r1")
+    store.rollback(DAILY, 1, WHY, batch_id="r1")
     assert store.open(KEY).paths() == (first,)
 
 
@@ -241,7 +244,7 @@ def test_a_large_file_is_sent_in_pieces(
     pq.write_table(rows(SALES, numbers), path, row_group_size=1_000, compression="zstd")
     with recorded() as said:
         staged = StagedBatch(KEY, "b1", folder, (StagedFile(path, "", 5_000),))
-        store.publish(SALES, staged, {})
+        store.publish(SALES, let_through(SALES, staged))
     assert len(said.starting("PUT")) > 2
     assert published(store, KEY) == numbers
 
@@ -287,7 +290,7 @@ def test_what_expired_is_dropped_unless_a_kept_version_has_its_table(
 ) -> None:
     for number in range(1, 5):
         publish(store, SALES, f"b{number}", [number])
-    store.rollback(SALES, 2, {}, batch_id="r1")
+    store.rollback(SALES, 2, WHY, batch_id="r1")
     expired = store.expire(SALES, datetime.now(UTC) + timedelta(days=1))
     assert [version.number for version in expired] == [1, 3, 4]
     assert [version.number for version in store.versions(KEY)] == [2, 5]
@@ -305,7 +308,7 @@ def test_a_claim_from_before_the_fence_does_nothing(store: SnowflakeStore) -> No
     ghost = replace(
         head.entry,
         table="sales__dropped",
-        properties={**head.entry.properties, "mesh.version": "2", "mesh.batch-id": "b2"},
+        properties={**head.entry.properties, keys.NUMBER: "2", keys.BATCH_ID: "b2"},
     )
     versions.raise_fence()
     assert not versions.claim(ghost, head)
@@ -352,7 +355,7 @@ def test_a_discard_before_the_first_version_stops_who_counted_its_table(
     monkeypatch.setattr(versions, "claim", late)
     staged = stage(store, SALES, "b1", [1])
     monkeypatch.setattr(staging_area, "attempts_of", lambda *_: [])  # a discard elsewhere
-    store.publish(SALES, staged, {})
+    store.publish(SALES, let_through(SALES, staged))
     assert dropped[0] == dropped[1] + 1
     assert published(store, KEY) == [1]
 

@@ -19,7 +19,7 @@ from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
 from tests.forkserver import ended, forkserver, running
 from tests.io_managers.conftest import Places
 from tests.io_managers.places import Place
-from tests.io_managers.products import contract, day, publish, published
+from tests.io_managers.products import WHY, contract, day, publish, published
 from tests.io_managers.snowflake_statements import losing, publish_and_die_at, recorded
 from tests.io_managers.workers import DAILY, publish_once
 
@@ -143,7 +143,7 @@ def test_people_reading_the_view_see_whole_versions_only(
             ended(*writers)
         _read(reader, seen)
         if versions := store.versions(KEY):
-            store.rollback(DAILY, chance.choice(versions).number, {}, batch_id=f"r{round_}")
+            store.rollback(DAILY, chance.choice(versions).number, WHY, batch_id=f"r{round_}")
             _read(reader, seen)
     store.remove_orphans(KEY)
     _read(reader, seen)

@@ -16,11 +16,13 @@ import sqlglot
 from sqlglot import exp
 
 from shared_resources.contracts.model import Classification, Column
+from shared_resources.evidence import keys
 from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
 from tests.io_managers.places import Place
 from tests.io_managers.products import (
     LONG,
     TEXT,
+    WHY,
     contract,
     day,
     publish,
@@ -73,7 +75,7 @@ def said(store: SnowflakeStore) -> Iterator[Said]:
         publish(store, described, "b3", {day(0): [6]}, append=True)
         wider = replace(described, columns=(*described.columns, Column("x", TEXT, "", None)))
         publish(store, wider, "b4", {day(1): [7]})
-        store.rollback(wider, 2, {}, batch_id="r1")
+        store.rollback(wider, 2, WHY, batch_id="r1")
         publish(store, contract(name="plain"), "b1", [1])
         publish(store, contract(name="plain"), "b2", [2])
         stage(store, described, "b5", {day(0): [8]})
@@ -110,9 +112,9 @@ def test_every_name_is_quoted(said: Said) -> None:
 
 def test_evidence_and_batches_are_bound_and_not_written(said: Said) -> None:
     for statement, values in zip(said.statements, said.values, strict=True):
-        assert "mesh.run-id" not in statement
+        assert keys.RUN_ID not in statement
         assert statement.count("?") == len(values) or "COMMENT" in statement
-    assert any("mesh.run-id" in str(value) for values in said.values for value in values)
+    assert any(keys.RUN_ID in str(value) for values in said.values for value in values)
 
 
 def test_the_statements_use_what_the_design_says(said: Said) -> None:

@@ -17,9 +17,11 @@ from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
 from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.protocol import NotPublished
 from shared_resources.io_managers.sql_door import connect
+from tests.contract_factory import let_through
 from tests.io_managers.products import (
     LONG,
     TEXT,
+    WHY,
     contract,
     day,
     publish,
@@ -45,7 +47,7 @@ def test_nothing_published_ever_changes(warehouse: WarehouseStore) -> None:
         path: digest for path, digest in digests(versions).items() if "_owner" not in path.name
     }
     publish(warehouse, DAILY, "b2", {day(1): [3]})
-    warehouse.rollback(DAILY, 1, {}, batch_id="r1")
+    warehouse.rollback(DAILY, 1, WHY, batch_id="r1")
     published(warehouse, KEY)
     after = digests(versions)
     assert before.items() <= after.items()
@@ -58,10 +60,10 @@ def test_only_the_database_of_a_batch_is_kept(warehouse: WarehouseStore) -> None
 
 
 def test_the_lakes_files_are_left_to_the_lake(lake: LakeStore, warehouse: WarehouseStore) -> None:
-    staged = stage(lake, SALES, "b1", [1])
-    lake.publish(SALES, staged, {})
-    warehouse.publish(SALES, staged, {})
-    assert all(file.path.exists() for file in staged.files)
+    cleared = let_through(SALES, stage(lake, SALES, "b1", [1]))
+    lake.publish(SALES, cleared)
+    warehouse.publish(SALES, cleared)
+    assert all(file.path.exists() for file in cleared.staged.files)
     assert published(lake, KEY) == [1]
 
 

@@ -13,8 +13,13 @@ from functools import cached_property
 from typing import Protocol
 
 from shared_resources.contracts.model import Contract
+from shared_resources.io_managers.cleared import check_not_overtaken
 from shared_resources.io_managers.cloud_warehouse.loading import Upload
-from shared_resources.io_managers.cloud_warehouse.session import SnowflakeProblem, SnowflakeSession
+from shared_resources.io_managers.cloud_warehouse.session import (
+    Locked,
+    SnowflakeProblem,
+    SnowflakeSession,
+)
 from shared_resources.io_managers.cloud_warehouse.sql import Name
 from shared_resources.io_managers.cloud_warehouse.tables import VersionTables
 from shared_resources.io_managers.cloud_warehouse.versions import Entry, Head, Versions
@@ -25,7 +30,7 @@ from shared_resources.io_managers.evolution import (
     columns_of,
 )
 from shared_resources.io_managers.footers import Footers, read_footers
-from shared_resources.io_managers.protocol import NotPublished, StagedBatch
+from shared_resources.io_managers.protocol import Cleared, NotPublished
 
 
 class Content(Protocol):
@@ -55,15 +60,18 @@ class NewContent:
         self,
         session: SnowflakeSession,
         tables: VersionTables,
+        versions: Versions,
         contract: Contract,
-        staged: StagedBatch,
+        cleared: Cleared,
         *,
         append: bool,
     ) -> None:
         self._session = session
         self._tables = tables
+        self._versions = versions
         self._contract = contract
-        self._staged = staged
+        self._cleared = cleared
+        self._staged = cleared.staged
         self._append = append
         self._upload: Upload | None = None
         self._in_vain: set[Name] = set()  # made, and certainly no version
@@ -73,6 +81,7 @@ class NewContent:
 
     def on_top_of(self, head: Head) -> Entry:
         contract = self._contract
+        self._check_not_overtaken(head)
         kept = self._kept(head.entry)
         partitions = self._with_batch(kept)
         _check_schema(contract, head.entry, rows_stay=bool(kept))
@@ -120,6 +129,13 @@ class NewContent:
     def _footers(self) -> Footers:
         """Raises `PublishError` when the files are not what the contract says."""
         return read_footers(self._staged.files, self._contract)
+
+    def _check_not_overtaken(self, head: Head) -> None:
+        """Raise `MovedOn` when what the batch replaces was replaced since it was begun."""
+        if not self._append and head.number:
+            versions = self._versions.all()
+            known = [version for version in versions if version.number <= head.number]
+            check_not_overtaken(self._contract, self._cleared, known)
 
     def _kept(self, head: Entry | None) -> Mapping[str, int]:
         """The rows by partition of the head that stay."""
@@ -170,6 +186,18 @@ class RestoredContent:
 
     def begin_again(self) -> None:
         """Nothing was made."""
+
+
+def claim(versions: Versions, entry: Entry, head: Head, content: Content) -> bool:
+    """Whether the entry is the version after that head now. After `ConnectionLost` nobody knows."""
+    content.claiming(entry)
+    try:
+        claimed = versions.claim(entry, head)
+    except Locked:
+        content.settled(entry, claimed=False)
+        raise
+    content.settled(entry, claimed=claimed)
+    return claimed
 
 
 def _check_schema(contract: Contract, head: Entry | None, *, rows_stay: bool) -> None:

@@ -15,7 +15,7 @@ shows the version before, which the next look at the product's publishing mends.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,12 +23,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared_resources.contracts.model import Contract
+from shared_resources.evidence.record import Evidence, RolledBack
 from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.attempts import Attempts, advisory_lock
+from shared_resources.io_managers.cleared import check_cleared
 from shared_resources.io_managers.cloud_warehouse.content import (
     Content,
     NewContent,
     RestoredContent,
+    claim,
 )
 from shared_resources.io_managers.cloud_warehouse.leftovers import drop_unnamed, unnamed
 from shared_resources.io_managers.cloud_warehouse.session import (
@@ -52,13 +55,14 @@ from shared_resources.io_managers.cloud_warehouse.view import create_tags
 from shared_resources.io_managers.local_copies import LocalCopies
 from shared_resources.io_managers.protocol import (
     ORPHAN_AGE,
+    Cleared,
     Compaction,
     NotPublished,
     Snapshot,
     StagedBatch,
     Version,
 )
-from shared_resources.io_managers.versions import check_batch, choose, expirable, stamp
+from shared_resources.io_managers.versions import choose, expirable, restored, stamp
 from shared_resources.sql import quote_identifier
 
 if TYPE_CHECKING:
@@ -124,31 +128,29 @@ class SnowflakeStore:
     def publish(
         self,
         contract: Contract,
-        staged: StagedBatch,
-        properties: Mapping[str, str],
+        cleared: Cleared,
         *,
         append: bool = False,
     ) -> Version:
-        check_batch(contract, staged)
-        tables = self._tables(contract.key)
+        check_cleared(contract, cleared)
+        tables, versions = self._tables(contract.key), self._versions(contract.key)
         with contextlib.closing(
-            NewContent(self.session, tables, contract, staged, append=append)
+            NewContent(self.session, tables, versions, contract, cleared, append=append)
         ) as content:
-            return self._commit(contract, staged.batch_id, properties, content)
+            return self._commit(contract, cleared.batch_id, cleared.evidence, content)
 
-    def rollback(
-        self, contract: Contract, to: int, properties: Mapping[str, str], *, batch_id: str
-    ) -> Version:
+    def rollback(self, contract: Contract, to: int, why: RolledBack, *, batch_id: str) -> Version:
         versions = self._versions(contract.key)
-        choose(versions.all(), contract.key, self.name, to)
-        restored = RestoredContent(versions, contract, to)
-        return self._commit(contract, batch_id, properties, restored, rollback_of=to)
+        kept = versions.all()
+        choose(kept, contract.key, self.name, to)
+        content, proof = RestoredContent(versions, contract, to), restored(kept, to, why)
+        return self._commit(contract, batch_id, proof, content, rollback_of=to)
 
     def _commit(
         self,
         contract: Contract,
         batch_id: str,
-        properties: Mapping[str, str],
+        evidence: Evidence,
         content: Content,
         rollback_of: int | None = None,
     ) -> Version:
@@ -165,9 +167,9 @@ class SnowflakeStore:
                         return published
                     planned = content.on_top_of(head)
                     number = head.number + 1
-                    evidence = stamp(properties, number, batch_id, planned.rows, rollback_of)
-                    entry = replace(planned, properties=evidence)
-                    if _claim(versions, entry, head, content):
+                    own = stamp(evidence, number, batch_id, planned.rows, rollback_of)
+                    entry = replace(planned, properties=own)
+                    if claim(versions, entry, head, content):
                         versions.record(entry)
                         self._show(contract.key, entry)
                         return entry.version(contract.key)
@@ -251,7 +253,7 @@ class SnowflakeStore:
         return self._versions(product).all()
 
     def open(self, product: str, number: int | None = None) -> Snapshot:
-        entry = self._entry(product, number)
+        entry = self._readable(product, number)
         return SnowflakeSnapshot(self.session, self._copies, entry.version(product), entry)
 
     def relation(self, product: str, number: int | None = None) -> str:
@@ -259,7 +261,9 @@ class SnowflakeStore:
 
         Raises `NotPublished`.
         """
-        table = Name(versions_schema(product.partition("/")[0]), self._entry(product, number).table)
+        table = Name(
+            versions_schema(product.partition("/")[0]), self._readable(product, number).table
+        )
         return f"{quote_identifier(self.session.database)}.{table}"
 
     def published_batch(self, product: str, batch_id: str) -> Version | None:
@@ -270,6 +274,12 @@ class SnowflakeStore:
         with self._tagged(product, batch_id):
             self._finish(product)
         return entry.version(product)
+
+    def _readable(self, product: str, number: int | None) -> Entry:
+        """Raises `NotPublished`, and `NoEvidence` when nobody knows what the version passed."""
+        entry = self._entry(product, number)
+        _ = entry.version(product).evidence
+        return entry
 
     def _entry(self, product: str, number: int | None) -> Entry:
         versions = self._versions(product)
@@ -303,15 +313,3 @@ class SnowflakeStore:
     def _tagged(self, product: str, batch_id: str = "") -> Iterator[None]:
         with self.session.tagged(product=product, batch=batch_id):
             yield
-
-
-def _claim(versions: Versions, entry: Entry, head: Head, content: Content) -> bool:
-    """Whether the entry is the version after that head now. After `ConnectionLost` nobody knows."""
-    content.claiming(entry)
-    try:
-        claimed = versions.claim(entry, head)
-    except Locked:
-        content.settled(entry, claimed=False)
-        raise
-    content.settled(entry, claimed=claimed)
-    return claimed

@@ -11,7 +11,7 @@ only, for as long as it likes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,8 +19,10 @@ from pathlib import Path
 import duckdb
 
 from shared_resources.contracts.model import Contract
+from shared_resources.evidence.record import Evidence, RolledBack
 from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.attempts import Attempts, advisory_lock
+from shared_resources.io_managers.cleared import check_cleared, check_not_overtaken
 from shared_resources.io_managers.embedded_warehouse import housekeeping as warehouse_housekeeping
 from shared_resources.io_managers.embedded_warehouse.files import build, merge, parquet_query
 from shared_resources.io_managers.embedded_warehouse.manifest import DataFile, Manifest, Manifests
@@ -33,13 +35,14 @@ from shared_resources.io_managers.evolution import (
 from shared_resources.io_managers.footers import Footers, read_footers
 from shared_resources.io_managers.protocol import (
     ORPHAN_AGE,
+    Cleared,
     Compaction,
     Snapshot,
     StagedBatch,
     Version,
 )
 from shared_resources.io_managers.sql_door import connect
-from shared_resources.io_managers.versions import check_batch, choose, stamp
+from shared_resources.io_managers.versions import choose, readable, restored, stamp
 
 # Each file that a reader attaches costs it a third of a millisecond and an open file.
 MERGE_FILES_FROM = 100
@@ -106,18 +109,20 @@ class WarehouseStore:
     def publish(
         self,
         contract: Contract,
-        staged: StagedBatch,
-        properties: Mapping[str, str],
+        cleared: Cleared,
         *,
         append: bool = False,
     ) -> Version:
-        check_batch(contract, staged)
+        check_cleared(contract, cleared)
+        staged = cleared.staged
         if published := self.published_batch(contract.key, staged.batch_id):
             return published
         replaced = frozenset() if append else frozenset(staged.partitions)
         footers = read_footers(staged.files, contract)
 
         def kept(last: Manifest | None) -> tuple[DataFile, ...]:
+            if last is not None and not append:
+                check_not_overtaken(contract, cleared, self.versions(contract.key))
             files = _kept(last, replaced, everything=staged.replaces_all and not append)
             _check_schema(contract, last, rows_stay=bool(files))
             return files
@@ -141,23 +146,22 @@ class WarehouseStore:
             )
 
         try:
-            return self._commit(contract, staged.batch_id, properties, plan)
+            return self._commit(contract, staged.batch_id, cleared.evidence, plan)
         finally:
             self._clear_up(contract, staged.batch_id, built)
 
-    def rollback(
-        self, contract: Contract, to: int, properties: Mapping[str, str], *, batch_id: str
-    ) -> Version:
+    def rollback(self, contract: Contract, to: int, why: RolledBack, *, batch_id: str) -> Version:
         manifests = self._manifests(contract.key)
-        choose(self.versions(contract.key), contract.key, self.name, to)
-        target = manifests.get(to)
-        return self._commit(contract, batch_id, properties, lambda *_: target, rollback_of=to)
+        versions = self.versions(contract.key)
+        choose(versions, contract.key, self.name, to)
+        target, proof = manifests.get(to), restored(versions, to, why)
+        return self._commit(contract, batch_id, proof, lambda *_: target, rollback_of=to)
 
     def _commit(
         self,
         contract: Contract,
         batch_id: str,
-        properties: Mapping[str, str],
+        evidence: Evidence,
         plan: Callable[[Manifest | None, bool], Manifest],
         rollback_of: int | None = None,
     ) -> Version:
@@ -176,7 +180,7 @@ class WarehouseStore:
                 manifest = replace(
                     planned,
                     number=number,
-                    properties=stamp(properties, number, batch_id, rows, rollback_of),
+                    properties=stamp(evidence, number, batch_id, rows, rollback_of),
                 )
                 if manifests.publish(manifest):
                     return manifests.version(number)
@@ -237,7 +241,7 @@ class WarehouseStore:
 
     def open(self, product: str, number: int | None = None) -> Snapshot:
         manifests = self._manifests(product)
-        version = choose(self.versions(product), product, self.name, number)
+        version = readable(self.versions(product), product, self.name, number)
         return WarehouseSnapshot(self._folder(product), manifests.get(version.number), version)
 
     def published_batch(self, product: str, batch_id: str) -> Version | None:

@@ -41,6 +41,7 @@ from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFil
 from sqlalchemy.exc import OperationalError
 
 from shared_resources.io_managers.footers import Footers
+from shared_resources.io_managers.lake.files import Placed
 from shared_resources.io_managers.lake.schema import partition_key
 from shared_resources.io_managers.protocol import UNPARTITIONED
 
@@ -60,7 +61,7 @@ _OVERTAKEN = ("sequence number", "unknown snapshot", "does not exist")
 
 
 def data_files(
-    footers: Footers, metadata: TableMetadata, locations: Mapping[Path, str]
+    footers: Footers, metadata: TableMetadata, placed: Mapping[Path, Placed]
 ) -> list[DataFile]:
     """What Iceberg records of each file: location, partition, row and null counts, bounds."""
     schema, spec = metadata.schema(), metadata.spec()
@@ -72,10 +73,10 @@ def data_files(
         adopted.append(
             DataFile.from_args(
                 content=DataFileContent.DATA,
-                file_path=locations[file.path],
+                file_path=placed[file.path].location,
                 file_format=FileFormat.PARQUET,
                 partition=statistics.partition(spec, schema),
-                file_size_in_bytes=file.path.stat().st_size,
+                file_size_in_bytes=placed[file.path].size,
                 sort_order_id=None,
                 spec_id=metadata.default_spec_id,
                 equality_ids=None,

@@ -30,6 +30,14 @@ class StoredFile:
     modified: datetime
 
 
+@dataclass(frozen=True)
+class Placed:
+    """Where a staged file is published from, and how many bytes it has there."""
+
+    location: str
+    size: int
+
+
 class LakeFiles(Protocol):
     """Every method is safe to call from many processes. A location is what Iceberg is told."""
 
@@ -46,11 +54,11 @@ class LakeFiles(Protocol):
 
     def place(
         self, product: str, batch: StagedBatch, files: Iterable[Path], fields: Sequence[NestedField]
-    ) -> Mapping[Path, str]:
-        """Bring the batch's files to where they are published from; the location of each.
+    ) -> Mapping[Path, Placed]:
+        """Bring the batch's files to where they are published from, under names that hold a digest.
 
         Nothing is visible yet: the commit names them, and makes `fields` the table's. Doing it twice
-        gives the same locations.
+        gives the same locations. The staged files stay as they were audited.
         """
         ...
 
@@ -87,8 +95,8 @@ class LocalFiles:
 
     def place(
         self, product: str, batch: StagedBatch, files: Iterable[Path], fields: Sequence[NestedField]
-    ) -> Mapping[Path, str]:
-        return {path: str(path) for path in files}
+    ) -> Mapping[Path, Placed]:
+        return {path: Placed(str(path), path.stat().st_size) for path in files}
 
     def local(self, files: Sequence[DataFile]) -> list[Path]:
         return [Path(file.file_path) for file in files]

@@ -10,6 +10,7 @@ Batches are staged and audited on the machine, below its own folder.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -21,9 +22,10 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.types import NestedField
 
 from shared_resources.io_managers import staging_area
+from shared_resources.io_managers.fingerprints import named_by_digest, sha256_of
 from shared_resources.io_managers.lake.catalog_glue import GlueTables
 from shared_resources.io_managers.lake.field_ids import write_field_ids
-from shared_resources.io_managers.lake.files import StoredFile
+from shared_resources.io_managers.lake.files import Placed, StoredFile
 from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.local_copies import LocalCopies
 from shared_resources.io_managers.protocol import PublishError, StagedBatch
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from shared_resources.production.settings import ProductionSettings
 
 DOWNLOADS = 8
+SENT = "sent"
 
 
 def s3_lake(
@@ -79,26 +82,28 @@ class S3Files:
 
     def place(
         self, product: str, batch: StagedBatch, files: Iterable[Path], fields: Sequence[NestedField]
-    ) -> Mapping[Path, str]:
+    ) -> Mapping[Path, Placed]:
         """Upload the files with their field ids, and look whether each arrived with all its bytes."""
         attempt = f"{self.location(product)}/data/{batch.batch_id}/{batch.folder.name}/"
-        locations = {path: attempt + str(path.relative_to(batch.folder)) for path in files}
-        if not locations:
+        ids = {field.name: field.field_id for field in fields}
+        sent = {path: _with_field_ids(batch.folder, path, ids) for path in files}
+        if not sent:
             return {}
+        locations = {
+            copy: attempt + str(copy.relative_to(batch.folder / SENT)) for copy in sent.values()
+        }
         self._claim(product)
-        for path in locations:
-            write_field_ids(path, {field.name: field.field_id for field in fields})
         self._objects.upload(locations)
         arrived = {found.location: found.size for found in self._objects.listing(attempt)}
-        for path, location in locations.items():
-            if arrived.get(location) != path.stat().st_size:
+        for copy, location in locations.items():
+            if arrived.get(location) != copy.stat().st_size:
                 raise PublishError(
                     f"{product}: {location} arrived with {arrived.get(location, 'none')} of "
-                    f"{path.stat().st_size} bytes, and nothing was published. Run it again; if it "
+                    f"{copy.stat().st_size} bytes, and nothing was published. Run it again; if it "
                     "happens again, look for who else writes below that location."
                 )
-            self._copies.adopt(location, path)
-        return locations
+            self._copies.adopt(location, copy)
+        return {path: Placed(locations[copy], copy.stat().st_size) for path, copy in sent.items()}
 
     def local(self, files: Sequence[DataFile]) -> list[Path]:
         """Copies what is not here yet, several files at a time."""
@@ -121,3 +126,15 @@ class S3Files:
 
     def abort_uploads(self, below: str, older_than: datetime) -> Sequence[str]:
         return self._objects.abort_uploads(below, older_than)
+
+
+def _with_field_ids(folder: Path, staged: Path, ids: Mapping[str, int]) -> Path:
+    """A copy of a staged file that has them, named by its digest.
+
+    The staged file stays as it was audited: the next store is given it, too.
+    """
+    copy = folder / SENT / staged.relative_to(folder)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(staged, copy)
+    write_field_ids(copy, ids)
+    return copy.rename(copy.with_name(named_by_digest(copy.name, sha256_of(copy))))

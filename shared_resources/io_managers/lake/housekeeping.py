@@ -26,6 +26,7 @@ from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.attempts import Attempts
 from shared_resources.io_managers.compacting import SMALL_BYTES, TARGET_BYTES, write_compacted
 from shared_resources.io_managers.duck import in_memory
+from shared_resources.io_managers.fingerprints import fingerprints, name_by_digest
 from shared_resources.io_managers.footers import read_footers
 from shared_resources.io_managers.lake.commit import (
     LakeTransaction,
@@ -95,12 +96,13 @@ def compact(at: LakeTable, contract: Contract) -> Compaction | None:
             for partition, files in sorted(chosen.items())
             for file in write_compacted(snapshot.of(files).batches(), attempt, partition)
         ]
+        written = [*name_by_digest(written, fingerprints(written))]
         transaction = LakeTransaction(table)
         use_schema(transaction, schema_of(table, last))
         staged = StagedBatch(at.product, attempt.parent.name, attempt, tuple(written))
         metadata, paths = transaction.table_metadata, [file.path for file in written]
-        locations = at.files.place(at.product, staged, paths, metadata.schema().fields)
-        add = data_files(read_footers(written, then), metadata, locations)
+        placed = at.files.place(at.product, staged, paths, metadata.schema().fields)
+        add = data_files(read_footers(written, then), metadata, placed)
         remove = [file for files in chosen.values() for file in files]
         _check_same_rows(snapshot, remove, add)
         with at.lock():

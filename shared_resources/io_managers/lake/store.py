@@ -14,22 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
-from pyiceberg.manifest import DataFile, ManifestEntry
 from pyiceberg.table import Table, Transaction
-from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 from pyiceberg.types import NestedField
 
 from shared_resources.contracts.iceberg_schema import iceberg_partition_spec, iceberg_schema
 from shared_resources.contracts.model import Contract
-from shared_resources.evidence.keys import NUMBER
+from shared_resources.evidence.record import Evidence, RolledBack
 from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.attempts import Attempts, advisory_lock
-from shared_resources.io_managers.evolution import check_evolution
+from shared_resources.io_managers.cleared import check_cleared, check_not_overtaken
 from shared_resources.io_managers.footers import read_footers
 from shared_resources.io_managers.lake import housekeeping as lake_housekeeping
 from shared_resources.io_managers.lake.catalog import LakeCatalog, TableCatalog
@@ -37,43 +34,37 @@ from shared_resources.io_managers.lake.commit import (
     TABLE_PROPERTIES,
     LakeTransaction,
     data_files,
-    files_of,
     is_conflict,
-    live_entries,
     live_files,
     partition_of,
-    stage_snapshot,
 )
-from shared_resources.io_managers.lake.files import LakeFiles, LocalFiles
+from shared_resources.io_managers.lake.files import LakeFiles, LocalFiles, Placed
 from shared_resources.io_managers.lake.history import (
     STORE,
-    last_snapshot,
     number_of,
     snapshot_of,
     tag_of,
     to_version,
-    untagged,
     version_of_batch,
     versions_of,
 )
 from shared_resources.io_managers.lake.leftovers import LakeTable, stored_bytes, unneeded
+from shared_resources.io_managers.lake.planning import Base, Files, evolve_table, stage_version
 from shared_resources.io_managers.lake.schema import (
-    check_partitioning,
-    columns_of_schema,
-    evolve,
     name_mapping,
     use_schema,
 )
 from shared_resources.io_managers.lake.snapshot import LakeSnapshot, schema_of
 from shared_resources.io_managers.protocol import (
     ORPHAN_AGE,
+    Cleared,
     Compaction,
     PublishError,
     Snapshot,
     StagedBatch,
     Version,
 )
-from shared_resources.io_managers.versions import check_batch, choose, stamp
+from shared_resources.io_managers.versions import choose, readable, restored, stamp
 
 
 class LakeStore:
@@ -140,37 +131,37 @@ class LakeStore:
     def publish(
         self,
         contract: Contract,
-        staged: StagedBatch,
-        properties: Mapping[str, str],
+        cleared: Cleared,
         *,
         append: bool = False,
     ) -> Version:
-        check_batch(contract, staged)
+        check_cleared(contract, cleared)
+        staged = cleared.staged
         footers = read_footers(staged.files, contract)
 
         @cache  # files are brought to their place once, however often the same commit is tried
-        def locations(fields: tuple[NestedField, ...]) -> Mapping[Path, str]:
+        def placed(fields: tuple[NestedField, ...]) -> Mapping[Path, Placed]:
             paths = [file.path for file, _ in footers]
             return self._files.place(contract.key, staged, paths, fields)
 
-        def plan(base: _Base, transaction: Transaction) -> _Files:
+        def plan(base: Base, transaction: Transaction) -> Files:
+            if not append:
+                check_not_overtaken(contract, cleared, versions_of(base.table, contract.key))
             kept = {
                 path: file
                 for path, file in base.held.items()
                 if append or not (staged.replaces_all or partition_of(file) in staged.partitions)
             }
             if base.last is not None:
-                _evolve(contract, base, transaction, rows_stay=bool(kept))
+                evolve_table(contract, base, transaction, rows_stay=bool(kept))
             metadata = transaction.table_metadata
-            add = data_files(footers, metadata, locations(metadata.schema().fields))
+            add = data_files(footers, metadata, placed(metadata.schema().fields))
             return kept | {file.file_path: file for file in add}
 
-        return self._commit(contract, staged.batch_id, properties, plan)
+        return self._commit(contract, staged.batch_id, cleared.evidence, plan)
 
-    def rollback(
-        self, contract: Contract, to: int, properties: Mapping[str, str], *, batch_id: str
-    ) -> Version:
-        def plan(base: _Base, transaction: Transaction) -> _Files:
+    def rollback(self, contract: Contract, to: int, why: RolledBack, *, batch_id: str) -> Version:
+        def plan(base: Base, transaction: Transaction) -> Files:
             assert base.table is not None and isinstance(transaction, LakeTransaction)
             target = snapshot_of(base.table, contract.key, to)
             if tag_of(to) in base.table.metadata.refs:  # else this commit tags it again
@@ -178,15 +169,17 @@ class LakeStore:
             use_schema(transaction, schema_of(base.table, target))
             return live_files(base.table, target)
 
-        choose(self.versions(contract.key), contract.key, self.name, to)
-        return self._commit(contract, batch_id, properties, plan, rollback_of=to)
+        versions = self.versions(contract.key)
+        choose(versions, contract.key, self.name, to)
+        proof = restored(versions, to, why)
+        return self._commit(contract, batch_id, proof, plan, rollback_of=to)
 
     def _commit(
         self,
         contract: Contract,
         batch_id: str,
-        properties: Mapping[str, str],
-        plan: Callable[[_Base, Transaction], _Files],
+        evidence: Evidence,
+        plan: Callable[[Base, Transaction], Files],
         rollback_of: int | None = None,
     ) -> Version:
         """Commit what `plan` wants on top of whatever is published by then; once per batch id."""
@@ -197,13 +190,17 @@ class LakeStore:
                 if published := version_of_batch(table, contract.key, batch_id):
                     return published
                 try:
-                    base = _Base.of(table)
+                    base = Base.of(table)
                     transaction = self._begin(contract, table)
                     files = plan(base, transaction)
                     number = 1 + ((number_of(base.last) or 0) if base.last else 0)
                     rows = sum(file.record_count for file in files.values())
-                    evidence = stamp(properties, number, batch_id, rows, rollback_of)
-                    _stage(transaction, base, files, evidence)
+                    stage_version(
+                        transaction,
+                        base,
+                        files,
+                        stamp(evidence, number, batch_id, rows, rollback_of),
+                    )
                     committed = transaction.commit_transaction().current_snapshot()
                     assert committed is not None
                     return to_version(contract.key, committed)
@@ -252,7 +249,7 @@ class LakeStore:
 
     def open(self, product: str, number: int | None = None) -> Snapshot:
         table = self._catalog.load(product)
-        version = choose(versions_of(table, product), product, self.name, number)
+        version = readable(versions_of(table, product), product, self.name, number)
         assert table is not None
         snapshot = snapshot_of(table, product, version.number)
         return LakeSnapshot(table, snapshot, version, self._files)
@@ -265,55 +262,3 @@ class LakeStore:
 
     def _area(self, product: str) -> Path:
         return staging_area.product_folder(self.root, product) / "data"
-
-
-_Files = dict[str, DataFile]
-
-
-@dataclass(frozen=True)
-class _Base:
-    """What a commit is made on: `live` is what main lists, `held` what the last version holds.
-
-    They differ only after another tool has committed to main; our next commit drops what it did.
-    """
-
-    table: Table | None
-    last: IcebergSnapshot | None
-    live: Mapping[str, list[ManifestEntry]]
-    held: _Files
-
-    @classmethod
-    def of(cls, table: Table | None) -> _Base:
-        if table is None:
-            return cls(None, None, {}, {})
-        main, last = table.current_snapshot(), last_snapshot(table)
-        live = live_entries(table, main)
-        held = files_of(live) if last == main else live_files(table, last)
-        return cls(table, last, live, held)
-
-
-def _evolve(contract: Contract, base: _Base, transaction: Transaction, *, rows_stay: bool) -> None:
-    assert base.table is not None and base.last is not None
-    check_partitioning(contract, base.table.schema(), base.table.spec())
-    check_evolution(
-        contract,
-        columns_of_schema(schema_of(base.table, base.last)),
-        to_version(contract.key, base.last).properties,
-        replaces_everything=not rows_stay,
-    )
-    evolve(transaction, contract)
-
-
-def _stage(
-    transaction: Transaction, base: _Base, files: _Files, evidence: Mapping[str, str]
-) -> None:
-    paths = files_of(base.live).keys()
-    stage_snapshot(
-        transaction,
-        live=base.live,
-        add=[file for path, file in files.items() if path not in paths],
-        remove=paths - files.keys(),
-        properties=evidence,
-        tag=tag_of(int(evidence[NUMBER])),
-        missing_tags=untagged(base.table),
-    )
