@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from shared_resources.contracts.mixed import MIXED, is_mixed
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.moments import is_moment, written
 
 SHOWN_CHARACTERS = 200
 MASK = "***"
@@ -42,13 +43,20 @@ def described(
 
     `before` is the number of rows that came before `values`.
     """
-    known = {c.name for c in contract.columns} - contract.classified_columns
-    shown = _shown(values, position) if column in known else MASK
+    shown = masked(_shown(values, position), contract, column)
     return f"row {before + position + 1:,} holds {shown}"
+
+
+def masked(text: str, contract: Contract, column: str) -> str:
+    """A value's text, fit to be shown."""
+    known = {c.name for c in contract.columns} - contract.classified_columns
+    return text if column in known else MASK
 
 
 def _shown(values: pa.ChunkedArray, position: int) -> str:
     value: Any
+    if is_moment(values.type) and values[position].is_valid:
+        return written(values[position].value, values.type)
     try:
         value = values[position].as_py()
         if is_mixed(values.type) and value is not None:

@@ -79,7 +79,7 @@ def audit_parts(
 def _part(data: Auditable, contract: Contract, rejects: Path | None, rejected_rows: int) -> Part:
     if isinstance(data, StagedData):
         if data.batch.files:
-            found = check_columns(contract, data.paths(), data.schemas)
+            found = check_columns(contract, data.paths(), data.schemas, data.footers)
             if not any(len(schema) for schema in data.schemas):
                 # No engine reads a Parquet file without columns; it has no row to check either.
                 return Part(NoRows(contract), found, rejects, rejected_rows)

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from shared_resources.contracts.conversions import family_of
 from shared_resources.contracts.mixed import is_mixed
 from shared_resources.contracts.model import Contract, RuleKind
-from shared_resources.contracts.offending import note_of
+from shared_resources.contracts.moments import YEARS, is_moment, is_outside, written
+from shared_resources.contracts.offending import masked, note_of
 from shared_resources.contracts.types import ColumnType, Family
 
 SHOWN_PROBLEMS = 10
@@ -67,15 +69,28 @@ class ColumnsFound:
 
 
 def check_columns(
-    contract: Contract, paths: Sequence[Path], schemas: Sequence[pa.Schema]
+    contract: Contract,
+    paths: Sequence[Path],
+    schemas: Sequence[pa.Schema],
+    footers: Sequence[pq.FileMetaData] = (),
 ) -> ColumnsFound:
-    """Compare the schema of each file with the contract. No file at all breaks nothing."""
+    """Compare the schema of each file with the contract. No file at all breaks nothing.
+
+    `footers` say where days and points in time lie: one out of the years 1 to 9999 is none.
+    """
     collected: dict[str, list[Path]] = {}
     absent: dict[str, str] = {}
     mistyped: dict[str, str] = {}
     for path, schema in zip(paths, schemas, strict=True):
         for problem in _problems(contract, schema, absent, mistyped):
             collected.setdefault(problem, []).append(path)
+    for path, footer in zip(paths, footers, strict=False):
+        for name, value in _endless(footer).items():
+            shown = masked(value, contract, name)
+            problem = f"column {name} holds {shown}, which is out of {YEARS}"
+            remedy = "make it null, or a day within them, where the column is made"
+            collected.setdefault(f"{problem}; {remedy}", []).append(path)
+            absent.setdefault(name, problem)
     for column in contract.columns:
         types = {s.field(column.name).type for s in schemas if s.names.count(column.name) == 1}
         if len({family_of(type_) or type_ for type_ in types}) > 1:
@@ -87,6 +102,30 @@ def check_columns(
         absent=absent,
         mistyped=mistyped,
     )
+
+
+def _endless(footer: pq.FileMetaData) -> dict[str, str]:
+    """By column, a day or a point in time of the file that is out of range, as people write it.
+
+    Answered from the statistics: staging wrote them, or landing proved them true.
+    """
+    types = {
+        field.name: field.type for field in footer.schema.to_arrow_schema() if is_moment(field.type)
+    }
+    if not types:
+        return {}
+    places = [i for i in range(footer.num_columns) if footer.schema.column(i).path in types]
+    found: dict[str, str] = {}
+    for group in map(footer.row_group, range(footer.num_row_groups)):
+        for name, statistics in (
+            (footer.schema.column(i).path, group.column(i).statistics) for i in places
+        ):
+            if statistics is None or not statistics.has_min_max:
+                continue
+            for number in (statistics.min_raw, statistics.max_raw):
+                if is_outside(number, types[name]):
+                    found.setdefault(name, written(number, types[name]))
+    return found
 
 
 def _problems(

@@ -46,9 +46,14 @@ class StagedData:
     batch: StagedBatch
 
     @cached_property
+    def footers(self) -> tuple[pq.FileMetaData, ...]:
+        """The footer of each file, in the order of the files."""
+        return tuple(_footer(file.path) for file in self.batch.files)
+
+    @cached_property
     def schemas(self) -> tuple[pa.Schema, ...]:
         """The Arrow schema of each file, in the order of the files."""
-        return tuple(_schema(file.path) for file in self.batch.files)
+        return tuple(footer.schema.to_arrow_schema() for footer in self.footers)
 
     @property
     def schema(self) -> pa.Schema:
@@ -140,9 +145,9 @@ def _under(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _schema(path: Path) -> pa.Schema:
+def _footer(path: Path) -> pq.FileMetaData:
     try:
-        return pq.read_schema(path)
+        return pq.read_metadata(path)
     except (pa.ArrowInvalid, OSError) as problem:
         raise UnreadableBatch(
             f"{path} cannot be read as Parquet: {problem}. Stage the batch again."

@@ -1,8 +1,8 @@
 """A Parquet object: adopted as it is when it conforms, rewritten without loss, or refused.
 
 Belongs here: comparing a footer's schema with the contract, adopting the file.
-Does not belong here: its pages (`parquet_pages.py`), the conversions (`contracts/lossless.py`),
-writing what is rewritten (`io_managers/staging.py`).
+Does not belong here: its rows (`parquet_rows.py`), proving it true (`parquet_pages.py`), the
+conversions (`contracts/lossless.py`), writing what is rewritten (`io_managers/staging.py`).
 """
 
 from __future__ import annotations
@@ -17,24 +17,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.offending import note_of
 from shared_resources.contracts.types import arrow_schema
 from shared_resources.io_managers.protocol import UNPARTITIONED, StagedFile
 from shared_resources.io_managers.staging import write_staged
+from shared_resources.landing import int96
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.header import compare_columns
+from shared_resources.landing.parquet_footer import refuse_encrypted
 from shared_resources.landing.parquet_pages import (
     DAMAGE,
-    LAND_AGAIN,
-    batch_rows,
     footer_is_true,
     reason,
+    remedy,
 )
+from shared_resources.landing.parquet_rows import ForeignRows
 from shared_resources.landing.staged_object import remove_staged
 
 # What every engine that reads the lake can decompress and decode.
 ADOPTED_CODECS = frozenset({"UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD"})
 ADOPTED_ENCODINGS = frozenset({"PLAIN", "PLAIN_DICTIONARY", "RLE_DICTIONARY", "RLE", "BIT_PACKED"})
-MAGIC = b"PAR1"
 FIELD_ID = b"PARQUET:field_id"
 
 
@@ -50,21 +52,22 @@ def stage_parquet(
     with _opened(file, object_key) as parquet:
         found = parquet.schema_arrow
         compare_columns(object_key, found.names, expected.names, "its schema")
-        if _adoptable(parquet, expected) and footer_is_true(file, object_key):
+        if _adoptable(parquet, expected) and footer_is_true(file, object_key, contract):
             return (_adopt(file, parquet.metadata.num_rows, folder, partition),)
-        return _rewrite(contract, parquet, expected, object_key, folder, partition)
+        rows = ForeignRows(parquet, file, object_key, contract)
+        return _rewrite(contract, rows, expected, object_key, folder, partition)
 
 
 @contextmanager
 def _opened(file: Path, object_key: str) -> Iterator[pq.ParquetFile]:
     try:
-        with file.open("rb") as raw:
-            if raw.read(len(MAGIC)) != MAGIC:
-                raise pa.ArrowInvalid("it does not start as one")
-        parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        refuse_encrypted(file, object_key)
+        parquet = pq.ParquetFile(
+            file, page_checksum_verification=True, coerce_int96_timestamp_unit=int96.UNIT
+        )
     except DAMAGE as error:
         problem = f"is no whole Parquet file ({reason(error)})"
-        raise UnreadableObject(object_key, problem, LAND_AGAIN) from error
+        raise UnreadableObject(object_key, problem, remedy(error)) from error
     with parquet:
         yield parquet
 
@@ -73,6 +76,8 @@ def _adoptable(parquet: pq.ParquetFile, expected: pa.Schema) -> bool:
     """Whether the file already is what would be written of it."""
     found = parquet.schema_arrow
     if found.names != expected.names or found.types != expected.types:
+        return False
+    if int96.int96_columns(parquet.metadata):  # other readers take them for nanoseconds
         return False
     if any(FIELD_ID in (field.metadata or {}) or not field.nullable for field in found):
         return False
@@ -100,20 +105,9 @@ def _adopt(file: Path, rows: int, folder: Path, partition: str) -> StagedFile:
     return StagedFile(path, partition, rows)
 
 
-def _valid_batches(parquet: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
-    found = 0
-    for batch in parquet.iter_batches(batch_size=batch_rows(parquet.metadata)):
-        batch.validate(full=True)  # invalid UTF-8 would pass for text
-        found += batch.num_rows
-        yield batch
-    said = parquet.metadata.num_rows
-    if found != said:  # a page whose header is damaged ends its column without an error
-        raise pa.ArrowInvalid(f"its pages hold {found:,} rows, its footer says {said:,}")
-
-
 def _rewrite(
     contract: Contract,
-    parquet: pq.ParquetFile,
+    rows: ForeignRows,
     expected: pa.Schema,
     object_key: str,
     folder: Path,
@@ -121,22 +115,23 @@ def _rewrite(
 ) -> tuple[StagedFile, ...]:
     from shared_resources.contracts.lossless import conform
 
-    schema = parquet.schema_arrow
-    rows = pa.RecordBatchReader.from_batches(schema, _valid_batches(parquet))
     try:
-        conformed = conform(rows, contract)
+        conformed = conform(rows.reader(), contract, valid=True)
         for name, type_ in zip(expected.names, expected.types, strict=True):
-            if conformed.schema.field(name).type != type_:
+            field = conformed.schema.field(name)
+            if field.type != type_ or note_of(field):
                 raise UnreadableObject(
                     object_key,
-                    f"holds {schema.field(name).type} where the contract has {type_}, and its "
-                    "values cannot be converted without loss",
+                    f"holds {rows.found.field(name).type} where the contract has {type_}, and "
+                    f"{note_of(field)}, which cannot be converted without loss",
                     "land it with the contract's type, or change the contract",
                     f"column {name!r}",
                 )
         return write_staged(conformed, folder, contract, (partition,))
+    except UnreadableObject:
+        remove_staged(folder, partition)
+        raise
     except DAMAGE as error:
         remove_staged(folder, partition)
-        raise UnreadableObject(
-            object_key, f"cannot be read ({reason(error)})", LAND_AGAIN
-        ) from error
+        problem = f"cannot be read ({reason(error)})"
+        raise UnreadableObject(object_key, problem, remedy(error)) from error

@@ -19,12 +19,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from shared_resources.contracts.model import Contract
 from shared_resources.io_managers.duck import in_memory
 from shared_resources.landing.errors import UnreadableObject
+from shared_resources.landing.out_of_range import refuse_outside
 from shared_resources.sql import exact_path, quote_identifier
 
 LAND_AGAIN = "land it again; it is cut off or damaged"
 DAMAGE = (pa.ArrowException, OSError, ValueError)
+WRITE_OTHERWISE = "write it in a way that Arrow and DuckDB read, such as Snappy or Zstandard pages"
 LARGEST_BATCH_ROWS = 65_536
 LARGEST_BATCH_BYTES = 16 << 20
 LARGEST_REPETITIVE_BYTES = 4  # a value
@@ -38,20 +41,22 @@ def batch_rows(metadata: pq.FileMetaData) -> int:
     return max(1, min(LARGEST_BATCH_ROWS, LARGEST_BATCH_BYTES * rows // max(1, size)))
 
 
-def footer_is_true(file: Path, object_key: str) -> bool:
+def footer_is_true(file: Path, object_key: str, contract: Contract) -> bool:
     """Decode every page; whether what the footer says of each column in each row group is so.
 
-    Raises `UnreadableObject` naming the column and the row group of a page that cannot be decoded.
+    Raises `UnreadableObject` naming the column and the row group of a page that cannot be decoded,
+    or the row of a day that no contract's type has.
     """
     with pq.ParquetFile(file) as plain:
         repetitive = _repetitive_texts(plain)
     options = {"read_dictionary": repetitive, "page_checksum_verification": True}
     with pq.ParquetFile(file, **options) as parquet:
-        if not all(
-            _group_is_true(parquet, object_key, group)
-            for group in range(parquet.metadata.num_row_groups)
-        ):
-            return False
+        before = 0
+        for group in range(parquet.metadata.num_row_groups):
+            found = _decoded(parquet, object_key, group, contract, before)
+            if not found.agrees(parquet.metadata.row_group(group)):
+                return False
+            before += found.rows
         _decode_again(file, object_key, parquet.schema_arrow.names)
         return True
 
@@ -82,29 +87,33 @@ def _repetitive_texts(parquet: pq.ParquetFile) -> list[str]:
     ]
 
 
-def _group_is_true(parquet: pq.ParquetFile, object_key: str, group: int) -> bool:
+def _decoded(
+    parquet: pq.ParquetFile, object_key: str, group: int, contract: Contract, before: int
+) -> _Found:
     found = _Found(parquet.schema_arrow)
     try:
         rows = batch_rows(parquet.metadata)
         for batch in parquet.iter_batches(batch_size=rows, row_groups=[group]):
+            for name, values in zip(batch.schema.names, batch.columns, strict=True):
+                refuse_outside(object_key, contract, name, values, before + found.rows)
             found.add(batch)
     except DAMAGE as error:
         raise _damaged(parquet, object_key, group, error) from error
-    return found.agrees(parquet.metadata.row_group(group))
+    return found
 
 
 class _Found:
     """What one row group really holds."""
 
     def __init__(self, schema: pa.Schema) -> None:
-        self._rows = 0
+        self.rows = 0
         self._nulls = [0] * len(schema)
         self._least: list[Any] = [None] * len(schema)
         self._greatest: list[Any] = [None] * len(schema)
         self._texts: list[pa.Array | None] = [None] * len(schema)
 
     def add(self, batch: pa.RecordBatch) -> None:
-        self._rows += batch.num_rows
+        self.rows += batch.num_rows
         for i, values in enumerate(batch.columns):
             self._nulls[i] += values.null_count
             if pa.types.is_dictionary(values.type):
@@ -123,8 +132,8 @@ class _Found:
     def agrees(self, footer: pq.RowGroupMetaData) -> bool:
         """Whether the footer's counts are these, and its bounds enclose these values."""
         columns = (footer.column(i) for i in range(footer.num_columns))
-        return footer.num_rows == self._rows and all(
-            column.num_values == self._rows and self._agrees(i, column.statistics)
+        return footer.num_rows == self.rows and all(
+            column.num_values == self.rows and self._agrees(i, column.statistics)
             for i, column in enumerate(columns)
         )
 
@@ -137,7 +146,7 @@ class _Found:
             return True
         try:
             return bool(said.min <= self._least[i] and self._greatest[i] <= said.max)
-        except TypeError:  # bounds of a kind that cannot be compared are none to rely on
+        except (TypeError, ValueError, OverflowError):  # bounds that cannot be had are no bounds
             return False
 
 
@@ -169,7 +178,14 @@ def _damaged(
         except DAMAGE as alone:
             error, place = alone, f"column {name!r}, {place}"
             break
-    return UnreadableObject(object_key, f"cannot be read ({reason(error)})", LAND_AGAIN, place)
+    problem = f"cannot be read ({reason(error)})"
+    return UnreadableObject(object_key, problem, remedy(error), place)
+
+
+def remedy(error: BaseException) -> str:
+    """What to do about a file that cannot be read for that error."""
+    unknown = isinstance(error, pa.ArrowNotImplementedError)
+    return WRITE_OTHERWISE if unknown else LAND_AGAIN
 
 
 def reason(error: BaseException) -> str:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
 from shared_resources.contracts.lossless import conform
-from shared_resources.contracts.model import RuleKind
+from shared_resources.contracts.model import Classification, RuleKind
 from shared_resources.governance.audit import audit
+from shared_resources.governance.quarantine import Quarantine, Rejection
+from shared_resources.governance.quarantine_store import QuarantineFolder
+from shared_resources.governance.quarantine_view import shown_rows
 from shared_resources.governance.report import AuditReport
 from shared_resources.governance.scan import UnreadableBatch
 from shared_resources.governance.staged_data import StagedData
 from shared_resources.io_managers.protocol import StagedBatch, StagedFile
 from shared_resources.io_managers.staging import write_staged
-from tests.contract_factory import failing, make_contract, make_rule, result_of, stage
+from tests.contract_factory import failing, make_column, make_contract, make_rule, result_of, stage
 
 R = RuleKind
 CONTRACT = make_contract(
@@ -122,6 +129,52 @@ def test_the_value_that_kept_a_column_from_the_contracts_type_is_named(
     remedy = "convert the column where it is made, or declare the type that it has"
     message = f"{said}, which is no DECIMAL(12,2) without a loss; {remedy}"
     assert result_of(report, "columns").message == message
+
+
+FAR = 253_402_300_800  # the first second of the year 10000
+US = pa.timestamp("us")
+ENDLESS: dict[str, tuple[str, Callable[[], Any], str]] = {
+    "arrow": ("date", lambda: pa.table({"x": pa.array([0, 2**31 - 1], pa.int32()).cast(pa.date32())}),
+              "infinity"),
+    "batches": ("timestamp", lambda: iter([pa.record_batch({"x": pa.array([-(2**62)]).cast(US)})]),
+                "-144169-"),
+    "pandas": ("timestamp", lambda: pd.DataFrame({"x": np.array([0, FAR], "datetime64[s]")}),
+               "10000-01-01 00:00:00"),
+    "pandas' day": ("date", lambda: pd.DataFrame({"x": np.array([0, FAR], "datetime64[s]")}),
+                    "10000-01-01"),
+    "polars": ("date", lambda: pl.DataFrame({"x": pl.Series([-800_000]).cast(pl.Date)}).lazy(),
+               "-0221-"),
+    "polars' zone": ("timestamp_tz",
+                     lambda: pl.DataFrame({"x": pl.Series([FAR * 1000]).cast(pl.Datetime("ms", "UTC"))}),
+                     "10000-01-01 00:00:00"),
+    "duckdb": ("timestamp_tz", lambda: duckdb.sql("SELECT TIMESTAMPTZ '-infinity' AS x"), "-infinity"),
+    "duckdb's day": ("date", lambda: duckdb.sql("SELECT DATE '0044-03-15 (BC)' AS x"), "-0043-03-15"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+@pytest.mark.parametrize("classified", [False, True])
+def test_a_day_out_of_the_years_1_to_9999_is_refused_whoever_made_it(
+    tmp_path: Path, kind: str, classified: bool
+) -> None:
+    """It would be published and read by nobody: Python has no such day."""
+    type_, frame, value = ENDLESS[kind]
+    classification = Classification.RESTRICTED if classified else Classification.INTERNAL
+    rules = [make_rule(R.COLUMNS), make_rule(R.REQUIRED, "x"), make_rule(R.UNIQUE, "x")]
+    contract = make_contract([make_column("x", type_, classification=classification)], rules)
+    files = write_staged(conform(frame(), contract), tmp_path / "staged", contract, ("",))
+    batch = StagedBatch("order/lines", "b", tmp_path / "staged", files)
+    columns, *others = audit(StagedData(batch), contract).results
+    assert columns.message.startswith(f"column x holds {'***' if classified else value}")
+    assert "out of the years 1 to 9999" in columns.message
+    assert [result.message.split(":")[0] for result in others] == ["not checked"] * 2
+
+    quarantine = Quarantine(QuarantineFolder(tmp_path / "quarantine"))
+    reasons = ((columns.rule.name, columns.rule.clause, None, columns.message),)
+    rejection = Rejection(contract.key, "batch", "b", "run", 2, reasons, "1.0.0", "d" * 64)
+    entry = quarantine.put(rejection, [file.path for file in files])
+    shown = [row["x"] for row in shown_rows(quarantine, entry, contract)]
+    assert str(shown[-1]).startswith("***" if classified else value)
 
 
 @pytest.mark.parametrize(
