@@ -27,3 +27,7 @@ class OncePerProcess(Generic[T]):
         if process not in self._made:
             self._made[process] = self._make()
         return self._made[process]
+
+    def forget(self) -> None:
+        """Make it anew when it is next asked for in this process."""
+        self._made.pop(os.getpid(), None)

@@ -27,6 +27,7 @@ _COMMANDS = {
     "settle": "decide that nothing is to come of a day that failed or never came",
     "landing": "what landed and waits; let it be ingested again",
     "housekeeping": "compact, expire and clear up, now",
+    "repair": "tell a store again which versions lie in it, after its record was lost",
 }
 
 # What a command may raise as its verdict: a readable message, and the exit code it means. By name,

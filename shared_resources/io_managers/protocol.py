@@ -246,6 +246,21 @@ class ProductStore(Protocol):
         """The version that published this batch, if one did."""
         ...
 
+    def check_in_step(self, product: str) -> None:
+        """Raise `OutOfStep` when versions lie there that the store's catalog does not know.
+
+        Everything that publishes or removes asks so itself.
+        """
+        ...
+
+    def repair(self, product: str, *, dry_run: bool = False) -> str | None:
+        """Tell the catalog of the newest version that lies there whole; say what was done.
+
+        None when there is nothing to do. With `dry_run` nothing is changed, and the answer is what
+        would be. Raises `Unreadable` when nothing can be done.
+        """
+        ...
+
 
 class PublishError(Exception):
     """The store refused to publish; the message says why and what to do."""

@@ -182,11 +182,15 @@ class S3Objects:
 
     # -- listing and deleting --------------------------------------------------------------------
 
-    def listing(self, below: str) -> Iterator[StoredFile]:
-        """Every object whose location starts with `below`, a thousand a request."""
+    def listing(self, below: str, after: str = "") -> Iterator[StoredFile]:
+        """Every object whose location starts with `below`, a thousand a request, in order.
+
+        Only those whose location follows `after`, where it is given.
+        """
         bucket, prefix = bucket_and_key(below)
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        for page in pages:
+        start: dict[str, Any] = {"StartAfter": bucket_and_key(after)[1]} if after else {}
+        pages = self.client.get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=bucket, Prefix=prefix, **start):
             for entry in page.get("Contents", ()):
                 location = f"s3://{bucket}/{entry['Key']}"
                 yield StoredFile(location, entry["Size"], entry["LastModified"])

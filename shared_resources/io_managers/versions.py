@@ -96,12 +96,17 @@ def lineage(versions: Sequence[Version]) -> Iterator[Version]:
 
 def number_ranges(versions: Sequence[Version]) -> str:
     """The versions' numbers for people: `3, 7 to 12`."""
+    return number_ranges_of([version.number for version in versions])
+
+
+def number_ranges_of(numbers: Sequence[int]) -> str:
+    """Ascending numbers for people: `3, 7 to 12`."""
     ranges: list[list[int]] = []
-    for version in versions:
-        if ranges and ranges[-1][-1] == version.number - 1:
-            ranges[-1] = [ranges[-1][0], version.number]
+    for number in numbers:
+        if ranges and ranges[-1][-1] == number - 1:
+            ranges[-1] = [ranges[-1][0], number]
         else:
-            ranges.append([version.number])
+            ranges.append([number])
     shown = [" to ".join(map(str, ends)) for ends in ranges]
     return ", ".join(["…", *shown[-10:]] if len(shown) > 10 else shown)
 

@@ -15,7 +15,7 @@ import pytest
 from shared_resources.contracts.model import Contract
 from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
 from shared_resources.io_managers.cloud_warehouse.versions import Versions
-from shared_resources.io_managers.embedded_warehouse.manifest import Manifests
+from shared_resources.io_managers.embedded_warehouse.manifests import Manifests
 from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
 from shared_resources.io_managers.lake.commit import LakeTransaction
 from shared_resources.io_managers.lake.store import LakeStore

@@ -61,13 +61,13 @@ STEPS = {
         Task.COMPACT: [
             f"{IO}.embedded_warehouse.housekeeping:merge",
             f"{IO}.embedded_warehouse.housekeeping:checksums",
-            f"{IO}.embedded_warehouse.manifest:Manifests.replace",
+            f"{IO}.embedded_warehouse.manifests:Manifests.replace",
             "os:fsync",
             "os:utime",
             "os:link",
             "pathlib:Path.replace",
         ],
-        Task.EXPIRE: [f"{IO}.embedded_warehouse.manifest:Manifests.retire", "pathlib:Path.rename"],
+        Task.EXPIRE: [f"{IO}.embedded_warehouse.manifests:Manifests.retire", "pathlib:Path.rename"],
         Task.ORPHANS: [
             f"{IO}.embedded_warehouse.housekeeping:orphans",
             f"{IO}.staging_area:remove_attempt",

@@ -54,12 +54,12 @@ STEPS = {
         f"{IO}.embedded_warehouse.store:read_footers",
         f"{IO}.embedded_warehouse.store:build",
         f"{IO}.embedded_warehouse.files:attach_statement",
-        f"{IO}.embedded_warehouse.manifest:Manifests.intend",
+        f"{IO}.embedded_warehouse.manifests:Manifests.intend",
         f"{IO}.embedded_warehouse.store:stamp",
         f"{IO}.embedded_warehouse.manifest:_parts",
         "os:fsync",
         "os:link",
-        f"{IO}.embedded_warehouse.manifest:Manifests.publish",
+        f"{IO}.embedded_warehouse.manifests:Manifests.publish",
     ],
     # Every single statement: test_snowflake_crashes.py.
     "snowflake": [

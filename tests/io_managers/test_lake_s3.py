@@ -28,8 +28,10 @@ from shared_resources.io_managers.fingerprints import digest_in
 from shared_resources.io_managers.frames import as_frame
 from shared_resources.io_managers.lake import leftovers
 from shared_resources.io_managers.lake.catalog_glue import GlueTables
+from shared_resources.io_managers.lake.files import StoredFile
 from shared_resources.io_managers.lake.files_s3 import s3_lake
 from shared_resources.io_managers.lake.owner import OWNER, Owner, claim
+from shared_resources.io_managers.lake.places import LakeTable
 from shared_resources.io_managers.lake.store import LakeStore
 from shared_resources.io_managers.levelling import follow
 from shared_resources.io_managers.protocol import PublishError, StagedBatch
@@ -98,7 +100,7 @@ def test_keys_say_whose_a_file_is(place: Place, store: LakeStore) -> None:
 @pytest.mark.parametrize("key", [None, "alias/lake"])
 def test_every_object_is_encrypted(place: Place, key: str | None) -> None:
     publish(another_machine(place, "here", kms_key=key), SALES, "b1", [1])
-    assert len(keys(place)) == 5  # rows, three of metadata, whose lake it is
+    assert len(keys(place)) == 6  # rows, three of metadata, its mark, whose lake it is
     for name in keys(place):
         head = boto3.client("s3").head_object(Bucket=bucket_of(place), Key=name)
         assert head["ServerSideEncryption"] == ("aws:kms" if key else "AES256")
@@ -421,7 +423,7 @@ def test_the_files_are_looked_through_every_night(
     publish(store, SALES, "b1", [1])
     looked: list[datetime] = []
 
-    def look(_: leftovers.LakeTable, since: datetime) -> list[str]:
+    def look(_: LakeTable, since: datetime) -> list[str]:
         looked.append(since)
         return []
 
@@ -542,7 +544,13 @@ def test_a_run_does_not_pay_for_looking_through_everything(
     publish(store, SALES, "b1", [1])
     store.remove_orphans(KEY)
     looked: list[str] = []
-    monkeypatch.setattr(S3Objects, "listing", lambda self, below: looked.append(below) or [])
+
+    def listing(_: S3Objects, below: str, after: str = "") -> list[StoredFile]:
+        if not after:  # else it is a look at the newest metadata alone
+            looked.append(below)
+        return []
+
+    monkeypatch.setattr(S3Objects, "listing", listing)
     store.remove_orphans(KEY)
     assert looked == []
     store.remove_orphans(KEY, timedelta(0))

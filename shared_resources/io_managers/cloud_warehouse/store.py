@@ -15,10 +15,11 @@ shows the version before, which the next look at the product's publishing mends.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,12 +35,14 @@ from shared_resources.io_managers.cloud_warehouse.content import (
     claim,
 )
 from shared_resources.io_managers.cloud_warehouse.leftovers import drop_unnamed, unnamed
+from shared_resources.io_managers.cloud_warehouse.repair import repair
 from shared_resources.io_managers.cloud_warehouse.session import (
     ConnectionLost,
     Locked,
     Missing,
     SnowflakeSession,
 )
+from shared_resources.io_managers.cloud_warehouse.showing import show
 from shared_resources.io_managers.cloud_warehouse.snapshot import SnowflakeSnapshot
 from shared_resources.io_managers.cloud_warehouse.sql import Name
 from shared_resources.io_managers.cloud_warehouse.tables import VersionTables
@@ -58,6 +61,7 @@ from shared_resources.io_managers.protocol import (
     Cleared,
     Compaction,
     NotPublished,
+    OutOfStep,
     Snapshot,
     StagedBatch,
     Version,
@@ -104,7 +108,8 @@ class SnowflakeStore:
         for attempt in staging_area.attempts_of(self._area(contract.key), batch_id):
             staging_area.remove_attempt(attempt)
         versions, tables = self._versions(contract.key), self._tables(contract.key)
-        with contextlib.suppress(Missing), self._tagged(contract.key, batch_id):
+        with contextlib.suppress(Missing, OutOfStep), self._tagged(contract.key, batch_id):
+            versions.check_in_step()
             drop_unnamed(versions, tables, tables.of_batch(batch_id))
 
     def remove_orphans(self, product: str, older_than: timedelta = ORPHAN_AGE) -> list[str]:
@@ -112,6 +117,7 @@ class SnowflakeStore:
         removed = staging_area.remove_orphans(self._area(product), lambda _: False, older_than)
         versions, tables = self._versions(product), self._tables(product)
         with contextlib.suppress(Missing), self._tagged(product):
+            versions.check_in_step()
             removed += drop_unnamed(versions, tables, tables.abandoned(older_than))
             self._finish(product, whether_behind_or_not=True)
         return removed
@@ -120,6 +126,7 @@ class SnowflakeStore:
         """What `remove_orphans` would remove now."""
         area, found = self._area(product), list[Name]()
         with contextlib.suppress(Missing), self._tagged(product):
+            self._versions(product).check_in_step()
             found = unnamed(self._versions(product), self._tables(product).abandoned(ORPHAN_AGE))
         return [*map(str, staging_area.orphans(area, lambda _: False)), *map(str, found)]
 
@@ -141,7 +148,7 @@ class SnowflakeStore:
 
     def rollback(self, contract: Contract, to: int, why: RolledBack, *, batch_id: str) -> Version:
         versions = self._versions(contract.key)
-        kept = versions.all()
+        kept = self.versions(contract.key)
         choose(kept, contract.key, self.name, to)
         content, proof = RestoredContent(versions, contract, to), restored(kept, to, why)
         return self._commit(contract, batch_id, proof, content, rollback_of=to)
@@ -159,6 +166,7 @@ class SnowflakeStore:
         attempts = Attempts(f"publishing {contract.key} in the {self.name}")
         losses = 0
         with self._tagged(contract.key, batch_id), advisory_lock(self._lock(contract.key)):
+            versions.check_in_step()
             for _ in attempts:
                 try:
                     # In this order: a version published after the look is not after that head.
@@ -197,20 +205,7 @@ class SnowflakeStore:
             return versions.head()
 
     def _show(self, product: str, entry: Entry) -> None:
-        """Make the view one of the entry, or of what became the head meanwhile."""
-        versions = self._versions(product)
-        behind = "people's view shows an earlier version until the next run or clean-up"
-        attempts = Attempts(f"showing version {entry.number} of {product}", behind)
-        for _ in attempts:
-            try:
-                self.session.execute(entry.view)
-            except Missing:
-                create_tags(self.session)
-                self.session.execute(entry.view)
-            if versions.showing(entry.number):
-                return
-            entry = versions.head().entry or entry
-        raise attempts.exhausted()
+        show(self.session, self._versions(product), entry)
 
     def _finish(self, product: str, *, whether_behind_or_not: bool = False) -> None:
         """Do what a process that died after its commit left undone."""
@@ -233,6 +228,7 @@ class SnowflakeStore:
         """Forget the versions in one statement, then drop the tables that no other version has."""
         versions = self._versions(contract.key)
         with self._tagged(contract.key):
+            versions.check_in_step()
             expired = expirable(versions.all(), before)
             if not expired:
                 return []
@@ -250,7 +246,17 @@ class SnowflakeStore:
         return products(self.session)
 
     def versions(self, product: str) -> list[Version]:
-        return self._versions(product).all()
+        found = self._versions(product).all()
+        if not found:
+            self.check_in_step(product)
+        return found
+
+    def check_in_step(self, product: str) -> None:
+        self._versions(product).check_in_step()
+
+    def repair(self, product: str, *, dry_run: bool = False) -> str | None:
+        with self._tagged(product):
+            return repair(self._versions(product), partial(self._show, product), dry_run)
 
     def open(self, product: str, number: int | None = None) -> Snapshot:
         entry = self._readable(product, number)
@@ -309,7 +315,5 @@ class SnowflakeStore:
     def _tables(self, product: str) -> VersionTables:
         return VersionTables(self.session, product)
 
-    @contextlib.contextmanager
-    def _tagged(self, product: str, batch_id: str = "") -> Iterator[None]:
-        with self.session.tagged(product=product, batch=batch_id):
-            yield
+    def _tagged(self, product: str, batch_id: str = "") -> AbstractContextManager[None]:
+        return self.session.tagged(product=product, batch=batch_id)

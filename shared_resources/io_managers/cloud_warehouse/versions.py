@@ -28,7 +28,8 @@ from shared_resources.contracts.types import ColumnType
 from shared_resources.evidence.keys import BATCH_ID, NUMBER, PUBLISHED_AT
 from shared_resources.io_managers.cloud_warehouse.session import Missing, SnowflakeSession, Value
 from shared_resources.io_managers.cloud_warehouse.sql import Name
-from shared_resources.io_managers.protocol import Version
+from shared_resources.io_managers.cloud_warehouse.view import shown_table
+from shared_resources.io_managers.protocol import OutOfStep, Version
 from shared_resources.io_managers.versions import version_of
 from shared_resources.sql import quote_identifier
 
@@ -168,6 +169,26 @@ class Versions:
     def tables(self) -> set[str]:
         """The names of the tables that a kept version has."""
         return {table for (table,) in self._rows('"table_name"', [])}
+
+    def check_in_step(self) -> None:
+        """Raise `OutOfStep` when people's view shows the table of a version that is not recorded."""
+        for _ in range(2):  # once more: the view of the first look may be another's by now
+            shown = shown_table(self._session, self.product)
+            if shown is None or shown in self.tables():
+                return
+        raise OutOfStep(
+            self.product,
+            Name(self.schema, "heads"),
+            f"does not know the version that the view shows, the table {shown}. The schema was lost, "
+            "or an earlier state of it was put back",
+            "Nothing is published and nothing dropped before the two agree: put `heads` and "
+            f"`versions` back by Time Travel; or run `mesh repair {self.product}`, which goes on "
+            "from the newest version that is recorded, and takes the rows of a later one from the "
+            "lake where the product is published there",
+        )
+
+    def drop_view(self) -> None:
+        self._session.execute(f"DROP VIEW IF EXISTS {Name(self.domain, self.name)}")
 
     def _one(self, condition: str, value: Value) -> Entry | None:
         rows = self._rows('"table_name", "evidence", "content"', [], condition, value)

@@ -10,6 +10,7 @@ tag `classification` applies from the first moment on, and never lapses.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from shared_resources.contracts.model import Classification, Column, Contract
@@ -34,6 +35,20 @@ def view_statement(contract: Contract, columns: Columns, table: Name) -> str:
         f"COMMENT = {text(contract.description)} "
         f"AS SELECT {names(name for name, _ in columns)} FROM {table}"
     )
+
+
+def shown_table(session: SnowflakeSession, product: str) -> str | None:
+    """The name of the table that the product's view shows; None where there is no view of ours."""
+    domain, _, name = product.partition("/")
+    rows = session.query(
+        "SELECT view_definition FROM information_schema.views "
+        "WHERE table_schema = ? AND table_name = ?",
+        [domain, name],
+    ).rows
+    tables = re.findall(
+        rf"{re.escape(name)}__[0-9a-f]{{12}}_[0-9a-f]{{8,}}_[0-9a-f]{{12}}", str(rows)
+    )
+    return str(tables[-1]) if tables else None
 
 
 def create_tags(session: SnowflakeSession) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from shared_resources.contracts.promise import parse_type
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.durable import sync_all
 from shared_resources.io_managers.day_ranges import in_days
 from shared_resources.io_managers.duck import in_memory
 from shared_resources.io_managers.embedded_warehouse.manifest import DataFile
@@ -42,6 +43,7 @@ def build(target: Path, query: str, rows: int, attach: Iterable[Path] = ()) -> N
         connection.execute("CHECKPOINT target")
         connection.execute("DETACH target")
     loading.rename(target)
+    sync_all([target], target.parents[3])  # data/<batch>/<attempt> below the product's folder
 
 
 def merge(

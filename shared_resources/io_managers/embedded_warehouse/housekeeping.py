@@ -1,7 +1,7 @@
 """The warehouse's housekeeping: fewer files, expired versions, files that nobody needs any more.
 
 Belongs here: compaction, expiry and orphans of a product's DuckDB files and manifests.
-Does not belong here: the manifests' form and their atomic steps (`manifest.py`), when
+Does not belong here: the manifests' form (`manifest.py`) and their atomic steps (`manifests.py`), when
 and how long something is kept (`shared_resources/housekeeping/`).
 
 Nothing here needs a lock to be right. A manifest that was replaced or expired is only retired, and
@@ -27,7 +27,8 @@ from shared_resources.io_managers.embedded_warehouse.files import (
     file_query,
     merge,
 )
-from shared_resources.io_managers.embedded_warehouse.manifest import DataFile, Manifest, Manifests
+from shared_resources.io_managers.embedded_warehouse.manifest import DataFile, Manifest
+from shared_resources.io_managers.embedded_warehouse.manifests import Manifests
 from shared_resources.io_managers.protocol import Compaction, ProductStore, PublishError, Version
 from shared_resources.io_managers.same_rows import checksums
 from shared_resources.io_managers.versions import expirable
@@ -42,6 +43,7 @@ def compact(store: ProductStore, manifests: Manifests, contract: Contract) -> Co
 
     None when there is nothing to do, or when someone published meanwhile: their version is another.
     """
+    manifests.check_in_step()
     current = manifests.last()
     chosen = _worth_merging(current.files) if current is not None else []
     if current is None or not chosen:
@@ -64,6 +66,7 @@ def compact(store: ProductStore, manifests: Manifests, contract: Contract) -> Co
 
 def would_compact(manifests: Manifests) -> Compaction | None:
     """What `compact` would do now."""
+    manifests.check_in_step()
     current = manifests.last()
     chosen = _worth_merging(current.files) if current is not None else []
     if current is None or not chosen:
@@ -99,6 +102,7 @@ def _checksums(folder: Path, manifest: Manifest, files: Sequence[DataFile]) -> M
 
 def expire(manifests: Manifests, before: datetime) -> list[Version]:
     """Take from the readers what `expirable` says. A death in between leaves the rest for later."""
+    manifests.check_in_step()
     with advisory_lock(manifests.folder / ".publish.lock"):
         expired = expirable(manifests.versions(), before)
         for version in expired:
@@ -108,7 +112,9 @@ def expire(manifests: Manifests, before: datetime) -> list[Version]:
 
 def remove_orphans(area: Path, manifests: Manifests, older_than: timedelta) -> list[str]:
     """Remove what dead processes left, and what no manifest names that was not retired lately."""
+    manifests.check_in_step()
     manifests.remove_drafts(older_than.total_seconds())
+    manifests.refresh_spares()
     attempts, retired = orphans(area, manifests, older_than)
     for attempt in attempts:
         staging_area.remove_attempt(attempt)
@@ -122,6 +128,7 @@ def orphans(
     area: Path, manifests: Manifests, older_than: timedelta
 ) -> tuple[list[Path], list[Path]]:
     """The attempts that nobody needs, and the manifests that were retired before."""
+    manifests.check_in_step()
     seconds = older_than.total_seconds()
     ripe = [path for path, age in manifests.retired() if age > seconds]
 

@@ -25,7 +25,8 @@ from shared_resources.io_managers.attempts import Attempts, advisory_lock
 from shared_resources.io_managers.cleared import check_cleared, check_not_overtaken
 from shared_resources.io_managers.embedded_warehouse import housekeeping as warehouse_housekeeping
 from shared_resources.io_managers.embedded_warehouse.files import build, merge, parquet_query
-from shared_resources.io_managers.embedded_warehouse.manifest import DataFile, Manifest, Manifests
+from shared_resources.io_managers.embedded_warehouse.manifest import DataFile, Manifest
+from shared_resources.io_managers.embedded_warehouse.manifests import Manifests
 from shared_resources.io_managers.embedded_warehouse.snapshot import WarehouseSnapshot
 from shared_resources.io_managers.evolution import (
     check_evolution,
@@ -70,6 +71,8 @@ class WarehouseStore:
 
     def discard(self, contract: Contract, batch_id: str) -> None:
         manifests = self._manifests(contract.key)
+        if not manifests.is_in_step():
+            return  # what no manifest names may be a version's all the same
         # A version that took over its files may outlive the batch's own.
         needed = manifests.files() if manifests.intended(batch_id) else set()
         for attempt in staging_area.attempts_of(self._area(contract.key), batch_id):
@@ -127,6 +130,7 @@ class WarehouseStore:
             _check_schema(contract, last, rows_stay=bool(files))
             return files
 
+        self.check_in_step(contract.key)
         kept(self._manifests(contract.key).last())  # a refusal comes before the work of loading
         added = self._load(contract, staged.batch_id, footers)
         built = [*added]
@@ -169,6 +173,7 @@ class WarehouseStore:
         manifests = self._manifests(contract.key)
         attempts = Attempts(f"publishing {contract.key} in the {self.name}")
         with advisory_lock(self._folder(contract.key) / ".publish.lock"):
+            manifests.check_in_step()
             manifests.intend(batch_id)
             for attempt in attempts:
                 if published := manifests.of_batch(batch_id):
@@ -246,6 +251,14 @@ class WarehouseStore:
 
     def published_batch(self, product: str, batch_id: str) -> Version | None:
         return self._manifests(product).of_batch(batch_id)
+
+    def check_in_step(self, product: str) -> None:
+        self._manifests(product).check_in_step()
+
+    def repair(self, product: str, *, dry_run: bool = False) -> str | None:
+        folder = self._folder(product)
+        with advisory_lock(folder / ".publish.lock"):
+            return self._manifests(product).spares.repair(product, folder, dry_run=dry_run)
 
     def connect(self, products: Sequence[str] | None = None) -> duckdb.DuckDBPyConnection:
         """A connection with a view `domain.product` over the current version of each product."""

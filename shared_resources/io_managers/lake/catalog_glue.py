@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pyiceberg.catalog.glue import GlueCatalog
-from pyiceberg.exceptions import NamespaceAlreadyExistsError
+from pyiceberg.catalog.glue import GlueCatalog, _construct_table_input
+from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError
 from pyiceberg.io import FileIO
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import CommitTableResponse, CreateTableTransaction, Table
 from pyiceberg.table.update import TableRequirement, TableUpdate
 
-from shared_resources.io_managers.lake.catalog import load_patiently
-from shared_resources.io_managers.lake.leftovers import METADATA
+from shared_resources.io_managers.lake.catalog import load_patiently, table_at
+from shared_resources.io_managers.lake.commit_marks import METADATA, mark_committed
 from shared_resources.io_managers.lake.owner import Owner, claim, is_owner
 from shared_resources.io_managers.protocol import PublishError
 from shared_resources.io_managers.staging_area import product_folder
@@ -51,13 +51,19 @@ class GlueTables:
         self._objects = objects
         self._io = io
         self._owned = False
-        self.catalog: OncePerProcess[GlueCatalog] = OncePerProcess(self._open)
+        self.catalog: OncePerProcess[_Glue] = OncePerProcess(self._open)
 
-    def _open(self) -> GlueCatalog:
+    @property
+    def name(self) -> str:
+        return f"Glue ({self._settings.glue_prefix}*)"
+
+    def _open(self) -> _Glue:
         return _Glue(self._settings.glue(), self._io, self._claim)
 
     def load(self, product: str) -> Table | None:
-        table = load_patiently(lambda: self.catalog().load_table(self._identifier(product)))
+        table = load_patiently(
+            product, lambda: self.catalog().load_table(self._identifier(product))
+        )
         if table is not None and not self._is_ours(table.location()):
             raise PublishError(
                 f"Glue's table {'.'.join(self._identifier(product))} lies at {table.location()}, "
@@ -90,11 +96,7 @@ class GlueTables:
                 f"Glue knows no capital letters, and would take {'.'.join(identifier)} for another "
                 "name; write the names of the domain and the product in small letters"
             )
-        self.claim(product)  # before there is a database: who is refused leaves none behind
-        if not catalog.namespace_exists(identifier[:1]):
-            with suppress(NamespaceAlreadyExistsError):  # another was first
-                catalog.create_namespace(identifier[:1], {"location": location.rpartition("/")[0]})
-        self.claim(product)  # of an account whose first database this was
+        self._make_database(product, location)
         return catalog.create_table_transaction(
             identifier,
             schema=schema,
@@ -102,6 +104,21 @@ class GlueTables:
             partition_spec=partition_spec,
             properties=dict(properties),
         )
+
+    def at(self, product: str, metadata: str) -> Table:
+        return table_at(self._identifier(product), metadata, self._io, self.catalog())
+
+    def point(self, product: str, metadata: str) -> None:
+        self._make_database(product, self.at(product, metadata).location())
+        self.catalog().point(self._identifier(product), metadata)
+
+    def _make_database(self, product: str, location: str) -> None:
+        catalog, identifier = self.catalog(), self._identifier(product)
+        self.claim(product)  # before there is a database: who is refused leaves none behind
+        if not catalog.namespace_exists(identifier[:1]):
+            with suppress(NamespaceAlreadyExistsError):  # another was first
+                catalog.create_namespace(identifier[:1], {"location": location.rpartition("/")[0]})
+        self.claim(product)  # of an account whose first database this was
 
     def owns_files(self, product: str) -> bool:
         """Nobody's lake is not ours: whoever publishes there claims it."""
@@ -190,7 +207,20 @@ class _Glue(GlueCatalog):
         updates: tuple[TableUpdate, ...],
     ) -> CommitTableResponse:
         self._claim(table.name()[0])
-        return super().commit_table(table, requirements, updates)
+        committed = super().commit_table(table, requirements, updates)
+        mark_committed(self._file_io, committed.metadata_location)
+        return committed
+
+    def point(self, name: tuple[str, str], metadata: str) -> None:
+        """In one request, which Glue refuses when the table changed meanwhile."""
+        try:
+            held = self._get_glue_table(*name)
+        except NoSuchTableError:
+            self.register_table(name, metadata)
+            return
+        table = table_at(name, metadata, self._file_io, self)
+        found = _construct_table_input(name[1], metadata, table.properties, table.metadata, held)
+        self._update_glue_table(*name, found, held["VersionId"])
 
     def _load_file_io(self, properties: Any = None, location: str | None = None) -> FileIO:
         return self._file_io

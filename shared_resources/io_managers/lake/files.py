@@ -7,6 +7,7 @@ Does not belong here: which files a version has (`store.py`), which table is whe
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Protocol
 from pyiceberg.manifest import DataFile
 from pyiceberg.types import NestedField
 
+from shared_resources.durable import sync, sync_all
 from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.protocol import StagedBatch
 
@@ -70,8 +72,19 @@ class LakeFiles(Protocol):
         """Every file whose location starts with `below`."""
         ...
 
+    def metadata_names(self, product: str, since: int) -> set[str]:
+        """The names in the product's metadata folder that begin with that number or a later one.
+
+        Perhaps others, too.
+        """
+        ...
+
     def delete(self, locations: Iterable[str]) -> None:
         """No error for one that is gone already."""
+        ...
+
+    def set_aside(self, location: str, name: str) -> None:
+        """Give the file another name in its folder."""
         ...
 
     def abort_uploads(self, below: str, older_than: datetime) -> Sequence[str]:
@@ -96,7 +109,9 @@ class LocalFiles:
     def place(
         self, product: str, batch: StagedBatch, files: Iterable[Path], fields: Sequence[NestedField]
     ) -> Mapping[Path, Placed]:
-        return {path: Placed(str(path), path.stat().st_size) for path in files}
+        adopted = list(files)
+        sync_all(adopted, self.root)
+        return {path: Placed(str(path), path.stat().st_size) for path in adopted}
 
     def local(self, files: Sequence[DataFile]) -> list[Path]:
         return [Path(file.file_path) for file in files]
@@ -108,6 +123,17 @@ class LocalFiles:
                     stat = path.stat()
                     modified = datetime.fromtimestamp(stat.st_mtime, UTC)
                     yield StoredFile(str(path), stat.st_size, modified)
+
+    def metadata_names(self, product: str, since: int) -> set[str]:
+        with suppress(FileNotFoundError):
+            return {entry.name for entry in os.scandir(f"{self.location(product)}/metadata")}
+        return set()
+
+    def set_aside(self, location: str, name: str) -> None:
+        path = Path(location)
+        with suppress(FileNotFoundError):
+            path.rename(path.with_name(name))
+        sync(path.parent)
 
     def delete(self, locations: Iterable[str]) -> None:
         """And the attempts that are empty then. The next call goes on where one died."""

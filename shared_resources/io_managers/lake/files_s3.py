@@ -13,8 +13,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 DOWNLOADS = 8
 SENT = "sent"
+# More commits than a table keeps the metadata of.
+MOST_COMMITS = 10_000
 
 
 def s3_lake(
@@ -120,6 +124,20 @@ class S3Files:
 
     def listing(self, below: str) -> Iterator[StoredFile]:
         return self._objects.listing(below)
+
+    def metadata_names(self, product: str, since: int) -> set[str]:
+        """Manifests lie there, too, under random names: the numbers before them are read, no more."""
+        folder = f"{self.location(product)}/metadata/"
+        listed = self._objects.listing(folder, after=f"{folder}{since:05d}")
+        names = (found.location.removeprefix(folder) for found in listed)
+        beyond = f"{since + MOST_COMMITS:05d}"
+        return set(takewhile(lambda name: name < beyond, names))
+
+    def set_aside(self, location: str, name: str) -> None:
+        with suppress(FileNotFoundError):
+            content = self._objects.read(location)
+            self._objects.put(f"{location.rpartition('/')[0]}/{name}", content)
+        self._objects.delete([location])
 
     def delete(self, locations: Iterable[str]) -> None:
         self._objects.delete(locations)

@@ -46,11 +46,12 @@ from shared_resources.io_managers.lake.history import (
     versions_of,
 )
 from shared_resources.io_managers.lake.leftovers import (
-    LakeTable,
     leftovers,
     needed_files,
     remove_leftovers,
 )
+from shared_resources.io_managers.lake.metadata_files import load_in_step
+from shared_resources.io_managers.lake.places import LakeTable
 from shared_resources.io_managers.lake.schema import use_schema
 from shared_resources.io_managers.lake.snapshot import LakeSnapshot, schema_of
 from shared_resources.io_managers.levelling import as_published
@@ -79,7 +80,7 @@ def compact(at: LakeTable, contract: Contract) -> Compaction | None:
     Raises `Overtaken` when someone published meanwhile, and `PublishError` when the new files do not
     hold the very rows of the old ones; either way nothing has changed.
     """
-    table = at.load()
+    table = load_in_step(at)
     last = last_snapshot(table)
     if table is None or last is None or table.current_snapshot() != last:
         return None  # never published, or another tool has committed since: not ours to rewrite
@@ -131,7 +132,7 @@ def compact(at: LakeTable, contract: Contract) -> Compaction | None:
 
 def would_compact(at: LakeTable) -> Compaction | None:
     """What `compact` would do now, as far as sizes tell."""
-    table = at.load()
+    table = load_in_step(at)
     last = last_snapshot(table)
     if table is None or last is None or table.current_snapshot() != last:
         return None
@@ -234,7 +235,7 @@ def _drop(
     """Remove the chosen snapshots and their tags in one commit, then what only they needed."""
     attempts = Attempts(f"expiring versions of {at.product} in the lake", "nothing was removed")
     for _ in attempts:
-        table = at.load()
+        table = load_in_step(at)
         if table is None:
             return []
         chosen, snapshots = choose(table)
@@ -267,6 +268,6 @@ def remove_orphans(at: LakeTable, older_than: timedelta) -> list[str]:
 
 def orphans(at: LakeTable, older_than: timedelta) -> list[str]:
     """What `remove_orphans` would remove now."""
-    table = at.load()
+    table = load_in_step(at)
     ripe = _ripe(table, datetime.now(UTC) - older_than) if table is not None else []
     return _names(ripe) + leftovers(at, older_than)

@@ -10,10 +10,8 @@ the table as it then is needs: who dies in between leaves files that the next lo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -21,40 +19,21 @@ from pathlib import Path
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 
-from shared_resources.contracts.model import Contract
 from shared_resources.io_managers import staging_area
-from shared_resources.io_managers.lake.catalog import TableCatalog
-from shared_resources.io_managers.lake.files import LakeFiles
+from shared_resources.io_managers.lake.commit_marks import mark_of
 from shared_resources.io_managers.lake.history import may_have_published
+from shared_resources.io_managers.lake.metadata_files import ASIDE, is_in_step, load_in_step
+from shared_resources.io_managers.lake.places import LakeTable
 
 READERS = 8
-METADATA = ".metadata.json"
-
-
-@dataclass(frozen=True)
-class LakeTable:
-    """What housekeeping needs to know of a product in the lake.
-
-    `files` knows where its files are, `area` is where its batches are staged, `staging` makes a new
-    staged attempt, `lock` holds off publishers as long as everybody is well.
-    """
-
-    product: str
-    catalog: TableCatalog
-    files: LakeFiles
-    area: Path
-    staging: Callable[[Contract, str], Path]
-    lock: Callable[[], AbstractContextManager[None]]
-
-    def load(self) -> Table | None:
-        return self.catalog.load(self.product)
 
 
 def remove_leftovers(at: LakeTable, older_than: timedelta) -> list[str]:
     """Remove abandoned attempts, and files that no snapshot names; name what was removed.
 
     Looking through all files takes long where there are many of them: a machine does not do it again
-    before half of `older_than` is over, so that a nightly job does it every night.
+    before half of `older_than` is over, so that a nightly job does it every night. To
+    be called when the catalog is in step: else what it does not name may be a version's.
     """
     removed = staging_area.remove_orphans(at.area, _Needed(at), older_than)
     if not _is_due(at, older_than) or not at.catalog.owns_files(at.product):
@@ -71,6 +50,7 @@ def remove_leftovers(at: LakeTable, older_than: timedelta) -> list[str]:
 
 def leftovers(at: LakeTable, older_than: timedelta) -> list[str]:
     """What `remove_leftovers` would remove, but for uploads that were never finished."""
+    load_in_step(at)
     attempts = staging_area.orphans(at.area, _Needed(at), older_than)
     owned = at.catalog.owns_files(at.product)
     unnamed = _unnamed(at, datetime.now(UTC) - older_than) if owned else []
@@ -91,13 +71,12 @@ def _unnamed(at: LakeTable, since: datetime) -> list[str]:
         for file in at.files.listing(below)
         if file.modified <= since
     }
-    table = at.load()
+    table = load_in_step(at)
     if table is None:
-        # Where batches are staged elsewhere, what was sent ahead is nobody's; but the metadata of a
-        # table says that there was one: this catalog may not be the one that knows it.
-        known = any(location.endswith(METADATA) for location in found)
-        return [] if at.files.adopts or known else sorted(found)
-    return sorted(found - needed_files(table) - _metadata_files(table))
+        # Where batches are staged elsewhere, what was sent ahead is nobody's.
+        return [] if at.files.adopts else sorted(found)
+    unneeded = found - needed_files(table) - _metadata_files(table)
+    return sorted(location for location in unneeded if not location.endswith(ASIDE))
 
 
 def _is_due(at: LakeTable, older_than: timedelta) -> bool:
@@ -116,7 +95,9 @@ def unneeded(at: LakeTable, batch_id: str, attempts: Sequence[Path]) -> list[Pat
     """The batch's attempts of which no snapshot holds a file."""
     if not at.files.adopts:
         return list(attempts)
-    needed, table = _Needed(at), at.load() if attempts else None
+    if not attempts or not is_in_step(at):
+        return []
+    needed, table = _Needed(at), at.load()
     found = []
     for attempt in attempts:
         staged = staging_area.staged_at(attempt)
@@ -159,9 +140,6 @@ def needed_files(table: Table, snapshots: Iterable[IcebergSnapshot] | None = Non
 def _metadata_files(table: Table) -> set[str]:
     """What the table's own metadata names beside its snapshots."""
     metadata = table.metadata
-    return {
-        table.metadata_location,
-        *(entry.metadata_file for entry in metadata.metadata_log),
-        *(file.statistics_path for file in metadata.statistics),
-        *(file.statistics_path for file in metadata.partition_statistics),
-    }
+    files = {table.metadata_location, *(entry.metadata_file for entry in metadata.metadata_log)}
+    statistics = (*metadata.statistics, *metadata.partition_statistics)
+    return files | {mark_of(file) for file in files} | {s.statistics_path for s in statistics}

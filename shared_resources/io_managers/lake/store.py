@@ -48,8 +48,11 @@ from shared_resources.io_managers.lake.history import (
     version_of_batch,
     versions_of,
 )
-from shared_resources.io_managers.lake.leftovers import LakeTable, stored_bytes, unneeded
+from shared_resources.io_managers.lake.leftovers import stored_bytes, unneeded
+from shared_resources.io_managers.lake.metadata_files import load_in_step
+from shared_resources.io_managers.lake.places import LakeTable
 from shared_resources.io_managers.lake.planning import Base, Files, evolve_table, stage_version
+from shared_resources.io_managers.lake.repair import repair
 from shared_resources.io_managers.lake.schema import (
     name_mapping,
     use_schema,
@@ -59,6 +62,7 @@ from shared_resources.io_managers.protocol import (
     ORPHAN_AGE,
     Cleared,
     Compaction,
+    OutOfStep,
     PublishError,
     Snapshot,
     StagedBatch,
@@ -185,8 +189,11 @@ class LakeStore:
         """Commit what `plan` wants on top of whatever is published by then; once per batch id."""
         attempts = Attempts(f"publishing {contract.key} in the {self.name}")
         with advisory_lock(self._lock_file(contract.key)):
-            for _ in attempts:
-                table = self._catalog.load(contract.key)
+            for attempt in attempts:
+                if attempt:
+                    table = self._load(contract.key)
+                else:
+                    table = load_in_step(self._at(contract.key), publishing=True)
                 if published := version_of_batch(table, contract.key, batch_id):
                     return published
                 try:
@@ -245,17 +252,35 @@ class LakeStore:
         return self._catalog.products()
 
     def versions(self, product: str) -> list[Version]:
-        return versions_of(self._catalog.load(product), product)
+        return versions_of(self._load(product), product)
 
     def open(self, product: str, number: int | None = None) -> Snapshot:
-        table = self._catalog.load(product)
+        table = self._load(product)
         version = readable(versions_of(table, product), product, self.name, number)
         assert table is not None
         snapshot = snapshot_of(table, product, version.number)
         return LakeSnapshot(table, snapshot, version, self._files)
 
     def published_batch(self, product: str, batch_id: str) -> Version | None:
-        return version_of_batch(self._catalog.load(product), product, batch_id)
+        return version_of_batch(self._load(product), product, batch_id)
+
+    def check_in_step(self, product: str) -> None:
+        load_in_step(self._at(product))
+
+    def repair(self, product: str, *, dry_run: bool = False) -> str | None:
+        with advisory_lock(self._lock_file(product)):
+            return repair(self._at(product), dry_run=dry_run)
+
+    def _load(self, product: str) -> Table | None:
+        """A product that a catalog does not know is new only where nothing of it lies."""
+        if table := self._catalog.load(product):
+            return table
+        try:
+            return load_in_step(self._at(product))
+        except OutOfStep:
+            raise
+        except PublishError:  # the lake is another mesh's: nothing of this one lies there
+            return None
 
     def _lock_file(self, product: str) -> Path:
         return staging_area.product_folder(self.root, product) / ".publish.lock"

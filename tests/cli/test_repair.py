@@ -1,0 +1,65 @@
+"""`mesh repair`, and what every other command says before it was run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import call
+from tests.guarantees.orders import KEY, land_orders
+from tests.guarantees.orders import orders_product as product
+from tests.tiny_mesh import TinyMesh
+
+
+def published_twice(mesh: TinyMesh) -> list[Path]:
+    product(mesh)
+    land_orders(mesh, [1.0])
+    assert mesh.run(KEY).success
+    land_orders(mesh, [2.0, 3.0])
+    assert mesh.run(KEY).success
+    return catalog_files(mesh)
+
+
+def catalog_files(mesh: TinyMesh) -> list[Path]:
+    return sorted((mesh.environment.home / "lake").glob("catalog.db*"))
+
+
+def everything(mesh: TinyMesh) -> set[Path]:
+    return {path for path in (mesh.environment.home / "lake" / KEY).rglob("*.*") if path.is_file()}
+
+
+def test_a_deleted_catalog_is_made_anew_from_what_lies_in_the_lake(mesh: TinyMesh) -> None:
+    files = published_twice(mesh)
+    before = everything(mesh)
+    for file in files:
+        file.unlink()
+    land_orders(mesh, [4.0])
+    assert not mesh.run(KEY).success
+    call("read", KEY).refused(f"mesh repair {KEY}", ".metadata.json", code=1)
+    cleaned = call("housekeeping")
+    assert cleaned.code == 1 and f"mesh repair {KEY}" in cleaned.err
+    assert everything(mesh) >= before
+    told = call("repair", "--dry-run", "--json")
+    assert told.code == 0 and [row["product"] for row in told.json] == [KEY]
+    assert call("read", KEY).code == 1
+    assert call("repair").code == 0
+    assert call("repair", "--json").json == []
+    assert len(call("versions", KEY, "--json").json) == 2
+    assert "3.0" in call("read", KEY).out
+    assert mesh.run(KEY).success
+    assert [version.number for version in mesh.versions(KEY)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 500])
+def test_a_catalog_that_is_no_database_is_said_to_be_that(mesh: TinyMesh, content: bytes) -> None:
+    database, *others = published_twice(mesh)
+    for file in (database, *others):
+        file.unlink()
+    database.write_bytes(content)
+    call("read", KEY).refused("catalog.db", "mesh repair", code=1)
+    if content:
+        assert call("repair").code == 1
+        database.unlink()
+    assert call("repair").code == 0
+    assert len(call("versions", KEY, "--json").json) == 2

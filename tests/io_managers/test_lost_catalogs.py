@@ -1,0 +1,117 @@
+"""A store that lost what it knew of its versions, or got an older state back, destroys nothing.
+
+Belongs here: what each store does then, and how it comes back.
+Does not belong here: the commands (tests/cli), doing it to a store (`losing.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared_resources.io_managers.protocol import OutOfStep, ProductStore
+from tests.io_managers.conftest import Places
+from tests.io_managers.losing import lose, remember
+from tests.io_managers.places import LOCAL, REMOTE, STORES, Place
+from tests.io_managers.products import WHY, contract, publish, published, stage
+
+SALES = contract()
+KEY = SALES.key
+NOW = timedelta(0)
+
+# A publish to a server takes half a second: of those stores' losses the smallest is tried each time.
+LOST = [
+    pytest.param(store, behind, marks=[pytest.mark.slow] if store in REMOTE and behind > 1 else [])
+    for store in STORES
+    for behind in (1, 2, 3)
+]
+
+TOUCHING: dict[str, Callable[[ProductStore], object]] = {
+    "publish": lambda store: publish(store, SALES, "b9", [9]),
+    "rollback": lambda store: store.rollback(SALES, 1, WHY, batch_id="r1"),
+    "expire": lambda store: store.expire(SALES, datetime.now(UTC)),
+    "orphans": lambda store: store.orphans(KEY),
+    "remove orphans": lambda store: store.remove_orphans(KEY, NOW),
+    "check": lambda store: store.check_in_step(KEY),
+}
+
+
+def three_versions(place: Place, behind: int) -> ProductStore:
+    """Versions 1 to 3, of which the store knows the last `behind` no more; by a new process's look."""
+    store = place.open()
+    put_back: Callable[[], None] = lambda: lose(place)  # noqa: E731
+    for number in (1, 2, 3):
+        if number == 3 - behind + 1 and number > 1:
+            put_back = remember(place)
+        publish(store, SALES, f"b{number}", [number])
+    put_back()
+    return place.open()
+
+
+def everything(place: Place) -> dict[str, bytes]:
+    files = (path for path in (place.root / "order" / "sales").rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(place.root)): path.read_bytes()
+        for path in files
+        if "/data/" in str(path) or "/metadata/" in str(path)
+    }
+
+
+@pytest.mark.parametrize(("name", "behind"), LOST)
+def test_nothing_is_published_or_removed_before_it_is_repaired(
+    name: str, behind: int, places: Places
+) -> None:
+    place = places(name)
+    store = three_versions(place, behind)
+    before = everything(place)
+    if place.store in LOCAL:  # elsewhere what is staged here is never a version's
+        for number in (1, 2, 3):
+            store.discard(SALES, f"b{number}")
+    for what, touch in TOUCHING.items():
+        with pytest.raises(OutOfStep, match=f"mesh repair {KEY}"):
+            touch(store)
+            pytest.fail(f"{what} went on")
+    store.discard(SALES, "b9")
+    assert everything(place).items() >= before.items()
+
+
+@pytest.mark.parametrize(("name", "behind"), [p for p in LOST if p.values[0] != "snowflake"])
+def test_repair_brings_every_version_back(name: str, behind: int, places: Places) -> None:
+    place = places(name)
+    store = three_versions(place, behind)
+    told = store.repair(KEY, dry_run=True)
+    assert told
+    with pytest.raises(OutOfStep):
+        store.check_in_step(KEY)
+    assert store.repair(KEY) == told
+    store.check_in_step(KEY)
+    assert store.repair(KEY) is None
+    store.remove_orphans(KEY, NOW)
+    assert [version.number for version in store.versions(KEY)] == [1, 2, 3]
+    assert [published(store, KEY, number) for number in (1, 2, 3)] == [[1], [2], [3]]
+    assert publish(store, SALES, "b4", [4]).number == 4
+    store.remove_orphans(KEY, NOW)
+    assert [published(place.open(), KEY, number) for number in (3, 4)] == [[3], [4]]
+    assert publish(store, SALES, "b2", [2]).number == 2, "a batch is published once"
+
+
+@pytest.mark.parametrize("behind", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_snowflake_goes_on_from_what_is_recorded(behind: int, places: Places) -> None:
+    place = places("snowflake")
+    store = three_versions(place, behind)
+    assert store.repair(KEY)
+    store.check_in_step(KEY)
+    assert store.repair(KEY) is None
+    assert len(store.versions(KEY)) == 3 - behind
+    assert publish(store, SALES, "b4", [4]).number == 3 - behind + 1
+    assert published(store, KEY) == [4]
+
+
+def test_a_product_that_was_never_published_is_in_step(store: ProductStore) -> None:
+    store.check_in_step(KEY)
+    assert store.repair(KEY) is None
+    assert store.versions(KEY) == []
+    stage(store, SALES, "b1", [1])
+    assert store.orphans(KEY) == []
