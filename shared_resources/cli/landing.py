@@ -1,7 +1,8 @@
 """`mesh landing`: where each landing sensor stands, what waits, and letting it ingest again.
 
-Belongs here: the state of the sensors and their ledger for a person, and the reset.
-Does not belong here: finding and remembering objects (`landing/`), running anything.
+Belongs here: the state of the sensors and their ledger for a person, the reset, settling.
+Does not belong here: finding and remembering objects (`landing/`), naming what was passed over
+(`not_ingested.py`), running anything.
 """
 
 from __future__ import annotations
@@ -14,11 +15,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shared_resources import environment as environments
+from shared_resources.cli.not_ingested import (
+    outsiders,
+    passed_over,
+    print_passed_over,
+    settle_strays,
+)
 from shared_resources.cli.selection import product_contract
 from shared_resources.cli.tables import print_json, print_table, visible
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.landing.errors import LandingError
+from shared_resources.landing.strays import OUTSIDE
 from shared_resources.mesh import read_mesh
 
 if TYPE_CHECKING:
@@ -41,20 +49,21 @@ class _ShowByDefault(click.Group):
     cls=_ShowByDefault, epilog="Example: mesh landing && mesh landing reset order/transactions"
 )
 def landing() -> None:
-    """What landed: `mesh landing [DOMAIN/PRODUCT] [--json]`. How far each sensor has come, what is
-    not processed yet, what is stuck (its runs failed; the next one may wait for hours), and the lag:
-    the age of the oldest unprocessed object."""
+    """What landed: `mesh landing [DOMAIN/PRODUCT] [--all] [--json]`. How far each sensor has come,
+    what is not processed yet, what is stuck (its runs failed; the next one may wait for hours), the
+    lag: the age of the oldest unprocessed object; and by name what was passed over, until someone
+    settles it."""
 
 
 @landing.command(epilog="Example: mesh landing show order/transactions")
 @click.argument("product", required=False, metavar="[DOMAIN/PRODUCT]")
+@click.option("--all", "all_", is_flag=True, help="Also what was passed over and is settled.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
-def show(product: str | None, as_json: bool) -> None:
+def show(product: str | None, all_: bool, as_json: bool) -> None:
     """A row a product that is ingested; more about one. (`show` itself may be left out.)"""
     environment = environments.current()
     if product is None:
-        folders = [p for domain in read_mesh(environment.root).domains for p in domain.products]
-        contracts = [p.contract for p in folders if p.contract and p.contract.landing]
+        contracts = _ingested(environment)
     else:
         contracts = [_with_landing(product_contract(environment, product))]
     for contract in contracts[:1]:
@@ -62,9 +71,11 @@ def show(product: str | None, as_json: bool) -> None:
         # what is wrong with one prefix is in what its own sensor said.
         with contextlib.suppress(LandingError):
             environment.landing_zone.page(_prefix(contract), "", 1)
-    rows = [_row(environment, contract) for contract in contracts]
+    rows = [_row(environment, contract, all_) for contract in contracts]
+    strays = outsiders(environment, contracts, all_) if product is None and contracts else None
+    every = [*rows, *([{**dict.fromkeys(rows[0]), **strays}] if strays else [])]
     if as_json:
-        print_json(rows)
+        print_json(every)
     elif product is not None:
         _print_one(rows[0])
     elif rows:
@@ -72,6 +83,7 @@ def show(product: str | None, as_json: bool) -> None:
         for row in rows:
             for problem in row["queue_problems"]:
                 click.echo(f"{row['product']}: {visible(problem)}")
+        print_passed_over(every)
     else:
         click.echo("no product is ingested from the landing zone")
 
@@ -107,6 +119,35 @@ def reset(product: str, start: str | None, key: str | None) -> None:
     )
 
 
+@landing.command(
+    epilog="Example: mesh landing settle order/transactions order/transactions/notes.txt "
+    "--reason 'the till writes it'"
+)
+@click.argument("product", metavar="DOMAIN/PRODUCT|outside")
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.option("--everything", is_flag=True, help="Whatever is named of the product now.")
+@click.option("--reason", required=True, help="Kept, with who settled it, for those who ask later.")
+def settle(product: str, keys: tuple[str, ...], everything: bool, reason: str) -> None:
+    """Name objects no longer that were passed over: nothing is to be done about them.
+
+    An object that is written anew is named again. `outside` is the place of objects below no
+    product's prefix.
+    """
+    environment = environments.current()
+    if not reason.strip():
+        raise click.BadParameter("is empty; say why", param_hint="--reason")
+    if bool(keys) is everything:
+        raise click.UsageError("name the objects by their keys, or use --everything")
+    contracts = _ingested(environment)
+    if product != OUTSIDE:
+        contracts = [_with_landing(product_contract(environment, product))]
+    done = settle_strays(environment, product, contracts, keys, reason.strip())
+    for key in done:
+        click.echo(f"{product}: {visible(key)} is settled")
+    if not done:
+        click.echo(f"{product}: nothing is named; nothing is changed")
+
+
 @landing.command(epilog="Example: mesh landing retry order/transactions")
 @click.argument("product", metavar="DOMAIN/PRODUCT")
 def retry(product: str) -> None:
@@ -117,6 +158,11 @@ def retry(product: str) -> None:
     contract = _with_landing(product_contract(environment, product))
     waiting = Ledger(environment.state, contract.key).retry()
     click.echo(f"{contract.key}: {waiting:,} objects are tried again at the sensor's next tick")
+
+
+def _ingested(environment: Environment) -> list[Contract]:
+    folders = [p for domain in read_mesh(environment.root).domains for p in domain.products]
+    return [p.contract for p in folders if p.contract and p.contract.landing]
 
 
 def _reset_object(environment: Environment, contract: Contract, ledger: Ledger, key: str) -> None:
@@ -153,7 +199,7 @@ def _with_landing(contract: Contract) -> Contract:
     return contract
 
 
-def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
+def _row(environment: Environment, contract: Contract, all_: bool) -> dict[str, Any]:
     from shared_resources.landing.ledger import Ledger
     from shared_resources.landing.ledger_tables import UNFINISHED, State
     from shared_resources.landing.sensor_notes import read_notes
@@ -188,6 +234,7 @@ def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
             {"key": entry.key, "state": entry.state.value, "landed_at": entry.modified_at}
             for entry in ledger.oldest(SHOWN_OBJECTS)
         ],
+        **passed_over(environment, contract.key, all_),
     }
 
 
@@ -199,6 +246,7 @@ def _short(row: dict[str, Any]) -> dict[str, Any]:
         "sweep": f"round {row['sweep_round'] or 0}",
         "pending": row["pending"],
         "stuck": row["stuck"],
+        "passed_over": row["passed_over_count"],
         "lag": str(timedelta(seconds=row["lag_seconds"])),
         "last_tick": row["last_tick"],
     }
@@ -220,3 +268,6 @@ def _print_one(row: dict[str, Any]) -> None:
     if unprocessed:
         click.echo()
         print_table(unprocessed, unprocessed[0], data=True)
+    if row["passed_over"]:
+        click.echo()
+        print_passed_over([row], limit=None)

@@ -18,7 +18,7 @@ from shared_resources.environment import Environment
 from shared_resources.io_managers.protocol import NotPublished
 from shared_resources.landing.evidence import unseen
 from shared_resources.landing.ledger import Ledger
-from shared_resources.landing.objects import match
+from shared_resources.landing.looking import look
 from shared_resources.landing.zone import LandingObject
 
 
@@ -70,7 +70,7 @@ def _new_days(environment: Environment, contract: Contract, reads: Iterable[str]
     """Landed days that are not published yet, or the days of what a function reads."""
     landing = contract.landing
     if landing is not None and landing.mode is LandingMode.PARTITION:
-        found = match(landing, environment.landing_zone.list(landing.prefix)).by_partition
+        found = look(environment, contract).by_partition
         new = set(_to_ingest(environment, contract, list(found.values())))
         return sorted(day for day, landed in found.items() if landed in new)
     days: set[str] = set()

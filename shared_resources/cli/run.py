@@ -17,11 +17,12 @@ from multiprocessing.connection import wait
 import click
 
 from shared_resources import environment as environments
+from shared_resources.cli.not_ingested import notes_after_run
 from shared_resources.cli.pending import UpToDate, days_between, tasks_of
 from shared_resources.cli.progress import RunProgress
 from shared_resources.cli.schedule import Schedule
 from shared_resources.cli.selection import product_folder, select
-from shared_resources.cli.tables import print_json
+from shared_resources.cli.tables import print_json, visible
 from shared_resources.cli.workers import Loaded, NotLoaded, RunOutcome, Task, Worker, stop
 from shared_resources.environment import Environment
 from shared_resources.instance import prepare_instance
@@ -54,8 +55,14 @@ def run(selection: tuple[str, ...], partitions: str | None, jobs: int, as_json: 
     prepare_instance(environment)
     with RunProgress(len(wanted)) as progress:
         outcome = _Coordinator(environment, progress, max(1, jobs), partitions).run(wanted)
+    passed_over = notes_after_run(environment, wanted)
+    for product, notes in passed_over.items():
+        outcome.products[product]["not_ingested"] = notes
     if as_json:
         print_json({"seconds": round(outcome.seconds, 2), "products": outcome.products})
+    for product, notes in passed_over.items():
+        for note in notes:
+            progress.note(visible(f"{product}: {note}"))
     progress.note(
         f"{outcome.count('published')} published, {outcome.count('unchanged')} unchanged, "
         f"{outcome.count('failed')} failed, {outcome.count('held')} held "

@@ -8,12 +8,16 @@ The whole prefix is listed only where nothing says the key: for the newest of se
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-from shared_resources.contracts.model import Landing, LandingMode
+from shared_resources.contracts.model import Contract, Landing, LandingMode
 from shared_resources.data_products.batch import Attempt
+from shared_resources.environment import Environment
 from shared_resources.io_managers.protocol import UNPARTITIONED
+from shared_resources.landing.ages import newer
 from shared_resources.landing.evidence import objects
+from shared_resources.landing.ledger import Ledger
+from shared_resources.landing.looking import newest_extract
 from shared_resources.landing.objects import PARTITION, match
 from shared_resources.landing.zone import LandingObject, LandingZone
 
@@ -50,7 +54,7 @@ def choose_objects(attempt: Attempt, landing_object: str | None) -> dict[str, La
                 tuple(missing),
             )
         return {key: found[key] for key in attempt.run.partitions}
-    chosen = _extract(attempt.environment.landing_zone, landing, landing_object)
+    chosen = _extract(attempt.environment, attempt.contract, landing_object)
     if chosen is None:
         what = f"{landing_object} is gone" if landing_object else "nothing has landed"
         raise NothingToIngest(f"{attempt.definition.key}: {what}; looked for {place}")
@@ -59,13 +63,14 @@ def choose_objects(attempt: Attempt, landing_object: str | None) -> dict[str, La
 
 
 def _extract(
-    zone: LandingZone, landing: Landing, landing_object: str | None
+    environment: Environment, contract: Contract, landing_object: str | None
 ) -> LandingObject | None:
     """The full extract of that key, or the newest one."""
     if landing_object is None:
-        return match(landing, zone.list(landing.prefix)).newest
-    named = zone.head(landing_object)
-    return match(landing, [named] if named else []).newest
+        return newest_extract(environment, contract)
+    assert contract.landing is not None
+    named = environment.landing_zone.head(landing_object)
+    return match(contract.landing, [named] if named else []).newest
 
 
 def _of_days(
@@ -103,7 +108,9 @@ def _refuse_going_back(attempt: Attempt, chosen: LandingObject) -> None:
         if there is None or etag not in (there.etag, there.listed):
             continue
         # Of the same second, as S3 tells time, either may be the newer; the ledger knows.
-        if there.modified_at > chosen.modified_at:
+        ledger = Ledger(attempt.environment.state, attempt.contract.key)
+        published, wanted = ledger.dated([there, chosen])
+        if newer(published, wanted, datetime.now(UTC)):
             raise NothingToIngest(
                 f"{attempt.definition.key}: {chosen.key} is older than {key}, which is published as "
                 f"version {versions[-1].number}; to go back, use `mesh rollback`"

@@ -12,11 +12,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 
 from shared_resources.contracts.model import Contract, LandingMode
+from shared_resources.landing.ages import newest
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_tables import Entry, State
 from shared_resources.landing.objects import Matched, match
@@ -63,10 +64,16 @@ class Group:
 
 
 class Asking:
-    """What a tick asks for. `superseded` are extracts that nothing is asked for, for people."""
+    """What a tick asks for."""
 
     def __init__(
-        self, contract: Contract, key: dg.AssetKey, ledger: Ledger, finds: Finds, budget: Budget
+        self,
+        contract: Contract,
+        key: dg.AssetKey,
+        ledger: Ledger,
+        finds: Finds,
+        budget: Budget,
+        now: datetime,
     ) -> None:
         assert contract.landing is not None
         self._contract = contract
@@ -75,8 +82,8 @@ class Asking:
         self._ledger = ledger
         self._finds = finds
         self._budget = budget
+        self._now = now
         self.requests: list[dg.RunRequest] = []
-        self.superseded: list[str] = []
 
     def ask(
         self,
@@ -134,13 +141,13 @@ class Asking:
 
     def _newest(self, found: list[Entry], under_way: Sequence[Entry]) -> list[Entry]:
         """The newest full extract, unless a newer one is ingested or on its way already."""
+        if not found:
+            return []
         processed = self._ledger.newest_processed()
         others = [*under_way, *([processed] if processed else [])]
-        newest = max((*found, *others), key=_age, default=None)
-        out_of_date = [entry for entry in found if entry is not newest]
-        self._ledger.change(out_of_date, state=State.SUPERSEDED)
-        self.superseded.extend(entry.key for entry in out_of_date)
-        return [entry for entry in found if entry is newest]
+        counts = newest((entry.dated for entry in (*found, *others)), self._now)
+        self._ledger.change([one for one in found if one is not counts], state=State.SUPERSEDED)
+        return [entry for entry in found if entry is counts]
 
     def _still_there(self, entries: Sequence[Entry]) -> list[Entry]:
         """Without those that were overwritten by what is processed already: a run would read that
@@ -177,11 +184,6 @@ class Asking:
                 yield Group(here, tuple(days))
             else:
                 yield from (Group((entry,), (day,)) for day, entry in zip(days, here, strict=True))
-
-
-def _age(entry: Entry) -> tuple[object, ...]:
-    """S3 tells seconds: of two extracts of one second the one that was found later is the newer."""
-    return entry.object.modified_at, entry.discovered_at, entry.key
 
 
 def _rows_of_days(days: Sequence[str]) -> Iterator[list[str]]:

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from shared_resources.landing.ages import newer
 from shared_resources.landing.ledger_questions import LedgerQuestions
 from shared_resources.landing.ledger_rows import SAME_SECOND, same_object
 from shared_resources.landing.ledger_tables import (
@@ -48,7 +49,7 @@ class Ledger(LedgerQuestions):
     def discover(self, objects: Iterable[LandingObject]) -> Discovered:
         """Write down objects that lie in the landing zone now; which of them are to be ingested.
 
-        What was found under the same key before, and not asked for yet, is not there any more.
+        What was found under the same key before, and not asked for, is not there any more.
         """
         objects = list(objects)
         if not objects:
@@ -119,6 +120,7 @@ class Ledger(LedgerQuestions):
                     obj.key,
                     obj.etag,
                     (*UNPROCESSED, *REVIVED, State.SUPERSEDED),
+                    seen_at=self._first_sight(obj),
                     state=State.TAKEN,
                     size=obj.size,
                     modified_at=obj.modified_at,
@@ -134,15 +136,14 @@ class Ledger(LedgerQuestions):
             for key, etag in pairs:
                 self._upsert(connection, key, etag, tuple(State), state=state)
                 this = sa.and_(self._own, OBJECTS.c.key == key, OBJECTS.c.etag == etag)
-                modified: datetime | None = connection.execute(
-                    sa.select(OBJECTS.c.modified_at).where(this)
-                ).scalar_one()
+                times = sa.select(OBJECTS.c.modified_at, OBJECTS.c.discovered_at).where(this)
+                modified, seen = connection.execute(times).one()._tuple()
                 if modified is not None:
                     connection.execute(
                         sa.update(OBJECTS)
                         .where(self._own, OBJECTS.c.key == key, OBJECTS.c.etag != etag)
                         .where(OBJECTS.c.state.in_(UNPROCESSED))
-                        .where(OBJECTS.c.modified_at < modified)
+                        .where(OBJECTS.c.modified_at < min(modified, seen))
                         .values(state=State.REPLACED)
                     )
 
@@ -181,14 +182,20 @@ class Ledger(LedgerQuestions):
 
     def reconsider(self) -> None:
         """Let those that a newer object superseded count again that are newer than what is processed."""
-        newest = self.newest_processed()
-        newer = [] if newest is None else [OBJECTS.c.modified_at > newest.modified_at]
+        processed, now = self.newest_processed(), self._clock()
+        again = [
+            entry
+            for entry in self._entries(OBJECTS.c.state == State.SUPERSEDED)
+            if processed is None or newer(entry.dated, processed.dated, now)
+        ]
+        superseded, attempt = OBJECTS.c.state == State.SUPERSEDED, OBJECTS.c.attempt + 1
         with self._database.begin() as connection:
-            connection.execute(
-                sa.update(OBJECTS)
-                .where(self._own, OBJECTS.c.state == State.SUPERSEDED, *newer)
-                .values(state=State.FOUND, attempt=OBJECTS.c.attempt + 1)
-            )
+            self._change(connection, again, superseded, state=State.FOUND, attempt=attempt)
+
+    def supersede(self, objects: Iterable[LandingObject]) -> None:
+        """Write down full extracts that nothing knows yet and that a newer one has replaced."""
+        with self._database.begin() as connection:
+            self._insert(connection, objects, State.SUPERSEDED)
 
     def change(self, entries: Sequence[Entry], **values: Any) -> None:
         """Change rows, but none that a run has finished meanwhile."""

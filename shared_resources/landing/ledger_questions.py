@@ -11,6 +11,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from shared_resources.landing.ages import Dated, newest
 from shared_resources.landing.ledger_rows import LedgerRows, chunks, same_object
 from shared_resources.landing.ledger_tables import (
     OBJECTS,
@@ -80,17 +81,49 @@ class LedgerQuestions(LedgerRows):
 
     def newest_processed(self) -> Entry | None:
         """The newest object that is published or refused."""
+        now = self._clock()
+        own, seen = OBJECTS.c.modified_at, OBJECTS.c.discovered_at
+        believed = sa.and_(own <= seen, own <= now)
         found = [
             entry
             for state in PROCESSED
+            for plausible in (believed, sa.not_(believed))
             for entry in self._entries(
                 OBJECTS.c.state == state,
-                OBJECTS.c.modified_at.is_not(None),
+                own.is_not(None),
+                plausible,
                 limit=1,
                 newest_first=True,
             )
         ]
-        return max(found, key=lambda entry: entry.order, default=None)
+        return newest((entry.dated for entry in found), now)
+
+    def counting(self) -> Entry | None:
+        """The full extract that counts: the newest that is processed or on its way."""
+        processed = self.newest_processed()
+        known = [*self.under_way(), *([processed] if processed else [])]
+        return newest((entry.dated for entry in known), self._clock())
+
+    def dated(self, objects: Iterable[LandingObject]) -> list[Dated[LandingObject]]:
+        """The objects with their first sights; what nobody has seen yet is seen now."""
+        own, seen = OBJECTS.c.modified_at, OBJECTS.c.discovered_at
+        # Of what was not doubtful when it was found the first sight decides nothing.
+        doubted = sa.or_(own.is_(None), own > seen)
+        query = sa.select(OBJECTS.c.key, OBJECTS.c.listed, sa.func.min(seen))
+        query = query.where(self._own, doubted).group_by(OBJECTS.c.key, OBJECTS.c.listed)
+        with self._database.begin() as connection:
+            rows = [row._tuple() for row in connection.execute(query)]
+        first = {(key, listed): at for key, listed, at in rows}
+        now = self._clock()
+        return [
+            Dated(
+                obj,
+                obj.modified_at,
+                min(first.get((obj.key, obj.listed), now), obj.arrived_at or now),
+                obj.key,
+            )
+            for obj in objects
+        ]
 
     def counts(self) -> dict[State, int]:
         """How many objects are in each state that something is still to be done in."""

@@ -53,11 +53,13 @@ class LedgerRows:
             return [Entry.of(row) for row in connection.execute(query)]
 
     def _waiting(self, connection: sa.Connection, keys: Iterable[str]) -> list[Entry]:
-        """The rows of these keys that no run was asked for."""
+        """The rows of these keys that no run was asked for, what was passed over among them."""
         found: list[Entry] = []
         for chunk in chunks(sorted(keys)):
             query = sa.select(OBJECTS).where(
-                self._own, OBJECTS.c.key.in_(chunk), OBJECTS.c.state.in_(WAITING)
+                self._own,
+                OBJECTS.c.key.in_(chunk),
+                OBJECTS.c.state.in_((*WAITING, State.SUPERSEDED)),
             )
             found.extend(Entry.of(row) for row in connection.execute(query))
         return found
@@ -88,6 +90,7 @@ class LedgerRows:
                 **self._row(obj.key, obj.etag, state),
                 "size": obj.size,
                 "modified_at": obj.modified_at,
+                "discovered_at": self._first_sight(obj),
             }
             for obj in objects
         ]
@@ -106,6 +109,11 @@ class LedgerRows:
             "state": state,
             "discovered_at": self._clock(),
         }
+
+    def _first_sight(self, obj: LandingObject) -> datetime:
+        """Now; of what claims to be written later than it arrived, its arrival, if that is known."""
+        now = self._clock()
+        return now if obj.arrived_at is None else min(now, obj.arrived_at)
 
     def _see(
         self,
@@ -160,6 +168,7 @@ class LedgerRows:
         key: str,
         etag: str,
         states: Iterable[State],
+        seen_at: datetime | None = None,
         **values: Any,
     ) -> None:
         """Change the object's row if it is in one of the states; write one if there is none.
@@ -171,7 +180,9 @@ class LedgerRows:
         query = sa.select(OBJECTS.c.etag).where(of_key, of_object)
         known = {str(row[0]) for row in connection.execute(query)}
         if not known:
-            self._insert_rows(connection, [self._row(key, etag, State.FOUND)])
+            found = self._row(key, etag, State.FOUND)
+            found["discovered_at"] = seen_at or found["discovered_at"]
+            self._insert_rows(connection, [found])
         row = etag if etag in known or not known else as_listed(etag)
         connection.execute(
             sa.update(OBJECTS)

@@ -1,4 +1,5 @@
-"""The ledger's tables: an object's way from its discovery to a version, and what the sensor said.
+"""The ledger's tables: an object's way from its discovery to a version, what was passed over, and
+what the sensor said.
 
 Belongs here: columns, states, times as text. Does not belong here: what is done with them
 (`ledger.py`, `sensor_notes.py`).
@@ -13,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from shared_resources.landing.ages import Dated
 from shared_resources.landing.zone import LandingObject
 from shared_resources.state import TABLES
 
@@ -79,6 +81,30 @@ OBJECTS = sa.Table(
     sa.Index("mesh_landing_objects_listed", "product", "key", "listed"),
 )
 
+# What was passed over, or is odd; an etag is as a listing gives it.
+STRAYS = sa.Table(
+    "mesh_landing_strays",
+    TABLES,
+    sa.Column("product", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("etag", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("modified_at", UtcTime),
+    sa.Column("seen_at", UtcTime, nullable=False),
+    sa.Column("odd", sa.Boolean, nullable=False),
+)
+SETTLED = sa.Table(
+    "mesh_landing_settled",
+    TABLES,
+    sa.Column("product", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("etag", sa.Text, primary_key=True),
+    sa.Column("settled_why", sa.Text, nullable=False),
+    sa.Column("settled_by", sa.Text, nullable=False),
+    sa.Column("settled_at", UtcTime, nullable=False),
+)
+
 SENSORS = sa.Table(
     "mesh_landing_sensors",
     TABLES,
@@ -127,6 +153,11 @@ class Entry:
     def order(self) -> tuple[datetime, str]:
         """By the object's own time."""
         return self.object.modified_at, self.key
+
+    @property
+    def dated(self) -> Dated[Entry]:
+        modified = self.object.modified_at
+        return Dated(self, modified, self.discovered_at, self.key)
 
     @property
     def object(self) -> LandingObject:

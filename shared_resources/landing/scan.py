@@ -23,7 +23,9 @@ from shared_resources.landing.cursor import Cursor
 from shared_resources.landing.errors import RefusedKey, RefusedObject
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_tables import Entry, State
-from shared_resources.landing.objects import match
+from shared_resources.landing.objects import Matched, match
+from shared_resources.landing.passed_over import PassedOver
+from shared_resources.landing.strays import strays_of
 from shared_resources.landing.zone import LandingObject, LandingZone, Page
 
 PAGE_KEYS = 1000
@@ -56,24 +58,48 @@ class Budget:
 
 
 class Finds:
-    """Objects that lie in the landing zone, written down; what people should know about the others."""
+    """Objects that lie in the landing zone, written down; those that are none of the contract's, too.
+
+    `unusable`: what this tick could not look at, and why.
+    """
 
     def __init__(
-        self, contract: Contract, zone: LandingZone, ledger: Ledger, adopt: Callable[[], None]
+        self,
+        contract: Contract,
+        zone: LandingZone,
+        ledger: Ledger,
+        passed: PassedOver,
+        adopt: Callable[[], None],
+        now: datetime,
     ) -> None:
         self._contract = contract
         self._zone = zone
         self._ledger = ledger
+        self._passed = passed
         self._adopt = adopt
+        self._now = now
         self.new: list[LandingObject] = []
         self.unusable: dict[str, str] = {}
 
     def take_in(self, objects: Iterable[LandingObject]) -> int:
-        """Write down those that the contract means. Returns how many of them are new."""
+        """Write down what lies there. Returns how many of those that the contract means are new."""
+        matched = self._match(objects)
+        self._passed.note(strays_of(matched, None, self._now))
+        return self._discover(matched)
+
+    def take_in_page(self, page: Page, after: str) -> int:
+        """Write down all that lies after a key, up to the page's last."""
+        matched = self._match(page.objects)
+        to = page.names[-1] if page.more else ""
+        self._passed.looked(strays_of(matched, page, self._now), page.names, after, to)
+        return self._discover(matched)
+
+    def _match(self, objects: Iterable[LandingObject]) -> Matched:
         landing = self._contract.landing
         assert landing is not None
-        matched = match(landing, objects, self._contract.partitioning)
-        self.unusable.update({one.object.key: str(one) for one in matched.unmatched})
+        return match(landing, objects, self._contract.partitioning)
+
+    def _discover(self, matched: Matched) -> int:
         meant = [*matched.by_partition.values(), *matched.candidates]
         if self._ledger.unknown(meant):
             self._adopt()
@@ -110,10 +136,6 @@ class Finds:
             return False
         return True
 
-    def take_in_page(self, page: Page) -> int:
-        self.unusable.update({refusal: refusal for refusal in page.refused})
-        return self.take_in(page.objects)
-
 
 class Scan:
     """One tick's listing. `cursor` is where it has come to."""
@@ -133,7 +155,7 @@ class Scan:
         at, more = self.cursor.position, True
         while more and self._budget.may_list:
             page = self._list(at)
-            self._finds.take_in_page(page)
+            self._finds.take_in_page(page, at)
             names = [*names, *page.names][-(WINDOW_KEYS + 1) :]
             more = page.more
             at = page.names[-1] if page.names else at
@@ -162,7 +184,7 @@ class Scan:
             self.cursor = replace(cursor, swept_at=cursor.swept_at or self._now)
             return
         page = self._list(cursor.sweep)
-        found = self._finds.take_in_page(page)
+        found = self._finds.take_in_page(page, cursor.sweep)
         through = not page.more or page.names[-1] >= cursor.position
         self.cursor = replace(
             cursor,

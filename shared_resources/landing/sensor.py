@@ -35,6 +35,7 @@ from shared_resources.landing.errors import LandingError
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_rows import utc_now
 from shared_resources.landing.ledger_tables import UNPROCESSED, State
+from shared_resources.landing.passed_over import PassedOver, told
 from shared_resources.landing.scan import (
     LIST_BESIDE_EVENTS_EVERY,
     SWEEP_EVERY,
@@ -120,8 +121,11 @@ class _Tick:
         self._budget = Budget()
         self._ledger = Ledger(environment.state, contract.key, clock)
         self._notes = read_notes(environment.state, contract.key)
-        self._finds = Finds(contract, environment.sensed_zone, self._ledger, self._adopt)
-        self._asking = Asking(contract, key, self._ledger, self._finds, self._budget)
+        self._passed = PassedOver(environment.state, contract.key, clock)
+        self._finds = Finds(
+            contract, environment.sensed_zone, self._ledger, self._passed, self._adopt, self._now
+        )
+        self._asking = Asking(contract, key, self._ledger, self._finds, self._budget, self._now)
 
     def result(self) -> dg.SensorResult:
         if asks_for_reset(self._context.cursor):
@@ -237,14 +241,8 @@ class _Tick:
     def _problems(self, cursor: Cursor, queue: QueueState | None) -> list[str]:
         """What a person should know: objects that nothing will be made of, and why."""
         said = list(queue.problems) if queue is not None else []
-        unusable = self._finds.unusable
-        if unusable:
-            shown = "; ".join(list(unusable.values())[:NAMED])
-            more = len(unusable) - NAMED
-            said.append(f"not ingested: {shown}" + (f"; and {more} more" if more > 0 else ""))
-        if superseded := self._asking.superseded:
-            keys = named(superseded, NAMED)
-            said.append(f"replaced by a newer object and not ingested: {keys}")
+        said.extend(f"could not be looked at: {why}" for why in self._finds.unusable.values())
+        said.extend(told(self._passed, NAMED))
         if cursor.stuck:
             keys = named([entry.key for entry in self._ledger.stuck(NAMED + 1)], NAMED)
             said.append(

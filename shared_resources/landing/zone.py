@@ -7,7 +7,7 @@ Does not belong here: which object a contract means (`objects.py`), or what is i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -22,6 +22,9 @@ VERSION_MARK = "#"
 class LandingObject:
     """One object. `etag` changes whenever the object is replaced; `modified_at` is in UTC.
 
+    `arrived_at` is given where the zone knows that `modified_at` lies after the object's arrival,
+    which whoever sets a file's times can make it do.
+
     A bucket that keeps versions tells the version's id when it is asked for one object, but not
     when it lists many: the id then stands at the end of the etag, behind `#`.
     """
@@ -30,6 +33,7 @@ class LandingObject:
     size: int
     modified_at: datetime
     etag: str
+    arrived_at: datetime | None = field(default=None, compare=False)
 
     @property
     def listed(self) -> str:
@@ -45,13 +49,18 @@ def as_listed(etag: str) -> str:
 class Page:
     """A stretch of a prefix. `names` are all keys that it held, in order, what is left out, too.
 
-    `refused` says which keys nobody will ever read, and why. `more`: keys come after these.
+    `refusals` are those that nobody will ever read, each with the reason; two names that are no text
+    may stand in one place. `more`: keys come after these.
     """
 
     objects: tuple[LandingObject, ...]
     names: tuple[str, ...]
     more: bool
-    refused: tuple[str, ...] = ()
+    refusals: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        return tuple(why for _, why in self.refusals)
 
 
 class LandingZone(Protocol):
@@ -69,6 +78,10 @@ class LandingZone(Protocol):
 
         One request where there are requests. `start_after` need not exist.
         """
+        ...
+
+    def page_of_all(self, start_after: str, limit: int) -> Page:
+        """The same of the whole zone."""
         ...
 
     def head(self, key: str) -> LandingObject | None:

@@ -48,28 +48,35 @@ class FolderLandingZone:
 
     def page(self, prefix: str, start_after: str, limit: int) -> Page:
         """What comes after `start_after`; folders that lie before it are not looked into."""
-        paths = list(islice(self._walk(self._path(prefix), start_after), limit + 1))
-        objects, refused = self._described(paths[:limit])
+        return self._page(self._path(prefix), start_after, limit)
+
+    def page_of_all(self, start_after: str, limit: int) -> Page:
+        return self._page(self.root, start_after, limit)
+
+    def _page(self, folder: Path, start_after: str, limit: int) -> Page:
+        paths = list(islice(self._walk(folder, start_after), limit + 1))
+        objects, refusals = self._described(paths[:limit])
         return Page(
             objects=objects,
             names=tuple(map(self._place_of, paths[:limit])),
             more=len(paths) > limit,
-            refused=refused,
+            refusals=refusals,
         )
 
     def _described(
         self, paths: Iterable[Path]
-    ) -> tuple[tuple[LandingObject, ...], tuple[str, ...]]:
+    ) -> tuple[tuple[LandingObject, ...], tuple[tuple[str, str], ...]]:
         """The objects, and why others are none."""
-        objects, refused = [], []
+        objects: list[LandingObject | None] = []
+        refusals: list[tuple[str, str]] = []
         for path in paths:
             try:
                 described = self._describe(path)
             except RefusedKey as refusal:
-                refused.append(str(refusal))
+                refusals.append((self._place_of(path), str(refusal)))
             else:
                 objects.append(described)
-        return tuple(filter(None, objects)), tuple(refused)
+        return tuple(filter(None, objects)), tuple(refusals)
 
     def head(self, key: str) -> LandingObject | None:
         path = self._path(key)
@@ -136,11 +143,15 @@ class FolderLandingZone:
         if not stat.S_ISREG(status.st_mode):
             return None
         inode, size, modified = _identity(status)
+        # Anybody may set the time of a file's last change, and nobody that of its description's.
+        arrived = datetime.fromtimestamp(status.st_ctime, UTC)
+        modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
         return LandingObject(
             key=key,
             size=size,
-            modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
+            modified_at=modified_at,
             etag=f"{modified:x}-{size:x}-{inode:x}",
+            arrived_at=arrived if modified_at > arrived else None,
         )
 
     def _walk(self, folder: Path, start_after: str = "") -> Iterator[Path]:

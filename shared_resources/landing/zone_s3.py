@@ -83,7 +83,14 @@ class S3LandingZone:
         return found
 
     def page(self, prefix: str, start_after: str, limit: int) -> Page:
-        folder = self._key("/".join(parts_of(prefix))) + "/"
+        return self._page(self._key("/".join(parts_of(prefix))) + "/", start_after, limit)
+
+    def page_of_all(self, start_after: str, limit: int) -> Page:
+        return self._page(
+            f"{prefix}/" if (prefix := self.location.prefix) else "", start_after, limit
+        )
+
+    def _page(self, folder: str, start_after: str, limit: int) -> Page:
         wanted: dict[str, Any] = {"StartAfter": self._key(start_after)} if start_after else {}
         listed = self._client.list_objects_v2(
             Bucket=self.location.bucket,
@@ -93,21 +100,22 @@ class S3LandingZone:
         )
         objects: list[LandingObject] = []
         names: list[str] = []
-        refused: list[str] = []
+        refusals: list[tuple[str, str]] = []
         for entry in listed.get("Contents", ()):
             key = self._relative(entry["Key"])
             names.append(key)
             below = entry["Key"].removeprefix(folder)
             # A key that ends in a slash is a folder that some tool has drawn.
             if below.endswith("/") or any(map(unfinished, below.split("/"))):
-                refused.extend(_refusal(key) if ".." in below.split("/") else ())
+                if ".." in below.split("/") and (why := _refusal(key)):
+                    refusals.append((key, why))
                 continue
             if why := _refusal(key):
-                refused.extend(why)
+                refusals.append((key, why))
                 continue
             size, modified = entry["Size"], entry["LastModified"]
             objects.append(_object(key, size, modified, entry["ETag"]))
-        return Page(tuple(objects), tuple(names), listed["IsTruncated"], tuple(refused))
+        return Page(tuple(objects), tuple(names), listed["IsTruncated"], tuple(refusals))
 
     def head(self, key: str) -> LandingObject | None:
         from botocore.exceptions import ClientError
@@ -269,10 +277,10 @@ def _object(
     )
 
 
-def _refusal(key: str) -> tuple[str, ...]:
+def _refusal(key: str) -> str:
     """Why a key of the bucket is none of the zone's, if it is none."""
     try:
         parts_of(key)
     except RefusedKey as refusal:
-        return (str(refusal),)
-    return ()
+        return str(refusal)
+    return ""

@@ -56,6 +56,17 @@ def landing(production: ProductionEnvironment) -> Iterator[Landing]:
         yield Landing(production, instance)
 
 
+def test_an_object_that_an_event_told_of_and_nobody_means_is_named_at_every_tick(
+    landing: Landing,
+) -> None:
+    landing.put("notes.txt")
+    landing.queue.send(landing.producer.event("notes.txt"))
+    with counted(landing.environment.sensed_zone._client) as calls:
+        for _ in range(3):
+            assert "notes.txt: its name does not match" in landing.ingest()
+    assert calls == {"HeadObject": 1}
+
+
 def test_an_event_makes_a_run_without_any_listing(landing: Landing) -> None:
     one = landing.put("2026-03-01.csv")
     landing.queue.send(landing.producer.event("2026-03-01.csv"))

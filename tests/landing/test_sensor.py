@@ -38,7 +38,7 @@ class Ticks:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_name(f".{path.name}").write_text("id\n1\n")
         path.with_name(f".{path.name}").replace(path)
-        os.utime(path, (1_800_000_000 + second,) * 2)
+        os.utime(path, (1_700_000_000 + second,) * 2)
 
     def tick(self) -> dg.SensorResult:
         with dg.DagsterInstance.ephemeral() as instance:

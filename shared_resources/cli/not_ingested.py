@@ -1,0 +1,113 @@
+"""What lies in the landing zone and was not ingested, for people: named, explained, settled.
+
+Belongs here: showing and settling what was passed over, in `mesh landing` and after `mesh run`.
+Does not belong here: finding and remembering it (`landing/looking.py`, `landing/passed_over.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from shared_resources.cli.tables import visible
+from shared_resources.cli.user import user
+from shared_resources.contracts.model import Contract
+from shared_resources.environment import Environment
+from shared_resources.landing.errors import LandingError
+from shared_resources.landing.looking import outside
+from shared_resources.landing.passed_over import PassedOver, told
+from shared_resources.landing.strays import OUTSIDE, Stray
+
+SHOWN = 5
+NAMED = 1000
+
+
+def passed_over(environment: Environment, product: str, all_: bool) -> dict[str, Any]:
+    """The fields of a product's row in `mesh landing`."""
+    passed = PassedOver(environment.state, product)
+    shown = passed.all() if all_ else passed.open(NAMED)
+    return {"passed_over_count": passed.count(), "passed_over": [_shown(one) for one in shown]}
+
+
+def outsiders(
+    environment: Environment, contracts: Sequence[Contract], all_: bool
+) -> dict[str, Any] | None:
+    """A row like a product's of what lies below no product's prefix, if anything does."""
+    found, more = _outside(environment, contracts)
+    open_ = [stray for stray in found if stray.settled is None]
+    shown = found if all_ else open_
+    if not shown:
+        return None
+    return {
+        "product": None,
+        "prefix": "",
+        "passed_over_count": len(open_),
+        "passed_over": [_shown(one) for one in shown],
+        "said": f"there are more than these {len(found):,}" if more else "",
+    }
+
+
+def print_passed_over(rows: Iterable[dict[str, Any]], limit: int | None = SHOWN) -> None:
+    for row in rows:
+        place = row["product"] or OUTSIDE
+        for one in row["passed_over"][:limit]:
+            state = "is odd" if one["odd"] else "is not ingested"
+            line = f"{place}: {one['key']} {state}: {one['reason']}"
+            if (settled := one["settled"]) is not None:
+                line += f" (settled by {settled['by']}: {settled['reason']})"
+            click.echo(visible(line))
+        if limit is not None and len(row["passed_over"]) > limit:
+            more = f"{len(row['passed_over']) - limit:,} more"
+            how = "--json" if row["product"] is None else row["product"]
+            click.echo(f"{place}: {more}: `mesh landing {how}` names them")
+
+
+def settle_strays(
+    environment: Environment,
+    product: str,
+    contracts: Sequence[Contract],
+    keys: Sequence[str],
+    reason: str,
+) -> list[str]:
+    """Settle what is named of the product by these keys, or all of it; return their keys.
+
+    Raises `click.UsageError` for a key that is not named.
+    """
+    passed = PassedOver(environment.state, product)
+    named = _outside(environment, contracts)[0] if product == OUTSIDE else passed.all()
+    wanted = set(keys) or {stray.key for stray in named}
+    if unknown := sorted(wanted - {stray.key for stray in named}):
+        raise click.UsageError(
+            f"{unknown[0]!r} is no object that was passed over; `mesh landing"
+            f"{'' if product == OUTSIDE else f' {product}'} --all` names those that were"
+        )
+    chosen = [stray for stray in named if stray.key in wanted and (keys or not stray.settled)]
+    passed.settle(chosen, by=user(), reason=reason)
+    return sorted({stray.key for stray in chosen})
+
+
+def notes_after_run(environment: Environment, products: Iterable[str]) -> dict[str, list[str]]:
+    """What `mesh run` says at its end of each product of which something was passed over."""
+    found = {key: told(PassedOver(environment.state, key), SHOWN) for key in products}
+    return {key: lines for key, lines in found.items() if lines}
+
+
+def _outside(environment: Environment, contracts: Sequence[Contract]) -> tuple[list[Stray], bool]:
+    prefixes = [contract.landing.prefix for contract in contracts if contract.landing]
+    try:
+        return outside(environment, prefixes, NAMED)
+    except LandingError:
+        return [], False  # what is wrong with the zone is said where its products are
+
+
+def _shown(stray: Stray) -> dict[str, Any]:
+    return {
+        "key": stray.key,
+        "reason": stray.reason,
+        "odd": stray.odd,
+        "landed_at": stray.modified_at,
+        "seen_at": stray.seen_at,
+        "settled": None if stray.settled is None else vars(stray.settled),
+    }
