@@ -15,6 +15,7 @@ from shared_resources.cli.selection import product_folder
 from shared_resources.cli.workers import Task
 from shared_resources.contracts.model import Contract, LandingMode
 from shared_resources.environment import Environment
+from shared_resources.governance.stopped import withheld
 from shared_resources.io_managers.protocol import NotPublished
 from shared_resources.landing.evidence import unseen
 from shared_resources.landing.ledger import Ledger
@@ -29,10 +30,12 @@ class UpToDate(Exception):
 def tasks_of(environment: Environment, product: str, asked: str | None) -> list[Task]:
     """The runs that make the product. `asked` is FIRST or FIRST..LAST, for partitioned products.
 
-    Raises `UpToDate` when nothing new has landed.
+    Raises `UpToDate` when nothing new has landed, or its contract's status lets nothing be published.
     """
     folder = product_folder(environment, product)
     contract = folder.contract
+    if contract is not None and (why := withheld(contract)):
+        raise UpToDate(why)
     if contract is None or contract.partitioning is None:
         if asked:
             raise UpToDate("it has no partitions, so --partitions leaves it as it is")

@@ -60,14 +60,17 @@ def audit_batch(attempt: Attempt, made: Made) -> AuditedBatch:
 
 
 def audit_published(
-    environment: Environment, definition: ProductDefinition, references: Mapping[str, Snapshot]
+    environment: Environment,
+    definition: ProductDefinition,
+    references: Mapping[str, Snapshot],
+    number: int | None = None,
 ) -> AuditReport:
-    """Audit what readers see now, against the contract and the policies as they are now.
+    """Audit what readers see now, or version `number`, against the contract and policies of today.
 
     Raises `NotPublished`.
     """
     store = environment.stores_of(definition.contract)[0]
-    published = store.open(definition.key)
+    published = store.open(definition.key, number)
     report = audit(
         published,
         definition.contract,

@@ -24,7 +24,7 @@ from shared_resources.data_products.definition import ProductDefinition, define_
 from shared_resources.data_products.product import ProductProblem
 from shared_resources.data_products.stopped import stopped_asset
 from shared_resources.environment import Environment
-from shared_resources.governance.stopped import ProductStopped, stopped_products
+from shared_resources.governance.stopped import ProductStopped, stopped_products, withheld
 from shared_resources.housekeeping.jobs import housekeeping
 from shared_resources.io_managers.published import io_managers
 from shared_resources.landing.sensor import landing_sensor
@@ -45,18 +45,17 @@ def build_domain(
     mesh = read_mesh(environment.root)
     domain = mesh.domain(Path(definitions_file).resolve().parent.name)
     stopped = stopped_products(mesh, domain)
-    made = dict(_made(environment, domain, stopped))
+    resting = _resting(domain, stopped)
+    made = dict(_made(environment, domain, stopped, resting))
     definitions = [one for one, _ in made.values()]
     jobs, schedules = housekeeping(domain.name, [one.contract for one in definitions])
     return dg.Definitions(
         assets=[
             *(build_asset(*one) for one in made.values()),
-            *(
-                stopped_asset(one, stopped[one.key])
-                for one in domain.products
-                if one.key in stopped
+            *_stopped_assets(domain, stopped, resting),
+            *_foreign_products(
+                mesh, domain, {*stopped, *resting}, (inputs for _, inputs in made.values())
             ),
-            *_foreign_products(mesh, domain, stopped, (inputs for _, inputs in made.values())),
         ],
         jobs=jobs,
         schedules=schedules,
@@ -67,12 +66,28 @@ def build_domain(
     )
 
 
+def _stopped_assets(
+    domain: Domain, stopped: Mapping[str, str], resting: Mapping[str, str]
+) -> Iterator[dg.AssetsDefinition]:
+    for product in domain.products:
+        if product.key in stopped:
+            yield stopped_asset(product, stopped[product.key])
+        elif product.key in resting:
+            yield stopped_asset(product, resting[product.key], broken=False)
+
+
+def _resting(domain: Domain, stopped: Collection[str]) -> dict[str, str]:
+    """Why the products that publish nothing by their contract's status do not, by key."""
+    found = {product.key: withheld(contract) for product, contract in domain.contracts}
+    return {key: why for key, why in found.items() if why and key not in stopped}
+
+
 def _made(
-    environment: Environment, domain: Domain, stopped: dict[str, str]
+    environment: Environment, domain: Domain, stopped: dict[str, str], resting: Collection[str]
 ) -> Iterator[tuple[str, tuple[ProductDefinition, tuple[str, ...]]]]:
     """The products that can be made, with what they read, by key; `stopped` learns of the others."""
     for product in domain.products:
-        if product.key in stopped:
+        if product.key in stopped or product.key in resting:
             continue
         try:
             definition = define_product(environment, domain, product)

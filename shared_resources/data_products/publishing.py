@@ -14,9 +14,10 @@ from shared_resources.contracts.model import Contract
 from shared_resources.data_products.batch import AuditedBatch, current_number
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import NoEvidence, RolledBack
+from shared_resources.governance.stopped import withheld
 from shared_resources.io_managers.levelling import follow
 from shared_resources.io_managers.pins import pin_of
-from shared_resources.io_managers.protocol import MovedOn, ProductStore, Version
+from shared_resources.io_managers.protocol import MovedOn, ProductStore, PublishError, Version
 from shared_resources.landing.evidence import objects
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_tables import State
@@ -33,6 +34,8 @@ def publish(audited: AuditedBatch) -> tuple[Version, ...]:
     cleared = audited.cleared
     assert cleared is not None, "a refused batch reached publishing"
     environment, contract = audited.attempt.environment, audited.attempt.contract
+    if why := withheld(contract):
+        raise PublishError(why)
     leading, *others = stores = environment.stores_of(contract)
     try:
         with product_lock(environment, contract.key):
@@ -94,18 +97,26 @@ def already_published(
 
 
 def rollback(
-    environment: Environment, contract: Contract, to: int, *, by: str, reason: str = ""
+    environment: Environment,
+    contract: Contract,
+    to: int,
+    *,
+    by: str,
+    reason: str = "",
+    despite: tuple[str, ...] = (),
 ) -> tuple[Version, ...]:
     """Make version `to` of the first store the current content again, as a new version everywhere.
 
-    The new version carries the evidence of the one it restores, and by whom and why.
+    The new version carries the evidence of the one it restores, by whom and why, and `despite` which
+    rules of today's contract (`restoring.py` finds them).
     Raises `NotPublished` when there is no such version, `NoEvidence` when it was never audited.
     """
     stores = environment.stores_of(contract)
     batch_id = f"rollback-{datetime.now(UTC):%Y%m%dT%H%M%S%f}-to-{to}"
     with product_lock(environment, contract.key):
         bring_level(contract, stores)
-        first = stores[0].rollback(contract, to, RolledBack(reason, by), batch_id=batch_id)
+        why = RolledBack(reason, by, despite)
+        first = stores[0].rollback(contract, to, why, batch_id=batch_id)
         bring_level(contract, stores)
     others = [store.published_batch(contract.key, batch_id) for store in stores[1:]]
     return (first, *(version for version in others if version is not None))

@@ -15,9 +15,13 @@ from shared_resources.mesh import ProductFolder
 STOPPED_TAG = "mesh/stopped"
 
 
-def stopped_asset(product: ProductFolder, why: str) -> dg.AssetsDefinition:
-    """An asset under the product's key that refuses to run, with `why`."""
+def stopped_asset(product: ProductFolder, why: str, broken: bool = True) -> dg.AssetsDefinition:
+    """An asset under the product's key that refuses to run, with `why`.
+
+    `broken` when it is for something that must be mended, and not for its contract's status.
+    """
     contract = product.contract
+    tag = {STOPPED_TAG: ""} if broken else {}
 
     @dg.multi_asset(
         name=f"{product.domain}__{product.name}",
@@ -25,9 +29,9 @@ def stopped_asset(product: ProductFolder, why: str) -> dg.AssetsDefinition:
             dg.AssetSpec(
                 asset_key(product.key),
                 deps=[asset_key(key) for key in product.reads if key != product.key],
-                description=f"**Stopped.** It is not made until this is mended:\n```\n{why}\n```",
+                description=f"**Stopped:** it is not made.\n```\n{why}\n```",
                 group_name=product.domain,
-                tags={STOPPED_TAG: ""},
+                tags=tag,
                 metadata={STOPPED_TAG: why},
                 owners=[contract.owner] if contract and contract.owner else None,
                 partitions_def=partitions_def(contract) if contract else None,

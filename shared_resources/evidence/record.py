@@ -54,8 +54,11 @@ class ReplayOf:
 
 @dataclass(frozen=True)
 class RolledBack:
+    """`despite` are the rules of the day's contract that the restored rows break, if it was forced."""
+
     reason: str
     by: str
+    despite: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,8 @@ class Evidence:
         if self.rolled_back is not None:
             written[keys.ROLLBACK_REASON] = self.rolled_back.reason
             written[keys.ROLLBACK_BY] = self.rolled_back.by
+            if self.rolled_back.despite:
+                written[keys.ROLLBACK_DESPITE] = _compact(self.rolled_back.despite)
         return written
 
     @classmethod
@@ -184,7 +189,13 @@ class Evidence:
                 None if replayed is None else ReplayOf(replayed, properties[keys.REPLAY_OF_BATCH])
             ),
             rolled_back=(
-                None if by is None else RolledBack(properties.get(keys.ROLLBACK_REASON, ""), by)
+                None
+                if by is None
+                else RolledBack(
+                    properties.get(keys.ROLLBACK_REASON, ""),
+                    by,
+                    tuple(map(str, listed(keys.ROLLBACK_DESPITE))),
+                )
             ),
         )
 

@@ -1,6 +1,6 @@
 """Stopped products: one whose files break a rule is not made, and neither is what reads it.
 
-Belongs here: which products of a domain are stopped, and why.
+Belongs here: which products of a domain are stopped, and why; which publish nothing by their status.
 Does not belong here: the rules (`policies/`), what is said of a domain as a whole (`catalogue.py`),
 the asset that refuses to run (`data_products/`).
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from shared_resources.contracts.model import Contract
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import PolicyViolation, check_domain
 from shared_resources.governance.waivers import product_of
@@ -20,6 +21,25 @@ from shared_resources.mesh import Domain, Mesh
 
 class ProductStopped(Exception):
     """The product is not made; the message lists the findings."""
+
+
+# What ODCS calls a contract that promises nothing yet, or nothing any more.
+_WITHHELD = {
+    "proposed": "is proposed and not yet agreed",
+    "draft": "is a draft",
+    "retired": "is retired",
+}
+
+
+def withheld(contract: Contract) -> str | None:
+    """Why nothing is published under the contract by its `status`; None when it may be."""
+    why = _WITHHELD.get(contract.status)
+    if why is None:
+        return None
+    return (
+        f"{contract.key} publishes nothing: its contract {why}. What is published stays; it is made "
+        f"again once {contract.path} says `status: active`"
+    )
 
 
 def stopped_products(mesh: Mesh, domain: Domain) -> dict[str, str]:

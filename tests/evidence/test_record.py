@@ -37,7 +37,7 @@ records = st.builds(
     objects=st.lists(pairs, max_size=3).map(tuple),
     quarantined=st.lists(text, max_size=2).map(tuple),
     replay_of=st.none() | st.builds(ReplayOf, text, text),
-    rolled_back=st.none() | st.builds(RolledBack, text, text),
+    rolled_back=st.none() | st.builds(RolledBack, text, text, st.lists(text).map(tuple)),
 )
 
 
