@@ -44,6 +44,7 @@ def test_the_commands_are_those_that_others_rely_on() -> None:
         ("quarantine", "list"),
         ("quarantine", "show"),
         ("quarantine", "replay"),
+        ("quarantine", "close"),
     }
 
 
