@@ -15,8 +15,7 @@ from pathlib import Path
 import duckdb
 
 from shared_resources.contracts.model import Contract, Rule, RuleKind
-from shared_resources.governance import personal_data, predicates, sampling, sets
-from shared_resources.governance.domain_rules import ask_domain_rules
+from shared_resources.governance import domain_rules, personal_data, predicates, sampling, sets
 from shared_resources.governance.outcome import Outcome, Parts
 from shared_resources.governance.scan import (
     BATCH,
@@ -59,13 +58,14 @@ def count_rules(
     Raises `UnreadableBatch` when the data cannot be read whatever the rule.
     """
     scratch = _scratch(parts)
+    domain_rules.prepare(rules)
     with audit_connection(scratch) as connection:
         counter = _Counter(connection, parts, contract, rules, references)
         counter.count()
         counter.confirm()
-        for counts, answers in zip(
-            counter.counts, ask_domain_rules(parts, contract, rules, folder, scratch), strict=True
-        ):
+        rows = [counts.rows for counts in counter.counts]
+        found = domain_rules.ask_domain_rules(parts, contract, rules, folder, scratch, rows)
+        for counts, answers in zip(counter.counts, found, strict=True):
             counts.outcomes.update(answers)
         counter.sample()
     return counter.counts

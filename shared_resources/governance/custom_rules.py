@@ -24,7 +24,6 @@ from typing import Any
 
 import duckdb
 
-from shared_resources.contracts.model import Contract
 from shared_resources.governance.scan import audit_connection
 from shared_resources.governance.sql_rules import RuleProblem, first_line
 from shared_resources.governance.staged_data import Auditable
@@ -36,11 +35,12 @@ _FRAMES = (
 
 
 def run_custom(
-    implementation: str, data: Auditable, contract: Contract, folder: Path, scratch: Path | None
+    implementation: str, data: Auditable, private: bool, folder: Path, scratch: Path | None
 ) -> bool | int:
     """What the function answers: whether the batch passes, or the number of rows that fail.
 
-    Raises `RuleProblem` for whatever keeps it from answering, an exception of its own included.
+    With `private` (the contract has classified columns) values in its messages are masked. Raises
+    `RuleProblem` for whatever keeps it from answering, an exception of its own included.
     """
     function = _function(implementation, folder)
     wanted = _frame_of(function, implementation)
@@ -48,7 +48,6 @@ def run_custom(
         try:
             answer = function(_frame(wanted, data, connection))
         except Exception as problem:
-            private = bool(contract.classified_columns)
             raise RuleProblem(
                 f"{implementation} raised {type(problem).__name__}{_line_of(problem, function)}: "
                 f"{first_line(problem, private)}"
