@@ -1,6 +1,6 @@
 """Reading a product from anywhere: a notebook, a service, `mesh read`.
 
-Belongs here: `read`, the door for consumers outside Dagster.
+Belongs here: `read`, the door for consumers outside Dagster; in a product's code it is no other door.
 Does not belong here: inputs of products (`io_managers/published.py`), who may read what.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared_resources import environment as environments
+from shared_resources.domain_code import Declared, DomainCode, NotDeclared, running_here
 from shared_resources.io_managers.frames import as_frame
 
 
@@ -24,7 +25,36 @@ def read(
 
     `as_type` is a pandas (default) or polars frame, a `pyarrow.Table`, or a
     `pyarrow.RecordBatchReader` for more than fits in memory. Raises `NotPublished`,
-    `UnsupportedFrame`, and `KeyError` for a column that the product does not have.
+    `UnsupportedFrame`, `KeyError` for a column that the product does not have, and `NotDeclared` in
+    the code of a product that does not name this one among its inputs.
     """
-    snapshot = environments.current().open_product(product, version)
-    return as_frame(snapshot, as_type, columns)
+    code = running_here()
+    if code is not None:
+        pinned = _pinned(code, product, columns, version)
+        return as_frame(pinned.snapshot, as_type, pinned.columns)
+    return as_frame(environments.current().open_product(product, version), as_type, columns)
+
+
+def _pinned(
+    code: DomainCode, product: str, columns: Sequence[str] | None, version: int | None
+) -> Declared:
+    """What the product's code declares, at the version of its run: as if it were its parameter."""
+    declared = code.inputs.get(product)
+    if declared is None:
+        raise NotDeclared(
+            f"{code.whose} reads {product}, which it does not declare; name it in "
+            f"@data_product(rows={product!r}) and take it as a parameter"
+        )
+    pinned = declared.snapshot.version.number
+    if version not in (None, pinned):
+        raise NotDeclared(
+            f"{code.whose} reads version {version} of {product}, but its run has pinned version "
+            f"{pinned}; leave the version out"
+        )
+    beyond = [name for name in columns or () if name not in (declared.columns or columns or ())]
+    if beyond:
+        raise NotDeclared(
+            f"{code.whose} reads {', '.join(beyond)} of {product}, which it does not declare; name "
+            "them in product_input()"
+        )
+    return Declared(declared.snapshot, declared.columns if columns is None else tuple(columns))

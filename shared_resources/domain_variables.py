@@ -29,6 +29,23 @@ PASSED = frozenset(
         *("ARROW_DEFAULT_MEMORY_POOL", "ARROW_IO_THREADS", "LOKY_MAX_CPU_COUNT", "MPLCONFIGDIR"),
     }
 )
+# In the platform's own process libraries read these while domain code runs: where things are, never
+# what proves who asks. A child process is not given them.
+IN_THE_PLATFORM = frozenset(
+    {
+        *("MESH_ENV", "MESH_ROOT", "MESH_HOME", "MESH_DEBUG", "MESH_COPIES_BYTES"),
+        *("MESH_AUDIT_MEMORY", "MESH_AUDIT_SQL_SECONDS", "DAGSTER_HOME", "AWS_CA_BUNDLE"),
+        *("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
+        *("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_STS_REGIONAL_ENDPOINTS"),
+        *("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+        *("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+        *("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_EC2_METADATA_DISABLED"),
+        *("AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"),
+        *("AWS_ENDPOINT_URL_STS", "NO_PROXY", "no_proxy"),
+    }
+)
+# Says in a process that it runs a domain's code, and in those that the code starts.
+RUNS_DOMAIN_CODE = "RUNS_CODE_OF_DOMAIN"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # A domain's own secrets it may name; these are the platform's, or would change how it is run.
 _RESERVED = re.compile(
@@ -50,14 +67,19 @@ def problem_with(name: str) -> str | None:
     return None
 
 
+def names_seen(named: Iterable[str] = ()) -> set[str]:
+    """The variables that a domain's code sees; `named` are those that its `domain.yaml` names.
+
+    One that it may not name is left out: code may run although `mesh check` found that.
+    """
+    return {*PASSED, *(name for name in named if problem_with(name) is None)}
+
+
 def seen_by_domain(
     named: Iterable[str] = (), variables: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The environment of a child process that runs a domain's code.
-
-    `named` are the variables that its `domain.yaml` names; one that it may not name is left out,
-    since code may run although `mesh check` found that.
-    """
+    """The environment of a child process that runs a domain's code, and says that it does."""
     given = os.environ if variables is None else variables
-    wanted = {*PASSED, *(name for name in named if problem_with(name) is None)}
-    return {name: text for name, text in given.items() if name in wanted}
+    names = names_seen(named)
+    seen = {name: text for name, text in given.items() if name in names}
+    return {**seen, RUNS_DOMAIN_CODE: given.get(RUNS_DOMAIN_CODE) or "code of a domain"}

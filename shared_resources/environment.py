@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared_resources.contracts.model import Contract, Server
+from shared_resources.domain_code import platform_variables, refuse
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -41,6 +42,9 @@ class Environment:
 
     root: Path
     home: Path
+
+    def __post_init__(self) -> None:
+        refuse("opens the platform's environment")
 
     @property
     def domains(self) -> Path:
@@ -228,15 +232,16 @@ def current() -> Environment:
 
     Raises `EnvironmentProblem` for a `MESH_ENV` that there is not, or settings that lack something.
     """
-    root = Path(os.environ.get("MESH_ROOT") or PROJECT_ROOT).resolve()
-    home = Path(os.environ.get("MESH_HOME") or root / ".mesh").resolve()
-    match os.environ.get("MESH_ENV") or "local":
+    variables = platform_variables()
+    root = Path(variables.get("MESH_ROOT") or PROJECT_ROOT).resolve()
+    home = Path(variables.get("MESH_HOME") or root / ".mesh").resolve()
+    match variables.get("MESH_ENV") or "local":
         case "local":
             return Environment(root=root, home=home)
         case "production":
             from shared_resources.production.settings import ProductionSettings
 
-            return ProductionEnvironment(root, home, ProductionSettings.read(os.environ))
+            return ProductionEnvironment(root, home, ProductionSettings.read(variables))
         case name:
             raise EnvironmentProblem(
                 f"MESH_ENV={name!r} is no environment; set it to 'local' (or unset it) or to "

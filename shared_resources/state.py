@@ -26,6 +26,7 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 from sqlalchemy.dialects import postgresql, sqlite
 
+from shared_resources.domain_code import refuse
 from shared_resources.per_process import OncePerProcess
 
 TABLES = sa.MetaData()
@@ -68,6 +69,7 @@ class StateDatabase:
     """
 
     def __init__(self, url: str, locks: Path) -> None:
+        refuse("opens the platform's state")
         self._url = url
         self._locks = locks
         self._opened = OncePerProcess(self._open)

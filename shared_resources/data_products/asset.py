@@ -31,6 +31,7 @@ from shared_resources.data_products.following import followed, health_result, no
 from shared_resources.data_products.making import NothingToIngest, make
 from shared_resources.data_products.product import ProductProblem
 from shared_resources.data_products.publishing import already_published, note_objects, publish
+from shared_resources.domain_code import NotDeclared
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import NoEvidence
 from shared_resources.governance.report import AuditReport
@@ -40,6 +41,8 @@ from shared_resources.io_managers.protocol import MovedOn, NotPublished, Unreada
 from shared_resources.landing.errors import LandingError
 from shared_resources.landing.sensor import OBJECT_TAG
 
+# What a run fails with that needs no stack: its message says where and what to do.
+_SAY_ALL = (NothingToIngest, ProductProblem, LandingError, UnsupportedFrame, NotDeclared)
 _RETRY_TAG = "dagster/retry_number"
 _Event = dg.Output[Any] | dg.AssetCheckResult | dg.AssetMaterialization
 
@@ -143,7 +146,7 @@ class _Op:
     def _audited(self, attempt: Attempt) -> AuditedBatch:
         try:
             made = make(attempt, self._context.run.tags.get(OBJECT_TAG))
-        except (NothingToIngest, ProductProblem, LandingError, UnsupportedFrame) as problem:
+        except _SAY_ALL as problem:
             raise dg.Failure(str(problem), allow_retries=False) from problem
         return audit_batch(attempt, made)
 

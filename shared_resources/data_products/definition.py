@@ -17,6 +17,7 @@ from traceback import extract_tb
 
 from shared_resources.contracts.model import Contract, Rule, RuleKind
 from shared_resources.data_products.product import ProductFunction, ProductProblem
+from shared_resources.domain_code import domain_code
 from shared_resources.environment import Environment
 from shared_resources.mesh import Domain, ProductFolder, ProductKind, Waiver
 
@@ -29,6 +30,7 @@ class ProductDefinition:
     folder: Path
     kind: ProductKind
     waivers: tuple[Waiver, ...] = ()
+    environment: tuple[str, ...] = ()  # the variables that its domain's code sees beside the usual
     function: ProductFunction | None = None
     dbt_tests: tuple[Rule, ...] = ()
 
@@ -76,7 +78,7 @@ def define_product(
     assert product.contract is not None and product.kind is not None, "check_domain refuses these"
     function = None
     if product.kind is ProductKind.FUNCTION:
-        function = _load_function(product.folder, domain.name, product.name)
+        function = _load_function(product.folder, domain, product.name)
     dbt_tests: tuple[Rule, ...] = ()
     if product.kind is ProductKind.DBT:
         from shared_resources.data_products.dbt.model import DbtModels
@@ -87,15 +89,16 @@ def define_product(
         folder=product.folder,
         kind=product.kind,
         waivers=domain.waivers,
+        environment=domain.environment,
         function=function,
         dbt_tests=dbt_tests,
     )
 
 
-def _load_function(folder: Path, domain: str, product: str) -> ProductFunction:
+def _load_function(folder: Path, domain: Domain, product: str) -> ProductFunction:
     """The function in `product.py`, loaded by its path: a second mesh in one process stays apart."""
     file = folder / "product.py"
-    name = f"domains.{domain}.products.{product}.product"
+    name = f"domains.{domain.name}.products.{product}.product"
     module = sys.modules.get(name)
     if module is None or module.__file__ != str(file):
         spec = importlib.util.spec_from_file_location(name, file)
@@ -103,7 +106,8 @@ def _load_function(folder: Path, domain: str, product: str) -> ProductFunction:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses and pickles of the module look themselves up there
         try:
-            spec.loader.exec_module(module)
+            with domain_code(f"{domain.name}/{product}", named=domain.environment):
+                spec.loader.exec_module(module)
         except BaseException as problem:
             del sys.modules[name]  # half a module would be taken for one without a function
             if isinstance(problem, ProductProblem) or not isinstance(problem, Exception):

@@ -19,6 +19,7 @@ from shared_resources.data_products.product import (
     ProductInput,
     ProductProblem,
 )
+from shared_resources.domain_code import Declared, domain_code
 from shared_resources.io_managers.frames import as_frame
 from shared_resources.io_managers.protocol import Snapshot, StagedBatch, StagedFile
 from shared_resources.io_managers.staging import write_staged
@@ -60,19 +61,32 @@ def _call_function(attempt: Attempt, folder: Path) -> Made:
         arguments["context"] = MakingContext(
             attempt.definition.key, attempt.run.run_id, attempt.run.partitions
         )
-    result = function(**arguments)
-    if result is None:
-        raise ProductProblem(
-            f"the function of {attempt.definition.key} returned None; return a frame (an empty one, "
-            "if the contract allows empty batches)"
-        )
-    produced = result if isinstance(result, Produced) else Produced(result)
-    try:
-        reader = conform(produced.frame, attempt.contract)
-        files = write_staged(reader, folder, attempt.contract, attempt.run.partitions)
-    except InvalidFrame as problem:
-        raise ProductProblem(str(problem)) from problem
+    # Until the last row is drawn: a lazy frame or a stream runs the domain's code only then.
+    with domain_code(attempt.definition.key, _declared(attempt), attempt.definition.environment):
+        result = function(**arguments)
+        if result is None:
+            raise ProductProblem(
+                f"the function of {attempt.definition.key} returned None; return a frame (an empty "
+                "one, if the contract allows empty batches)"
+            )
+        produced = result if isinstance(result, Produced) else Produced(result)
+        try:
+            reader = conform(produced.frame, attempt.contract)
+            files = write_staged(reader, folder, attempt.contract, attempt.run.partitions)
+        except InvalidFrame as problem:
+            raise ProductProblem(str(problem)) from problem
     return Made(parts=_by_partition(attempt, folder, files), metadata=produced.metadata)
+
+
+def _declared(attempt: Attempt) -> dict[str, Declared]:
+    """What the function may read: its inputs, all columns of one that a parameter takes whole."""
+    assert attempt.definition.function is not None
+    columns: dict[str, tuple[str, ...] | None] = {}
+    for wanted in attempt.definition.function.inputs.values():
+        known = columns.get(wanted.key, ())
+        both = None if known is None or wanted.columns is None else (*known, *wanted.columns)
+        columns[wanted.key] = both
+    return {key: Declared(attempt.inputs[key].snapshot, own) for key, own in columns.items()}
 
 
 def _input(attempt: Attempt, wanted: ProductInput, frame: Any) -> Any:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.batch import AuditedBatch, current_number
+from shared_resources.domain_code import refuse
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import NoEvidence, RolledBack
 from shared_resources.governance.stopped import withheld
@@ -31,6 +32,7 @@ def publish(audited: AuditedBatch) -> tuple[Version, ...]:
     `PublishError` when a store refuses; what the stores before it published stays, and the next run
     brings the others level.
     """
+    refuse("publishes")
     cleared = audited.cleared
     assert cleared is not None, "a refused batch reached publishing"
     environment, contract = audited.attempt.environment, audited.attempt.contract
@@ -111,6 +113,7 @@ def rollback(
     rules of today's contract (`restoring.py` finds them).
     Raises `NotPublished` when there is no such version, `NoEvidence` when it was never audited.
     """
+    refuse("rolls a product back")
     stores = environment.stores_of(contract)
     batch_id = f"rollback-{datetime.now(UTC):%Y%m%dT%H%M%S%f}-to-{to}"
     with product_lock(environment, contract.key):

@@ -34,6 +34,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shared_resources.domain_code import refuse
 from shared_resources.governance.quarantine_store import KEPT, QuarantineStore, Stored
 from shared_resources.governance.rejection import (
     KINDS,
@@ -62,6 +63,7 @@ class Quarantine:
     """The entries of a store. Every method is safe to call from many processes."""
 
     def __init__(self, store: QuarantineStore) -> None:
+        refuse("opens the quarantine")
         self._store = store
 
     def put(

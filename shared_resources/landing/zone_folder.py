@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from shared_resources.domain_code import refuse
 from shared_resources.landing.errors import LandingError, ObjectChanged, RefusedKey
 from shared_resources.landing.zone import LandingObject, Page, parts_of, unfinished
 
@@ -33,6 +34,7 @@ class FolderLandingZone:
     """The folder `root`, which need not exist yet. Keys are relative to it, with `/`."""
 
     def __init__(self, root: Path) -> None:
+        refuse("opens the landing zone")
         self.root = root
 
     def __str__(self) -> str:

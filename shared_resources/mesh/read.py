@@ -25,6 +25,7 @@ from shared_resources.mesh.model import (
     ProductKind,
     ProductReference,
 )
+from shared_resources.mesh.platform_use import platform_findings
 from shared_resources.mesh.product_code import (
     inputs_of_model,
     missing_rule_functions,
@@ -58,7 +59,7 @@ def _domains(root: Path) -> list[Path]:
 
 
 def _read_domain(folder: Path, root: Path) -> Domain:
-    findings: list[Finding] = []
+    findings = list(platform_findings(folder))
     products = tuple(
         _read_product(product, folder.name, root, findings)
         for product in _subfolders(folder / "products")

@@ -19,6 +19,7 @@ from pathlib import Path
 import duckdb
 
 from shared_resources.contracts.model import Contract
+from shared_resources.domain_code import refuse
 from shared_resources.evidence.record import Evidence, RolledBack
 from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.attempts import Attempts, advisory_lock
@@ -57,6 +58,7 @@ class WarehouseStore:
     name = "warehouse"
 
     def __init__(self, root: Path) -> None:
+        refuse("opens the warehouse")
         self.root = root.absolute()
         self._known: dict[str, Manifests] = {}
 

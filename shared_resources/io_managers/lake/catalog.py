@@ -33,6 +33,7 @@ from pyiceberg.typedef import Identifier
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
+from shared_resources.domain_code import refuse
 from shared_resources.durable import sync
 from shared_resources.io_managers.lake.commit_marks import mark_committed
 from shared_resources.io_managers.lake.local_file_io import LocalFileIO
@@ -103,6 +104,7 @@ class LakeCatalog:
     """Implements `TableCatalog` in SQLite, which is opened lazily."""
 
     def __init__(self, root: Path) -> None:
+        refuse("opens the lake's catalog")
         self.root = root
         self._opened = OncePerProcess(self._open)
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from pyiceberg.manifest import DataFile
 from pyiceberg.types import NestedField
 
+from shared_resources.domain_code import refuse
 from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.fingerprints import named_by_digest, sha256_of
 from shared_resources.io_managers.lake.catalog_glue import GlueTables
@@ -47,6 +48,7 @@ def s3_lake(
     settings: ProductionSettings, home: Path, copies: LocalCopies | None = None
 ) -> LakeStore:
     """The lake of a production environment; `home` is this machine's, for staging and copies."""
+    refuse("opens the lake")
     objects = S3Objects(settings)
     copies = copies or LocalCopies(home / "copies")
     tables = GlueTables(settings, objects, S3FileIO(objects, copies))
