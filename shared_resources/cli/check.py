@@ -58,12 +58,17 @@ class _Result:
     help="List each clause of a contract: what enforces it, or why nothing does.",
 )
 @click.option("--static", is_flag=True, help="Look at the files alone, at nothing published.")
-def check(as_json: bool, only: str | None, clauses_of: str | None, static: bool) -> None:
+@click.option("--data", is_flag=True, help="Compare every published file with its SHA-256.")
+def check(
+    as_json: bool, only: str | None, clauses_of: str | None, static: bool, data: bool
+) -> None:
     """Check every contract, policy and location, without loading any of them, and whether each
     contract keeps what was published under it.
 
     Prints one line a finding, with file, line and remedy; exits with 1 if there is one.
     """
+    if static and data:
+        raise click.UsageError("--static looks at nothing published, and --data at all of it")
     here = environment.current()
     root = here.root
     if not (root / "domains").is_dir():
@@ -72,7 +77,7 @@ def check(as_json: bool, only: str | None, clauses_of: str | None, static: bool)
     if clauses_of is not None:
         _show_clauses(mesh, clauses_of, as_json)
         return
-    result = _check(mesh, only, None if static else here)
+    result = _check(mesh, only, None if static else here, data)
     if as_json:
         from shared_resources.cli.tables import print_json
 
@@ -83,7 +88,9 @@ def check(as_json: bool, only: str | None, clauses_of: str | None, static: bool)
         sys.exit(1)
 
 
-def _check(mesh: Mesh, only: str | None, published: Environment | None) -> _Result:
+def _check(
+    mesh: Mesh, only: str | None, published: Environment | None, data: bool = False
+) -> _Result:
     if only is not None and only not in mesh.domain_names:
         known = ", ".join(mesh.domain_names) or "none yet"
         raise click.UsageError(f"there is no domain {only!r}; there are: {known}")
@@ -94,8 +101,11 @@ def _check(mesh: Mesh, only: str | None, published: Environment | None) -> _Resu
         found.update(location_findings(mesh), mesh.central.findings)
     if published is not None and published.holds_anything:
         from shared_resources.data_products.breaks import breaking_changes
+        from shared_resources.data_products.proofs import damages, unproven
 
-        found.update(breaking_changes(published, mesh, domains))
+        found.update(breaking_changes(published, mesh, domains), unproven(published, domains))
+        if data:
+            found.update(damages(published, domains))
     return _Result(
         domains,
         tuple(sorted(found)),

@@ -260,7 +260,10 @@ class SnowflakeStore:
 
     def open(self, product: str, number: int | None = None) -> Snapshot:
         entry = self._readable(product, number)
-        return SnowflakeSnapshot(self.session, self._copies, entry.version(product), entry)
+        version = entry.version(product)
+        opened = SnowflakeSnapshot(self.session, self._copies, version, entry)
+        opened.check()
+        return opened
 
     def relation(self, product: str, number: int | None = None) -> str:
         """The quoted name of the version's table, for SQL that is executed in Snowflake.
@@ -283,18 +286,12 @@ class SnowflakeStore:
 
     def _readable(self, product: str, number: int | None) -> Entry:
         """Raises `NotPublished`, and `NoEvidence` when nobody knows what the version passed."""
-        entry = self._entry(product, number)
-        _ = entry.version(product).evidence
-        return entry
-
-    def _entry(self, product: str, number: int | None) -> Entry:
         versions = self._versions(product)
-        if number is None:
-            with contextlib.suppress(Missing):
-                if entry := versions.head().entry:
-                    return entry
-        elif found := versions.entry(number):
-            return found
+        with contextlib.suppress(Missing):
+            entry = versions.head().entry if number is None else versions.entry(number)
+            if entry is not None:
+                _ = entry.version(product).evidence
+                return entry
         chosen = choose(versions.all(), product, self.name, number)
         raise NotPublished(f"{product} version {chosen.number} was published just now; read again")
 

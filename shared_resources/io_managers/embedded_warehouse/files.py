@@ -17,6 +17,7 @@ from shared_resources.durable import sync_all
 from shared_resources.io_managers.day_ranges import in_days
 from shared_resources.io_managers.duck import in_memory
 from shared_resources.io_managers.embedded_warehouse.manifest import DataFile
+from shared_resources.io_managers.fingerprints import sha256_of
 from shared_resources.sql import quote_identifier, quote_literal
 
 TABLE = "data"
@@ -67,6 +68,8 @@ def merge(
         columns=tuple((name, type_.duckdb) for name, type_ in columns),
         partitions=partitions,
         partitions_held=len(partitions),
+        size=target.stat().st_size,
+        sha256=sha256_of(target),
     )
 
 
@@ -83,6 +86,11 @@ def alias_of(path: Path) -> str:
 
 def attach_statement(path: Path) -> str:
     return f"ATTACH IF NOT EXISTS {quote_literal(str(path))} AS {alias_of(path)} (READ_ONLY)"
+
+
+def count_statement(path: Path) -> str:
+    """All rows of an attached file, those of replaced partitions included."""
+    return f"SELECT count(*) FROM {alias_of(path)}.{TABLE}"  # noqa: S608
 
 
 def file_query(

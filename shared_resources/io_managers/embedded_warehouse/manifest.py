@@ -28,13 +28,16 @@ class DataFile:
     """One immutable database file, relative to the product's folder.
 
     `partitions` are the rows by partition key of those partitions that belong to the version; the
-    file holds `partitions_held`, more when a later version replaced some of them.
+    file holds `partitions_held`, more when a later version replaced some of them. `size` and `sha256`
+    are None in manifests of earlier releases.
     """
 
     path: str
     columns: tuple[tuple[str, str], ...]
     partitions: Mapping[str, int]
     partitions_held: int
+    size: int | None = None
+    sha256: str | None = None
 
     @property
     def rows(self) -> int:
@@ -92,6 +95,8 @@ def _parts(manifest: Manifest) -> tuple[dict[str, Any], dict[str, Any]]:
                 "shape": shapes.index(file.columns),
                 "partitions": dict(file.partitions),
                 "partitions_held": file.partitions_held,
+                "size": file.size,
+                "sha256": file.sha256,
             }
             for file in manifest.files
         ],
@@ -143,6 +148,8 @@ def _parse(head: dict[str, Any], body: dict[str, Any]) -> Manifest:
                 columns=shapes[file["shape"]],
                 partitions=file["partitions"],
                 partitions_held=file["partitions_held"],
+                size=file.get("size"),
+                sha256=file.get("sha256"),
             )
             for file in body["files"]
         ),

@@ -12,9 +12,15 @@ from pathlib import Path
 
 import duckdb
 
-from shared_resources.io_managers.embedded_warehouse.files import attach_statement, file_query
+from shared_resources.io_managers.embedded_warehouse.files import (
+    attach_statement,
+    count_statement,
+    file_query,
+)
 from shared_resources.io_managers.embedded_warehouse.manifest import Manifest
-from shared_resources.io_managers.protocol import Version
+from shared_resources.io_managers.fingerprints import sha256_of
+from shared_resources.io_managers.intact import PublishedFile, check_files, damaged
+from shared_resources.io_managers.protocol import Verified, Version
 from shared_resources.io_managers.sql_snapshot import SqlSnapshot
 
 
@@ -27,8 +33,44 @@ class WarehouseSnapshot(SqlSnapshot):
         self._manifest = manifest
 
     def attach(self, connection: duckdb.DuckDBPyConnection) -> None:
-        for path in self.paths():
-            connection.execute(attach_statement(path))
+        for file in self._manifest.files:
+            path = self._folder / file.path
+            try:
+                connection.execute(attach_statement(path))
+            except duckdb.Error as problem:
+                raise damaged(
+                    self._version, str(path), f"cannot be opened ({problem})"
+                ) from problem
+            if file.whole:
+                self._check_rows(connection, path, file.rows)
+
+    def _check_rows(self, connection: duckdb.DuckDBPyConnection, path: Path, rows: int) -> None:
+        ((found,),) = connection.execute(count_statement(path)).fetchall()
+        if found != rows:
+            problem = f"has {found:,} rows instead of {rows:,}"
+            raise damaged(self._version, str(path), problem)
+
+    def check(self) -> None:
+        """Raise `Damaged` unless every file is there in its size; rows are counted when it is read."""
+        files = self._manifest.files
+        check_files(self._version, (PublishedFile(self._folder / f.path, f.size) for f in files))
+
+    def verify(self) -> Verified:
+        """Compare every byte of the files."""
+        problems = []
+        known = [(file, file.sha256) for file in self._manifest.files if file.sha256 is not None]
+        for file, expected in known:
+            try:
+                found = sha256_of(self._folder / file.path)
+            except OSError as problem:
+                problems.append(f"{self._folder / file.path} cannot be read ({problem})")
+                continue
+            if found != expected:
+                problems.append(
+                    f"{self._folder / file.path} has the SHA-256 {found[:12]}…, published was "
+                    f"{expected[:12]}…"
+                )
+        return Verified(len(known), len(self._manifest.files) - len(known), tuple(problems))
 
     def partitions(self) -> tuple[str, ...]:
         return tuple(sorted(self._manifest.partition_keys))

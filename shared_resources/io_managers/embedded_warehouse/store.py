@@ -34,6 +34,7 @@ from shared_resources.io_managers.evolution import (
     check_partition_column,
     columns_of,
 )
+from shared_resources.io_managers.fingerprints import sha256_of
 from shared_resources.io_managers.footers import Footers, read_footers
 from shared_resources.io_managers.protocol import (
     ORPHAN_AGE,
@@ -212,6 +213,8 @@ class WarehouseStore:
             columns=_columns(contract),
             partitions=partitions,
             partitions_held=len(partitions),
+            size=target.stat().st_size,
+            sha256=sha256_of(target),
         )
         return (loaded,)
 
@@ -249,7 +252,10 @@ class WarehouseStore:
     def open(self, product: str, number: int | None = None) -> Snapshot:
         manifests = self._manifests(product)
         version = readable(self.versions(product), product, self.name, number)
-        return WarehouseSnapshot(self._folder(product), manifests.get(version.number), version)
+        manifest = manifests.get(version.number)
+        opened = WarehouseSnapshot(self._folder(product), manifest, version)
+        opened.check()
+        return opened
 
     def published_batch(self, product: str, batch_id: str) -> Version | None:
         return self._manifests(product).of_batch(batch_id)

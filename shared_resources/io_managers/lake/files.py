@@ -20,6 +20,7 @@ from pyiceberg.types import NestedField
 
 from shared_resources.durable import sync, sync_all
 from shared_resources.io_managers import staging_area
+from shared_resources.io_managers.fingerprints import sha256_of
 from shared_resources.io_managers.protocol import StagedBatch
 
 
@@ -66,6 +67,10 @@ class LakeFiles(Protocol):
 
     def local(self, files: Sequence[DataFile]) -> list[Path]:
         """A local path of each published file, in order, to read until the process ends."""
+        ...
+
+    def sha256(self, file: DataFile) -> str:
+        """Of the published file itself, not of a copy. Raises `OSError` when it cannot be read."""
         ...
 
     def listing(self, below: str) -> Iterator[StoredFile]:
@@ -115,6 +120,9 @@ class LocalFiles:
 
     def local(self, files: Sequence[DataFile]) -> list[Path]:
         return [Path(file.file_path) for file in files]
+
+    def sha256(self, file: DataFile) -> str:
+        return sha256_of(Path(file.file_path))
 
     def listing(self, below: str) -> Iterator[StoredFile]:
         for path in staging_area.walk(Path(below)):

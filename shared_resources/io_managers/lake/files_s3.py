@@ -11,6 +11,7 @@ Batches are staged and audited on the machine, below its own folder.
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -123,6 +124,12 @@ class S3Files:
         return self._copies.get(
             location, partial(self._objects.download, location, size=size), size
         )
+
+    def sha256(self, file: DataFile) -> str:
+        with tempfile.TemporaryDirectory(prefix="mesh-verify-") as folder:
+            fetched = Path(folder) / "fetched.parquet"
+            self._objects.download(file.file_path, fetched)
+            return sha256_of(fetched)
 
     def listing(self, below: str) -> Iterator[StoredFile]:
         return self._objects.listing(below)

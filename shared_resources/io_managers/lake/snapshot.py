@@ -16,10 +16,12 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 
+from shared_resources.io_managers.fingerprints import digest_in
+from shared_resources.io_managers.intact import PublishedFile, check_files
 from shared_resources.io_managers.lake.commit import live_files, partition_of
 from shared_resources.io_managers.lake.files import LakeFiles
 from shared_resources.io_managers.lake.schema import columns_of_schema
-from shared_resources.io_managers.protocol import UNPARTITIONED, Version
+from shared_resources.io_managers.protocol import UNPARTITIONED, Verified, Version
 from shared_resources.io_managers.sql_snapshot import SqlSnapshot
 from shared_resources.sql import quote_identifier, quote_literal
 
@@ -59,7 +61,43 @@ class LakeSnapshot(SqlSnapshot):
         return tuple(sorted(keys - {UNPARTITIONED}))
 
     def paths(self) -> tuple[Path, ...]:
-        return tuple(self._place.local(self._files))
+        return tuple(self._local(self._files))
+
+    def check(self) -> None:
+        """Raise `Damaged` unless every file that lies here is whole; others are when they are read."""
+        if self._place.adopts:
+            self._local(self._files)
+
+    def verify(self) -> Verified:
+        """Compare every byte of the files, wherever they lie."""
+        compared, problems = 0, []
+        for file in self._files:
+            expected = digest_in(file.file_path)
+            if expected is None:
+                continue
+            compared += 1
+            try:
+                found = self._place.sha256(file)
+            except OSError as problem:
+                problems.append(f"{file.file_path} cannot be read ({problem})")
+                continue
+            if found != expected:
+                problems.append(
+                    f"{file.file_path} has the SHA-256 {found[:12]}…, published was {expected[:12]}…"
+                )
+        return Verified(compared, len(self._files) - compared, tuple(problems))
+
+    def _local(self, files: Sequence[DataFile]) -> list[Path]:
+        """Raises `Damaged`."""
+        paths = self._place.local(files)
+        check_files(
+            self._version,
+            (
+                PublishedFile(path, file.file_size_in_bytes, file.record_count, file.file_path)
+                for path, file in zip(paths, files, strict=True)
+            ),
+        )
+        return paths
 
     def select(self, columns: Sequence[str], partitions: Sequence[str] | None = None) -> str:
         asked = None if partitions is None else set(partitions)
@@ -69,7 +107,7 @@ class LakeSnapshot(SqlSnapshot):
         # What a file holds is known from the manifest: a column of the table that it lacks is null.
         held = set().union(*(file.value_counts for file in files))
         expressions = ", ".join(self._expression(name, held) for name in columns)
-        listed = ", ".join(quote_literal(str(path)) for path in self._place.local(files))
+        listed = ", ".join(quote_literal(str(path)) for path in self._local(files))
         # `partition=` in our paths is for people: the rows carry the column themselves.
         options = "hive_partitioning = false"
         if len(self._table.metadata.schemas) > 1:

@@ -259,7 +259,9 @@ class LakeStore:
         version = readable(versions_of(table, product), product, self.name, number)
         assert table is not None
         snapshot = snapshot_of(table, product, version.number)
-        return LakeSnapshot(table, snapshot, version, self._files)
+        opened = LakeSnapshot(table, snapshot, version, self._files)
+        opened.check()
+        return opened
 
     def published_batch(self, product: str, batch_id: str) -> Version | None:
         return version_of_batch(self._load(product), product, batch_id)
