@@ -119,6 +119,7 @@ _PLATFORM: Mapping[str, str] = {
     "landing": "the sensor and the reader of the landing zone; check parse",
     "partitions": "publishing replaces whole days; check partition",
     "lossBudgetPercent": "the audit: failing rows within it go to quarantine, over it the batch",
+    "mayBeAbsent": "the reader of the landing zone: a file that may lack the column has nulls",
     "quarantineDays": "housekeeping keeps what was rejected so long",
 }
 

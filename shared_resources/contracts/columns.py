@@ -9,14 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
+from shared_resources.contracts.constants import NotOfType, constant
 from shared_resources.contracts.logical_types import declared_type
 from shared_resources.contracts.model import Classification, Column
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.contracts.vendor import vendor_properties
 
 # A leading underscore is the platform's own (`_reasons` in quarantine).
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}")
+
+
+COLUMN_PROPERTIES = ("mayBeAbsent",)
 
 
 @dataclass(frozen=True)
@@ -65,14 +71,16 @@ def _read_column(node: Node) -> DeclaredColumn:
             "describes a semantic model; a product's columns are stored", "remove it"
         )
     key = node.flag("primaryKey")
+    required = node.flag("required") or key
     column = Column(
         name=name,
         type=declared.type if declared else ColumnType(Family.STRING),
         description=node.text("description").strip(),
         classification=classification,
-        required=node.flag("required") or key,
+        required=required,
         unique=node.flag("unique"),
         primary_key_position=(node.whole("primaryKeyPosition") or 1) if key else None,
+        absent_before=_absent_before(node, required),
         business_name=node.text("businessName"),
         tags=node.strings("tags"),
         line=node.line,
@@ -80,6 +88,30 @@ def _read_column(node: Node) -> DeclaredColumn:
     if declared is None:
         return DeclaredColumn(column, node, readable=False)
     return DeclaredColumn(column, node, declared.max_length)
+
+
+def _absent_before(node: Node, required: bool) -> date | None:
+    """`mayBeAbsent`: true, or the day from which on every landed file has the column."""
+    field = vendor_properties(node, COLUMN_PROPERTIES).get("mayBeAbsent")
+    if field is None or field.value is False:
+        return None
+    if required:
+        field.problem(
+            "lets files lack a column that is required",
+            "remove one of the two: where the column is absent, it is null",
+        )
+        return None
+    if field.value is True:
+        return date.max
+    try:
+        day: date = constant(field.value, ColumnType(Family.DATE))
+    except NotOfType:
+        field.problem(
+            f"is {field.value!r}, which is no day",
+            "write true, or the first day on which every file has the column, as 2024-03-01",
+        )
+        return None
+    return day
 
 
 def _classification(node: Node) -> Classification | None:

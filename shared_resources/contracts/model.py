@@ -188,6 +188,7 @@ class Column:
     required: bool = False
     unique: bool = False
     primary_key_position: int | None = None
+    absent_before: date | None = None  # landed files of earlier days may lack the column
     business_name: str = ""
     tags: tuple[str, ...] = ()
     line: int = 0
@@ -220,6 +221,7 @@ class Landing:
     mode: LandingMode = LandingMode.REPLACE
     encoding: str = "utf-8"
     delimiter: str = ","
+    ignores_extra: bool = False  # columns that the contract does not know are left out
     null_text: str = ""  # CSV: an unquoted cell of exactly this text is a null
     line: int = 0
 
@@ -289,6 +291,11 @@ class Contract:
         return frozenset(
             c.name for c in self.columns if c.classification is None or c.classification.classified
         )
+
+    def absent_columns(self, day: date) -> frozenset[str]:
+        """The columns that a landed file of that day may lack."""
+        before = ((c.name, c.absent_before) for c in self.columns)
+        return frozenset(name for name, from_ in before if from_ is not None and day < from_)
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises `KeyError` when there is none."""

@@ -202,9 +202,10 @@ def _check_partition_columns(table: Node, partitioning: Partitioning | None) -> 
 
 
 def _check_vendor_properties(root: Node) -> None:
-    """The mesh reads its own properties at the root and under relationships, nowhere else."""
+    """The mesh reads its own properties at the root, under columns and relationships alone."""
     read = {root.place}
     for table in root.each("schema"):
+        read |= {column.place for column in table.each("properties")}
         for holder in (table, *table.each("properties")):
             read |= {node.place for node in holder.each("relationships")}
     check_elsewhere(root, frozenset(read))

@@ -23,7 +23,16 @@ from shared_resources.contracts.vendor import vendor_properties
 PROPERTIES = ("landing", "partitions", "lossBudgetPercent", "allowEmpty", "quarantineDays")
 PARTITION = "{partition}"
 MOST_DAYS = 36_500
-_LANDING = ("prefix", "format", "object", "mode", "encoding", "delimiter", "nullText")
+_LANDING = (
+    "prefix",
+    "format",
+    "object",
+    "mode",
+    "encoding",
+    "delimiter",
+    "nullText",
+    "extraColumns",
+)
 _PARTITIONS = ("cadence", "column", "start", "end", "closed")
 _LISTS = ("closed",)
 _DAYS = (Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ)
@@ -106,6 +115,7 @@ def _landing(node: Node, partitioned: bool) -> Landing | None:
     before = len(node.findings)
     format_ = _choice(node, "format", tuple(LandingFormat), None)
     mode = _choice(node, "mode", tuple(LandingMode), LandingMode.REPLACE)
+    extra = _choice(node, "extraColumns", ("refuse", "ignore"), "refuse")
     _check_key(node, "prefix")
     _check_key(node, "object")
     _check_object_name(node, mode)
@@ -126,6 +136,7 @@ def _landing(node: Node, partitioned: bool) -> Landing | None:
         encoding=node.text("encoding", "utf-8"),
         delimiter=node.text("delimiter", ","),
         null_text=node.text("nullText"),
+        ignores_extra=extra == "ignore",
         line=node.line,
     )
 

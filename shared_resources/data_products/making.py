@@ -136,6 +136,7 @@ def _ingest(attempt: Attempt, folder: Path, landing_object: str | None) -> Made:
     parts: list[StagedBatch] = []
     unreadable: list[Unreadable] = []
     objects: dict[str, tuple[tuple[str, str], ...]] = {}
+    ignored: set[str] = set()
     for partition, chosen in choose_objects(attempt, landing_object).items():
         # The object's own name may be longer than a file's can be; its end says what it is.
         copy = folder / "landed" / (partition or "all") / f"object{Path(chosen.key).suffix[-16:]}"
@@ -149,6 +150,8 @@ def _ingest(attempt: Attempt, folder: Path, landing_object: str | None) -> Made:
             unreadable.append(lost)
             continue
         copy.unlink()
+        ignored.update(staged.ignored)
         part = _part(attempt, folder, partition, staged.files)
         parts.append(replace(part, rejects=staged.rejects, rejected_rows=staged.rejected_rows))
-    return Made(parts=tuple(parts), unreadable=tuple(unreadable), objects=objects)
+    left_out = {"columns left out": ", ".join(sorted(ignored))} if ignored else {}
+    return Made(tuple(parts), tuple(unreadable), objects, metadata=left_out)

@@ -8,13 +8,13 @@ Does not belong here: splitting text into cells (`csv_records.py`), types (`pars
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from shared_resources.contracts.model import Landing
 from shared_resources.landing.csv_records import CsvDamage, Dialect, Record, records
 from shared_resources.landing.csv_shape import CsvShape
 from shared_resources.landing.errors import UnreadableObject
-from shared_resources.landing.header import compare_columns
+from shared_resources.landing.header import Expected, compare_columns
 from shared_resources.landing.rejects import CELLS, Reason, Reject, RejectsWriter
 from shared_resources.landing.text import Limits, TextFile
 from shared_resources.landing.typed_rows import (
@@ -34,7 +34,7 @@ MOST_FAST_COLUMNS = 1_000
 
 
 class CsvObject:
-    """A CSV object whose header fits the contract's columns `names`, in whatever order.
+    """A CSV object whose header fits the `expected` columns, in whatever order.
 
     Raises `UnreadableObject` for a header that does not.
     """
@@ -45,20 +45,22 @@ class CsvObject:
         shape: CsvShape,
         object_key: str,
         landing: Landing,
-        names: Sequence[str],
+        expected: Expected,
         limits: Limits,
     ) -> None:
         self._text = text
         self._shape = shape
         self._key = object_key
         self._landing = landing
-        self._names = tuple(names)
+        self._expected = expected
+        self._names = expected.names
         self._limits = limits
         self._header_end, self._header = self._read_header()
+        self.ignored = expected.unknown(self._header)
 
     def fast_query(self) -> TextQuery | None:
         """How DuckDB reads the object, or None when it might read it differently from us."""
-        shape, width = self._shape, len(self._names)
+        shape, width = self._shape, len(self._header)
         if not shape.regular or self._text.longest > LONGEST_FAST_LINE:
             return None
         if not 2 <= width <= MOST_FAST_COLUMNS:
@@ -87,9 +89,7 @@ class CsvObject:
             # Several readers of one file guess where rows begin, by line ends within quotes too.
             options["parallel"] = "false"
         given = ", ".join(f"{name} = {value}" for name, value in options.items())
-        chosen = ", ".join(
-            f"f{self._header.index(name)} AS c{i}" for i, name in enumerate(self._names)
-        )
+        chosen = ", ".join(f"{self._cell(name)} AS c{i}" for i, name in enumerate(self._names))
         sql = f"SELECT {chosen} FROM read_csv({exact_path(str(self._text.path))}, {given})"  # noqa: S608
         fitting = min(BATCH_CHARACTERS // self._text.longest, BATCH_CELLS // width)
         return TextQuery(
@@ -99,13 +99,18 @@ class CsvObject:
             line_of_first=None if shape.quoted else 2,
         )
 
+    def _cell(self, name: str) -> str:
+        """The field of a column, or a null of one that the object may lack and lacks."""
+        there = name in self._header
+        return f"f{self._header.index(name)}" if there else "CAST(NULL AS VARCHAR)"
+
     def batches(self, rejects: RejectsWriter) -> Iterator[TextBatch]:
         """The rows, read carefully; those that cannot be matched to the columns become rejects.
 
         Raises `UnreadableObject` where the text stops being CSV.
         """
         positions = {name: position for position, name in enumerate(self._header)}
-        order = [positions[name] for name in self._names]
+        order = [positions.get(name) for name in self._names]
         most = max(1, min(BATCH_ROWS, BATCH_CELLS // len(order)))
         pending: list[Record] = []
         row, characters = 0, 0
@@ -132,7 +137,7 @@ class CsvObject:
             if record.cells:
                 break
         for record in every:
-            if record.cells or len(self._names) == 1:
+            if record.cells or len(self._header) == 1:
                 yield record
 
     def _records(self) -> Iterator[Record]:
@@ -169,7 +174,7 @@ class CsvObject:
                 continue
             place = f"line {record.line}"
             names = tuple(cell or "" for cell in record.cells)
-            compare_columns(self._key, names, self._names, place)
+            compare_columns(self._key, names, self._expected, place)
             if not record.ended:
                 raise UnreadableObject(
                     self._key,
@@ -183,10 +188,11 @@ class CsvObject:
         )
 
 
-def _batch(pending: list[Record], numbers: list[int], order: list[int]) -> TextBatch:
+def _batch(pending: list[Record], numbers: list[int], order: list[int | None]) -> TextBatch:
     columns = list(zip(*(record.cells for record in pending), strict=True))
+    absent = (None,) * len(pending)
     return TextBatch(
-        columns=[columns[position] for position in order],
+        columns=[absent if position is None else columns[position] for position in order],
         rows=numbers,
         lines=[record.line for record in pending],
     )

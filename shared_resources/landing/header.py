@@ -8,38 +8,79 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
+from shared_resources.contracts.model import UNPARTITIONED, Contract
 from shared_resources.landing.errors import UnreadableObject
 
 NAMED = 10
 
 
-def compare_columns(
-    object_key: str, found: Sequence[str], expected: Sequence[str], place: str
-) -> None:
+@dataclass(frozen=True)
+class Expected:
+    """The contract's columns `names`. An object may lack those of `lackable`, which are null then.
+
+    With `ignores_extra`, columns that are none of these are left out; else they refuse the object.
+    """
+
+    names: tuple[str, ...]
+    lackable: frozenset[str] = frozenset()
+    ignores_extra: bool = False
+
+    def unknown(self, found: Sequence[str]) -> tuple[str, ...]:
+        """The object's columns that the contract does not know, each once."""
+        return tuple(name for name in dict.fromkeys(found) if name not in set(self.names))
+
+
+def expected_columns(contract: Contract, partition: str) -> Expected:
+    """What an object of the partition must have.
+
+    An object of a daily product whose day nobody said may lack what one of any day may.
+    """
+    if partition != UNPARTITIONED:
+        day = date.fromisoformat(partition)
+    else:
+        day = date.min if contract.partitioning is not None else datetime.now(UTC).date()
+    landing = contract.landing
+    return Expected(
+        tuple(column.name for column in contract.columns),
+        contract.absent_columns(day),
+        landing is not None and landing.ignores_extra,
+    )
+
+
+def compare_columns(object_key: str, found: Sequence[str], expected: Expected, place: str) -> None:
     """Raise `UnreadableObject`, naming every column, unless `found` is `expected` in some order."""
+    there, unknown = set(found), expected.unknown(found)
     doubled = [name for name, count in Counter(found).items() if count > 1]
-    known, there = set(expected), set(found)
-    missing = [name for name in expected if name not in there]
-    extra = [name for name in dict.fromkeys(found) if name not in known]
-    if not (doubled or missing or extra):
+    missing = [name for name in expected.names if name not in there]
+    lacking = [name for name in missing if name not in expected.lackable]
+    extra = [] if expected.ignores_extra else unknown
+    if not (doubled or lacking or extra) and len(missing) < len(expected.names):
         return
-    if len(missing) == len(expected):
+    if len(missing) == len(expected.names):
         raise UnreadableObject(
             object_key,
-            f"holds none of the contract's columns {_named(expected)}",
+            f"holds none of the contract's columns {_named(expected.names)}",
             "land it with its header, or with the contract's delimiter",
             place,
         )
     kinds = (
-        ("lacks the column", missing),
+        ("lacks the column", lacking),
         ("has a column that the contract does not know:", extra),
         ("has a column more than once:", doubled),
     )
     problem = " and ".join(f"{kind} {_named(names)}" for kind, names in kinds if names)
     raise UnreadableObject(
-        object_key, problem, "land it with the contract's columns, or change the contract", place
+        object_key, problem, f"land it with the contract's columns, or {_change(lacking)}", place
     )
+
+
+def _change(lacking: Sequence[str]) -> str:
+    if lacking:
+        return "change the contract (`mayBeAbsent` of a column, if older files lack it)"
+    return "change the contract"
 
 
 def _named(names: Sequence[str]) -> str:

@@ -87,10 +87,15 @@ def read_fields(line: str) -> Fields | Reason:
 
 
 class JsonColumns:
-    """The contract's columns as JSON objects have them."""
+    """The contract's columns as JSON objects have them.
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    With `ignores_extra`, fields that are none of them are left out, and kept in `ignored` by name.
+    """
+
+    def __init__(self, columns: Sequence[Column], ignores_extra: bool = False) -> None:
         self._columns = tuple(columns)
+        self._ignores_extra = ignores_extra
+        self.ignored: set[str] = set()
         self._names = frozenset(column.name for column in columns)
 
     def __len__(self) -> int:
@@ -102,6 +107,9 @@ class JsonColumns:
         for i, fields in enumerate(objects):
             if not fields.keys() <= self._names:
                 unknown = [name for name in fields if name not in self._names]
+                if self._ignores_extra:
+                    self.ignored.update(unknown)
+                    continue
                 faults[i] += [Reason(name, _shown(fields[name]), UNKNOWN) for name in unknown]
         # Only an escape can bring in what a text may not hold: raw bytes were checked before.
         escaped = [i for i, line in enumerate(raw) if "\\u" in line]

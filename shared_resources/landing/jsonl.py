@@ -25,10 +25,21 @@ from shared_resources.landing.typed_rows import (
 class JsonLinesObject:
     """A JSON lines object and the contract's columns."""
 
-    def __init__(self, text: TextFile, object_key: str, columns: Sequence[Column]) -> None:
+    def __init__(
+        self,
+        text: TextFile,
+        object_key: str,
+        columns: Sequence[Column],
+        ignores_extra: bool = False,
+    ) -> None:
         self._text = text
         self._key = object_key
-        self._columns = JsonColumns(columns)
+        self._columns = JsonColumns(columns, ignores_extra)
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The fields that were left out, of the lines that were read so far."""
+        return tuple(sorted(self._columns.ignored))
 
     def batches(self, rejects: RejectsWriter) -> Iterator[TextBatch]:
         """The rows as text; lines that are no row of the contract become rejects.

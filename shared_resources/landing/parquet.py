@@ -23,7 +23,7 @@ from shared_resources.io_managers.protocol import UNPARTITIONED, StagedFile
 from shared_resources.io_managers.staging import write_staged
 from shared_resources.landing import int96
 from shared_resources.landing.errors import UnreadableObject
-from shared_resources.landing.header import compare_columns
+from shared_resources.landing.header import compare_columns, expected_columns
 from shared_resources.landing.parquet_footer import refuse_encrypted
 from shared_resources.landing.parquet_pages import (
     DAMAGE,
@@ -32,7 +32,7 @@ from shared_resources.landing.parquet_pages import (
     remedy,
 )
 from shared_resources.landing.parquet_rows import ForeignRows
-from shared_resources.landing.staged_object import remove_staged
+from shared_resources.landing.staged_object import StagedObject, remove_staged
 
 # What every engine that reads the lake can decompress and decode.
 ADOPTED_CODECS = frozenset({"UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD"})
@@ -42,20 +42,22 @@ FIELD_ID = b"PARQUET:field_id"
 
 def stage_parquet(
     contract: Contract, file: Path, object_key: str, folder: Path, partition: str
-) -> tuple[StagedFile, ...]:
+) -> StagedObject:
     """Stage a Parquet object.
 
     One that is what would be written of it is adopted byte for byte, after it was decoded once.
     Raises `UnreadableObject` for what is no Parquet, is damaged, or holds other columns or types.
     """
     expected = arrow_schema(tuple((c.name, c.type) for c in contract.columns))
+    columns = expected_columns(contract, partition)
     with _opened(file, object_key) as parquet:
         found = parquet.schema_arrow
-        compare_columns(object_key, found.names, expected.names, "its schema")
+        compare_columns(object_key, found.names, columns, "its schema")
         if _adoptable(parquet, expected) and footer_is_true(file, object_key, contract):
-            return (_adopt(file, parquet.metadata.num_rows, folder, partition),)
+            return StagedObject((_adopt(file, parquet.metadata.num_rows, folder, partition),))
         rows = ForeignRows(parquet, file, object_key, contract)
-        return _rewrite(contract, rows, expected, object_key, folder, partition)
+        files = _rewrite(contract, rows, expected, object_key, folder, partition)
+        return StagedObject(files, ignored=columns.unknown(found.names))
 
 
 @contextmanager

@@ -50,9 +50,27 @@ class ForeignRows:
         schema = self.found
         for i in self._unmarked:
             schema = schema.set(i, self.found.field(i).with_type(pa.string()))
-        return pa.RecordBatchReader.from_batches(schema, self._batches(schema))
+        promised = self._promised(schema)
+        return pa.RecordBatchReader.from_batches(promised, self._batches(schema, promised))
 
-    def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    def _promised(self, schema: pa.Schema) -> pa.Schema:
+        """The contract's columns of the file in its order, then those that it may lack and lacks."""
+        known = {column.name: column.type.arrow for column in self._contract.columns}
+        kept = [field for field in schema if field.name in known]
+        absent = [pa.field(name, t) for name, t in known.items() if name not in schema.names]
+        return pa.schema([*kept, *absent])
+
+    def _as_promised(self, batch: pa.RecordBatch, promised: pa.Schema) -> pa.RecordBatch:
+        if promised.names == batch.schema.names:
+            return batch
+        there = set(batch.schema.names)
+        columns = [
+            batch.column(f.name) if f.name in there else pa.nulls(batch.num_rows, f.type)
+            for f in promised
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=promised)
+
+    def _batches(self, schema: pa.Schema, promised: pa.Schema) -> Iterator[pa.RecordBatch]:
         metadata = self._parquet.metadata
         before = 0
         for batch in self._parquet.iter_batches(batch_size=batch_rows(metadata)):
@@ -63,7 +81,8 @@ class ForeignRows:
             for name, values in zip(schema.names, columns, strict=True):
                 refuse_outside(self._key, self._contract, name, values, before)
             before += batch.num_rows
-            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+            whole = pa.RecordBatch.from_arrays(columns, schema=schema)
+            yield self._as_promised(whole, promised)
         if before != metadata.num_rows:  # a damaged page header ends its column without an error
             raise pa.ArrowInvalid(
                 f"its pages hold {before:,} rows, its footer says {metadata.num_rows:,}"

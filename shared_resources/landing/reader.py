@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from shared_resources.contracts.model import Contract, Landing, LandingFormat
@@ -16,6 +17,7 @@ from shared_resources.io_managers.protocol import UNPARTITIONED
 from shared_resources.landing.csv import CsvObject
 from shared_resources.landing.csv_shape import CsvShape
 from shared_resources.landing.errors import UnreadableObject
+from shared_resources.landing.header import expected_columns
 from shared_resources.landing.jsonl import JsonLinesObject
 from shared_resources.landing.parquet import stage_parquet
 from shared_resources.landing.staged_object import StagedObject, Staging, carefully
@@ -48,7 +50,7 @@ def stage_object(
     if local_file.stat().st_size == 0:
         raise UnreadableObject(obj_key, "is empty (0 bytes)", "land it again")
     if landing.format is LandingFormat.PARQUET:
-        return StagedObject(stage_parquet(contract, local_file, obj_key, folder, partition))
+        return stage_parquet(contract, local_file, obj_key, folder, partition)
     return _stage_text(
         contract, landing, local_file, obj_key, folder, partition, limits or Limits()
     )
@@ -71,15 +73,17 @@ def _stage_text(
         look = shape.look if landing.format is LandingFormat.CSV else None
         with open_text(local_file, key, landing.encoding, work, limits, look) as text:
             if landing.format is LandingFormat.JSONL:
-                lines = JsonLinesObject(text, key, contract.columns)
-                return stage.write(carefully(lines.batches))
-            names = [column.name for column in contract.columns]
-            table = CsvObject(text, shape, key, landing, names, limits)
+                lines = JsonLinesObject(text, key, contract.columns, landing.ignores_extra)
+                staged = stage.write(carefully(lines.batches))
+                return replace(staged, ignored=lines.ignored)
+            expected = expected_columns(contract, partition)
+            table = CsvObject(text, shape, key, landing, expected, limits)
             query = table.fast_query()
             if query is not None:
                 # Ragged or damaged: the careful parser says where, and keeps the rest.
                 with suppress(Misread):
-                    return stage.write(lambda rows, _: rows.parse_query(query))
-            return stage.write(carefully(table.batches))
+                    staged = stage.write(lambda rows, _: rows.parse_query(query))
+                    return replace(staged, ignored=table.ignored)
+            return replace(stage.write(carefully(table.batches)), ignored=table.ignored)
     finally:
         shutil.rmtree(work.parent, ignore_errors=True)

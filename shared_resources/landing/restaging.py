@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from shared_resources.contracts.model import Column, Contract, LandingFormat
+from shared_resources.contracts.model import Column, Contract, Landing, LandingFormat
 from shared_resources.landing.json_fields import UNKNOWN, Fields, JsonColumns, read_fields
 from shared_resources.landing.rejects import CELLS, TEXT, Reason, Reject, RejectsWriter
 from shared_resources.landing.staged_object import StagedObject, Staging, carefully
@@ -33,7 +33,7 @@ def stage_rejects(contract: Contract, rejects: Path, folder: Path, partition: st
     """
     if contract.landing is None:
         raise ValueError(f"{contract.key}: its contract has no landing to read rejected rows by")
-    again = _Again(contract.columns, contract.landing.format, rejects)
+    again = _Again(contract.columns, contract.landing, rejects)
     work = folder / ".reading"
     return Staging(contract, "", folder, partition, work).write(carefully(again.batches))
 
@@ -41,9 +41,11 @@ def stage_rejects(contract: Contract, rejects: Path, folder: Path, partition: st
 class _Again:
     """The rows of one rejects file."""
 
-    def __init__(self, columns: Sequence[Column], format_: LandingFormat, rejects: Path) -> None:
+    def __init__(self, columns: Sequence[Column], landing: Landing, rejects: Path) -> None:
         self._names = [column.name for column in columns]
-        self._json = JsonColumns(columns) if format_ is LandingFormat.JSONL else None
+        self._ignores_extra = landing.ignores_extra
+        lines = landing.format is LandingFormat.JSONL
+        self._json = JsonColumns(columns, landing.ignores_extra) if lines else None
         self._rejects = rejects
 
     def batches(self, rejects: RejectsWriter) -> Iterator[TextBatch]:
@@ -62,6 +64,8 @@ class _Again:
         """Why rows are still none of the contract's, by position."""
         if self._json is not None:
             faults = self._json.faults(found, [row["_raw"] for row in rows])
+        elif self._ignores_extra:
+            faults = {}
         else:
             faults = {
                 i: [Reason(name, cells[name], UNKNOWN) for name in lost]

@@ -23,11 +23,15 @@ Batches = Callable[[TypedRows, RejectsWriter], Iterator[pa.RecordBatch]]
 
 @dataclass(frozen=True)
 class StagedObject:
-    """What became of one object. `rejects` is None when every row could be read."""
+    """What became of one object. `rejects` is None when every row could be read.
+
+    `ignored` are its columns that the contract does not know, where it says to leave them out.
+    """
 
     files: tuple[StagedFile, ...]
     rejects: Path | None = None
     rejected_rows: int = 0
+    ignored: tuple[str, ...] = ()
 
 
 def carefully(batches: Callable[[RejectsWriter], Iterator[TextBatch]]) -> Batches:

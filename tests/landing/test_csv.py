@@ -13,6 +13,7 @@ from shared_resources.landing import csv_records, text
 from shared_resources.landing.csv import CsvObject
 from shared_resources.landing.csv_records import CsvDamage, Dialect, records
 from shared_resources.landing.csv_shape import CsvShape
+from shared_resources.landing.header import Expected
 from shared_resources.landing.rejects import RejectsWriter
 from shared_resources.landing.text import Limits, TextFile, open_text
 from shared_resources.landing.typed_rows import Misread, TextQuery, TypedRows
@@ -66,7 +67,7 @@ def test_irregular_text_is_read_carefully(tmp_path: Path, content: bytes) -> Non
     shape = CsvShape(",")
     path = write(tmp_path, content)
     with open_text(path, "k", "utf-8", tmp_path, Limits(), shape.look) as opened:
-        table = CsvObject(opened, shape, "k", contract.landing, list(columns), Limits())
+        table = CsvObject(opened, shape, "k", contract.landing, Expected(tuple(columns)), Limits())
         assert table.fast_query() is None
     assert stage(contract, content, tmp_path).rows
 
