@@ -19,6 +19,7 @@ from shared_resources.governance.stopped import withheld
 from shared_resources.io_managers.levelling import follow
 from shared_resources.io_managers.pins import pin_of
 from shared_resources.io_managers.protocol import MovedOn, ProductStore, PublishError, Version
+from shared_resources.io_managers.staging_area import keep_only
 from shared_resources.landing.evidence import objects
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_tables import State
@@ -39,6 +40,8 @@ def publish(audited: AuditedBatch) -> tuple[Version, ...]:
     if why := withheld(contract):
         raise PublishError(why)
     leading, *others = stores = environment.stores_of(contract)
+    # What was set aside is in quarantine by now; beside what readers see it has no business.
+    keep_only(cleared.staged.folder, [file.path for file in cleared.staged.files])
     try:
         with product_lock(environment, contract.key):
             bring_level(contract, stores)

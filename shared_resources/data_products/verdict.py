@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 from shared_resources.contracts.model import RuleKind
@@ -193,15 +192,8 @@ class Auditor:
             partitions=part.partitions,
             objects=self._made.objects.get(part.partitions[0], ()),
             parent=attempt.replay_of.id if attempt.replay_of else None,
-            on_top_of=self._on_top_of,
+            on_top_of=attempt.on_top_of,
         )
-
-    @cached_property
-    def _on_top_of(self) -> int:
-        """The version that readers see now: what is rejected would have followed it."""
-        key = self._attempt.contract.key
-        versions = self._attempt.environment.stores_of(self._attempt.contract)[0].versions(key)
-        return versions[-1].number if versions else 0
 
     def _damaged(self, part: StagedBatch, problem: str) -> Unreadable:
         partition = part.partitions[0]

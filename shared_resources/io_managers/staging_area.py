@@ -16,7 +16,7 @@ import shutil
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -71,6 +71,17 @@ def remove_attempt(attempt: Path) -> None:
     shutil.rmtree(attempt, ignore_errors=True)
     with suppress(OSError):  # another attempt is there
         attempt.parent.rmdir()
+
+
+def keep_only(attempt: Path, files: Collection[Path]) -> None:
+    """Remove what the attempt holds besides these files: copies, and rows that were set aside."""
+    kept = {path.resolve() for path in files}
+    for path in list(walk(attempt)):
+        if path.name != OWNER and path.resolve() not in kept:
+            path.unlink(missing_ok=True)
+    for folder, _, _ in os.walk(attempt, topdown=False):
+        with suppress(OSError):  # it is not empty
+            Path(folder).rmdir()
 
 
 def remove_orphans(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 
+import pyarrow.parquet as pq
 import pytest
 
 from shared_resources.housekeeping.tasks import Task, perform
@@ -114,6 +115,26 @@ def test_rows_that_were_set_aside_are_settled_by_the_next_batch_and_not_by_their
     assert mesh.run(KEY).success
     (first, second) = entries("--all")
     assert (first["settled"], second["open"]) == ("replaced by v2", True)
+
+
+def test_rows_that_were_set_aside_lie_in_quarantine_and_nowhere_else(mesh: TinyMesh) -> None:
+    orders_product(mesh, lossBudgetPercent=50)
+    land_orders(mesh, [1.0, -2.0, 3.0])
+    assert mesh.run(KEY).success
+    (entry,) = entries()
+    assert entry["rows"] == 1
+    home = mesh.environment.home
+    held = {
+        path: [row["amount"] for row in pq.read_table(path).to_pylist()]
+        for path in home.rglob("*.parquet")
+        if home / "landing" not in path.parents
+    }
+    assert [path.relative_to(home).parts[0] for path, found in held.items() if -2.0 in found] == [
+        "quarantine"
+    ]
+    assert [found for path, found in held.items() if home / "quarantine" not in path.parents] == [
+        [1.0, 3.0]
+    ]
 
 
 def test_what_settled_an_entry_is_known_after_it_has_expired(mesh: TinyMesh) -> None:
