@@ -92,15 +92,22 @@ class _Judged:
 
 
 def _with_landing(contract: Contract, data: Path) -> Contract:
-    """The contract reading `data` as its name says, whatever way its objects land otherwise."""
-    suffixes = [suffix for suffix in data.suffixes if suffix not in _COMPRESSED]
-    form = _FORMATS.get(suffixes[-1] if suffixes else "")
-    if form is None:
-        raise click.BadParameter(
-            f"{data} ends in none of {', '.join(_FORMATS)}", param_hint="--data"
-        )
+    """The contract reading `data` as its landing says; by its name where that says another format.
+
+    A producer may try an extract as Parquet that lands as CSV. What no format is known by (`.txt`,
+    `.tsv`, nothing) is what the contract lands.
+    """
+    suffixes = [suffix.lower() for suffix in data.suffixes]
+    named = [suffix for suffix in suffixes if suffix not in _COMPRESSED]
+    form = _FORMATS.get(named[-1] if named else "")
     landing = contract.landing
-    if landing is None or landing.format is not form:
+    if landing is None and form is None:
+        raise click.BadParameter(
+            f"{data} ends in none of {', '.join(_FORMATS)}, and {contract.path} has no landing that "
+            "names a format",
+            param_hint="--data",
+        )
+    if form is not None and (landing is None or landing.format is not form):
         landing = Landing(prefix=contract.key, format=form, object_name=data.name)
     return replace(contract, landing=landing)
 

@@ -91,8 +91,9 @@ def check_columns(
             remedy = "make it null, or a day within them, where the column is made"
             collected.setdefault(f"{problem}; {remedy}", []).append(path)
             absent.setdefault(name, problem)
+    single = [_single(schema) for schema in schemas]
     for column in contract.columns:
-        types = {s.field(column.name).type for s in schemas if s.names.count(column.name) == 1}
+        types = {named[column.name] for named in single if column.name in named}
         if len({family_of(type_) or type_ for type_ in types}) > 1:
             absent[column.name] = f"column {column.name} has another type in each of several files"
     return ColumnsFound(
@@ -126,6 +127,12 @@ def _endless(footer: pq.FileMetaData) -> dict[str, str]:
                 if is_outside(number, types[name]):
                     found.setdefault(name, written(number, types[name]))
     return found
+
+
+def _single(schema: pa.Schema) -> dict[str, pa.DataType]:
+    """The types of the columns that the schema has once, by name."""
+    counts = Counter(schema.names)
+    return {field.name: field.type for field in schema if counts[field.name] == 1}
 
 
 def _problems(

@@ -36,6 +36,8 @@ from shared_resources.sql import quote_identifier
 
 # A year of partitions may fail the same rule; a report shows five rows of it, not of each day.
 SAMPLED_PARTS = 10
+# What DuckDB needs to plan one query grows with the square of its expressions.
+MOST_AT_ONCE = 500
 
 
 @dataclass
@@ -213,8 +215,9 @@ class _Counter:
         return self._registered[product]
 
     def _aggregate(self, expressions: Mapping[int, str]) -> None:
-        """Count rows and every row-level violation in one pass."""
+        """Count rows and every row-level violation in one pass, or in few."""
         wanted = list(dict.fromkeys(expressions.values()))
+        positions = {expression: position for position, expression in enumerate(wanted)}
         try:
             found = self._count_each(wanted)
         except duckdb.Error as problem:
@@ -223,8 +226,7 @@ class _Counter:
         for number, (rows, values) in found.items():
             self.counts[number].rows = rows
             for place, expression in expressions.items():
-                value = values[wanted.index(expression)]
-                self.counts[number].outcomes[place] = Outcome(value)
+                self.counts[number].outcomes[place] = Outcome(values[positions[expression]])
         self._zero_missing(expressions)
 
     def _aggregate_singly(self, expressions: Mapping[int, str], first: duckdb.Error) -> None:
@@ -255,11 +257,17 @@ class _Counter:
         ]
         return ", ".join(f"max(hash({column}))" for column in usable) or "1"
 
-    def _count_each(self, wanted: Sequence[str]) -> dict[int, tuple[int, Sequence[int]]]:
-        many = len(self._parts) > 1
-        listed = ", ".join([PART if many else "0", "count(*)", *wanted])
-        query = f"SELECT {listed} FROM {BATCH}" + (f" GROUP BY {PART}" if many else "")
-        return {row[0]: (row[1], row[2:]) for row in self._connection.execute(query).fetchall()}
+    def _count_each(self, wanted: Sequence[str]) -> dict[int, tuple[int, list[int]]]:
+        found: dict[int, tuple[int, list[int]]] = {}
+        for first in range(0, max(1, len(wanted)), MOST_AT_ONCE):
+            for part, rows, *values in self._count_together(wanted[first : first + MOST_AT_ONCE]):
+                found.setdefault(part, (rows, []))[1].extend(values)
+        return found
+
+    def _count_together(self, wanted: Sequence[str]) -> list[tuple[int, ...]]:
+        part, group = (PART, f" GROUP BY {PART}") if len(self._parts) > 1 else ("0", "")
+        listed = ", ".join([part, "count(*)", *wanted])
+        return self._connection.execute(f"SELECT {listed} FROM {BATCH}{group}").fetchall()
 
     def _count_query(self, place: int, query: str) -> None:
         try:

@@ -113,6 +113,7 @@ def _flag(
     """
     paths, schemas = data.paths(), data.schemas
     floats = float_columns(schemas)
+    places = {name: place for place, name in enumerate(floats)}
     raw = parquet_scan(paths, schemas, [0] * len(paths), places=True)
     copies = "".join(
         f", {quote_identifier(name)} AS _mesh_raw_{place}" for place, name in enumerate(floats)
@@ -120,8 +121,8 @@ def _flag(
     clean = without_nan(f"SELECT *{copies} FROM ({raw})", floats)
     connection.execute(f"CREATE TEMP VIEW {BATCH} AS {clean}")
     names = [
-        f"_mesh_raw_{floats.index(name)} AS {quote_identifier(name)}"
-        if name in floats
+        f"_mesh_raw_{places[name]} AS {quote_identifier(name)}"
+        if name in places
         else quote_identifier(name)
         for name in data.schema.names
     ]

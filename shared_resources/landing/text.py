@@ -70,11 +70,12 @@ def open_text(
     is shown the whole text, piece by piece. Raises `UnreadableObject` for what is no text of that
     encoding, holds NUL bytes, is damaged in its compression or expands beyond the limit.
     """
-    compression = COMPRESSIONS.get(Path(object_key).suffix.lower())
+    suffix = Path(object_key).suffix.lower()
+    compression = COMPRESSIONS.get(suffix)
     if file.stat().st_size == 0:
         raise UnreadableObject(object_key, "is empty (0 bytes)", "land it again, with its header")
     codec = codecs.lookup(encoding).name.removesuffix("-sig")
-    scan = _Scan(object_key, codec, limits, look)
+    scan = _Scan(object_key, codec, limits, look, suffix if compression else "")
     if compression is None and codec in ("utf-8", "ascii"):
         with file.open("rb") as source:
             for _ in scan.chunks(source):
@@ -132,10 +133,16 @@ class _Scan:
     """Reads bytes in chunks, checks them, and remembers what they looked like."""
 
     def __init__(
-        self, object_key: str, codec: str, limits: Limits, look: Callable[[bytes], None] | None
+        self,
+        object_key: str,
+        codec: str,
+        limits: Limits,
+        look: Callable[[bytes], None] | None,
+        expanded: str,
     ) -> None:
         self.object_key = object_key
         self._show = look
+        self._expanded = expanded
         self._codec = codec
         self._longest_allowed = limits.record_bytes
         self._decoder = codecs.getincrementaldecoder(codec)("strict")
@@ -213,6 +220,10 @@ class _Scan:
     def _refuse_foreign(self, chunk: bytes) -> None:
         for magic, problem, remedy in FOREIGN:
             if chunk.startswith(magic):
+                if self._expanded:
+                    # What its name promised was undone already: another name would not help.
+                    problem += f" within its {self._expanded}"
+                    remedy = "compress it once, or land it as it is"
                 raise UnreadableObject(self.object_key, problem, remedy)
 
     def text_file(self, path: Path, *, plain: bool) -> TextFile:

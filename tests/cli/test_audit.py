@@ -105,10 +105,25 @@ def test_rules_that_need_the_mesh_are_named_and_not_counted(tmp_path: Path) -> N
     )
 
 
+@pytest.mark.parametrize("name", ["x.CSV", "x.txt", "x.tsv", "x", "x.v1.2", "x.TXT.GZ", "x.dat.gz"])
+def test_a_name_that_says_no_format_is_read_as_the_contract_lands(
+    contract: Path, tmp_path: Path, name: str
+) -> None:
+    data = written(tmp_path, "x.csv", GOOD).read_bytes()
+    file = tmp_path / name
+    file.write_bytes(gzip.compress(data) if name.lower().endswith(".gz") else data)
+    told = call("audit", contract, "--data", file)
+    assert (told.code, told.err) == (0, ""), told
+    assert "2 rows of order/orders: would be published" in told.out
+
+
 def test_a_file_of_no_known_format_is_wrong_use(contract: Path, tmp_path: Path) -> None:
     file = tmp_path / "rows.xlsx"
-    file.write_bytes(b"PK")
-    call("audit", contract, "--data", file).refused(".csv", ".parquet", "rows.xlsx")
+    file.write_bytes(b"PK\x03\x04")
+    told = call("audit", contract, "--data", file)
+    assert told.code == 1 and "rows.xlsx: is a ZIP archive or a spreadsheet" in told.err
+    contract.write_text(contract_text("order/orders", COLUMNS))
+    call("audit", contract, "--data", file).refused(".csv", ".parquet", "rows.xlsx", "no landing")
 
 
 def test_a_file_that_is_not_what_its_name_says_is_told(contract: Path, tmp_path: Path) -> None:

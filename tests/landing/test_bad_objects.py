@@ -63,6 +63,18 @@ def refusal(contract: Any, content: bytes, tmp_path: Path, **options: Any) -> st
     return message
 
 
+@pytest.mark.parametrize(
+    ("name", "compress"), [("x.gz", gzip.compress), ("x.zst", zstandard.compress)]
+)
+def test_what_is_compressed_twice_is_not_told_to_be_named_so(
+    tmp_path: Path, name: str, compress: Any
+) -> None:
+    twice = compress(gzip.compress(HEADER + LINE))
+    said = refusal(CSV, twice, tmp_path, name=name)
+    assert f"is compressed with gzip within its {name[1:]}; compress it once" in said
+    assert "end its name" not in said
+
+
 @every_format
 def test_good_object(tmp_path: Path, format_: str) -> None:
     contract, content = GOOD[format_]

@@ -1,0 +1,73 @@
+"""Three thousand columns: read, typed, audited and split, where a cost that grows with the square of
+the columns ended in DuckDB's running out of memory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from shared_resources.contracts.model import Contract, Landing, LandingFormat, RuleKind
+from shared_resources.governance.audit import audit
+from shared_resources.governance.split import split
+from shared_resources.governance.staged_data import StagedData
+from shared_resources.io_managers.protocol import UNPARTITIONED, StagedBatch
+from shared_resources.landing.reader import stage_object
+from tests.contract_factory import failing, make_contract, make_rule
+
+WIDE, ROWS = 3_000, 20
+NAMES = [f"c{i}" for i in range(WIDE)]
+
+
+def wide_contract(format_: str) -> Contract:
+    types = {name: "text" if i % 3 == 2 else "float" for i, name in enumerate(NAMES)}
+    ranges = [
+        make_rule(RuleKind.RANGE, name, minimum=0) for name in NAMES if types[name] == "float"
+    ]
+    required = [make_rule(RuleKind.REQUIRED, name) for name in NAMES]
+    rules = [make_rule(RuleKind.COLUMNS), make_rule(RuleKind.UNIQUE, "c0"), *ranges, *required]
+    landing = Landing("order/lines", LandingFormat(format_), "*")
+    return make_contract(types, [*rules, make_rule(RuleKind.PARSE)], landing=landing)
+
+
+def content(format_: str) -> str:
+    """Row 3 breaks a range, row 5 has a cell that is no number."""
+    rows = [[str(row * 10 + i % 10) for i in range(WIDE)] for row in range(ROWS)]
+    rows[3][1], rows[5][3] = "-1", "x"
+    if format_ == "csv":
+        return "".join(",".join(row) + "\n" for row in [NAMES, *rows])
+    texts = set(NAMES[2::3])
+    fields = [
+        {n: v if n in texts or v == "x" else int(v) for n, v in zip(NAMES, row, strict=True)}
+        for row in rows
+    ]
+    return "".join(json.dumps(row) + "\n" for row in fields)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format_", ["csv", "jsonl"])
+def test_three_thousand_columns(tmp_path: Path, format_: str) -> None:
+    contract = wide_contract(format_)
+    file = tmp_path / "wide"
+    file.write_text(content(format_))
+    staged = stage_object(contract, file, "wide", tmp_path / "staged", UNPARTITIONED)
+    assert sum(part.rows for part in staged.files) == ROWS - 1 and staged.rejected_rows == 1
+    batch = StagedBatch("order/lines", "one", tmp_path / "staged", staged.files,
+                        rejects=staged.rejects, rejected_rows=staged.rejected_rows)  # fmt: skip
+    report = audit(StagedData(batch), contract)
+    assert {result.rule.name for result in report.refusals} == {"range_c1", "parse"}
+    assert failing(report, "range_c1") == failing(report, "parse") == 1
+    parted = split(
+        StagedData(batch),
+        contract,
+        report,
+        kept=tmp_path / "kept",
+        rejected=tmp_path / "bad.parquet",
+    )
+    kept = pq.read_table(parted.files[0].path)
+    assert kept.column_names == NAMES and kept.num_rows == ROWS - 2 and parted.rejected_rows == 2
+    assert kept.slice(0, 1).to_pylist() == [
+        {name: str(i % 10) if i % 3 == 2 else float(i % 10) for i, name in enumerate(NAMES)}
+    ]
