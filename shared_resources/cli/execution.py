@@ -6,12 +6,14 @@ Does not belong here: the order of products and the display (`run.py`, `workers.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
@@ -27,6 +29,9 @@ from shared_resources.data_products.asset_spec import asset_key
 from shared_resources.landing.sensor import PRODUCT_TAG, RANGE_END_TAG, RANGE_START_TAG
 
 PARTITION = "dagster/partition"
+# Planned before the run, so that they are red too if its process dies; of more days, those that
+# failed are planned after it: an event a day costs what nobody would read.
+PLANNED_BEFORE = 3
 
 # How Dagster begins the message of an exception of the platform's own.
 _OWN_CLASS = re.compile(r"^shared_resources\.[\w.]+: ")
@@ -57,10 +62,23 @@ def execute_product(
     )
     if task.partitions:
         run = _about_partitions(instance, run, task.partitions)
+    if len(task.partitions) <= PLANNED_BEFORE:
+        _plan(instance, run, key, task.partitions)
     events = list(execute_run_iterator(InMemoryJob(job), run, instance))
-    if any(event.event_type is dg.DagsterEventType.RUN_FAILURE for event in events):
-        return RunOutcome(product, run.run_id, False, _failure(events), seconds=meter.seconds)
     metadata = _materialization_metadata(events)
+    days = _published_days(events)
+    if any(event.event_type is dg.DagsterEventType.RUN_FAILURE for event in events):
+        if len(task.partitions) > PLANNED_BEFORE:
+            _plan(instance, run, key, [day for day in task.partitions if day not in days])
+        return RunOutcome(
+            product,
+            run.run_id,
+            False,
+            _failure(events),
+            version=metadata.get("version"),
+            seconds=meter.seconds,
+            days=days,
+        )
     return RunOutcome(
         product,
         run.run_id,
@@ -69,6 +87,7 @@ def execute_product(
         version=metadata.get("version"),
         seconds=meter.seconds,
         peak_mib=meter.peak_mib,
+        days=days,
     )
 
 
@@ -84,6 +103,27 @@ def _about_partitions(
     known = instance.get_run_by_id(run.run_id)
     assert known is not None
     return known
+
+
+def _plan(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, key: dg.AssetKey, days: Sequence[str]
+) -> None:
+    """Record that the run was to make the days: those without a materialization of it are red in the
+    UI when it has failed, and not as grey as if nobody had tried."""
+    for day in days:
+        event = DagsterEvent.build_asset_materialization_planned_event(
+            run.job_name, "__".join(key.path), AssetMaterializationPlannedData(key, partition=day)
+        )
+        instance.report_dagster_event(event, run.run_id, logging.DEBUG)
+
+
+def _published_days(events: Sequence[dg.DagsterEvent]) -> tuple[str, ...]:
+    days = {
+        event.partition
+        for event in events
+        if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and event.partition
+    }
+    return tuple(sorted(days))
 
 
 def _origin(domain: str, job: str) -> RemoteJobOrigin:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from typing import Never
 
 import click
 
@@ -27,10 +28,15 @@ class UpToDate(Exception):
     """Nothing of the product is to be made; the message says why."""
 
 
+class NothingLanded(Exception):
+    """Nothing of the product has ever come; the message says where it was looked for."""
+
+
 def tasks_of(environment: Environment, product: str, asked: str | None) -> list[Task]:
     """The runs that make the product. `asked` is FIRST or FIRST..LAST, for partitioned products.
 
-    Raises `UpToDate` when nothing new has landed, or its contract's status lets nothing be published.
+    Raises `UpToDate` when nothing new has landed, or its contract's status lets nothing be published,
+    and `NothingLanded` when nothing ever has.
     """
     folder = product_folder(environment, product)
     contract = folder.contract
@@ -39,12 +45,27 @@ def tasks_of(environment: Environment, product: str, asked: str | None) -> list[
     if contract is None or contract.partitioning is None:
         if asked:
             raise UpToDate("it has no partitions, so --partitions leaves it as it is")
+        if contract is not None and contract.landing is not None:
+            landed = environment.landing_zone.list(contract.landing.prefix)
+            if match(contract.landing, landed).newest is None:
+                _nothing_landed(environment, contract)
         return [Task(product)]
     days = days_between(asked) if asked else _new_days(environment, contract, folder.reads)
     within = [day for day in days if _within(contract, day)]
     if not within:
-        raise UpToDate("nothing new has landed" if not asked else "no such partition")
+        if asked:
+            raise UpToDate("no such partition")
+        _nothing_landed(environment, contract)
     return [Task(product, chunk) for chunk in contiguous(within)]
+
+
+def _nothing_landed(environment: Environment, contract: Contract) -> Never:
+    """What is there is up to date; where nothing is there, it is missing, in either mode."""
+    landing = contract.landing
+    if landing is None or environment.stores_of(contract)[0].versions(contract.key):
+        raise UpToDate("nothing new has landed")
+    place = f"{landing.prefix}/{landing.object_name} in the landing zone"
+    raise NothingLanded(f"{contract.key}: nothing has landed; looked for {place}")
 
 
 def _within(contract: Contract, day: str) -> bool:

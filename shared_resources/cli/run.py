@@ -18,7 +18,7 @@ import click
 
 from shared_resources import environment as environments
 from shared_resources.cli.not_ingested import notes_after_run
-from shared_resources.cli.pending import UpToDate, days_between, tasks_of
+from shared_resources.cli.pending import NothingLanded, UpToDate, days_between, tasks_of
 from shared_resources.cli.progress import RunProgress
 from shared_resources.cli.schedule import Schedule
 from shared_resources.cli.selection import product_folder, select
@@ -27,7 +27,10 @@ from shared_resources.cli.workers import Loaded, NotLoaded, RunOutcome, Task, Wo
 from shared_resources.environment import Environment
 from shared_resources.instance import prepare_instance
 from shared_resources.landing.errors import LandingError
+from shared_resources.last_attempts import WHOLE, LastAttempts, Outcome
 from shared_resources.mesh import read_mesh
+from shared_resources.observing.health import Reason, named
+from shared_resources.observing.product_health import Observer
 
 
 @click.command(epilog="Example: mesh run +customer/customer_360")
@@ -65,7 +68,7 @@ def run(selection: tuple[str, ...], partitions: str | None, jobs: int, as_json: 
             progress.note(visible(f"{product}: {note}"))
     progress.note(
         f"{outcome.count('published')} published, {outcome.count('unchanged')} unchanged, "
-        f"{outcome.count('failed')} failed, {outcome.count('held')} held "
+        f"{outcome.count('failed')} failed{outcome.in_part()}, {outcome.count('held')} held "
         f"in {outcome.seconds:.1f} s"
     )
     sys.exit(1 if outcome.count("failed") or outcome.count("held") else 0)
@@ -88,6 +91,11 @@ class _Outcome:
 
     def count(self, state: str) -> int:
         return sum(entry["state"] == state for entry in self.products.values())
+
+    def in_part(self) -> str:
+        """How many of those that failed published some of their days, for people."""
+        some = sum(bool(entry.get("published")) for entry in self.products.values())
+        return f" ({some} published in part)" if some else ""
 
 
 class _Coordinator:
@@ -151,6 +159,7 @@ class _Coordinator:
         for key in lost:
             self._schedule.start(key)
         for key, why in sorted(lost.items()):
+            self._note(key, f"its location does not load: {why}")
             self._progress.failed(key, "its location does not load")
             self._record(key, "failed", message=why)
             self._finish(key, False)
@@ -169,6 +178,9 @@ class _Coordinator:
                 tasks = tasks_of(self._environment, product, self._partitions)
             except UpToDate as reason:
                 self._unchanged(product, str(reason))
+            except NothingLanded as missing:
+                self._note(product, str(missing), Outcome.MISSING)
+                self._fail(product, str(missing))
             except LandingError as problem:
                 self._fail(product, str(problem))
             else:
@@ -192,9 +204,21 @@ class _Coordinator:
                 return
             if late:
                 why += f"; the {' and the '.join(late)} got what the {stores[0].name} has"
+        standing = [str(one) for one in self._standing(product)]
         self._progress.skipped(product, why)
-        self._record(product, "unchanged", message=why)
+        for line in standing:
+            self._progress.note(f"      still {line}")
+        self._record(product, "unchanged", message="\n".join([why, *standing]))
         self._finish(product, True)
+
+    def _standing(self, product: str) -> tuple[Reason, ...]:
+        """What was refused, failed or is missing of a product of which there is nothing to make."""
+        folder = product_folder(self._environment, product)
+        return Observer(self._environment).observe(folder).health.failing
+
+    def _note(self, product: str, why: str, outcome: Outcome = Outcome.FAILED) -> None:
+        """Write down, for `mesh status`, what no run comes to write down."""
+        LastAttempts(self._environment.state, product).failed("", {WHOLE: why}, outcome)
 
     def _start_next(self, product: str) -> None:
         """Hand over the product's next task, to a new process if its domain's has died meanwhile."""
@@ -234,7 +258,7 @@ class _Coordinator:
             return
         failed = [one for one in self._ended[product] if not one.succeeded]
         if failed:
-            self._fail(product, "\n".join(one.message for one in failed), failed[0].run_id)
+            self._failed_in_part(product, failed)
             return
         self._progress.published(product, outcome.rows, outcome.version)
         self._record(
@@ -248,12 +272,23 @@ class _Coordinator:
         )
         self._finish(product, True)
 
+    def _failed_in_part(self, product: str, failed: list[RunOutcome]) -> None:
+        """Some runs of the product failed; the days that were published all the same are named."""
+        ended = self._ended[product]
+        days = sorted({day for one in ended for day in one.days})
+        versions = [one.version for one in ended if one.version is not None]
+        why = "\n".join(one.message for one in failed)
+        if days:
+            why = f"published all the same: {named(days)}, as version {max(versions)}\n{why}"
+        published = {"published": days, "version": max(versions)} if days else {}
+        self._fail(product, why, failed[0].run_id, **published)
+
     def _worker(self, product: str) -> Worker:
         return self._workers[product.split("/")[0]]
 
-    def _fail(self, product: str, why: str, run_id: str = "") -> None:
+    def _fail(self, product: str, why: str, run_id: str = "", **details: object) -> None:
         self._progress.failed(product, why)
-        self._record(product, "failed", message=why, run_id=run_id)
+        self._record(product, "failed", message=why, run_id=run_id, **details)
         self._finish(product, False)
 
     def _finish(self, product: str, succeeded: bool) -> None:

@@ -56,6 +56,7 @@ class RunOutcome:
     version: int | None = None
     seconds: float = 0.0
     peak_mib: float | None = None
+    days: tuple[str, ...] = ()  # those that were published, of a product with days
 
 
 @dataclass(frozen=True)

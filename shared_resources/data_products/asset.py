@@ -23,8 +23,10 @@ from shared_resources.data_products.batch import Attempt, AuditedBatch, Publishe
 from shared_resources.data_products.batch import attempt as new_attempt
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.evidence_metadata import (
+    PARTITION_ROWS,
     check_results,
     refusal_message,
+    rows_of_days,
     version_metadata,
 )
 from shared_resources.data_products.following import followed, health_result, note_refusal
@@ -139,6 +141,7 @@ class _Op:
             yield from results
             yield from self._publish_the_good_partitions(audited)
             raise dg.Failure(refusal_message(audited), allow_retries=False)
+        self._note_rows_of_days(audited)
         yield dg.Output(audited, output_name=contract.name)
         # After the output, so that the results belong to the version that they let through.
         yield from results
@@ -164,10 +167,20 @@ class _Op:
         except MovedOn as problem:
             raise dg.Failure(str(problem)) from problem
         metadata = version_metadata(audited, versions)
+        rows = rows_of_days(audited)
         for partition in audited.staged.partitions:
+            own = {PARTITION_ROWS: rows[partition]} if partition else {}
             yield dg.AssetMaterialization(
-                asset_key=asset_key(self._definition.key), partition=partition, metadata=metadata
+                asset_key=asset_key(self._definition.key),
+                partition=partition,
+                metadata={**metadata, **own},
             )
+
+    def _note_rows_of_days(self, audited: AuditedBatch) -> None:
+        """Of a run over several days each day's materialization says its own rows."""
+        if self._definition.contract.partitioning is not None:
+            for day, rows in rows_of_days(audited).items():
+                self._context.add_asset_metadata({PARTITION_ROWS: rows}, partition_key=day)
 
     def audit_published(self) -> Iterator[_Event]:
         """Audit what readers see now, against the contract as it is now."""

@@ -18,6 +18,8 @@ from shared_resources.data_products.batch import AuditedBatch
 from shared_resources.governance.report import AuditReport, RuleResult
 from shared_resources.io_managers.protocol import Version
 
+PARTITION_ROWS = "dagster/partition_row_count"
+
 
 def version_metadata(audited: AuditedBatch, versions: Sequence[Version]) -> dict[str, Any]:
     """What the UI shows of a published version."""
@@ -29,8 +31,6 @@ def version_metadata(audited: AuditedBatch, versions: Sequence[Version]) -> dict
         "contract version": audited.attempt.contract.version,
         "rows quarantined": sum(entry.rows for entry in audited.quarantined),
     }
-    if audited.attempt.contract.partitioning is not None and audited.staged is not None:
-        metadata["dagster/partition_row_count"] = audited.staged.rows
     if audited.attempt.inputs:
         metadata["inputs"] = dg.MetadataValue.json(
             {pin.product: str(pin) for pin in audited.attempt.pins}
@@ -40,6 +40,15 @@ def version_metadata(audited: AuditedBatch, versions: Sequence[Version]) -> dict
     if audited.column_lineage:
         metadata["dagster/column_lineage"] = column_lineage(audited)
     return {**metadata, **audited.metadata}
+
+
+def rows_of_days(audited: AuditedBatch) -> dict[str, int]:
+    """How many rows each partition of what may be published has."""
+    assert audited.staged is not None
+    rows = dict.fromkeys(audited.staged.partitions, 0)
+    for file in audited.staged.files:
+        rows[file.partition] += file.rows
+    return rows
 
 
 def column_lineage(audited: AuditedBatch) -> dg.TableColumnLineage:

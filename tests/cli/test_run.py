@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import dagster as dg
 import pytest
+from dagster._core.storage.partition_status_cache import (
+    get_and_update_asset_status_cache_value,
+)
 
+from shared_resources.data_products.asset_spec import asset_key
 from shared_resources.instance import open_instance
 from shared_resources.mesh import read_mesh
 from tests.cli.commands import (
@@ -179,15 +183,23 @@ def test_only_new_days_are_made_and_asked_ones_again(mesh: TinyMesh) -> None:
     assert states(first) == {KEY: "failed"}
     assert "2024-01-02" in first.json["products"][KEY]["message"]
     assert sorted(row["amount"] for row in mesh.rows(KEY)) == [1.0, 4.0]
+    # What was published is told as such, by day.
+    assert first.json["products"][KEY]["published"] == ["2024-01-01", "2024-01-04"]
+    assert "published all the same: 2024-01-01, 2024-01-04" in first.err
+    assert "1 failed (1 published in part)" in first.err
+    assert red_days(mesh) == {"2024-01-02"}
 
     again = start("run", "--json")
     assert (again.code, states(again)) == (0, {KEY: "unchanged"})
     assert "nothing new has landed" in again.err
+    assert "still holes: 2024-01-02 was refused" in again.err
+    assert "2024-01-02 was refused" in again.json["products"][KEY]["message"]
 
     land_day(mesh, "2024-01-02", [2.0])
     mended = start("run", "order", "--json")
     assert (mended.code, states(mended)) == (0, {KEY: "published"})
     assert sorted(row["amount"] for row in mesh.rows(KEY)) == [1.0, 2.0, 4.0]
+    assert red_days(mesh) == set()
     before = mesh.versions(KEY)[-1].number
     asked = start("run", KEY, "--partitions", "2024-01-01..2024-01-02", "--json")
     assert (asked.code, states(asked)) == (0, {KEY: "published"})
@@ -195,6 +207,43 @@ def test_only_new_days_are_made_and_asked_ones_again(mesh: TinyMesh) -> None:
 
     missing = start("run", "--partitions", "2024-01-03", "--json")
     assert "nothing has landed for partition 2024-01-03" in missing.json["products"][KEY]["message"]
+    assert red_days(mesh) == {"2024-01-03"}
+
+
+def red_days(mesh: TinyMesh) -> set[str]:
+    """The days that the UI shows as failed."""
+    key = asset_key(KEY)
+    days = mesh.definitions("order").get_assets_def(key).partitions_def
+    assert days is not None
+    with open_instance(mesh.environment) as instance:
+        status = get_and_update_asset_status_cache_value(instance, key, days)
+    assert status is not None
+    return set(status.deserialize_failed_partition_subsets(days).get_partition_keys())
+
+
+@pytest.mark.parametrize("daily", [False, True], ids=["replace", "partition"])
+def test_nothing_landed_is_the_same_in_either_mode(mesh: TinyMesh, daily: bool) -> None:
+    if daily:
+        daily_orders_product(mesh)
+    else:
+        orders_product(mesh)
+    first = start("run", "--json")
+    assert (first.code, states(first)) == (1, {KEY: "failed"})
+    assert "nothing has landed; looked for order/orders/" in first.err
+    (row,) = call("status", "--json").json
+    assert (row["health"]["state"], row["health"]["reasons"][0]["failing"]) == ("holes", True)
+
+    if daily:
+        land_day(mesh, "2024-01-01", [1.0])
+    else:
+        land(mesh, [1.0])
+    assert states(start("run", "--json")) == {KEY: "published"}
+    assert call("status", "--json").code == 0
+    for object_ in (mesh.environment.home / "landing" / KEY).iterdir():
+        object_.unlink()
+
+    after = start("run", "--json")
+    assert (after.code, states(after)) == (0, {KEY: "unchanged"})
 
 
 def test_a_product_whose_process_died_is_made_by_the_next_run(mesh: TinyMesh) -> None:
@@ -204,9 +253,14 @@ def test_a_product_whose_process_died_is_made_by_the_next_run(mesh: TinyMesh) ->
     flag.touch()
     assert states(start("run", "--json")) == {"dying/now": "failed"}
     flag.unlink()
+    told = call("status", "--json")
+    (row,) = told.json
+    assert (told.code, row["health"]["state"]) == (1, "crashed")
+    assert "the process of run" in row["health"]["reasons"][0]["reason"]
 
     assert states(start("run", "--json")) == {"dying/now": "published"}
 
+    assert call("status").code == 0
     with open_instance(mesh.environment) as instance:
         found = [run.status for run in instance.get_runs()]
     assert found == [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]

@@ -345,3 +345,18 @@ def test_a_rule_cannot_take_the_name_of_the_check(mesh: TinyMesh) -> None:
     mesh.product(KEY, contract_text(KEY, COLUMNS, quality=[rule]))
     told = call("check")
     assert told.code == 1 and "'mesh_health', the platform's own check" in told.out
+
+
+@pytest.mark.parametrize("bad", [(), (SECOND,)], ids=["all published", "one refused"])
+def test_each_day_of_a_range_says_its_own_rows(mesh: TinyMesh, bad: tuple[str, ...]) -> None:
+    daily_orders_product(mesh)
+    landed = {FIRST: [1.0], SECOND: [1.0, 2.0], THIRD: [1.0, 2.0, 3.0]}
+    for day, amounts in landed.items():
+        land_day(mesh, day, [-1.0 if day in bad else 1.0, *amounts[1:]])
+    told = {
+        event.partition: event.step_materialization_data.materialization.metadata
+        for event in mesh.run(KEY, partitions=tuple(landed)).get_asset_materialization_events()
+    }
+    assert {day: said["dagster/partition_row_count"].value for day, said in told.items()} == {
+        day: len(amounts) for day, amounts in landed.items() if day not in bad
+    }
