@@ -20,7 +20,7 @@ from shared_resources.governance.stopped import withheld
 from shared_resources.io_managers.protocol import NotPublished
 from shared_resources.landing.evidence import unseen
 from shared_resources.landing.ledger import Ledger
-from shared_resources.landing.looking import look
+from shared_resources.landing.looking import look, newest_extract
 from shared_resources.landing.zone import LandingObject
 
 
@@ -45,10 +45,12 @@ def tasks_of(environment: Environment, product: str, asked: str | None) -> list[
     if contract is None or contract.partitioning is None:
         if asked:
             raise UpToDate("it has no partitions, so --partitions leaves it as it is")
-        if contract is not None and contract.landing is not None:
-            landed = environment.landing_zone.list(contract.landing.prefix)
-            if match(contract.landing, landed).newest is None:
-                _nothing_landed(environment, contract)
+        if (
+            contract is not None
+            and contract.landing is not None
+            and newest_extract(environment, contract) is None
+        ):
+            _nothing_landed(environment, contract)
         return [Task(product)]
     days = days_between(asked) if asked else _new_days(environment, contract, folder.reads)
     within = [day for day in days if _within(contract, day)]
