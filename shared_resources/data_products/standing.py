@@ -1,4 +1,4 @@
-"""What of the products was rejected and still stands.
+"""What of the products was rejected, and what became of it.
 
 Belongs here: the quarantine's entries together with what was published in their place.
 Does not belong here: either of these alone (`governance/quarantine.py`, `governance/settlement.py`).
@@ -25,11 +25,6 @@ def entries_of(environment: Environment, contract: Contract) -> list[QuarantineE
     if all(not entry.open for entry in entries):
         return entries
     return with_replacements(entries, environment.stores_of(contract)[0].versions(contract.key))
-
-
-def standing(environment: Environment, contract: Contract) -> list[QuarantineEntry]:
-    """Its entries about which there is still something to decide."""
-    return [entry for entry in entries_of(environment, contract) if entry.open]
 
 
 def every_entry(
