@@ -130,13 +130,19 @@ class Environment:
 
         Raises `NotPublished` when no store has it.
         """
-        from shared_resources.io_managers.protocol import NotPublished
+        from shared_resources.io_managers.protocol import NotPublished, Unreadable
 
         if len(product.split("/")) != 2 or not all(product.split("/")):
             raise NotPublished(f"{product!r} is no product key; write it as domain/product")
+        trouble: Unreadable | None = None
         for store in self.stores.values():
-            if store.versions(product):
-                return store.open(product, number)
+            try:
+                if store.versions(product):
+                    return store.open(product, number)
+            except Unreadable as problem:
+                trouble = trouble or problem
+        if trouble is not None:
+            raise trouble
         raise NotPublished(
             f"{product} is not published yet; run `mesh run {product}`, or check its name"
         )

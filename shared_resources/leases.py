@@ -9,14 +9,18 @@ where machines share their runs: there no other machine sees the file.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from shared_resources.environment import Environment
+
+# Between making the file and locking it.
+TAKING_SECONDS = 60.0
 
 
 @contextmanager
@@ -46,6 +50,15 @@ def is_alive(environment: Environment, name: str) -> bool:
 def forget(environment: Environment, name: str) -> None:
     """Remove what the holder, which is dead, left."""
     _file(environment, name).unlink(missing_ok=True)
+
+
+def sweep(environment: Environment) -> None:
+    """Remove the files of holders that died, but none that is being taken at this moment."""
+    for file in (environment.home / "locks").glob("worker.*.lock"):
+        with suppress(OSError, Timeout):
+            if time.time() - file.stat().st_mtime > TAKING_SECONDS:
+                with FileLock(file, timeout=0):
+                    file.unlink(missing_ok=True)
 
 
 def _shared(name: str) -> str:

@@ -28,6 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from shared_resources.domain_code import refuse
 from shared_resources.per_process import OncePerProcess
+from shared_resources.read_only import copy_of, may_write
 
 TABLES = sa.MetaData()
 BUSY_SECONDS = 60
@@ -127,8 +128,8 @@ class StateDatabase:
         if url.drivername == "postgresql":
             # The driver that the production extra installs, whichever SQLAlchemy would take.
             url = url.set(drivername="postgresql+psycopg2")
-        self._locks.mkdir(parents=True, exist_ok=True)
         if url.get_backend_name() != "sqlite":
+            self._locks.mkdir(parents=True, exist_ok=True)
             options = {
                 "connect_timeout": CONNECT_SECONDS,
                 # By this the message of `LockKept` tells whose a lock is.
@@ -146,7 +147,12 @@ class StateDatabase:
             sa.event.listen(engine, "connect", _keep_server_alive)
             return engine
         assert url.database is not None
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        if not may_write(Path(url.database).parent):
+            copy = copy_of(Path(url.database))
+            self._locks = copy.parent
+            url = url.set(database=str(copy))
+        self._locks.mkdir(parents=True, exist_ok=True)
+        Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
         engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
         sa.event.listen(engine, "connect", _settle_sqlite)
         sa.event.listen(engine, "begin", _begin_writing)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared_resources.environment import Environment
-from shared_resources.leases import forget, is_alive
+from shared_resources.leases import forget, is_alive, sweep
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -23,9 +23,15 @@ def end_dead_runs(
     environment: Environment, instance: dg.DagsterInstance, tags: dict[str, str]
 ) -> None:
     """End the unfinished runs with `tags` whose worker has died, and free what they held."""
-    from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, RunsFilter
+    from dagster._core.storage.dagster_run import (
+        IN_PROGRESS_RUN_STATUSES,
+        DagsterRunStatus,
+        RunsFilter,
+    )
 
-    unfinished = RunsFilter(tags=tags, statuses=IN_PROGRESS_RUN_STATUSES)
+    # A process may also die between recording its run and starting it.
+    statuses = [*IN_PROGRESS_RUN_STATUSES, DagsterRunStatus.NOT_STARTED]
+    unfinished = RunsFilter(tags=tags, statuses=statuses)
     for run in instance.get_runs(filters=unfinished):
         worker = run.tags.get(WORKER_TAG)
         if worker is None or is_alive(environment, worker):
@@ -33,3 +39,4 @@ def end_dead_runs(
         instance.report_run_failed(run, "The process of this run died before the run had ended.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         forget(environment, worker)
+    sweep(environment)

@@ -53,6 +53,13 @@ def list_entries(product: str | None, all_: bool, as_json: bool) -> None:
         click.echo(f"nothing in quarantine is open; {len(found):,} settled with --all")
     else:
         click.echo("nothing is in quarantine")
+    unreadable = [
+        one for one in environment.quarantine.unreadable() if product in (None, one.product)
+    ]
+    for problem in unreadable:
+        click.echo(f"mesh: {problem}", err=True)
+    if unreadable:
+        sys.exit(1)
 
 
 def _row(entry: QuarantineEntry) -> dict[str, object]:

@@ -43,6 +43,7 @@ from shared_resources.governance.rejection import (
     Rejection,
     Replay,
 )
+from shared_resources.io_managers.protocol import Unreadable
 
 __all__ = ["Quarantine", "QuarantineEntry", "Rejection", "UnknownEntry"]
 
@@ -113,10 +114,29 @@ class Quarantine:
         return ids
 
     def list(self, product: str | None = None) -> list[QuarantineEntry]:
-        """The entries (of `product`), oldest first."""
-        below = _place(product) if product is not None else ""
-        entries = [_read(stored) for stored in self._store.all(below)]
+        """The entries (of `product`), oldest first.
+
+        Raises `Unreadable` for one of the product that cannot be read. Of all products it leaves
+        such an entry out: one product's trouble is not the others'.
+        """
+        entries = []
+        for stored in self._store.all(_place(product) if product is not None else ""):
+            try:
+                entries.append(_read(stored))
+            except Unreadable:
+                if product is not None:
+                    raise
         return _with_successors(sorted(entries, key=lambda entry: (entry.at, entry.id)))
+
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """What is wrong with the entries that `list` leaves out."""
+        found = []
+        for stored in self._store.all(""):
+            try:
+                _read(stored)
+            except Unreadable as problem:
+                found.append(problem)
+        return tuple(found)
 
     def get(self, id_: str) -> QuarantineEntry:
         """The entry of that id, or of the only one that begins so. Raises `UnknownEntry`."""
@@ -216,6 +236,19 @@ def _json(content: Mapping[str, Any]) -> bytes:
 
 
 def _read(stored: Stored) -> QuarantineEntry:
+    """Raises `Unreadable`."""
+    try:
+        return _parsed(stored)
+    except (ValueError, LookupError, TypeError, AttributeError) as problem:
+        raise Unreadable(
+            stored.place.rpartition("/")[0],
+            f"the quarantine's entry {stored.place}",
+            f"cannot be read ({problem or type(problem).__name__})",
+            "Put it back from a backup; or move it away, when what it held is not missed",
+        ) from problem
+
+
+def _parsed(stored: Stored) -> QuarantineEntry:
     content = json.loads(stored.entry)
     known = {one.name for one in fields(QuarantineEntry)}
     given = {name: value for name, value in content.items() if name in known}

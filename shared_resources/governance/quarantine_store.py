@@ -3,7 +3,8 @@
 Belongs here: keeping an entry at once, finding it again, removing it.
 Does not belong here: what an entry means (`quarantine.py`), the place on S3 (`quarantine_s3.py`).
 
-In the folder an entry appears by one rename.
+In the folder an entry appears by one rename, when all of it is on disk: what is refused is nowhere
+else, and the refusal is reported next.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from shared_resources.durable import sync_all, write
 
 ENTRY = "entry.json"
 KEPT = "files"  # the folder of what was rejected
@@ -72,9 +75,12 @@ class QuarantineFolder:
             for name, path in files.items():
                 (incoming / name).parent.mkdir(exist_ok=True)
                 _keep_file(path, incoming / name)
-            _write(incoming / ENTRY, entry)
+            write(incoming / ENTRY, entry)
+            kept = [incoming / ENTRY, *(incoming / name for name in files)]
+            sync_all(kept, incoming)
             target.parent.mkdir(parents=True, exist_ok=True)
             _appear(incoming, target)
+            sync_all([target], self._root)
 
     def read(self, place: str) -> Stored | None:
         folder = self._root / place
@@ -104,9 +110,10 @@ class QuarantineFolder:
         target = self._root / place / name
         target.parent.mkdir(exist_ok=True)
         with self._incoming() as incoming:
-            _write(incoming / "added", content)
+            write(incoming / "added", content)
             with suppress(FileExistsError):
                 os.link(incoming / "added", target)
+            sync_all([target], self._root)
 
     def remove(self, place: str) -> None:
         with self._incoming() as incoming, suppress(FileNotFoundError):
@@ -144,15 +151,6 @@ def _keep_file(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-        with target.open("rb") as copied:
-            os.fsync(copied.fileno())
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _appear(incoming: Path, target: Path) -> None:
@@ -162,8 +160,3 @@ def _appear(incoming: Path, target: Path) -> None:
     except OSError:
         if not target.exists():
             raise
-    parent = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)

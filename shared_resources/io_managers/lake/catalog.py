@@ -39,6 +39,7 @@ from shared_resources.io_managers.lake.commit_marks import mark_committed
 from shared_resources.io_managers.lake.local_file_io import LocalFileIO
 from shared_resources.io_managers.protocol import Unreadable
 from shared_resources.per_process import OncePerProcess
+from shared_resources.read_only import copy_of, may_write, state_of
 
 BUSY_SECONDS = 60
 LOADS = 20
@@ -119,7 +120,7 @@ class LakeCatalog:
     def catalog(self) -> _Sqlite:
         """Of the file that is there now: another may have been put in its place."""
         with suppress(FileNotFoundError):
-            if self._opened().identity != identity_of(self.file):
+            if self._opened().identity != _identity(self.file):
                 self._opened.forget()
         return self._opened()
 
@@ -182,6 +183,9 @@ class LakeCatalog:
                 catalog.create_namespace((domain,))
 
     def _open(self) -> _Sqlite:
+        if not may_write(self.root):
+            identity = _identity(self.file)
+            return _Sqlite(copy_of(self.file), self.root, identity)
         self.root.mkdir(parents=True, exist_ok=True)
         # Two processes that both find no tables would both create them, and one would fail.
         with FileLock(self.root / ".catalog.lock"):
@@ -189,16 +193,16 @@ class LakeCatalog:
                 with closing(sqlite3.connect(self.file, timeout=BUSY_SECONDS)) as connection:
                     connection.execute("PRAGMA journal_mode = WAL")
                 sync(self.root)
-            return _Sqlite(self.file)
+            return _Sqlite(self.file, self.root, _identity(self.file))
 
 
 class _Sqlite(SqlCatalog):
     """pyiceberg's catalog, whose files are on disk before a commit names them."""
 
-    def __init__(self, file: Path) -> None:
-        self.identity = identity_of(file)
+    def __init__(self, file: Path, warehouse: Path, identity: tuple[object, ...]) -> None:
+        self.identity = identity
         uri = f"sqlite:///{file}?timeout={BUSY_SECONDS}"
-        super().__init__("lake", uri=uri, warehouse=str(file.parent))
+        super().__init__("lake", uri=uri, warehouse=str(warehouse))
 
     def commit_table(
         self,
@@ -229,7 +233,10 @@ class _Sqlite(SqlCatalog):
         return LocalFileIO()
 
 
-def identity_of(file: Path) -> tuple[int, int]:
+def _identity(file: Path) -> tuple[object, ...]:
+    """What tells the file that was opened from one that took its place; of a copy, its content."""
+    if not may_write(file.parent):
+        return state_of(file)
     found = file.stat()
     return found.st_dev, found.st_ino
 
