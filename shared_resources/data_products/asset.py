@@ -24,6 +24,7 @@ from shared_resources.data_products.batch import attempt as new_attempt
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.evidence_metadata import (
     PARTITION_ROWS,
+    batch_metadata,
     check_results,
     refusal_message,
     rows_of_days,
@@ -162,11 +163,12 @@ class _Op:
             store = self._environment.stores_of(attempt.contract)[0]
             store.discard(attempt.contract, attempt.batch_id)
             return
+        batch = batch_metadata(audited)
         try:
             versions = publish(audited)
         except MovedOn as problem:
             raise dg.Failure(str(problem)) from problem
-        metadata = version_metadata(audited, versions)
+        metadata = version_metadata(batch, versions)
         rows = rows_of_days(audited)
         for partition in audited.staged.partitions:
             own = {PARTITION_ROWS: rows[partition]} if partition else {}

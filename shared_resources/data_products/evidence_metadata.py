@@ -6,10 +6,11 @@ Does not belong here: the evidence that is committed with a version (`auditing.p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.metadata import normalize_metadata
 
 from shared_resources.contracts.model import Severity
 from shared_resources.contracts.numbers import as_json
@@ -21,13 +22,25 @@ from shared_resources.io_managers.protocol import Version
 PARTITION_ROWS = "dagster/partition_row_count"
 
 
-def version_metadata(audited: AuditedBatch, versions: Sequence[Version]) -> dict[str, Any]:
-    """What the UI shows of a published version."""
+def version_metadata(
+    batch: Mapping[str, Any], versions: Sequence[Version]
+) -> dict[str, dg.MetadataValue[Any]]:
+    """What the UI shows of a published version: of its batch (`batch_metadata`), and of itself."""
     leading = versions[0]
-    metadata: dict[str, Any] = {
+    of_version: dict[str, Any] = {
         "dagster/row_count": leading.rows,
         "version": leading.number,
         "published to": ", ".join(f"{v.store} v{v.number} ({v.snapshot})" for v in versions),
+    }
+    return {**batch, **normalize_metadata(of_version)}
+
+
+def batch_metadata(audited: AuditedBatch) -> dict[str, dg.MetadataValue[Any]]:
+    """What the UI will show of the batch, in Dagster's types. To be had before it is published:
+
+    what fails afterwards is a failed run of a version that readers see.
+    """
+    metadata: dict[str, Any] = {
         "contract version": audited.attempt.contract.version,
         "rows quarantined": sum(entry.rows for entry in audited.quarantined),
     }
@@ -39,7 +52,7 @@ def version_metadata(audited: AuditedBatch, versions: Sequence[Version]) -> dict
         metadata["quarantine"] = ", ".join(entry.id for entry in audited.quarantined)
     if audited.column_lineage:
         metadata["dagster/column_lineage"] = column_lineage(audited)
-    return {**metadata, **audited.metadata}
+    return dict(normalize_metadata({**audited.metadata, **metadata}))
 
 
 def rows_of_days(audited: AuditedBatch) -> dict[str, int]:

@@ -19,6 +19,7 @@ from shared_resources.data_products.product import (
     ProductInput,
     ProductProblem,
 )
+from shared_resources.data_products.shown_metadata import checked_metadata
 from shared_resources.domain_code import Declared, domain_code
 from shared_resources.io_managers.frames import as_frame
 from shared_resources.io_managers.protocol import Snapshot, StagedBatch, StagedFile
@@ -70,12 +71,13 @@ def _call_function(attempt: Attempt, folder: Path) -> Made:
                 "one, if the contract allows empty batches)"
             )
         produced = result if isinstance(result, Produced) else Produced(result)
+        metadata = checked_metadata(attempt.definition.key, produced.metadata)
         try:
             reader = conform(produced.frame, attempt.contract)
             files = write_staged(reader, folder, attempt.contract, attempt.run.partitions)
         except InvalidFrame as problem:
             raise ProductProblem(str(problem)) from problem
-    return Made(parts=_by_partition(attempt, folder, files), metadata=produced.metadata)
+    return Made(parts=_by_partition(attempt, folder, files), metadata=metadata)
 
 
 def _declared(attempt: Attempt) -> dict[str, Declared]:

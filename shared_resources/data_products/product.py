@@ -38,7 +38,10 @@ def product_input(key: str, columns: Sequence[str] | None = None) -> ProductInpu
 
 @dataclass(frozen=True)
 class Produced:
-    """A function's result with numbers to show beside every version (`metadata`, JSON values)."""
+    """A function's result with numbers to show beside every version.
+
+    `metadata` holds JSON values, or numpy's for them; the platform's own names are not to be used.
+    """
 
     frame: Any
     metadata: Mapping[str, Any] = field(default_factory=dict)

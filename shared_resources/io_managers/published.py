@@ -36,7 +36,10 @@ class ProductIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         from shared_resources.data_products.batch import AuditedBatch, PublishedBefore
-        from shared_resources.data_products.evidence_metadata import version_metadata
+        from shared_resources.data_products.evidence_metadata import (
+            batch_metadata,
+            version_metadata,
+        )
         from shared_resources.data_products.following import note_end
         from shared_resources.data_products.publishing import publish
 
@@ -54,6 +57,7 @@ class ProductIOManager(dg.ConfigurableIOManager):
                 "product folder, or give this asset another IO manager.",
                 allow_retries=False,
             )
+        batch = batch_metadata(obj)
         try:
             versions = publish(obj)
         except Exception as problem:
@@ -64,7 +68,7 @@ class ProductIOManager(dg.ConfigurableIOManager):
             if isinstance(problem, MovedOn):
                 raise dg.Failure(str(problem)) from problem
             raise
-        context.add_output_metadata(version_metadata(obj, versions))
+        context.add_output_metadata(version_metadata(batch, versions))
 
     def load_input(self, context: dg.InputContext) -> Any:
         product = "/".join(context.asset_key.path)
