@@ -57,8 +57,8 @@ class ProductIOManager(dg.ConfigurableIOManager):
                 "product folder, or give this asset another IO manager.",
                 allow_retries=False,
             )
-        batch = batch_metadata(obj)
         try:
+            batch = batch_metadata(obj)
             versions = publish(obj)
         except Exception as problem:
             instance = context.step_context.instance

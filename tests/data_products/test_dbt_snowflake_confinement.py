@@ -21,6 +21,29 @@ ALLOWED = [
     "select seq4() from table(generator(rowcount => 3))",
     "select * from (values (1), (2)) as v(n)",
     "select current_warehouse() as warehouse",
+    *(
+        f"select {call} as n"
+        for call in (
+            "try_to_number('7')",
+            "to_timestamp_ntz('2026-01-01')",
+            "array_agg(n) within group (order by n)",
+            "object_construct('a', 1)",
+            "regexp_substr(a, 'x')",
+            "strtok_to_array(a, ',')",
+            "md5_number_lower64(a)",
+            "st_distance(a, b)",
+            "iff(a, 1, 2)",
+            "zeroifnull(a)",
+            "ratio_to_report(n) over ()",
+            "dateadd(day, 1, current_date())",
+            "current_timestamp()",
+            "approx_percentile(n, 0.5)",
+            "split_part(a, ',', 1)",
+            "listagg(a, ',')",
+            "coalesce(a, 1)",
+            "row_number() over (order by n)",
+        )
+    ),
     "use warehouse LARGE",
 ]
 
@@ -57,6 +80,48 @@ REFUSED = {
     "select system$typeof(1) as n": "system$typeof",
     "select get_ddl('table', 'shop.daily') as n": "get_ddl",
     "select 1; select * from shop.daily": "shop.daily",
+    **{
+        f"show {what} {where}": "no query"
+        for what in ("tables", "terse objects", "views", "columns", "stages", "grants", "users")
+        for where in (
+            "in schema OTHER",
+            "in OTHER",
+            'in MESH."shop"',
+            "in account",
+            "",
+            "in database MESH",
+        )
+    },
+    "show schemas in account": "no query",
+    "show schemas": "no query",
+    "describe schema shop": "no query",
+    "describe stage others": "no query",
+    **{
+        f"select {call} as n": call.split("(")[0]
+        for call in (
+            "build_stage_file_url(@others, 'a')",
+            "build_scoped_file_url('@others', 'a')",
+            "get_presigned_url(@others, 'a')",
+            "get_stage_location(@others)",
+            "get_relative_path(@others, 'a')",
+            "get_absolute_path(@others, 'a')",
+            "parse_document(@others, 'a')",
+            "ai_parse_document(to_file('@others/a'))",
+            "to_file('@others', 'a')",
+            "fl_get_size('@others/a')",
+            "ai_complete('model', 'say it')",
+            "current_user()",
+            "current_account()",
+            "current_role()",
+            "is_role_in_session('X')",
+            "last_query_id()",
+            "getvariable('x')",
+            "a_function_of_next_year(1)",
+        )
+    },
+    "select upper(get_ddl('table', 'x')) as n": "get_ddl",
+    "select * from directory(@others)": "directory",
+    "select * from table(infer_schema(location => '@others'))": "infer_schema",
     "select day from lines where where": "syntax error line 1 at position",
 }
 
@@ -71,3 +136,18 @@ def test_whatever_reaches_beyond_the_run_is_refused(statement: str):
     with pytest.raises(NotAllowed) as refused:
         check(statement, OWN)
     assert REFUSED[statement].lower() in str(refused.value).lower()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        'create or replace table "order/lines" as select 1 as n',
+        f'create or replace table MESH."{OWN}"."ORDER/LINES" (n integer)',
+        f'drop view MESH."{OWN}"."order/lines"',
+        'drop table if exists "order/daily", "order/lines"',
+        "comment on table \"order/lines\" is 'x'",
+    ],
+)
+def test_a_pinned_input_is_not_changed(statement: str):
+    with pytest.raises(NotAllowed, match=r"(?i)order/lines, an input that the run has pinned"):
+        check(statement, OWN, {"order/lines"})

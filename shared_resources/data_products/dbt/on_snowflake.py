@@ -26,6 +26,7 @@ from typing import Any
 import pyarrow as pa
 
 from shared_resources.data_products.dbt.sealed_login import sealed
+from shared_resources.data_products.dbt.snowflake_confinement import INPUTS
 from shared_resources.data_products.dbt.snowflake_inputs import Warehouse, expose
 from shared_resources.data_products.dbt.snowflake_types import integers_of, stream
 from shared_resources.io_managers.cloud_warehouse.session import SnowflakeProblem, SnowflakeSession
@@ -82,7 +83,7 @@ class SnowflakeTarget:
 
     def parsing(self) -> Mapping[str, str]:
         """Anything will do: parsing connects to nothing, and keeps nothing of it but its hash."""
-        return {_variable(name): "unknown" for name in _PUBLIC}
+        return {**{_variable(name): "unknown" for name in _PUBLIC}, INPUTS: "[]"}
 
     @contextmanager
     def scratch(self, run: Path, inputs: Mapping[str, Snapshot]) -> Iterator[_Scratch]:
@@ -95,6 +96,7 @@ class SnowflakeTarget:
             "warehouse": self._login.warehouse,
         }
         variables = {_variable(name): text for name, text in public.items()}
+        variables[INPUTS] = json.dumps(sorted(inputs))
         with self._session.tagged(dbt=run.name):
             self._remove_old()
             (run / _NOTE).write_text(schema, encoding="utf-8")

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from shared_resources.domain_code import refuse
+
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
     from snowflake.connector.cursor import SnowflakeCursor
@@ -101,6 +103,7 @@ class SnowflakeSession:
     """
 
     def __init__(self, connect: Callable[..., AbstractContextManager[SnowflakeConnection]]) -> None:
+        refuse("opens the warehouse")
         self._connect = connect
         self._local = threading.local()
 
