@@ -73,7 +73,10 @@ def declared_type(column: Node) -> DeclaredType | None:
     logical = column.text("logicalType")
     if logical in _NESTED:
         node = column.get("logicalType") or column
-        node.problem(f"is {logical!r}; columns hold single values", _NESTED[logical])
+        why = (
+            "which no column can be yet" if logical == "time" else "but columns hold single values"
+        )
+        node.problem(f"is {logical!r}, {why}", _NESTED[logical])
         return None
     if logical not in _DEFAULTS:
         if column.get("logicalType") is None:

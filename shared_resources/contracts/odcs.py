@@ -89,6 +89,11 @@ def compile_contract(source: Source) -> Contract:
     )
 
 
+# With what the stores add to it (versions, batches, prefixes), it must fit into the 255 bytes of a
+# file's name, Glue's and Snowflake's 255 characters.
+LONGEST_NAME = 100
+
+
 def _check_root(root: Node) -> None:
     version = root.get("version")
     if version and isinstance(version.value, str) and not _VERSION.fullmatch(version.value):
@@ -111,6 +116,12 @@ def _name(root: Node, field: str) -> str:
         node.problem(
             f"is {node.value!r}, which cannot name a {'product' if field == 'name' else field}",
             "start with a letter and use letters, digits and `_` only",
+        )
+        return ""
+    if isinstance(node.value, str) and len(node.value) > LONGEST_NAME:
+        node.problem(
+            f"has {len(node.value)} characters; folders, databases and tables are named after it",
+            f"use at most {LONGEST_NAME}",
         )
         return ""
     return root.text(field)

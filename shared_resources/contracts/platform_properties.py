@@ -10,18 +10,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import PurePosixPath
 
 from shared_resources.contracts.columns import DeclaredColumn
 from shared_resources.contracts.constants import NotOfType, constant
 from shared_resources.contracts.model import Landing, LandingFormat, LandingMode, Partitioning
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import Number, is_number
+from shared_resources.contracts.object_names import check_key, check_object_name
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.contracts.vendor import vendor_properties
 
 PROPERTIES = ("landing", "partitions", "lossBudgetPercent", "allowEmpty", "quarantineDays")
-PARTITION = "{partition}"
 MOST_DAYS = 36_500
 _LANDING = (
     "prefix",
@@ -116,9 +115,9 @@ def _landing(node: Node, partitioned: bool) -> Landing | None:
     format_ = _choice(node, "format", tuple(LandingFormat), None)
     mode = _choice(node, "mode", tuple(LandingMode), LandingMode.REPLACE)
     extra = _choice(node, "extraColumns", ("refuse", "ignore"), "refuse")
-    _check_key(node, "prefix")
-    _check_key(node, "object")
-    _check_object_name(node, mode)
+    check_key(node, "prefix")
+    check_key(node, "object")
+    check_object_name(node, mode, format_)
     _check_text_options(node, format_)
     if mode == LandingMode.PARTITION and not partitioned:
         node.problem("lands by partition, but the product has none", "add `partitions`")
@@ -148,33 +147,6 @@ def _choice(node: Node, name: str, allowed: Collection[str], default: str | None
     if field.value not in allowed:
         field.problem(f"is {field.value!r}, which does not exist", suggest(field.value, allowed))
     return str(field.value)
-
-
-def _check_key(node: Node, name: str) -> None:
-    """A key of the landing zone: relative, without a way up and without surprises for a shell."""
-    field = node.get(name)
-    text = field.value if field else ""
-    parts = PurePosixPath(text).parts
-    bad = not parts or text.startswith("/") or "\\" in text or "//" in text
-    if field and (bad or any(p in (".", "..") for p in text.split("/")) or not text.isprintable()):
-        field.problem(
-            f"is {text!r}, which is no place below the landing zone",
-            "write a relative path such as order/transactions",
-        )
-
-
-def _check_object_name(node: Node, mode: str) -> None:
-    field = node.get("object")
-    name = node.text("object")
-    if field is None:
-        return
-    rest = name.replace(PARTITION, "", 1)
-    if mode == LandingMode.PARTITION and (PARTITION not in name or "*" in name):
-        field.problem(f"does not say which partition {name!r} is", f"name it '{PARTITION}.parquet'")
-    elif mode == LandingMode.REPLACE and PARTITION in name:
-        field.problem("names a partition, but the mode is replace", "use `mode: partition`")
-    elif any(character in rest for character in "{}[]?"):
-        field.problem(f"is {name!r}, a pattern that is not known", f"use `*`, or {PARTITION} once")
 
 
 def _check_text_options(node: Node, format_: str) -> None:

@@ -21,11 +21,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.object_names import unfinished
 from shared_resources.landing.errors import RefusedKey, RefusedObject
 from shared_resources.landing.event_messages import ObjectEvent, UnreadableMessage, events_of
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.scan import Budget, Finds
-from shared_resources.landing.zone import LandingObject, LandingZone, parts_of, unfinished
+from shared_resources.landing.zone import LandingObject, LandingZone, parts_of
 from shared_resources.production.settings import S3Location
 
 if TYPE_CHECKING:

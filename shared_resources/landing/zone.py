@@ -14,7 +14,6 @@ from typing import Protocol
 
 from shared_resources.landing.errors import RefusedKey
 
-TEMPORARY_SUFFIXES = (".tmp", ".part", ".partial", ".crdownload", "~")
 VERSION_MARK = "#"
 
 
@@ -122,8 +121,3 @@ def parts_of(key: str) -> tuple[str, ...]:
             "a key or prefix is relative and holds no '..' or backslash."
         )
     return parts
-
-
-def unfinished(name: str) -> bool:
-    """Whether a name is hidden or temporary: someone's unfinished work."""
-    return name.startswith((".", "_")) or name.endswith(TEMPORARY_SUFFIXES)

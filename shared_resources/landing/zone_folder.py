@@ -20,9 +20,10 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from shared_resources.contracts.object_names import unfinished
 from shared_resources.domain_code import refuse
 from shared_resources.landing.errors import LandingError, ObjectChanged, RefusedKey
-from shared_resources.landing.zone import LandingObject, Page, parts_of, unfinished
+from shared_resources.landing.zone import LandingObject, Page, parts_of
 
 FETCH_ATTEMPTS = 4
 INCOMING = ".incoming"

@@ -21,13 +21,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shared_resources.contracts.object_names import unfinished
 from shared_resources.landing.errors import LandingError, ObjectChanged, RefusedKey, RefusedObject
 from shared_resources.landing.zone import (
     VERSION_MARK,
     LandingObject,
     Page,
     parts_of,
-    unfinished,
 )
 from shared_resources.production.settings import S3Location
 
