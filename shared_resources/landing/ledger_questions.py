@@ -35,6 +35,14 @@ class LedgerQuestions(LedgerRows):
             known = self._known(connection, objects)
         return [obj for obj in objects if not same_object(obj, known)]
 
+    def tried(self, obj: LandingObject) -> bool:
+        """Whether a run took the object before, and nothing came of it: perhaps it ends who reads it."""
+        this = sa.and_(OBJECTS.c.key == obj.key, OBJECTS.c.etag == obj.etag)
+        unfinished = OBJECTS.c.state.in_(UNPROCESSED)
+        query = sa.select(OBJECTS.c.run_id).where(self._own, this, unfinished)
+        with self._database.begin() as connection:
+            return connection.execute(query).scalar() is not None
+
     def found(self, limit: int, *, newest_first: bool = False) -> list[Entry]:
         """Objects that a run may be asked for now, in the order of their own times.
 

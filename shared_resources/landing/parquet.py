@@ -53,7 +53,11 @@ def stage_parquet(
     with _opened(file, object_key) as parquet:
         found = parquet.schema_arrow
         compare_columns(object_key, found.names, columns, "its schema")
-        if _adoptable(parquet, expected) and footer_is_true(file, object_key, contract):
+        if (
+            _looks_adoptable(parquet, expected)
+            and footer_is_true(file, object_key, contract)
+            and _is_adoptable(parquet.metadata)
+        ):
             return StagedObject((_adopt(file, parquet.metadata.num_rows, folder, partition),))
         rows = ForeignRows(parquet, file, object_key, contract)
         files = _rewrite(contract, rows, expected, object_key, folder, partition)
@@ -74,16 +78,23 @@ def _opened(file: Path, object_key: str) -> Iterator[pq.ParquetFile]:
         yield parquet
 
 
-def _adoptable(parquet: pq.ParquetFile, expected: pa.Schema) -> bool:
-    """Whether the file already is what would be written of it."""
+def _looks_adoptable(parquet: pq.ParquetFile, expected: pa.Schema) -> bool:
+    """Whether the file's schema already is that of what would be written of it."""
     found = parquet.schema_arrow
     if found.names != expected.names or found.types != expected.types:
         return False
     if int96.int96_columns(parquet.metadata):  # other readers take them for nanoseconds
         return False
-    if any(FIELD_ID in (field.metadata or {}) or not field.nullable for field in found):
-        return False
-    groups = (parquet.metadata.row_group(i) for i in range(parquet.metadata.num_row_groups))
+    return not any(FIELD_ID in (field.metadata or {}) or not field.nullable for field in found)
+
+
+def _is_adoptable(metadata: pq.FileMetaData) -> bool:
+    """Whether every engine can decode the file.
+
+    Asked of a file only after Arrow decoded it: of a damaged footer an answer may end the process,
+    where decoding raises an error.
+    """
+    groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
     columns = (group.column(i) for group in groups for i in range(group.num_columns))
     return all(
         column.compression in ADOPTED_CODECS and ADOPTED_ENCODINGS.issuperset(column.encodings)

@@ -1,6 +1,6 @@
-"""A Parquet file's footer before any engine reads it: is it whole, and is anything encrypted?
+"""A Parquet file's footer before any engine reads it: is it whole, and is anything encrypted or strange?
 
-Belongs here: finding the footer, walking over its Thrift structure, encryption.
+Belongs here: finding the footer, walking over its Thrift structure, encryption, what is ordinary.
 Does not belong here: what the columns are (`parquet.py`), or what the pages hold (`parquet_pages.py`).
 
 Arrow ends the whole process when it is asked for a column of which the footer is encrypted while
@@ -10,6 +10,7 @@ written in Thrift's compact protocol, of which only the shape matters.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from shared_resources.landing.errors import UnreadableObject
@@ -19,6 +20,28 @@ _DEEPEST = 32
 # Where the format says that something is encrypted, by the numbers of Thrift's fields: the file's
 # algorithm, and in row_groups.columns the crypto_metadata and the encrypted_column_metadata.
 _ENCRYPTED = frozenset({(8,), (4, 1, 8), (4, 1, 9)})
+# The physical type of a column: in the schema, whose inner nodes have none, and in each row group.
+_DECLARED, _STORED = (2, 1), (4, 1, 3, 1)
+# By the numbers of the structs around them, the fields that a file has that this platform is tested
+# with: the schema and its logical types up to half floats, row groups, chunks (none in another
+# file), their metadata and statistics, keys and values, column orders. No geography, no variants.
+_KNOWN: Mapping[tuple[int, ...], range] = {
+    (): range(1, 8),
+    (2,): range(1, 11),
+    (2, 10): range(1, 16),
+    **{(2, 10, kind): range(1, 3) for kind in (5, 7, 8, 10)},
+    **{(2, 10, kind, 2): range(1, 4) for kind in (7, 8)},
+    (4,): range(1, 8),
+    (4, 4): range(1, 4),
+    (4, 1): range(2, 8),
+    (4, 1, 3): range(1, 17),
+    (4, 1, 3, 8): range(1, 3),
+    (4, 1, 3, 12): range(1, 9),
+    (4, 1, 3, 13): range(1, 4),
+    (4, 1, 3, 16): range(1, 4),
+    (5,): range(1, 3),
+    (7,): range(1, 2),
+}
 _TRUTHS, _INTEGERS, _LISTS = frozenset({1, 2}), frozenset({4, 5, 6}), frozenset({9, 10})
 _BYTE, _DOUBLE, _BINARY, _MAP, _STRUCT = 3, 7, 8, 11, 12
 _DECRYPT = "decrypt it before it is landed; the mesh has none of its keys"
@@ -30,13 +53,40 @@ class NotParquet(ValueError):
 
 def refuse_encrypted(file: Path, object_key: str) -> None:
     """Raise `UnreadableObject` for what is encrypted, and `NotParquet` for what has no footer."""
+    try:
+        fields = _fields(file)
+    except _Encrypted:
+        raise UnreadableObject(object_key, "is an encrypted Parquet file", _DECRYPT) from None
+    if not fields.isdisjoint(_ENCRYPTED):
+        raise UnreadableObject(object_key, "holds encrypted columns", _DECRYPT)
+
+
+def is_ordinary(file: Path) -> bool:
+    """Whether the footer holds nothing but what writers have long written and Arrow is known to read.
+
+    What is no Parquet, or encrypted, is ordinary: it is refused before anything reads it.
+    """
+    try:
+        fields = _fields(file)
+    except (_Encrypted, NotParquet):
+        return True
+    strange = {path for path in fields if path[-1] not in _KNOWN.get(path[:-1], ())}
+    return not strange or not fields.isdisjoint(_ENCRYPTED)
+
+
+class _Encrypted(Exception):
+    """The footer itself is encrypted."""
+
+
+def _fields(file: Path) -> set[tuple[int, ...]]:
+    """The footer's fields, each by its number behind those of the structs around it."""
     with file.open("rb") as raw:
         start = raw.read(4)
         size = raw.seek(0, 2)
         raw.seek(max(0, size - 8))
         end = raw.read(8)
         if ENCRYPTED_MAGIC in (start, end[4:]):
-            raise UnreadableObject(object_key, "is an encrypted Parquet file", _DECRYPT)
+            raise _Encrypted
         if start != MAGIC:
             raise NotParquet("it does not start as one")
         if end[4:] != MAGIC:
@@ -46,12 +96,16 @@ def refuse_encrypted(file: Path, object_key: str) -> None:
             raise NotParquet("it is shorter than its footer")
         raw.seek(size - 8 - length)
         footer = raw.read(length)
+    walk = _Walk(footer)
     try:
-        encrypted = _Walk(footer).finds(_ENCRYPTED)
+        fields = walk.fields()
     except (IndexError, ValueError, RecursionError) as error:
         raise NotParquet("its footer has no shape") from error
-    if encrypted:
-        raise UnreadableObject(object_key, "holds encrypted columns", _DECRYPT)
+    declared, stored = (walk.numbers[path] for path in (_DECLARED, _STORED))
+    if stored and (not declared or stored != declared * (len(stored) // len(declared))):
+        # Decoding does not notice, and asking for the statistics would end the process.
+        raise NotParquet("its footer says two types of one column")
+    return fields
 
 
 class _Walk:
@@ -60,12 +114,13 @@ class _Walk:
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._at = 0
+        self.numbers: dict[tuple[int, ...], list[int]] = {_DECLARED: [], _STORED: []}
 
-    def finds(self, wanted: frozenset[tuple[int, ...]]) -> bool:
-        """Whether a field is there whose number, behind those of the structs around it, is wanted."""
+    def fields(self) -> set[tuple[int, ...]]:
+        """The numbers of the fields that are there, each behind those of the structs around it."""
         found: set[tuple[int, ...]] = set()
         self._struct((), found)
-        return not found.isdisjoint(wanted)
+        return found
 
     def _struct(self, path: tuple[int, ...], found: set[tuple[int, ...]]) -> None:
         if len(path) > _DEEPEST:
@@ -77,7 +132,9 @@ class _Walk:
             number = number + step if step else self._signed()
             here = (*path, number)
             found.add(here)
-            if kind in _INTEGERS:
+            if here in self.numbers and kind in _INTEGERS:
+                self.numbers[here].append(self._signed())
+            elif kind in _INTEGERS:
                 while content[self._at] > 127:
                     self._at += 1
                 self._at += 1

@@ -48,7 +48,10 @@ def footer_is_true(file: Path, object_key: str, contract: Contract) -> bool:
     or the row of a day that no contract's type has.
     """
     with pq.ParquetFile(file) as plain:
-        repetitive = _repetitive_texts(plain)
+        try:
+            repetitive = _repetitive_texts(plain)
+        except DAMAGE as error:
+            raise _damaged(plain, object_key, 0, error) from error
     options = {"read_dictionary": repetitive, "page_checksum_verification": True}
     with pq.ParquetFile(file, **options) as parquet:
         before = 0
@@ -78,6 +81,9 @@ def _repetitive_texts(parquet: pq.ParquetFile) -> list[str]:
     metadata, schema = parquet.metadata, parquet.schema_arrow
     if not metadata.num_row_groups:
         return []
+    # What the footer says of a column is asked after something of it was decoded: that raises for a
+    # damaged footer, where asking would end the process.
+    next(parquet.iter_batches(batch_size=1, row_groups=[0]), None)
     columns = [metadata.row_group(0).column(i) for i in range(metadata.num_columns)]
     return [
         field.name

@@ -18,8 +18,10 @@ from shared_resources.landing.csv import CsvObject
 from shared_resources.landing.csv_shape import CsvShape
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.header import expected_columns
+from shared_resources.landing.isolated import stage_apart
 from shared_resources.landing.jsonl import JsonLinesObject
 from shared_resources.landing.parquet import stage_parquet
+from shared_resources.landing.parquet_footer import is_ordinary
 from shared_resources.landing.staged_object import StagedObject, Staging, carefully
 from shared_resources.landing.text import Limits, open_text
 from shared_resources.landing.typed_rows import Misread
@@ -35,12 +37,16 @@ def stage_object(
     partition: str = UNPARTITIONED,
     *,
     limits: Limits | None = None,
+    apart: bool | None = None,
 ) -> StagedObject:
     """Stage the object `obj_key`, of which `local_file` is a copy, below `folder`.
 
     The copy is read only, never changed; compression goes by the end of `obj_key`. Rows that are
     not readable as the contract's types are not staged but kept in the rejects file. Raises
     `UnreadableObject` when the object as a whole is not what the contract says.
+
+    `apart`: read in a process of its own, so that nothing in the object ends this one; None leaves it
+    to what is known to be safe.
     """
     landing = contract.landing
     if landing is None:
@@ -49,6 +55,10 @@ def stage_object(
         )
     if local_file.stat().st_size == 0:
         raise UnreadableObject(obj_key, "is empty (0 bytes)", "land it again")
+    if apart is None:
+        apart = landing.format is LandingFormat.PARQUET and not is_ordinary(local_file)
+    if apart:
+        return stage_apart(contract, local_file, obj_key, folder, partition, limits or Limits())
     if landing.format is LandingFormat.PARQUET:
         return stage_parquet(contract, local_file, obj_key, folder, partition)
     return _stage_text(

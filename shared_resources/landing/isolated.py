@@ -1,0 +1,72 @@
+"""An object read in a process of its own, whose death is the object's refusal.
+
+Belongs here: starting that process, and what comes back of it.
+Does not belong here: when an object is read so (`reader.py`), or reading it.
+
+A library may end its process at what a file holds: an assertion of C++, a bad address. A second of
+start-up is too much for every object, so it is spent on those that are strange, or that a run took
+before without an end.
+"""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from shared_resources.contracts.model import Contract
+from shared_resources.landing.errors import UnreadableObject
+from shared_resources.landing.staged_object import StagedObject, remove_staged
+from shared_resources.landing.text import Limits
+
+_START = "from shared_resources.landing.isolated import main; main()"
+
+
+class ReaderFailed(RuntimeError):
+    """The other process raised what is no refusal of the object; the message is its last line."""
+
+
+def stage_apart(
+    contract: Contract, file: Path, object_key: str, folder: Path, partition: str, limits: Limits
+) -> StagedObject:
+    """`reader.stage_object` in another process; raises what it raises.
+
+    A process that a signal ended raises `UnreadableObject`.
+    """
+    asked = pickle.dumps(
+        (contract, file.resolve(), object_key, folder.resolve(), partition, limits)
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", _START], input=asked, capture_output=True, check=False
+    )
+    if done.returncode < 0:
+        remove_staged(folder, partition)
+        name = signal.Signals(-done.returncode).name
+        raise UnreadableObject(
+            object_key,
+            f"ends the process that reads it ({name})",
+            "write it anew with a current library, and land that",
+        )
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise ReaderFailed(f"{object_key}: {said[-1] if said else 'no answer'}")
+    answer: StagedObject | tuple[str, str, str, str] = pickle.loads(done.stdout)
+    if isinstance(answer, tuple):
+        raise UnreadableObject(*answer)
+    return answer
+
+
+def main() -> None:
+    """The other process: reads what is asked from its input, answers on its output."""
+    from shared_resources.landing.reader import stage_object
+
+    contract, file, key, folder, partition, limits = pickle.load(sys.stdin.buffer)
+    answer: StagedObject | tuple[str, str, str, str]
+    try:
+        answer = stage_object(contract, file, key, folder, partition, limits=limits, apart=False)
+    except UnreadableObject as refusal:
+        answer = (refusal.object_key, refusal.problem, refusal.remedy, refusal.place)
+    sys.stdout.buffer.write(pickle.dumps(answer))
+    sys.stdout.buffer.flush()
