@@ -15,6 +15,7 @@ from shared_resources.contracts.model import Clause, Rule
 from shared_resources.contracts.node import Node
 from shared_resources.contracts.quality import OWN_ENGINE
 from shared_resources.contracts.service_levels import FRESHNESS, RETENTION
+from shared_resources.contracts.text_formats import STRING_FORMATS
 from shared_resources.contracts.vendor import VENDOR
 
 Verdict = tuple[bool, str]
@@ -231,10 +232,24 @@ class _Lister:
         if name == "timezone" or field.value in ("i32", "i64", "f32", "f64"):
             return _COLUMNS
         if name == "format":
-            return False, "describes text; values are checked by type, and by `pattern` if given"
+            return self._format(column, str(field.value))
         if name == "defaultTimezone":
-            return False, "no time zone is given to a timestamp that has none"
+            return (
+                False,
+                "a timestamp without a zone gets none, but by a `format` without one (UTC)",
+            )
         return _READER
+
+    def _format(self, column: str, format_: str) -> Verdict:
+        if f"format_{column}" in self._names:
+            return self._check(f"format_{column}")
+        if format_ in STRING_FORMATS:
+            return False, "says how the text is treated, not which text it is"
+        for item in self._root.each("customProperties"):
+            landing = item.get("value") if item.text("property") == "landing" else None
+            if landing is not None and landing.text("format") in ("csv", "jsonl"):
+                return True, "landed text is read by it; check parse"
+        return False, "describes text, and this product reads none"
 
     def _check(self, *names: str) -> Verdict:
         return True, f"check {next(name for name in names if name in self._names)}"

@@ -15,6 +15,7 @@ from shared_resources.contracts.constants import NotOfType, constant
 from shared_resources.contracts.logical_types import declared_type
 from shared_resources.contracts.model import Classification, Column
 from shared_resources.contracts.node import Node, suggest
+from shared_resources.contracts.text_formats import text_format
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.contracts.vendor import vendor_properties
 
@@ -84,6 +85,9 @@ def _read_column(node: Node) -> DeclaredColumn:
         business_name=node.text("businessName"),
         tags=node.strings("tags"),
         line=node.line,
+        text_format=text_format(node.get("logicalTypeOptions"), declared.type.family)
+        if declared
+        else "",
     )
     if declared is None:
         return DeclaredColumn(column, node, readable=False)

@@ -16,6 +16,7 @@ from shared_resources.contracts.constants import NotOfType, bound, constant
 from shared_resources.contracts.model import Rule, RuleKind
 from shared_resources.contracts.node import Node
 from shared_resources.contracts.patterns import BadPattern, check_pattern
+from shared_resources.contracts.text_formats import STRING_FORMATS
 from shared_resources.contracts.types import Family
 
 BOUNDS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
@@ -55,6 +56,7 @@ def column_rules(declared: DeclaredColumn, *, sole_key: bool) -> Iterator[Rule]:
     yield from _enumeration(declared)
     options = node.get("logicalTypeOptions") or node.nothing()
     yield from _pattern(declared, options)
+    yield from _format(declared, options)
     yield from _range(declared, options)
     yield from _length(declared, options)
     yield from _multiple_of(declared, options)
@@ -149,6 +151,17 @@ def _pattern(declared: DeclaredColumn, options: Node) -> Iterator[Rule]:
         yield _rule(
             "pattern", RuleKind.PATTERN, declared, field,
             f"{declared.column.name} matches {pattern}", pattern=pattern,
+        )  # fmt: skip
+
+
+def _format(declared: DeclaredColumn, options: Node) -> Iterator[Rule]:
+    column = declared.column
+    pattern = STRING_FORMATS.get(column.text_format)
+    if column.type.family is Family.STRING and pattern is not None:
+        yield _rule(
+            "format", RuleKind.PATTERN, declared, options.get("format"),
+            f"{column.name} is written as {column.text_format}",
+            pattern=pattern, format=column.text_format,
         )  # fmt: skip
 
 

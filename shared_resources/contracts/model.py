@@ -192,6 +192,7 @@ class Column:
     business_name: str = ""
     tags: tuple[str, ...] = ()
     line: int = 0
+    text_format: str = ""  # how a text is read as the value, or what a text is; see text_formats.py
 
 
 class LandingFormat(StrEnum):

@@ -68,6 +68,8 @@ def _failing(rule: Rule, contract: Contract) -> str:
             return f"share their {column} with another row{within}"
         case RuleKind.ENUMERATION:
             return f"have a {column} other than {_listed(arguments['values'])}"
+        case RuleKind.PATTERN if "format" in arguments:
+            return f"have a {column} that is not written as {arguments['format']}"
         case RuleKind.PATTERN:
             return f"have a {column} that does not match {arguments['pattern']}"
         case RuleKind.RANGE:

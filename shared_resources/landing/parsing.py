@@ -17,6 +17,7 @@ import math
 import re
 import struct
 
+from shared_resources.contracts.text_formats import moment_format
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.sql import quote_literal
 
@@ -31,11 +32,14 @@ _MOST_DIGITS = 800
 _FIRST, _LAST = "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"
 
 
-def value_query(type_: ColumnType, source: str) -> str:
+def value_query(type_: ColumnType, source: str, format_: str = "") -> str:
     """SQL that gives `value` for each text `cell` of `source`, in its order; null where it is none.
 
+    `format_` is how the contract says that a date or timestamp is written; by default as ISO 8601.
     One query serves all columns of a type, however many: what DuckDB plans does not grow with them.
     """
+    if format_ and type_.family is not Family.STRING:
+        source = f"(SELECT {_as_iso(type_, format_)} AS cell FROM {source})"  # noqa: S608
     cast = f"SELECT cell, TRY_CAST(cell AS {type_.duckdb}) AS found FROM {source}"  # noqa: S608
     return f"SELECT {_value(type_)} AS value FROM ({cast})"  # noqa: S608 -- no name of a contract
 
@@ -62,6 +66,25 @@ def _value(type_: ColumnType) -> str:
             return _instant(_TIMESTAMP, "TIMESTAMP", "")
         case Family.TIMESTAMP_TZ:
             return _instant(_TIMESTAMP + _ZONE, "TIMESTAMPTZ", "+00")
+
+
+def _as_iso(type_: ColumnType, format_: str) -> str:
+    """The text `cell`, written by the contract's format, as ISO 8601; NULL when it is not."""
+    wanted = moment_format(format_, type_.family)
+    regex = quote_literal(wanted.regex)
+    part = {
+        name: f"regexp_extract(cell, {regex}, {place})"
+        for place, name in enumerate(wanted.parts, start=1)
+    }
+    two = {name: f"lpad({text}, 2, '0')" for name, text in part.items()}
+    iso = [part["year"], "'-'", two["month"], "'-'", two["day"]]
+    if type_.family is not Family.DATE:
+        iso += ["' '", two["hour"], "':'", part["minute"]]
+        iso += ["':'", part["second"]] if "second" in part else []
+        iso += ["'.'", part["fraction"]] if "fraction" in part else []
+    if type_.family is Family.TIMESTAMP_TZ:
+        iso.append(part.get("zone", "'Z'"))  # without one it is in UTC, as the contract says
+    return f"CASE WHEN regexp_full_match(cell, {regex}) THEN {' || '.join(iso)} END"
 
 
 def _float_value(type_: ColumnType) -> str:
@@ -104,8 +127,12 @@ def _instant(pattern: str, kind: str, zone: str) -> str:
     return f"CASE WHEN {_matches(pattern)} AND {within} THEN found END"
 
 
-def problem(type_: ColumnType, text: str) -> str:
+def problem(type_: ColumnType, text: str, format_: str = "") -> str:
     """Why `text`, which `value_query` found to be no value of the type, is none."""
+    if format_ and text == text.strip() != "" and type_.family is not Family.STRING:
+        if re.fullmatch(moment_format(format_, type_.family).regex, text):
+            return f"no day of the calendar, or no time of it; the contract's format is {format_}"
+        return f"not written in the contract's format {format_}"
     if text == "":
         return f"an empty text is no {type_}; leave the cell out of quotes if it is a null"
     if text != text.strip():

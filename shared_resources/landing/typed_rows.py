@@ -91,9 +91,9 @@ class TypedRows:
         self._columns = tuple(columns)
         self.schema = arrow_schema(tuple((c.name, c.type) for c in self._columns))
         self._rejects = rejects
-        self._positions: dict[ColumnType, list[int]] = defaultdict(list)
+        self._positions: dict[tuple[ColumnType, str], list[int]] = defaultdict(list)
         for position, column in enumerate(self._columns):
-            self._positions[column.type].append(position)
+            self._positions[column.type, column.text_format].append(position)
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": MEMORY_LIMIT,
             "temp_directory": str(folder / ".spill"),
@@ -141,8 +141,8 @@ class TypedRows:
         """The rows of which every cell is a value; the others become rejects."""
         values = list(cells)
         bad: dict[int, list[int]] = defaultdict(list)
-        for type_, positions in self._positions.items():
-            found = self._values(type_, [cells[position] for position in positions])
+        for (type_, format_), positions in self._positions.items():
+            found = self._values(type_, format_, [cells[position] for position in positions])
             for position, parsed in zip(positions, found, strict=True):
                 values[position] = parsed
                 if parsed.null_count != cells[position].null_count:
@@ -157,8 +157,10 @@ class TypedRows:
         good = pa.array([row not in bad for row in range(len(typed))], pa.bool_())
         return typed.filter(good)
 
-    def _values(self, type_: ColumnType, cells: Sequence[pa.Array]) -> Iterator[pa.Array]:
-        """The cells of some columns as values of their one type, by column."""
+    def _values(
+        self, type_: ColumnType, format_: str, cells: Sequence[pa.Array]
+    ) -> Iterator[pa.Array]:
+        """The cells of some columns as values of their one type and format, by column."""
         if type_.family is Family.STRING:
             yield from cells
             return
@@ -166,7 +168,7 @@ class TypedRows:
         joined = pa.chunked_array(cells, pa.string())
         self._connection.register("cells", pa.table({"cell": joined}))
         try:
-            parsed = self._connection.sql(value_query(type_, "cells")).to_arrow_table()
+            parsed = self._connection.sql(value_query(type_, "cells", format_)).to_arrow_table()
         finally:
             self._connection.unregister("cells")
         chunks = parsed.column(0).cast(type_.arrow).chunks
@@ -182,7 +184,8 @@ class TypedRows:
         reasons = []
         for position in positions:
             column, text = self._columns[position], cells[position][row].as_py()
-            reasons.append(Reason(column.name, text, problem(column.type, text)))
+            said = problem(column.type, text, column.text_format)
+            reasons.append(Reason(column.name, text, said))
         raw = places.raw(row)
         if raw is None:
             fields = {
