@@ -12,7 +12,9 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from shared_resources.cli.dead_runs import WORKER_TAG, end_dead_runs
+from shared_resources.cli import dead_runs
+from shared_resources.cli.dead_runs import WORKER_TAG, SlotKept, end_dead_runs, wait_for_slot
+from shared_resources.data_products.asset_spec import pool_of
 from shared_resources.environment import (
     Environment,
     EnvironmentProblem,
@@ -146,3 +148,75 @@ def test_other_characters_of_a_folder_are_no_matter(tmp_path: Path) -> None:
     with open_instance(Environment(root=tmp_path, home=home)) as instance:
         assert greeting.execute_in_process(instance=instance).success
     assert {file.name for file in home.rglob("runs.db")} == {"runs.db"}
+
+
+STEP = """
+import os, sys, time
+import dagster as dg
+from shared_resources.environment import current
+from shared_resources.instance import open_instance
+
+
+@dg.op(pool="product_sales_slow")
+def work() -> None:
+    print("working", flush=True)
+    time.sleep(600)
+
+
+@dg.job
+def slow() -> None:
+    work()
+
+
+with open_instance(current()) as instance:
+    slow.execute_in_process(instance=instance)
+"""
+
+
+@pytest.mark.slow
+def test_who_waits_for_a_product_is_told_for_whom_and_not_kept_by_the_dead(
+    tmp_path: Path,
+) -> None:
+    """A run that Dagster started, not `mesh run`: first alive, then killed."""
+    with environment({"MESH_HOME": str(tmp_path / "home")}):
+        here = current()
+        process = subprocess.Popen(
+            [sys.executable, "-c", STEP],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stdout is not None and process.stdout.readline() == "working\n"
+    said: list[str] = []
+
+    def killed_when_told(why: str) -> None:
+        said.append(why)
+        process.kill()
+        process.wait()
+
+    with open_instance(here) as instance:
+        (run,) = instance.get_runs()
+        wait_for_slot(here, instance, pool_of("sales/slow"), killed_when_told)
+        (after,) = instance.get_runs()
+        assert after.status is dg.DagsterRunStatus.FAILURE
+        assert said == [
+            f"waits for run {run.run_id} (Dagster started it), which works on the same product"
+        ]
+        assert (
+            instance.event_log_storage.get_concurrency_info(pool_of("sales/slow")).claimed_slots
+            == []
+        )
+
+
+def test_waiting_for_a_living_run_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dead_runs, "LONGEST_WAIT_SECONDS", 0.0)
+    with environment({"MESH_HOME": str(tmp_path / "home")}):
+        here = current()
+    with open_instance(here) as instance, lease(here) as worker:
+        run = dg.DagsterRun("slow", status=dg.DagsterRunStatus.STARTED, tags={WORKER_TAG: worker})
+        instance.add_run(run)
+        storage = instance.event_log_storage
+        storage.initialize_concurrency_limit_to_default(pool_of("sales/slow"))
+        assert storage.claim_concurrency_slot(pool_of("sales/slow"), run.run_id, "work").is_claimed
+        with pytest.raises(SlotKept, match=f"run {run.run_id} .* has kept the product"):
+            wait_for_slot(here, instance, pool_of("sales/slow"), lambda _: None)

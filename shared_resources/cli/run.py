@@ -23,7 +23,7 @@ from shared_resources.cli.progress import RunProgress
 from shared_resources.cli.schedule import Schedule
 from shared_resources.cli.selection import product_folder, select
 from shared_resources.cli.tables import print_json, visible
-from shared_resources.cli.workers import Loaded, NotLoaded, RunOutcome, Task, Worker, stop
+from shared_resources.cli.workers import Loaded, NotLoaded, RunOutcome, Task, Waits, Worker, stop
 from shared_resources.environment import Environment
 from shared_resources.instance import prepare_instance
 from shared_resources.landing.errors import LandingError
@@ -243,6 +243,9 @@ class _Coordinator:
         task = worker.running
         assert task is not None
         message = worker.receive()
+        if isinstance(message, Waits):
+            self._progress.note(f"      {task.product} {message.message}")
+            return
         worker.running = None
         if not isinstance(message, RunOutcome):
             why = f"its process died (exit {worker.exit_code}); see {worker.log}"

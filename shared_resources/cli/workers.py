@@ -60,6 +60,13 @@ class RunOutcome:
 
 
 @dataclass(frozen=True)
+class Waits:
+    """The task has not begun: `message` says for whom it waits. Its outcome follows."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class Loaded:
     """A location that loaded: what each of its products reads, and why some of them are stopped."""
 
@@ -95,10 +102,10 @@ class Worker:
         self.connection.send(task)
         self.running = task
 
-    def receive(self) -> Loaded | NotLoaded | RunOutcome | None:
+    def receive(self) -> Loaded | NotLoaded | RunOutcome | Waits | None:
         """The next message; None when the process died without one."""
         try:
-            message: Loaded | NotLoaded | RunOutcome = self.connection.recv()
+            message: Loaded | NotLoaded | RunOutcome | Waits = self.connection.recv()
         except (EOFError, ConnectionResetError):
             self._process.join(timeout=5)
             return None
@@ -158,7 +165,8 @@ def _serve(
                 task: Task = connection.recv()
             except EOFError:
                 return
-            connection.send(_execute(environment, definitions, instance, task, name))
+            outcome = _execute(environment, definitions, instance, task, name, connection)
+            connection.send(outcome)
 
 
 def _end_with(lifeline: Connection) -> None:
@@ -169,14 +177,24 @@ def _end_with(lifeline: Connection) -> None:
 
 
 def _execute(
-    environment: Environment, definitions: Any, instance: Any, task: Task, name: str
+    environment: Environment,
+    definitions: Any,
+    instance: Any,
+    task: Task,
+    name: str,
+    connection: Connection,
 ) -> RunOutcome:
-    from shared_resources.cli.dead_runs import end_dead_runs
+    from shared_resources.cli.dead_runs import end_dead_runs, wait_for_slot
     from shared_resources.cli.execution import execute_product
+    from shared_resources.data_products.asset_spec import pool_of
     from shared_resources.landing.sensor import PRODUCT_TAG
+
+    def say(why: str) -> None:
+        connection.send(Waits(why))
 
     try:
         end_dead_runs(environment, instance, {PRODUCT_TAG: task.product})
+        wait_for_slot(environment, instance, pool_of(task.product), say)
         return execute_product(definitions, instance, task, name)
     except Exception as problem:  # noqa: BLE001 - what Dagster refuses ends this run, not the worker
         traceback.print_exc()

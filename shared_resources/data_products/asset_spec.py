@@ -73,7 +73,12 @@ def follow_producers() -> dg.AutomationCondition[Any]:
 
 def pool(contract: Contract) -> str:
     """The pool that lets one op at a time work on the product."""
-    return f"product_{contract.domain}_{contract.name}"
+    return pool_of(contract.key)
+
+
+def pool_of(product: str) -> str:
+    """The pool of the product with that key."""
+    return f"product_{product.replace('/', '_')}"
 
 
 def check_specs(contract: Contract, rules: Sequence[Rule]) -> list[dg.AssetCheckSpec]:
