@@ -205,6 +205,9 @@ def _load(environment: Environment, domain: str) -> tuple[Any, Loaded]:
     from shared_resources.data_products.stopped import STOPPED_TAG
 
     sys.path.insert(0, str(environment.root))
+    from shared_resources.data_products.domain import refuse_other_definitions
+
+    refuse_other_definitions(environment.domains / domain)
     definitions = importlib.import_module(f"domains.{domain}.definitions").defs
     graph = definitions.resolve_asset_graph()
     nodes = {"/".join(key.path): graph.get(key) for key in graph.materializable_asset_keys}

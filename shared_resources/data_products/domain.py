@@ -6,13 +6,15 @@ Does not belong here: one product's asset (`asset.py`), what the policies look f
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from shared_resources import environment as environments
+from shared_resources.data_products.additions import Additions, NotAdded
 from shared_resources.data_products.asset import build_asset
 from shared_resources.data_products.asset_spec import (
     asset_key,
@@ -23,32 +25,49 @@ from shared_resources.data_products.dbt.messages import DbtModelFailed
 from shared_resources.data_products.definition import ProductDefinition, define_product
 from shared_resources.data_products.product import ProductProblem
 from shared_resources.data_products.stopped import stopped_asset
-from shared_resources.environment import Environment
+from shared_resources.environment import Environment, ProductionEnvironment
+from shared_resources.governance.catalogue import PolicyViolation
 from shared_resources.governance.stopped import ProductStopped, stopped_products, withheld
 from shared_resources.housekeeping.jobs import housekeeping
 from shared_resources.io_managers.published import io_managers
 from shared_resources.landing.sensor import landing_sensor
 from shared_resources.mesh import Domain, Mesh, ProductFolder, ProductKind, read_mesh
+from shared_resources.mesh.definitions_file import definitions_findings
 
 
 def build_domain(
-    definitions_file: str, *, resource_overrides: Mapping[str, Any] | None = None
+    definitions_file: str,
+    *,
+    jobs: Sequence[dg.JobDefinition | UnresolvedAssetJobDefinition] = (),
+    schedules: Sequence[dg.ScheduleDefinition] = (),
+    sensors: Sequence[dg.SensorDefinition] = (),
+    resources: Mapping[str, Any] | None = None,
+    resource_overrides: Mapping[str, Any] | None = None,
 ) -> dg.Definitions:
     """Everything of the domain whose `definitions.py` this is (pass `__file__`).
 
-    `resource_overrides` replaces shared resources by key, for tests. A product that breaks a
+    `jobs`, `schedules`, `sensors` and `resources` are the domain's own, beside the platform's.
+    `resource_overrides` replaces shared resources by key, for tests alone. A product that breaks a
     load-time policy, or whose code cannot be used, is there as an asset that refuses to run. Raises
-    `PolicyViolation`, with every finding in one message, when the domain itself is wrong.
+    `PolicyViolation`, with every finding in one message, when the domain itself is wrong, and
+    `NotAdded` for an addition that takes the platform's place.
     """
     quiet_dagster_previews()
     environment = environments.current()
     mesh = read_mesh(environment.root)
     domain = mesh.domain(Path(definitions_file).resolve().parent.name)
+    own = Additions(domain.name, jobs, schedules, sensors, resources or {})
+    refuse_other_definitions(domain.folder)
+    if resource_overrides and isinstance(environment, ProductionEnvironment):
+        raise NotAdded(
+            f"domains/{domain.name}/definitions.py: resource_overrides is for tests, and MESH_ENV is "
+            "production; take it out"
+        )
     stopped = stopped_products(mesh, domain)
     resting = _resting(domain, stopped)
     made = dict(_made(environment, domain, stopped, resting))
     definitions = [one for one, _ in made.values()]
-    jobs, schedules = housekeeping(domain.name, [one.contract for one in definitions])
+    nightly = housekeeping(domain.name, [one.contract for one in definitions])
     return dg.Definitions(
         assets=[
             *(build_asset(*one) for one in made.values()),
@@ -57,12 +76,12 @@ def build_domain(
                 mesh, domain, {*stopped, *resting}, (inputs for _, inputs in made.values())
             ),
         ],
-        jobs=jobs,
-        schedules=schedules,
-        sensors=[*_landing_sensors(definitions), _automation(domain)],
+        jobs=[*nightly[0], *own.jobs],
+        schedules=[*nightly[1], *own.schedules],
+        sensors=[*_landing_sensors(definitions), _automation(domain), *own.sensors],
         # A process a step costs 1.5 s; a run is a process of its own already.
         executor=dg.in_process_executor,
-        resources={**io_managers(), **(resource_overrides or {})},
+        resources={**own.resources, **io_managers(), **(resource_overrides or {})},
     )
 
 
@@ -80,6 +99,16 @@ def _resting(domain: Domain, stopped: Collection[str]) -> dict[str, str]:
     """Why the products that publish nothing by their contract's status do not, by key."""
     found = {product.key: withheld(contract) for product, contract in domain.contracts}
     return {key: why for key, why in found.items() if why and key not in stopped}
+
+
+def refuse_other_definitions(folder: Path) -> None:
+    """Raises `PolicyViolation` for a `definitions.py` that is more, or less, than `build_domain`.
+
+    What it made beside would be a product to Dagster without any of what makes one.
+    """
+    found = list(definitions_findings(folder))
+    if found:
+        raise PolicyViolation(folder.name, found)
 
 
 def _made(

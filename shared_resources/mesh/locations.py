@@ -11,8 +11,8 @@ from pathlib import Path
 
 from shared_resources.contracts.source import Source, read_source
 from shared_resources.findings import Finding, InvalidFile
+from shared_resources.mesh.definitions_file import definitions_findings
 from shared_resources.mesh.model import DEFINITIONS_FILE, Mesh
-from shared_resources.mesh.product_code import parse_python
 
 RULE = "location"
 WORKSPACE_FILE = "workspace.yaml"
@@ -31,9 +31,7 @@ def location_findings(mesh: Mesh) -> Iterator[Finding]:
                 "add it: `defs = build_domain(__file__)`",
             )
             continue
-        _, broken = parse_python(file)
-        if broken is not None:
-            yield broken
+        yield from definitions_findings(domain.folder)
     workspace = mesh.root / WORKSPACE_FILE
     if workspace.is_file():  # a team's own image has none: its command line names the module
         yield from _workspace_findings(mesh, workspace)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared_resources.findings import Finding
-from shared_resources.mesh.product_code import parse_python, python_files
+from shared_resources.mesh.product_code import code_files, parse_python
 
 RULE = "platform"
 PLATFORM = "shared_resources"
@@ -31,10 +31,7 @@ _IMPORTERS = frozenset({"import_module", "__import__", "run_module", "find_spec"
 
 def platform_findings(folder: Path) -> Iterator[Finding]:
     """What the Python files of a domain take from the platform and may not; its tests are no part."""
-    for file in python_files(folder):
-        name = file.name
-        if name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py":
-            continue
+    for file in code_files(folder):
         tree, _ = parse_python(file)  # what is no Python is found where it is read
         if tree is not None:
             of_product = file.relative_to(folder).parts[0] == "products"

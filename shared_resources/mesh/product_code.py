@@ -32,6 +32,13 @@ def python_files(folder: Path) -> Iterator[Path]:
             yield file
 
 
+def code_files(folder: Path) -> Iterator[Path]:
+    """The Python files of a domain that run in the mesh: all but its tests."""
+    for file in python_files(folder):
+        if not (file.name.startswith("test_") or file.name == "conftest.py"):
+            yield file
+
+
 def parse_python(file: Path) -> tuple[ast.Module | None, Finding | None]:
     """The file's syntax tree, or the finding that says why there is none."""
     try:
