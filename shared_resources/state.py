@@ -29,6 +29,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from shared_resources.domain_code import refuse
 from shared_resources.per_process import OncePerProcess
 from shared_resources.read_only import copy_of, may_write
+from shared_resources.sqlite_file import make_database
 
 TABLES = sa.MetaData()
 BUSY_SECONDS = 60
@@ -153,6 +154,8 @@ class StateDatabase:
             url = url.set(database=str(copy))
         self._locks.mkdir(parents=True, exist_ok=True)
         Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+        with _file_lock(self._locks / ".state.lock", "tables"):
+            make_database(Path(url.database or ""), BUSY_SECONDS)
         engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
         sa.event.listen(engine, "connect", _settle_sqlite)
         sa.event.listen(engine, "begin", _begin_writing)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import call
+from tests.cli.commands import MESH, call
 from tests.guarantees.orders import KEY, land_orders
 from tests.guarantees.orders import orders_product as product
 from tests.tiny_mesh import TinyMesh
@@ -29,8 +30,11 @@ def everything(mesh: TinyMesh) -> set[Path]:
     return {path for path in (mesh.environment.home / "lake" / KEY).rglob("*.*") if path.is_file()}
 
 
-def test_a_deleted_catalog_is_made_anew_from_what_lies_in_the_lake(mesh: TinyMesh) -> None:
-    files = published_twice(mesh)
+@pytest.mark.parametrize("with_its_log", [True, False])
+def test_a_deleted_catalog_is_made_anew_from_what_lies_in_the_lake(
+    mesh: TinyMesh, with_its_log: bool
+) -> None:
+    files = published_twice(mesh) if with_its_log else published_twice(mesh)[:1]
     before = everything(mesh)
     for file in files:
         file.unlink()
@@ -63,3 +67,30 @@ def test_a_catalog_that_is_no_database_is_said_to_be_that(mesh: TinyMesh, conten
         database.unlink()
     assert call("repair").code == 0
     assert len(call("versions", KEY, "--json").json) == 2
+
+
+@pytest.mark.slow
+def test_a_deleted_state_database_does_no_harm(mesh: TinyMesh) -> None:
+    """Versions, evidence and rows are the stores'; a run that is made again replaces, and adds none."""
+    published_twice(mesh)
+    (mesh.environment.home / "state.db").unlink()
+    told = call("landing", "--json")
+    assert (told.code, told.err) == (0, "")
+    assert call("run", KEY).code == 0
+    assert [len(mesh.rows(KEY, version.number)) for version in mesh.versions(KEY)] == [1, 2, 2]
+    assert call("status").code == 0
+
+
+@pytest.mark.slow
+def test_a_mesh_that_may_only_be_read_is_read(mesh: TinyMesh) -> None:
+    """On a file system that is mounted read-only, by processes of their own."""
+    published_twice(mesh)
+    home = mesh.environment.home
+    only_read = f"mount --bind {home} {home} && mount -o remount,ro,bind {home} && "
+    inside = ["unshare", "--mount", "sh", "-c"]
+    if subprocess.run([*inside, only_read + "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount")
+    shown = f"{MESH} read {KEY} && {MESH} status && {MESH} versions {KEY} && {MESH} quarantine list"
+    done = subprocess.run([*inside, only_read + shown], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "3.0" in done.stdout

@@ -7,10 +7,9 @@ Does not belong here: AWS Glue (`catalog_glue.py`), what a commit contains (`com
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,12 +33,12 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from shared_resources.domain_code import refuse
-from shared_resources.durable import sync
 from shared_resources.io_managers.lake.commit_marks import mark_committed
 from shared_resources.io_managers.lake.local_file_io import LocalFileIO
 from shared_resources.io_managers.protocol import Unreadable
 from shared_resources.per_process import OncePerProcess
 from shared_resources.read_only import copy_of, may_write, state_of
+from shared_resources.sqlite_file import make_database
 
 BUSY_SECONDS = 60
 LOADS = 20
@@ -189,10 +188,7 @@ class LakeCatalog:
         self.root.mkdir(parents=True, exist_ok=True)
         # Two processes that both find no tables would both create them, and one would fail.
         with FileLock(self.root / ".catalog.lock"):
-            if not self.file.exists():
-                with closing(sqlite3.connect(self.file, timeout=BUSY_SECONDS)) as connection:
-                    connection.execute("PRAGMA journal_mode = WAL")
-                sync(self.root)
+            make_database(self.file, BUSY_SECONDS)
             return _Sqlite(self.file, self.root, _identity(self.file))
 
 
