@@ -213,10 +213,12 @@ def _check_partition_columns(table: Node, partitioning: Partitioning | None) -> 
 
 
 def _check_vendor_properties(root: Node) -> None:
-    """The mesh reads its own properties at the root, under columns and relationships alone."""
+    """The mesh reads its own properties at the root, under columns, relationships and functions alone."""
     read = {root.place}
     for table in root.each("schema"):
         read |= {column.place for column in table.each("properties")}
         for holder in (table, *table.each("properties")):
             read |= {node.place for node in holder.each("relationships")}
+            functions = (node for node in holder.each("quality") if node.text("type") == "custom")
+            read |= {node.place for node in functions}
     check_elsewhere(root, frozenset(read))

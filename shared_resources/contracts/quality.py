@@ -23,8 +23,10 @@ from shared_resources.contracts.model import (
     Unit,
 )
 from shared_resources.contracts.node import Node, suggest
+from shared_resources.contracts.numbers import is_number
 from shared_resources.contracts.thresholds import OPERATORS, read_threshold
 from shared_resources.contracts.types import Family
+from shared_resources.contracts.vendor import vendor_properties
 from shared_resources.sql import quote_identifier
 
 BATCH = "batch"  # what `${object}` stands for: the view of the staged rows
@@ -46,6 +48,8 @@ _METRICS = {
 _OF_A_COLUMN = ("nullValues", "missingValues", "invalidValues", "duplicateValues")
 _OF_A_TABLE = ("rowCount", "duplicateValues")
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
+# The most that a domain may give a function of its own.
+LIMITS = {"seconds": 3_600, "memoryMiB": 16_384}
 _IMPLEMENTATION = re.compile(r"rules:[A-Za-z_][A-Za-z0-9_]*")
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 
@@ -222,8 +226,20 @@ def _custom(node: Node, of: DeclaredColumn | None) -> Rule | None:
         )
         return None
     names = (of.column.name,) if of else ()
-    arguments = {"implementation": implementation.value}
+    arguments = {"implementation": implementation.value, **_limits(node)}
     return _rule(node, RuleKind.CUSTOM, names, Threshold(), arguments)
+
+
+def _limits(node: Node) -> dict[str, int]:
+    """How long a function may run and how much memory it may take, where the rule says so."""
+    found = {}
+    for name, field in vendor_properties(node, tuple(LIMITS)).items():
+        value, most = field.value, LIMITS[name]
+        if not is_number(value) or not 1 <= value <= most or value != int(value):
+            field.problem("is no limit of a rule", f"give a whole number from 1 to {most:,}")
+        else:
+            found[name] = int(value)
+    return found
 
 
 def _rule(

@@ -14,8 +14,9 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -110,7 +111,9 @@ def _jobs(
     """One job for all queries, then one for each function."""
     engine = memory_limit()
 
-    def job(questions: Sequence[Question], *, python: bool) -> Job:
+    def job(questions: Sequence[Question], given: Mapping[str, Any], *, python: bool) -> Job:
+        seconds = float(given.get("seconds", FUNCTION_SECONDS))
+        memory = MIB * given["memoryMiB"] if "memoryMiB" in given else FUNCTION_MEMORY
         return Job(
             python=python,
             parts=files,
@@ -118,18 +121,21 @@ def _jobs(
             folder=str(folder.resolve()),
             scratch=str(work),
             private=bool(contract.classified_columns),
-            seconds=FUNCTION_SECONDS if python else time_limit(),
-            memory=FUNCTION_MEMORY if python else _bytes(engine) + _ENGINE_OVERHEAD,
+            seconds=seconds if python else time_limit(),
+            memory=memory if python else _bytes(engine) + _ENGINE_OVERHEAD,
             engine_memory=engine,
             search_path=tuple(sys.path),
         )
 
-    queries = [one for one in asked if rules[one.place].kind is RuleKind.SQL]
-    functions = dict.fromkeys(one.place for one in asked if one not in queries)
-    jobs = [job(queries, python=False)] if queries else []
-    for place in functions:
-        jobs.append(job([one for one in asked if one.place == place], python=True))
-    return jobs
+    queries: list[Question] = []
+    functions: dict[int, list[Question]] = {}
+    for one in asked:
+        query = rules[one.place].kind is RuleKind.SQL
+        (queries if query else functions.setdefault(one.place, [])).append(one)
+    return [
+        *([job(queries, {}, python=False)] if queries else []),
+        *(job(of, rules[place].arguments, python=True) for place, of in functions.items()),
+    ]
 
 
 def _bytes(amount: str) -> int:

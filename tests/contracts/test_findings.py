@@ -176,6 +176,10 @@ MISTAKES = [
     ("prefix: order/lines", "prefix: 'order/*'", "is no pattern", "one folder"),
     ("prefix: order/lines", "prefix: 'order/{partition}'", "is no pattern", "one folder"),
     ("\nname: lines", "\nname: " + "l" * 101, "has 101 characters", "at most 100"),
+    ("implementation: \"rules:adds_up\",", "implementation: \"rules:adds_up\", customProperties: "
+     "[{property: seconds, vendor: mesh, value: 3601}],", "no limit of a rule", "1 to 3,600"),
+    ("implementation: \"rules:adds_up\",", "implementation: \"rules:adds_up\", customProperties: "
+     "[{property: memoryMib, vendor: mesh, value: 1}],", "does not know here", "'memoryMiB'"),
     ("encoding: utf-8", "encoding: utf-9", "an encoding that does not exist", "utf-8"),
     ("encoding: utf-8", "encoding: base64", "an encoding that does not exist", "utf-8"),
     ("delimiter: \";\"", "delimiter: \";;\"", "is no delimiter", "one character"),

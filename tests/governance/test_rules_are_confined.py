@@ -95,6 +95,14 @@ def test_a_rule_that_takes_too_long_is_ended(
     assert time.monotonic() - began < 30
 
 
+def test_a_rule_may_be_given_less_or_more(tmp_path: Path) -> None:
+    source = "def judge(batch):\n    return len(bytearray(600 << 20)) == 0 or True\n"
+    for memory, passes in ((256, False), (1024, True)):
+        own = make_rule(RuleKind.CUSTOM, name=f"own_{memory}", implementation="rules:judge",
+                        seconds=60, memoryMiB=memory)  # fmt: skip
+        assert result_of(_audit(tmp_path, source, own), own.name).passed is passes
+
+
 def test_a_query_takes_no_more_memory_than_it_may(tmp_path: Path) -> None:
     greedy = make_rule(RuleKind.SQL, name="q", query="SELECT list_sum(range(100000000)) * 0")
     modest = make_rule(RuleKind.SQL, name="r", query="SELECT count(*) FROM batch WHERE v > 1")

@@ -162,10 +162,11 @@ def _why(job: Job, question: Question, lines: _Lines, code: int | None) -> str:
     if lines.too_long:
         return f"{said} answered more than a rule may say"
     if lines.open:
-        remedy = "simplify it" + ("" if job.python else ", or raise MESH_AUDIT_SQL_SECONDS")
+        setting = "its custom property `seconds`" if job.python else "MESH_AUDIT_SQL_SECONDS"
+        remedy = f"simplify it, or raise {setting}"
         return f"{said} took longer than {job.seconds:g} s and was ended; {remedy}"
     if code is not None and code < 0:
-        memory = f"; a rule may take {job.memory >> 20:,} MiB"
+        memory = f"; it may take {job.memory >> 20:,} MiB of memory"
         return f"{said} ended its process by signal {-code}{memory}"
     return f"{said} ended its process (exit code {code}) instead of answering"
 
