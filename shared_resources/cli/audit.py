@@ -30,6 +30,10 @@ _FORMATS = {
     ".ndjson": LandingFormat.JSONL,
     ".parquet": LandingFormat.PARQUET,
 }
+_PARSE = Rule(
+    "parse", RuleKind.PARSE, (), clause="schema", dimension="conformity",
+    description="every cell of the file is a value of its column's type",
+)  # fmt: skip
 _COMPRESSED = (".gz", ".zst")
 # What needs more than the one file: other products, or the partition it is meant for.
 _NEEDS_THE_MESH = frozenset({RuleKind.RELATIONSHIP, RuleKind.PARTITION})
@@ -109,7 +113,11 @@ def _with_landing(contract: Contract, data: Path) -> Contract:
         )
     if form is not None and (landing is None or landing.format is not form):
         landing = Landing(prefix=contract.key, format=form, object_name=data.name)
-    return replace(contract, landing=landing)
+    rules = contract.rules
+    if not any(rule.kind is RuleKind.PARSE for rule in rules):
+        # What is made by code is not parsed; this file is, and what cannot be read of it counts.
+        rules = (*rules, _PARSE)
+    return replace(contract, landing=landing, rules=rules)
 
 
 def _audit_file(contract: Contract, folder: Path, data: Path) -> _Judged:

@@ -21,7 +21,7 @@ from shared_resources.governance.columns import ColumnsFound, check_columns
 from shared_resources.governance.counting import PartCounts, count_rules
 from shared_resources.governance.outcome import Outcome
 from shared_resources.governance.report import AuditReport, RuleResult
-from shared_resources.governance.samples import reject_sample
+from shared_resources.governance.samples import frequent_reasons, reject_sample
 from shared_resources.governance.staged_data import Auditable, NoRows, StagedData
 from shared_resources.io_managers.protocol import Snapshot, StagedBatch
 
@@ -143,6 +143,8 @@ def _result(
             counted_rows, failed = rows + part.rejected_rows, part.rejected_rows
             passed = rule.threshold.holds(failed, counted_rows)
             message = messages.row_level(rule, contract, failed, counted_rows, passed)
+            if failed and (reasons := frequent_reasons(part.rejects, contract)):
+                message += f": {reasons}"
             sample = reject_sample(part.rejects, contract) if not passed else ()
             return RuleResult(rule, passed, counted_rows, failed, failed, message, sample)
         case RuleKind.NOT_EMPTY:

@@ -11,6 +11,7 @@ from typing import Any
 
 from shared_resources.contracts.model import Contract, Rule, RuleKind, Threshold, Unit
 from shared_resources.contracts.numbers import Number, percent, shown
+from shared_resources.wording import a
 
 
 def rows(count: int) -> str:
@@ -67,29 +68,31 @@ def _failing(rule: Rule, contract: Contract) -> str:
             within = " in its partition" if contract.partitioning is not None else ""
             return f"share their {column} with another row{within}"
         case RuleKind.ENUMERATION:
-            return f"have a {column} other than {_listed(arguments['values'])}"
+            return f"have {a(column)} other than {_listed(arguments['values'])}"
         case RuleKind.PATTERN if "format" in arguments:
-            return f"have a {column} that is not written as {arguments['format']}"
+            return f"have {a(column)} that is not written as {arguments['format']}"
         case RuleKind.PATTERN:
-            return f"have a {column} that does not match {arguments['pattern']}"
+            return f"have {a(column)} that does not match {arguments['pattern']}"
         case RuleKind.RANGE:
-            return f"have a {column} outside {_range(arguments)}"
+            return f"have {a(column)} outside {_range(arguments)}"
         case RuleKind.LENGTH:
             low, high = arguments.get("minLength"), arguments.get("maxLength")
             bounds = [f"at least {low}"] if low is not None else []
             bounds += [f"at most {high}"] if high is not None else []
-            return f"have a {column} whose length is not {' and '.join(bounds)} characters"
+            return f"have {a(column)} whose length is not {' and '.join(bounds)} characters"
         case RuleKind.MULTIPLE_OF:
-            return f"have a {column} that is no multiple of {arguments['multipleOf']}"
+            return f"have {a(column)} that is no multiple of {arguments['multipleOf']}"
         case RuleKind.MISSING_VALUES:
-            return f"have a {column} that counts as missing: {_listed(arguments['missingValues'])}"
+            return f"have {a(column)} that counts as missing: {_listed(arguments['missingValues'])}"
         case RuleKind.INVALID_VALUES:
             return f"have an invalid {column}"
         case RuleKind.RELATIONSHIP:
-            return f"have a {column} that {arguments['product']} does not have"
+            return f"have {a(column)} that {arguments['product']} does not have"
         case RuleKind.PARTITION:
             partitioned = contract.partitioning
-            return f"have a {partitioned.column if partitioned else column} outside their partition"
+            return (
+                f"have {a(partitioned.column if partitioned else column)} outside their partition"
+            )
         case RuleKind.PARSE:
             return "could not be read as the contract's types"
         case RuleKind.PERSONAL_DATA:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from shared_resources.contracts.model import Contract
 
 SAMPLE_ROWS = 5
+SHOWN_REASONS = 3
 SHOWN_COLUMNS = 12
 SHOWN_CHARACTERS = 80
 MASK = "***"
@@ -80,17 +82,48 @@ def reject_sample(
     return tuple(_reject(row, contract) for row in batch.to_pylist())
 
 
+def frequent_reasons(rejects: Path | None, contract: Contract) -> str:
+    """The most frequent reasons why rows could not be read, with their columns; ``""`` for none."""
+    if rejects is None:
+        return ""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    counted: Counter[tuple[str | None, str]] = Counter()
+    with pq.ParquetFile(rejects) as parquet:
+        for batch in parquet.iter_batches(columns=["_reasons"]):
+            reasons = pc.list_flatten(batch.column(0))
+            columns = pc.fill_null(pc.struct_field(reasons, "column"), "")
+            keys = pc.binary_join_element_wise(columns, pc.struct_field(reasons, "problem"), "\0")
+            for group in pc.value_counts(keys).to_pylist():
+                column, _, problem = group["values"].partition("\0")
+                counted[column or None, problem] += group["counts"]
+    said = [
+        (f"{column}: " if column else "") + public_problem(column, problem, contract)
+        + (f" ({count:,} times)" if count > 1 else "")
+        for (column, problem), count in counted.most_common(SHOWN_REASONS)
+    ]  # fmt: skip
+    more = len(counted) - len(said)
+    return "; ".join(said) + (f"; and {more} reasons more" if more else "")
+
+
+def public_problem(column: str | None, problem: str, contract: Contract) -> str:
+    """What is wrong with a cell or a row, without what it quotes of classified values."""
+    names = {one.name for one in contract.columns}
+    if column in names - contract.classified_columns or not contract.classified_columns:
+        return problem
+    return re.sub(r"'([^']*)'", lambda m: m[0] if m[1] in names else f"'{MASK}'", problem)
+
+
 def _reject(row: Mapping[str, Any], contract: Contract) -> Mapping[str, Any]:
-    open_columns = {column.name for column in contract.columns} - contract.classified_columns
+    names = {column.name for column in contract.columns}
+    open_columns = names - contract.classified_columns
     said = []
     for reason in row["_reasons"] or ():
         column, value = reason["column"], reason["value"]
         text = shown(value) if column in open_columns else MASK
         where = f"{column}: " if column else ""
-        private = column is None or column not in open_columns
-        problem = (
-            re.sub(r"'[^']*'", f"'{MASK}'", reason["problem"]) if private else reason["problem"]
-        )
+        problem = public_problem(column, reason["problem"], contract)
         said.append(f"{where}{problem}" + (f" ({text})" if value is not None else ""))
     return {
         "_object": row["_object"],

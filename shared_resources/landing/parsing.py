@@ -20,6 +20,7 @@ import struct
 from shared_resources.contracts.text_formats import moment_format
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.sql import quote_literal
+from shared_resources.wording import a
 
 _PLAIN_NUMBER = r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|\.[0-9]+)"
 _FLOAT = _PLAIN_NUMBER + r"(?:[eE][+-]?[0-9]+)?"
@@ -27,6 +28,8 @@ _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6}0*)?)?"
 _TIMESTAMP = f"{_DAY}[ T]{_TIME}"
 _ZONE = r"(?:Z|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)"
+# What others write where there is no value.
+_NULLS = frozenset({"", "NA", "N/A", "N.A", "NULL", "NONE", "NIL", "N", "MISSING", "UNKNOWN"})
 # A double has at most 767 significant digits when it is written out.
 _MOST_DIGITS = 800
 _FIRST, _LAST = "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"
@@ -136,7 +139,9 @@ def problem(type_: ColumnType, text: str, format_: str = "") -> str:
     if text == "":
         return f"an empty text is no {type_}; leave the cell out of quotes if it is a null"
     if text != text.strip():
-        return f"blanks around the value; a {type_} is written without them"
+        return f"blanks around the value; {a(str(type_))} is written without them"
+    if text.strip("().<>#-\\?").upper() in _NULLS:
+        return f"no {type_}; if it stands for a null, say so as the landing's nullText"
     match type_.family:
         case Family.INTEGER:
             return _integer_problem(type_, text)
@@ -174,8 +179,7 @@ def _float_problem(type_: ColumnType, text: str) -> str:
         if nearest in (0, math.inf, -math.inf):
             return f"out of the range of {type_}"
         return (
-            f"more digits than {type_} holds, it would become {nearest:.0f}; declare the column as "
-            "an integer or a DECIMAL"
+            f"more digits than {type_} holds exactly; declare the column as an integer or a DECIMAL"
         )
     if text.lower().lstrip("+-") in ("nan", "inf", "infinity", "1.#inf", "1.#qnan"):
         return "not a number; leave the cell empty if it is a null"
@@ -211,4 +215,4 @@ def _timestamp_problem(type_: ColumnType, text: str) -> str:
     example = "2017-03-31T13:00:00"
     if type_.family is Family.TIMESTAMP_TZ:
         example += "Z or 2017-03-31T13:00:00+02:00"
-    return f"not a point in time; a {type_} is written {example}"
+    return f"not a point in time; {a(str(type_))} is written {example}"

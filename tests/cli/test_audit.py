@@ -89,6 +89,28 @@ def test_cells_that_cannot_be_read_fail_the_parse_rule(contract: Path, tmp_path:
     assert call("audit", contract, "--data", file).code == 1
 
 
+def test_the_parse_rule_says_what_most_cells_have_in_common(contract: Path, tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    rows = ["1,x,a@b.de\n"] * 3 + ["one,2.5,a@b.de\n", "1,2.5,'secret'\n", "1\n"]
+    file.write_text("order_id,amount,email\n" + "".join(rows))
+    told = call("audit", contract, "--data", file, "--json")
+    (parse,) = [one for one in told.json["results"] if one["rule"] == "parse"]
+    assert (
+        "amount: not a number; digits with '.' as the decimal point (3 times)" in parse["message"]
+    )
+    assert "order_id: not an integer" in parse["message"]
+    assert "1 cells where the header has 3" in parse["message"]
+    assert "secret" not in told.out
+
+
+def test_a_name_is_shown_where_nothing_is_classified(tmp_path: Path) -> None:
+    contract, file = tmp_path / "contract.odcs.yaml", tmp_path / "x.jsonl"
+    contract.write_text(contract_text("order/lines", COLUMNS[:2]))
+    file.write_text('{"order_id": 1, "x": 2, "x": 3}\n{"order_id": 1, "amount": 2}\n')
+    told = call("audit", contract, "--data", file)
+    assert "the field 'x' occurs twice" in told.out and "***" not in told.out
+
+
 def test_rules_that_need_the_mesh_are_named_and_not_counted(tmp_path: Path) -> None:
     key = "order/lines"
     related = {"to": "order/products/orders/contract.odcs.yaml#/schema/orders/properties/order_id"}

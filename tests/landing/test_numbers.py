@@ -175,18 +175,21 @@ def by_place(outcome: Outcome, rows: int) -> list[Any]:
 @pytest.mark.parametrize(
     ("type_", "text", "said"),
     [
-        ("float", "9007199254740993", "become 9007199254740992; declare the column as an integer"),
+        ("float", "9007199254740993", "more digits than DOUBLE holds exactly; declare"),
         ("float", "9007199254740993.0", "more digits than DOUBLE holds"),
         ("float", "9.007199254740993e15", "more digits than DOUBLE holds"),
         ("float", "4503599627370497.5", "more digits than DOUBLE holds"),
-        ("float32", "16777217", "more digits than FLOAT holds, it would become 16777216"),
-        ("float32", "123456789", "it would become 123456792"),
+        ("float32", "16777217", "more digits than FLOAT holds exactly"),
+        ("float32", "123456789", "more digits than FLOAT holds exactly"),
         ("float", "1e999", "out of the range of DOUBLE"),
         ("float32", "1e39", "out of the range of FLOAT"),
         ("float32", "1e-99", "out of the range of FLOAT"),
         ("float", "-Inf", "not a number"),
         ("decimal", "1.005", "more decimal places than the 2"),
         ("decimal", "10000000000", "out of the range"),
+        *((type_, text, "say so as the landing's nullText")
+          for type_ in ("int", "float", "decimal", "date", "bool")
+          for text in ("(NA)", "N/A", "null", "-", "\\N", "?")),
         ("int", "9223372036854775808", "out of the range of BIGINT"),
     ],
 )  # fmt: skip
