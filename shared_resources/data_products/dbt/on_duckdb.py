@@ -24,7 +24,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shared_resources.contracts.duckdb_columns import to_reader
-from shared_resources.data_products.dbt.process import START
 from shared_resources.io_managers.protocol import Snapshot
 from shared_resources.sql import quote_identifier, quote_literal
 
@@ -50,7 +49,7 @@ class DuckDBTarget:
     """dbt-duckdb on a database file of the run's own, in the run's folder."""
 
     name = "duckdb"
-    start = START
+    start = f"from {_PLUGIN} import main; main()"
 
     def profile(self) -> dict[str, Any]:
         """One for every run: dbt parses all anew whenever the connection's settings differ.
@@ -86,7 +85,10 @@ class DuckDBTarget:
         opened = {key: _portable(key, snapshot, run) for key, snapshot in inputs.items()}
         attach = {alias: path for input in opened.values() for alias, path in input.attach.items()}
         paths = sorted({path for input in opened.values() for path in input.paths})
-        (run / INPUTS).write_text(json.dumps({"attach": attach, "paths": paths}), encoding="utf-8")
+        (run / INPUTS).write_text(
+            json.dumps({"attach": attach, "paths": paths, "views": sorted(inputs)}),
+            encoding="utf-8",
+        )
         with _connected(run) as connection:
             for key, input in opened.items():
                 schema, view = (quote_identifier(part) for part in key.split("/"))

@@ -29,8 +29,6 @@ from shared_resources.domain_variables import seen_by_domain
 if TYPE_CHECKING:
     from shared_resources.data_products.dbt.target import DbtTarget
 
-START = "from dbt.cli.main import cli; cli()"  # the `dbt` script need not be on the PATH
-
 
 def parse(project: Path, target: DbtTarget, named: Sequence[str] = ()) -> None:
     """Write `target/manifest.json` (and what partial parsing needs) into the composed project.
