@@ -19,6 +19,8 @@ from shared_resources.cli.not_ingested import (
     outsiders,
     passed_over,
     print_passed_over,
+    print_refused,
+    refused,
     settle_strays,
 )
 from shared_resources.cli.selection import product_contract
@@ -83,6 +85,7 @@ def show(product: str | None, all_: bool, as_json: bool) -> None:
         for row in rows:
             for problem in row["queue_problems"]:
                 click.echo(f"{row['product']}: {visible(problem)}")
+        print_refused(rows)
         print_passed_over(every)
     else:
         click.echo("no product is ingested from the landing zone")
@@ -220,6 +223,7 @@ def _row(environment: Environment, contract: Contract, all_: bool) -> dict[str, 
         "sweep_round": notes.cursor.get("round"),
         "pending": sum(counts.get(state, 0) for state in UNFINISHED),
         "stuck": counts.get(State.STUCK, 0),
+        "refused": refused(environment, contract),
         "lag_seconds": (
             max(0, int((now - oldest.object.modified_at).total_seconds())) if oldest else 0
         ),
@@ -246,6 +250,7 @@ def _short(row: dict[str, Any]) -> dict[str, Any]:
         "sweep": f"round {row['sweep_round'] or 0}",
         "pending": row["pending"],
         "stuck": row["stuck"],
+        "refused": len(row["refused"]),
         "passed_over": row["passed_over_count"],
         "lag": str(timedelta(seconds=row["lag_seconds"])),
         "last_tick": row["last_tick"],
@@ -270,4 +275,5 @@ def _print_one(row: dict[str, Any]) -> None:
         print_table(unprocessed, unprocessed[0], data=True)
     if row["passed_over"]:
         click.echo()
+        print_refused([row], limit=None)
         print_passed_over([row], limit=None)

@@ -31,6 +31,29 @@ def passed_over(environment: Environment, product: str, all_: bool) -> dict[str,
     return {"passed_over_count": passed.count(), "passed_over": [_shown(one) for one in shown]}
 
 
+def refused(environment: Environment, contract: Contract) -> list[dict[str, Any]]:
+    """The objects whose refusal stands, which are neither pending nor stuck, and not published."""
+    from shared_resources.data_products.standing import entries_of
+
+    return [
+        {
+            "key": key,
+            "entry": entry.id,
+            "reason": "; ".join(f"{rule}: {message}" for rule, _, _, message in entry.reasons),
+        }
+        for entry in entries_of(environment, contract)
+        if entry.open and entry.kind != "rows"
+        for key, _ in entry.objects
+    ]
+
+
+def print_refused(rows: Iterable[dict[str, Any]], limit: int | None = SHOWN) -> None:
+    for row in rows:
+        for one in row.get("refused", ())[:limit]:
+            line = f"{row['product']}: {one['key']} was refused ({one['reason']})"
+            click.echo(visible(f"{line}; `mesh quarantine show {one['entry']}`"))
+
+
 def outsiders(
     environment: Environment, contracts: Sequence[Contract], all_: bool
 ) -> dict[str, Any] | None:

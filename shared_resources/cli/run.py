@@ -172,6 +172,7 @@ class _Coordinator:
                 continue
             self._schedule.start(product)
             if why := self._stopped.get(product):
+                self._note(product, why)
                 self._fail(product, why)
                 return True
             try:

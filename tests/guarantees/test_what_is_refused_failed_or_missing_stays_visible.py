@@ -6,15 +6,20 @@ the UI shows, at once and after something else of the same product went well.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import ModuleTarget
+from dagster_graphql.schema import create_schema
 
 from shared_resources.data_products.asset_spec import asset_key
-from tests.cli.commands import call
+from shared_resources.instance import open_instance
+from tests.cli.commands import call, start
 from tests.guarantees.orders import (
     COLUMNS,
     DAILY,
@@ -276,6 +281,16 @@ def test_it_is_found_everywhere_until_it_is_mended(mesh: TinyMesh, way: Way) -> 
     assert health(way.key) == (0, {"state": "whole", "reasons": []})
 
 
+def test_a_refused_object_is_named_where_one_looks_for_what_landed(mesh: TinyMesh) -> None:
+    a_refused_day(mesh)
+    another_day(mesh)
+    (row,) = call("landing", "--json").json
+    assert [one["key"] for one in row["refused"]] == [f"{KEY}/{FIRST}.parquet"]
+    assert f"{KEY}/{FIRST}.parquet was refused (range_amount" in call("landing").out
+    that_day(mesh)
+    assert call("landing", "--json").json[0]["refused"] == []
+
+
 def test_a_product_that_cannot_be_read_is_its_own_trouble(mesh: TinyMesh) -> None:
     published_orders(mesh)
     consumer(mesh)
@@ -360,3 +375,42 @@ def test_each_day_of_a_range_says_its_own_rows(mesh: TinyMesh, bad: tuple[str, .
     assert {day: said["dagster/partition_row_count"].value for day, said in told.items()} == {
         day: len(amounts) for day, amounts in landed.items() if day not in bad
     }
+
+
+QUERY = """
+    { assetNodes(assetKeys: [{path: ["order", "orders"]}]) {
+        partitionStats { numFailed }
+        assetChecksOrError { ... on AssetChecks { checks {
+            name executionForLatestMaterialization { status evaluation { severity description } }
+    } } } } }
+"""
+
+
+@pytest.mark.slow  # a code server begins
+def test_the_ui_shows_a_refused_day_until_it_is_settled(mesh: TinyMesh) -> None:
+    """Through `mesh run` and GraphQL, as somebody in front of the UI sees it."""
+    daily_orders_product(mesh)
+    for day, amount in ((FIRST, -1.0), (SECOND, 1.0)):
+        land_day(mesh, day, [amount])
+        start("run", KEY)
+
+    def seen() -> tuple[str, str, int]:
+        with open_instance(mesh.environment) as instance:
+            target = ModuleTarget(
+                "domains.order.definitions", "defs", str(mesh.root), location_name="order"
+            )
+            with WorkspaceProcessContext(instance, target) as workspace:
+                context = workspace.create_request_context()
+                answer = asyncio.run(create_schema().execute_async(QUERY, context_value=context))
+        assert answer.errors is None and answer.data is not None
+        (node,) = answer.data["assetNodes"]
+        checks = {one["name"]: one for one in node["assetChecksOrError"]["checks"]}
+        latest = checks["mesh_health"]["executionForLatestMaterialization"]
+        failed = node["partitionStats"]["numFailed"]
+        return latest["status"], latest["evaluation"]["description"], failed
+
+    status, description, failed = seen()
+    assert (status, failed) == ("FAILED", 1)
+    assert f"{FIRST} was refused" in description
+    that_day_settled(mesh)
+    assert seen()[0] == "SUCCEEDED"
