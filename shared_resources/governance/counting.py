@@ -127,9 +127,8 @@ class _Counter:
             for number, counts in enumerate(self.counts):
                 if counts.outcomes[place].problem is not None or not counts.outcomes[place].value:
                     continue
-                view = BATCH
-                if len(self._parts) > 1:
-                    view = f"(SELECT * FROM {BATCH} WHERE {PART} = {number})"
+                only = f"(SELECT * FROM {BATCH} WHERE {PART} = {number})"
+                view = only if len(self._parts) > 1 else BATCH
                 condition = personal_data.confirmed(self._connection, rule, view)
                 query = f"SELECT count(*) FROM {view} WHERE {condition}"
                 failed = self._connection.execute(query).fetchall()[0][0]
@@ -235,6 +234,8 @@ class _Counter:
             self._connection.execute(f"SELECT {self._every_value()} FROM {BATCH}")
             for number, (rows, _) in self._count_each([]).items():
                 self.counts[number].rows = rows
+        except duckdb.OutOfMemoryException:
+            raise  # said by the connection
         except duckdb.Error:
             raise UnreadableBatch(
                 f"the staged files cannot be read: {self._said(first)}. Stage the batch again."
@@ -279,8 +280,7 @@ class _Counter:
 
     def _count_duplicates(self, unique: Mapping[int, Rule]) -> None:
         keys = Keys(self._connection, self._contract, parts=len(self._parts))
-        # A key is looked at after every key that is a part of it: where those do not repeat,
-        # neither does it.
+        # A key after every key that is a part of it: where those do not repeat, neither does it.
         for place in sorted(unique, key=lambda one: len(unique[one].columns)):
             try:
                 for number, failed in keys.count_duplicates(unique[place]):

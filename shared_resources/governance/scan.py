@@ -34,6 +34,12 @@ _VIRTUAL = frozenset({"filename", "file_index", "file_row_number"})
 _PATH = "_mesh_path"
 
 
+OUT_OF_MEMORY = (
+    "the rules need more memory than the {} that an audit may take; give MESH_AUDIT_MEMORY more, "
+    "e.g. 2GB"
+)
+
+
 class UnreadableBatch(Exception):
     """The staged files cannot be read as Parquet; the message names the file."""
 
@@ -56,6 +62,8 @@ def audit_connection(scratch: Path | None = None) -> Iterator[duckdb.DuckDBPyCon
         # The day of a timestamp must not depend on where the audit runs.
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
+    except duckdb.OutOfMemoryException as problem:
+        raise EnvironmentProblem(OUT_OF_MEMORY.format(memory_limit())) from problem
     finally:
         connection.close()
         shutil.rmtree(spill, ignore_errors=True)

@@ -22,7 +22,7 @@ import duckdb
 import numpy as np
 
 from shared_resources.contracts.numbers import Number, is_number
-from shared_resources.governance.scan import audit_connection
+from shared_resources.governance.scan import OUT_OF_MEMORY, audit_connection, memory_limit
 from shared_resources.sql import quote_literal
 
 DEFAULT_SECONDS = 300.0
@@ -168,6 +168,8 @@ class TimeLimit:
 
 def first_line(problem: BaseException, private: bool) -> str:
     """An error's first line; with `private`, quoted values in it masked, as samples are."""
+    if isinstance(problem, duckdb.OutOfMemoryException):
+        return OUT_OF_MEMORY.format(memory_limit())
     text = str(problem).strip() or type(problem).__name__
     line = text.splitlines()[0]
     if private:

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from shared_resources.contracts.model import Column
 from shared_resources.contracts.types import ColumnType, Family, arrow_schema
 from shared_resources.duckdb_to_arrow import arrow_batches
+from shared_resources.environment import EnvironmentProblem
 from shared_resources.landing.parsing import problem, value_query
 from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
 
@@ -113,6 +114,11 @@ class TypedRows:
         trace: TracebackType | None,
     ) -> None:
         self._connection.close()
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise EnvironmentProblem(
+                f"the object's rows need more memory than the {MEMORY_LIMIT} that reading may take; "
+                "land it in several objects, or with shorter rows"
+            ) from error
 
     def parse_query(self, source: TextQuery) -> Iterator[pa.RecordBatch]:
         """Stream the good rows of a relation that DuckDB reads itself.
