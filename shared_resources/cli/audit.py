@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.contracts.model import Contract, Landing, LandingFormat, Rule, RuleKind
 from shared_resources.contracts.numbers import percent
@@ -59,7 +60,7 @@ def audit(contract: Path, data: Path, as_json: bool) -> None:
     except UnreadableObject as problem:
         if as_json:
             print_json({"product": read.key, "publishable": False, "unreadable": str(problem)})
-        click.echo(f"mesh: {problem}", err=True)
+        say(f"mesh: {problem}", err=True)
         sys.exit(1)
     if as_json:
         print_json(judged.as_json())
@@ -189,8 +190,8 @@ def _show(judged: _Judged) -> None:
     print_table(rows, rows[0])
     for result in report.refusals:
         if result.sample:
-            click.echo(f"\n{result.rule.name}: failing rows")
+            say(f"\n{result.rule.name}: failing rows")
             print_table(result.sample, result.sample[0], data=True)
     for rule in judged.unchecked:
-        click.echo(f"not checked here, it needs the mesh: {rule.name}")
-    click.echo(f"\n{report.rows:,} rows of {report.product}: {judged.verdict}")
+        say(f"not checked here, it needs the mesh: {rule.name}")
+    say(f"\n{report.rows:,} rows of {report.product}: {judged.verdict}")

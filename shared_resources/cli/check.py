@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from shared_resources import environment
+from shared_resources.cli.output import say
 from shared_resources.environment import Environment
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import WaivedFinding, all_policies, check_domain
@@ -115,11 +116,11 @@ def _check(
 
 def _show(result: _Result, root: Path) -> None:
     for finding in result.findings:
-        click.echo(_line(finding, root))
+        say(_line(finding, root))
     for waived in result.waived:
-        click.echo(f"waived: {_line(waived, root)}")
+        say(f"waived: {_line(waived, root)}")
     enforced, not_enforced = result.clauses
-    click.echo(
+    say(
         f"{_count(len(result.domains), 'domain')}, {_count(len(result.products), 'contract')}, "
         f"{_count(len(all_policies()), 'policy', 'policies')}; clauses: {enforced} enforced, "
         f"{not_enforced} not enforced; {_count(len(result.findings), 'finding')}, "
@@ -178,9 +179,9 @@ def _show_clauses(mesh: Mesh, key: str, as_json: bool) -> None:
         broken = [
             finding for finding in mesh.findings if finding.file.is_relative_to(product.folder)
         ]
-        click.echo(f"mesh: the contract of {key} is not valid:", err=True)
+        say(f"mesh: the contract of {key} is not valid:", err=True)
         for finding in broken:
-            click.echo(_line(finding, mesh.root), err=True)
+            say(_line(finding, mesh.root), err=True)
         sys.exit(1)
     rows = [
         {"line": c.line, "clause": c.path, "enforced": c.enforced, "how": c.how}

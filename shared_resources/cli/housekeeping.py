@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shared_resources import environment as environments
+from shared_resources.cli.output import say
 from shared_resources.cli.selection import product_contract, select
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.mesh import read_mesh
@@ -64,9 +65,9 @@ def housekeeping(
         shown = [_place(one) | {said: one.summary} for one in done if one.summary != NOTHING]
         if shown:
             print_table(shown, shown[0])
-        click.echo(f"{len(done) - len(shown)} of {len(done)} looked at: {NOTHING}")
+        say(f"{len(done) - len(shown)} of {len(done)} looked at: {NOTHING}")
     for unfinished in failed:
-        click.echo(f"mesh: {unfinished}", err=True)
+        say(f"mesh: {unfinished}", err=True)
     sys.exit(1 if failed else 0)
 
 

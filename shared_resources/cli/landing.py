@@ -23,8 +23,9 @@ from shared_resources.cli.not_ingested import (
     refused,
     settle_strays,
 )
+from shared_resources.cli.output import say
 from shared_resources.cli.selection import product_contract
-from shared_resources.cli.tables import print_json, print_table, visible
+from shared_resources.cli.tables import print_json, print_table
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.landing.errors import LandingError
@@ -84,11 +85,11 @@ def show(product: str | None, all_: bool, as_json: bool) -> None:
         print_table([_short(row) for row in rows], _short(rows[0]))
         for row in rows:
             for problem in row["queue_problems"]:
-                click.echo(f"{row['product']}: {visible(problem)}")
+                say(f"{row['product']}: {problem}")
         print_refused(rows)
         print_passed_over(every)
     else:
-        click.echo("no product is ingested from the landing zone")
+        say("no product is ingested from the landing zone")
 
 
 @landing.command(
@@ -116,7 +117,7 @@ def reset(product: str, start: str | None, key: str | None) -> None:
         return
     forgotten = ledger.forget(start=start)
     ask_for_reset(environment.state, contract.key)
-    click.echo(
+    say(
         f"{contract.key}: {forgotten:,} objects are forgotten; the sensor's next ticks ingest those "
         "that lie there"
     )
@@ -146,9 +147,9 @@ def settle(product: str, keys: tuple[str, ...], everything: bool, reason: str) -
         contracts = [_with_landing(product_contract(environment, product))]
     done = settle_strays(environment, product, contracts, keys, reason.strip())
     for key in done:
-        click.echo(f"{product}: {visible(key)} is settled")
+        say(f"{product}: {key} is settled")
     if not done:
-        click.echo(f"{product}: nothing is named; nothing is changed")
+        say(f"{product}: nothing is named; nothing is changed")
 
 
 @landing.command(epilog="Example: mesh landing retry order/transactions")
@@ -160,7 +161,7 @@ def retry(product: str) -> None:
     environment = environments.current()
     contract = _with_landing(product_contract(environment, product))
     waiting = Ledger(environment.state, contract.key).retry()
-    click.echo(f"{contract.key}: {waiting:,} objects are tried again at the sensor's next tick")
+    say(f"{contract.key}: {waiting:,} objects are tried again at the sensor's next tick")
 
 
 def _ingested(environment: Environment) -> list[Contract]:
@@ -174,9 +175,9 @@ def _reset_object(environment: Environment, contract: Contract, ledger: Ledger, 
         raise LandingError(f"{key}: there is no such object in the landing zone")
     ledger.forget(key=key)
     if ledger.discover([obj]).new:
-        click.echo(f"{contract.key}: {key} is ingested again at the sensor's next tick")
+        say(f"{contract.key}: {key} is ingested again at the sensor's next tick")
     else:
-        click.echo(f"{contract.key}: {key} waits for its run already; nothing is changed")
+        say(f"{contract.key}: {key} waits for its run already; nothing is changed")
 
 
 def _check_below(contract: Contract, *keys: str | None) -> None:
@@ -266,14 +267,14 @@ def _print_one(row: dict[str, Any]) -> None:
         depth = row["queue_depth"]
         details["queue"] = row["queue"] + ("" if depth is None else f": {depth} messages")
     for name, value in details.items():
-        click.echo(f"{name:>14}  {'' if value is None else visible(str(value))}")
+        say(f"{name:>14}  {'' if value is None else str(value)}")
     for problem in row["queue_problems"]:
-        click.echo(f"{'problem':>14}  {visible(problem)}")
+        say(f"{'problem':>14}  {problem}")
     unprocessed: Sequence[dict[str, Any]] = row["unprocessed"]
     if unprocessed:
-        click.echo()
+        say()
         print_table(unprocessed, unprocessed[0], data=True)
     if row["passed_over"]:
-        click.echo()
+        say()
         print_refused([row], limit=None)
         print_passed_over([row], limit=None)

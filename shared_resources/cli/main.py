@@ -15,6 +15,9 @@ from collections.abc import Sequence
 
 import click
 
+from shared_resources.cli.output import say
+from shared_resources.private_files import keep_files_private
+
 _COMMANDS = {
     "run": "materialize products in dependency order across domains",
     "status": "a row a product: version, rows, checks, health",
@@ -99,12 +102,13 @@ def mesh() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `mesh`; exit 0 done, 1 a rule or check failed, 2 wrong use. Never a traceback."""
+    keep_files_private()
     try:
         sys.exit(mesh.main(arguments, prog_name="mesh", standalone_mode=False) or 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.Abort:
-        click.echo("stopped", err=True)
+        say("stopped", err=True)
         sys.exit(1)
     except click.ClickException as problem:
         problem.show()
@@ -132,5 +136,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
             text = f"{service}: {text}; docs/production.md, 'The first run', says what it may mean"
         if not code:
             text = f"{type(problem).__name__}: {text} (MESH_DEBUG=1 shows where)"
-        click.echo(f"mesh: {text}", err=True)
+        say(f"mesh: {text}", err=True)
         sys.exit(code or 1)

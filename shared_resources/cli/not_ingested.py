@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from shared_resources.cli.tables import visible
+from shared_resources.cli.output import say
 from shared_resources.cli.user import user
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
@@ -51,7 +51,7 @@ def print_refused(rows: Iterable[dict[str, Any]], limit: int | None = SHOWN) -> 
     for row in rows:
         for one in row.get("refused", ())[:limit]:
             line = f"{row['product']}: {one['key']} was refused ({one['reason']})"
-            click.echo(visible(f"{line}; `mesh quarantine show {one['entry']}`"))
+            say(f"{line}; `mesh quarantine show {one['entry']}`")
 
 
 def outsiders(
@@ -80,11 +80,11 @@ def print_passed_over(rows: Iterable[dict[str, Any]], limit: int | None = SHOWN)
             line = f"{place}: {one['key']} {state}: {one['reason']}"
             if (settled := one["settled"]) is not None:
                 line += f" (settled by {settled['by']}: {settled['reason']})"
-            click.echo(visible(line))
+            say(line)
         if limit is not None and len(row["passed_over"]) > limit:
             more = f"{len(row['passed_over']) - limit:,} more"
             how = "--json" if row["product"] is None else row["product"]
-            click.echo(f"{place}: {more}: `mesh landing {how}` names them")
+            say(f"{place}: {more}: `mesh landing {how}` names them")
 
 
 def settle_strays(

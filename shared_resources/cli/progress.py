@@ -12,6 +12,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from shared_resources.cli.output import visible
+
 
 class RunProgress:
     """Use as a context manager. Lines of finished products stay; running ones spin below them."""
@@ -42,7 +44,7 @@ class RunProgress:
         self._progress.stop()
 
     def note(self, text: str) -> None:
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(visible(text), markup=False, soft_wrap=True)
 
     def started(self, product: str) -> None:
         task = self._progress.add_task(product)
@@ -57,7 +59,7 @@ class RunProgress:
     def failed(self, product: str, message: str) -> None:
         self._line(product, "[red]failed[/]   ", "")
         for line in message.splitlines():
-            self._console.print(f"      {line}", markup=False, soft_wrap=True)
+            self._console.print(visible(f"      {line}"), markup=False, soft_wrap=True)
 
     def held(self, product: str, because: str) -> None:
         self._line(product, "[yellow]held[/]     ", f"waits for {because}; its last version stays")
@@ -70,6 +72,6 @@ class RunProgress:
             self._progress.remove_task(task)
             seconds = f"{time.monotonic() - start:5.1f} s"
         self._console.print(
-            f"{self._done:>3}/{self._total}  {product:<40} {state}  {seconds:>7}  {detail}",
+            f"{self._done:>3}/{self._total}  {product:<40} {state}  {seconds:>7}  {visible(detail)}",
             soft_wrap=True,
         )

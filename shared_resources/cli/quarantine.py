@@ -12,8 +12,9 @@ import uuid
 import click
 
 from shared_resources import environment as environments
+from shared_resources.cli.output import say
 from shared_resources.cli.selection import product_contract, product_folder
-from shared_resources.cli.tables import columns_of, print_json, print_table, visible
+from shared_resources.cli.tables import columns_of, print_json, print_table
 from shared_resources.cli.user import user
 from shared_resources.data_products.standing import entries_of, every_entry
 from shared_resources.environment import Environment
@@ -50,14 +51,14 @@ def list_entries(product: str | None, all_: bool, as_json: bool) -> None:
         hidden = {"open"} if all_ else {"open", "replayed_as", "settled"}
         print_table(rows, [name for name in rows[0] if name not in hidden])
     elif found:
-        click.echo(f"nothing in quarantine is open; {len(found):,} settled with --all")
+        say(f"nothing in quarantine is open; {len(found):,} settled with --all")
     else:
-        click.echo("nothing is in quarantine")
+        say("nothing is in quarantine")
     unreadable = [
         one for one in environment.quarantine.unreadable() if product in (None, one.product)
     ]
     for problem in unreadable:
-        click.echo(f"mesh: {problem}", err=True)
+        say(f"mesh: {problem}", err=True)
     if unreadable:
         sys.exit(1)
 
@@ -94,14 +95,14 @@ def show(entry_id: str, limit: int, as_json: bool) -> None:
         return
     for name, value in _details(entry).items():
         if name != "reasons":
-            click.echo(f"{name:>18}  {value}")
+            say(f"{name:>18}  {value}")
     reasons = [
         dict(zip(("rule", "clause", "rows", "found"), reason, strict=True))
         for reason in entry.reasons
     ]
     print_table(reasons, reasons[0])
     if rows:
-        click.echo()
+        say()
         print_table(rows, columns_of(rows), data=True)
 
 
@@ -152,12 +153,12 @@ def replay(entry_id: str, force: bool) -> None:
         sys.exit(1)
     report_version(environment, definition.contract, done.versions, entry.partitions, done.report)
     for version in done.versions:
-        click.echo(
+        say(
             f"{entry.product}: published as version {version.number} in the {version.store} "
             f"({version.rows:,} rows)"
         )
     if done.rest is not None:
-        click.echo(f"{done.rest.rows:,} rows still fail and stay in quarantine as {done.rest.id}")
+        say(f"{done.rest.rows:,} rows still fail and stay in quarantine as {done.rest.id}")
 
 
 @quarantine.command(epilog="Example: mesh quarantine close <ENTRY> --reason 'a test of the till'")
@@ -173,9 +174,9 @@ def close(entry_id: str, reason: str) -> None:
     if before.closed is None and before.open:
         entry = quarantine.close(before.id, by=user(), reason=reason.strip())
         _report(environment, entry.product)
-        click.echo(f"{entry.product}: {entry.id} is closed")
+        say(f"{entry.product}: {entry.id} is closed")
     else:
-        click.echo(f"{before.product}: {before.id} is settled already: {visible(before.settled)}")
+        say(f"{before.product}: {before.id} is settled already: {before.settled}")
 
 
 def _report(environment: Environment, product: str) -> None:
@@ -188,6 +189,6 @@ def _report(environment: Environment, product: str) -> None:
 
 
 def _say_refused(entry: QuarantineEntry, environment: Environment, reasons: list[str]) -> None:
-    click.echo(f"{entry.product}: refused again, nothing changed", err=True)
+    say(f"{entry.product}: refused again, nothing changed", err=True)
     for reason in reasons:
-        click.echo(f"  {reason}", err=True)
+        say(f"  {reason}", err=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from shared_resources import environment as environments
+from shared_resources.cli.output import say
 from shared_resources.cli.selection import product_folder
 from shared_resources.cli.tables import print_table
 from shared_resources.environment import Environment
@@ -49,11 +50,11 @@ def read(product: str, columns: str | None, version: int | None, output: Path | 
         raise click.BadParameter(str(problem.args[0]), param_hint="--columns") from problem
     if output is not None:
         written = _write(reader, output)
-        click.echo(f"{written:,} rows of {product} version {snapshot.version.number} in {output}")
+        say(f"{written:,} rows of {product} version {snapshot.version.number} in {output}")
         return
     rows = _first_rows(reader)
     print_table(rows, reader.schema.names, data=True)
-    click.echo(
+    say(
         f"{len(rows)} of {snapshot.version.rows:,} rows, version {snapshot.version.number} "
         f"in the {snapshot.version.store}"
     )

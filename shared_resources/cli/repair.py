@@ -12,6 +12,7 @@ from contextlib import nullcontext
 import click
 
 from shared_resources import environment as environments
+from shared_resources.cli.output import say
 from shared_resources.cli.selection import select
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.io_managers.protocol import Unreadable
@@ -56,7 +57,7 @@ def repair(selection: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
             print_table(
                 [{**row, shown: row.pop("repair")} for row in done], ["product", "store", shown]
             )
-        click.echo(f"{looked - len(done) - len(failed)} of {looked} looked at: nothing to repair")
+        say(f"{looked - len(done) - len(failed)} of {looked} looked at: nothing to repair")
     for unreadable in failed:
-        click.echo(f"mesh: {unreadable}", err=True)
+        say(f"mesh: {unreadable}", err=True)
     sys.exit(1 if failed else 0)

@@ -12,6 +12,7 @@ from contextlib import suppress
 import click
 
 from shared_resources import environment as environments
+from shared_resources.cli.output import say
 from shared_resources.cli.selection import product_contract
 from shared_resources.cli.user import user
 from shared_resources.data_products.publishing import rollback as roll_back
@@ -54,18 +55,18 @@ def rollback(product: str, to: int, reason: str, force: bool) -> None:
     partitions = partitions_of_rollback(contract, before, to, held)
     report_version(environment, contract, versions, partitions)
     for version in versions:
-        click.echo(
+        say(
             f"{product}: version {version.number} in the {version.store} has the content of "
             f"version {version.rollback_of} ({version.rows:,} rows)"
         )
 
 
 def _say_forbidden(product: str, to: int, broken: Iterable[RuleResult]) -> None:
-    click.echo(
+    say(
         f"{product}: today's contract forbids rows of version {to}; nothing was changed. Go back to "
         "another version, or publish it all the same with --force and a --reason, which its "
         "evidence keeps with the rules:",
         err=True,
     )
     for result in broken:
-        click.echo(f"  {result.rule.name}: {result.message}", err=True)
+        say(f"  {result.rule.name}: {result.message}", err=True)

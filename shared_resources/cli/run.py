@@ -22,7 +22,7 @@ from shared_resources.cli.pending import NothingLanded, UpToDate, days_between, 
 from shared_resources.cli.progress import RunProgress
 from shared_resources.cli.schedule import Schedule
 from shared_resources.cli.selection import product_folder, select
-from shared_resources.cli.tables import print_json, visible
+from shared_resources.cli.tables import print_json
 from shared_resources.cli.workers import Loaded, NotLoaded, RunOutcome, Task, Waits, Worker, stop
 from shared_resources.environment import Environment
 from shared_resources.instance import prepare_instance
@@ -65,7 +65,7 @@ def run(selection: tuple[str, ...], partitions: str | None, jobs: int, as_json: 
         print_json({"seconds": round(outcome.seconds, 2), "products": outcome.products})
     for product, notes in passed_over.items():
         for note in notes:
-            progress.note(visible(f"{product}: {note}"))
+            progress.note(f"{product}: {note}")
     progress.note(
         f"{outcome.count('published')} published, {outcome.count('unchanged')} unchanged, "
         f"{outcome.count('failed')} failed{outcome.in_part()}, {outcome.count('held')} held "

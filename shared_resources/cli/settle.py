@@ -9,9 +9,9 @@ from __future__ import annotations
 import click
 
 from shared_resources import environment as environments
+from shared_resources.cli.output import say
 from shared_resources.cli.pending import days_between
 from shared_resources.cli.selection import product_contract
-from shared_resources.cli.tables import visible
 from shared_resources.cli.user import user
 from shared_resources.contracts.model import Contract
 from shared_resources.last_attempts import WHOLE, LastAttempts
@@ -41,7 +41,7 @@ def settle(product: str, days: str | None, reason: str) -> None:
     now = sorted(asked & standing)
     if not now:
         if asked and asked <= observed.standing.settled:
-            click.echo(f"{product}: {_what(asked)} is settled already")
+            say(f"{product}: {_what(asked)} is settled already")
             return
         shown = f"what stands is {_what(standing)}" if standing else "nothing of it stands"
         raise click.UsageError(f"{product}: there is nothing to settle of {_what(asked)}; {shown}")
@@ -52,7 +52,7 @@ def settle(product: str, days: str | None, reason: str) -> None:
                 environment.quarantine.close(entry.id, by=user(), reason=reason.strip())
     LastAttempts(environment.state, product).settle(now, why, bad_run.root if bad_run else "")
     report_health(environment, contract)
-    click.echo(f"{product}: {_what(now)} is settled: {visible(reason.strip())}")
+    say(f"{product}: {_what(now)} is settled: {reason.strip()}")
 
 
 def _asked(contract: Contract, days: str | None, standing: set[str]) -> set[str]:

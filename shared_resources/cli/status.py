@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from shared_resources import environment as environments
-from shared_resources.cli.tables import print_json, print_table, visible
+from shared_resources.cli.output import say
+from shared_resources.cli.tables import print_json, print_table
 from shared_resources.mesh import ProductFolder, read_mesh
 from shared_resources.observing.health import Kind
 from shared_resources.observing.product_health import Observed, Observer, is_fresh
@@ -68,9 +69,9 @@ def _print(rows: list[dict[str, Any]], observed: dict[str, Observed]) -> None:
         if reason.kind is not Kind.NEVER
     ]
     if told:
-        click.echo()
+        say()
     for line in told:
-        click.echo(visible(line))
+        say(line)
 
 
 def _row(product: ProductFolder, observed: Observed) -> dict[str, Any]:

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-import click
 from rich.console import Console
 from rich.table import Table
 
+from shared_resources.cli.output import say, visible
+
 _RIGHT = (int, float, Decimal)
 _PIPE_WIDTH = 160
-_CONTROL = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
 _WHOLE = frozenset({"key", "id", "product", "rule", "published_at"})  # what a person copies
 
 
@@ -34,7 +33,7 @@ class _Output(Console):
 def print_json(value: object) -> None:
     """JSON alone on standard output; dates in ISO 8601. NaN and infinities, which JSON does not
     have, are text."""
-    click.echo(json.dumps(_without_nan(value), indent=2, default=_plain, allow_nan=False))
+    say(json.dumps(_without_nan(value), indent=2, default=_plain, allow_nan=False))
 
 
 def columns_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -73,11 +72,6 @@ def _cell(value: object, data: bool) -> str:
         case datetime():
             return f"{value:%Y-%m-%d %H:%M:%S}"
     return visible(str(value)).replace("[", "\\[")
-
-
-def visible(text: str) -> str:
-    """Text with the control characters, which a terminal would obey, written out."""
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def _without_nan(value: Any) -> Any:

@@ -33,6 +33,7 @@ from shared_resources.io_managers.published import io_managers
 from shared_resources.landing.sensor import landing_sensor
 from shared_resources.mesh import Domain, Mesh, ProductFolder, ProductKind, read_mesh
 from shared_resources.mesh.definitions_file import definitions_findings
+from shared_resources.private_files import keep_files_private
 
 
 def build_domain(
@@ -53,6 +54,7 @@ def build_domain(
     `NotAdded` for an addition that takes the platform's place.
     """
     quiet_dagster_previews()
+    keep_files_private()
     environment = environments.current()
     mesh = read_mesh(environment.root)
     domain = mesh.domain(Path(definitions_file).resolve().parent.name)

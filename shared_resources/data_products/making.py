@@ -13,6 +13,7 @@ from typing import Any
 from shared_resources.contracts.lossless import InvalidFrame, conform
 from shared_resources.data_products.batch import Attempt, Made, Unreadable
 from shared_resources.data_products.choosing import NothingToIngest, choose_objects
+from shared_resources.data_products.domain_errors import withheld_where_classified
 from shared_resources.data_products.product import (
     MakingContext,
     Produced,
@@ -62,8 +63,11 @@ def _call_function(attempt: Attempt, folder: Path) -> Made:
         arguments["context"] = MakingContext(
             attempt.definition.key, attempt.run.run_id, attempt.run.partitions
         )
-    # Until the last row is drawn: a lazy frame or a stream runs the domain's code only then.
-    with domain_code(attempt.definition.key, _declared(attempt), attempt.definition.environment):
+    with (
+        withheld_where_classified(attempt),
+        # Until the last row is drawn: a lazy frame or a stream runs the domain's code only then.
+        domain_code(attempt.definition.key, _declared(attempt), attempt.definition.environment),
+    ):
         result = function(**arguments)
         if result is None:
             raise ProductProblem(

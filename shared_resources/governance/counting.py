@@ -28,7 +28,7 @@ from shared_resources.governance.scan import (
     parquet_scan,
     without_nan,
 )
-from shared_resources.governance.sql_rules import RuleProblem, first_line
+from shared_resources.governance.sql_rules import RuleProblem, line_for
 from shared_resources.governance.staged_data import Auditable, StagedData
 from shared_resources.governance.uniqueness import Keys
 from shared_resources.io_managers.protocol import Snapshot
@@ -300,7 +300,7 @@ class _Counter:
             counts.outcomes[place] = Outcome(problem=reason)
 
     def _said(self, problem: duckdb.Error) -> str:
-        return first_line(problem, private=bool(self._contract.classified_columns))
+        return line_for(self._contract, problem)
 
 
 def prepare_view(connection: duckdb.DuckDBPyConnection, parts: Sequence[Auditable]) -> None:

@@ -27,6 +27,7 @@ import duckdb
 from shared_resources.governance.scan import audit_connection
 from shared_resources.governance.sql_rules import RuleProblem, first_line
 from shared_resources.governance.staged_data import Auditable
+from shared_resources.governance.withholding import words_of_files
 
 _FRAMES = (
     "pandas.DataFrame, polars.DataFrame, polars.LazyFrame, pyarrow.Table, "
@@ -50,7 +51,7 @@ def run_custom(
         except Exception as problem:
             raise RuleProblem(
                 f"{implementation} raised {type(problem).__name__}{_line_of(problem, function)}: "
-                f"{first_line(problem, private)}"
+                f"{first_line(problem, private, words_of_files(folder))}"
             ) from problem
     return _answer(answer, implementation)
 

@@ -10,10 +10,9 @@ writing, no extension, no setting. The query sees the batch as the view `batch`.
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -21,8 +20,10 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
+from shared_resources.contracts.model import Contract
 from shared_resources.contracts.numbers import Number, is_number
 from shared_resources.governance.scan import OUT_OF_MEMORY, audit_connection, memory_limit
+from shared_resources.governance.withholding import withheld, words_of
 from shared_resources.sql import quote_literal
 
 DEFAULT_SECONDS = 300.0
@@ -68,7 +69,9 @@ def run_query(
     try:
         statements = duckdb.extract_statements(query)
     except duckdb.Error as problem:
-        raise RuleProblem(f"the query cannot be parsed: {first_line(problem, private)}") from None
+        raise RuleProblem(
+            f"the query cannot be parsed: {first_line(problem, private, words_of(query))}"
+        ) from None
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise RuleProblem(
             "the query must be one SELECT statement; it is "
@@ -116,7 +119,9 @@ def _within_time(
             "MESH_AUDIT_SQL_SECONDS"
         ) from None
     except duckdb.Error as problem:
-        raise RuleProblem(f"the query failed: {first_line(problem, private)}") from None
+        raise RuleProblem(
+            f"the query failed: {first_line(problem, private, words_of(query))}"
+        ) from None
 
 
 class TimeLimit:
@@ -166,12 +171,19 @@ class TimeLimit:
                     wait = self.seconds
 
 
-def first_line(problem: BaseException, private: bool) -> str:
-    """An error's first line; with `private`, quoted values in it masked, as samples are."""
+def line_for(contract: Contract, problem: BaseException) -> str:
+    """An error of the platform's own query over the contract's columns, in one line."""
+    names = [column.name for column in contract.columns]
+    return first_line(problem, bool(contract.classified_columns), names)
+
+
+def first_line(problem: BaseException, private: bool, known: Iterable[str] = ()) -> str:
+    """An error's first line; with `private`, no word of it that may be a value (`withholding.py`).
+
+    `known` are the words of the code that failed.
+    """
     if isinstance(problem, duckdb.OutOfMemoryException):
         return OUT_OF_MEMORY.format(memory_limit())
     text = str(problem).strip() or type(problem).__name__
     line = text.splitlines()[0]
-    if private:
-        line = re.sub(r"'[^']*'", "'***'", line)
-    return line[:300]
+    return (withheld(line, known) if private else line)[:300]

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from shared_resources.governance.withholding import withheld, words_of
+
 _QUOTED_LINE = re.compile(r"^\s*LINE \d+: (.*)$", re.MULTILINE)
 _EXCERPT = re.compile(r"\n?\s*LINE \d+: .*(\n[ ^]*$)?", re.MULTILINE)
 _NAMED = re.compile(
@@ -43,23 +45,25 @@ def readable(errors: list[str]) -> str:
 def failure(node: Mapping[str, Any], message: str, project: Path) -> DbtModelFailed:
     """The error of a model that dbt could not run, with the line of its file if it is known."""
     file = node["original_file_path"]
-    reason = reason_of(message)
+    source = (project / file).read_text("utf-8", "replace") + _written(node, project, "compiled")
+    reason = reason_of(message, source)
     line = _line_in_source(node, reason, project)
     place = f"dbt_project/{file}" + (f":{line}" if line else "")
     return DbtModelFailed(f"{place}: dbt could not run the model: {reason}")
 
 
-def reason_of(message: str) -> str:
+def reason_of(message: str, source: str = "") -> str:
     """The engine's own words, without what is wrong or secret in them.
 
     Behind a leading comment, which dbt writes, DuckDB 2.0 shows the right excerpt of the statement
-    in its parser's errors only. An error of a value quotes the value, which may be classified.
+    in its parser's errors only. An error of a value quotes the value, which may be classified: what
+    remains are the engine's words and those of the model's `source`.
     """
     reason = _HEADING.sub("", _COMPILED_AT.sub("", message.strip()))
     if "Parser Error" not in reason:
         reason = _EXCERPT.sub("", reason)
     if _OF_A_VALUE.search(reason):
-        reason = _QUOTED_VALUE.sub("(a value)", reason)
+        reason = withheld(_QUOTED_VALUE.sub("(a value)", reason), words_of(source))
     return "\n".join(line for line in reason.splitlines() if line.strip())
 
 

@@ -6,7 +6,7 @@ Does not belong here: which files a version has (`store.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import starmap
 from pathlib import Path
 from types import MappingProxyType
@@ -40,6 +40,7 @@ from pyiceberg.table.update import (
 from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFiles
 from sqlalchemy.exc import OperationalError
 
+from shared_resources.contracts.model import Contract
 from shared_resources.io_managers.footers import Footers
 from shared_resources.io_managers.lake.files import Placed
 from shared_resources.io_managers.lake.schema import partition_key
@@ -61,11 +62,17 @@ _OVERTAKEN = ("sequence number", "unknown snapshot", "does not exist")
 
 
 def data_files(
-    footers: Footers, metadata: TableMetadata, placed: Mapping[Path, Placed]
+    footers: Footers,
+    metadata: TableMetadata,
+    placed: Mapping[Path, Placed],
+    unbounded: Collection[str],
 ) -> list[DataFile]:
-    """What Iceberg records of each file: location, partition, row and null counts, bounds."""
+    """What Iceberg records of each file: location, partition, row and null counts, bounds.
+
+    Bounds hold values in clear, so there are none of `unbounded` columns.
+    """
     schema, spec = metadata.schema(), metadata.spec()
-    plan = compute_statistics_plan(schema, metadata.properties)
+    plan = compute_statistics_plan(schema, metadata.properties | without_bounds(unbounded))
     ids = parquet_path_to_id_mapping(schema)
     adopted = []
     for file, footer in footers:
@@ -85,6 +92,18 @@ def data_files(
             )
         )
     return adopted
+
+
+def unbounded(contract: Contract) -> frozenset[str]:
+    """The columns of which nothing but counts is recorded. Partitions are named by their value anyway."""
+    named = {contract.partitioning.column} if contract.partitioning else set()
+    return contract.classified_columns - named
+
+
+def without_bounds(columns: Collection[str]) -> dict[str, str]:
+    """The table's properties that keep every writer from recording values of the columns."""
+    prefix = TableProperties.METRICS_MODE_COLUMN_CONF_PREFIX
+    return {f"{prefix}.{column}": "counts" for column in sorted(columns)}
 
 
 def live_entries(table: Table, snapshot: Snapshot | None) -> dict[str, list[ManifestEntry]]:

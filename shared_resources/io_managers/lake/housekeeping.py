@@ -35,6 +35,7 @@ from shared_resources.io_managers.lake.commit import (
     live_entries,
     partition_of,
     stage_snapshot,
+    unbounded,
 )
 from shared_resources.io_managers.lake.history import (
     last_snapshot,
@@ -103,7 +104,7 @@ def compact(at: LakeTable, contract: Contract) -> Compaction | None:
         staged = StagedBatch(at.product, attempt.parent.name, attempt, tuple(written))
         metadata, paths = transaction.table_metadata, [file.path for file in written]
         placed = at.files.place(at.product, staged, paths, metadata.schema().fields)
-        add = data_files(read_footers(written, then), metadata, placed)
+        add = data_files(read_footers(written, then), metadata, placed, unbounded(then))
         remove = [file for files in chosen.values() for file in files]
         _check_same_rows(snapshot, remove, add)
         with at.lock():

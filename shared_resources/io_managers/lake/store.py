@@ -37,6 +37,8 @@ from shared_resources.io_managers.lake.commit import (
     is_conflict,
     live_files,
     partition_of,
+    unbounded,
+    without_bounds,
 )
 from shared_resources.io_managers.lake.files import LakeFiles, LocalFiles, Placed
 from shared_resources.io_managers.lake.history import (
@@ -159,7 +161,9 @@ class LakeStore:
             if base.last is not None:
                 evolve_table(contract, base, transaction, rows_stay=bool(kept))
             metadata = transaction.table_metadata
-            add = data_files(footers, metadata, placed(metadata.schema().fields))
+            add = data_files(
+                footers, metadata, placed(metadata.schema().fields), unbounded(contract)
+            )
             return kept | {file.file_path: file for file in add}
 
         return self._commit(contract, staged.batch_id, cleared.evidence, plan)
@@ -242,7 +246,7 @@ class LakeStore:
             schema,
             self._files.location(contract.key),
             iceberg_partition_spec(contract, schema),
-            TABLE_PROPERTIES | name_mapping(schema),
+            TABLE_PROPERTIES | name_mapping(schema) | without_bounds(unbounded(contract)),
         )
 
     # -- reading ---------------------------------------------------------------------------------
