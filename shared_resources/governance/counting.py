@@ -1,7 +1,8 @@
 """Running compiled rules over parts of the same schema: the fewest queries that give every count.
 
-Belongs here: the view of all parts, the one aggregate, who runs which rule, the samples.
-Does not belong here: the SQL of a rule (`predicates.py`, `sets.py`, `uniqueness.py`), rules that
+Belongs here: the one aggregate, who runs which rule, the samples.
+Does not belong here: the view of all parts (`batch_view.py`), the SQL of a rule (`predicates.py`,
+`sets.py`, `uniqueness.py`), rules that
 domains wrote themselves (`domain_rules.py`), the verdict (`audit.py`).
 """
 
@@ -16,20 +17,16 @@ import duckdb
 
 from shared_resources.contracts.model import Contract, Rule, RuleKind
 from shared_resources.governance import domain_rules, personal_data, predicates, sampling, sets
+from shared_resources.governance.batch_view import prepare_view
 from shared_resources.governance.outcome import Outcome, Parts
 from shared_resources.governance.scan import (
     BATCH,
     PART,
-    PARTITION,
-    PUBLISHED,
     UnreadableBatch,
     audit_connection,
-    float_columns,
-    parquet_scan,
-    without_nan,
 )
 from shared_resources.governance.sql_rules import RuleProblem, line_for
-from shared_resources.governance.staged_data import Auditable, StagedData
+from shared_resources.governance.staged_data import StagedData
 from shared_resources.governance.uniqueness import Keys
 from shared_resources.io_managers.protocol import Snapshot
 from shared_resources.sql import quote_identifier
@@ -93,6 +90,7 @@ class _Counter:
         self._rules = rules
         self._references = references
         self._registered: dict[str, str] = {}
+        self._read: dict[str, Sequence[str]] = {}  # the columns that an expression reads
         self.counts = [PartCounts() for _ in parts]
         prepare_view(connection, [data for data, _ in parts])
 
@@ -107,7 +105,8 @@ class _Counter:
                 continue
             try:
                 if rule.kind in predicates.ROW_PREDICATES or rule.kind is RuleKind.PERSONAL_DATA:
-                    expressions[place] = self._expression(rule)
+                    expression = expressions[place] = self._expression(rule)
+                    self._read[expression] = self._columns_of(rule)
                 elif rule.kind in sets.UNIQUENESS:
                     unique[place] = rule
                 elif rule.kind is RuleKind.RELATIONSHIP:
@@ -186,6 +185,10 @@ class _Counter:
                 return day
         return self._parts[0][1].obstacle(rule.kind, columns)
 
+    def _columns_of(self, rule: Rule) -> Sequence[str]:
+        partitioning = self._contract.partitioning
+        return (*rule.columns, *([partitioning.column] if partitioning else ()))
+
     def _expression(self, rule: Rule) -> str:
         if rule.kind in (RuleKind.REQUIRED, RuleKind.NULL_VALUES):
             # Unlike a condition, `count(column)` is answered from the Parquet footers alone.
@@ -259,10 +262,17 @@ class _Counter:
         return ", ".join(f"max(hash({column}))" for column in usable) or "1"
 
     def _count_each(self, wanted: Sequence[str]) -> dict[int, tuple[int, list[int]]]:
+        if len(wanted) <= MOST_AT_ONCE:
+            return {part: (rows, values) for part, rows, *values in self._count_together(wanted)}
         found: dict[int, tuple[int, list[int]]] = {}
-        for first in range(0, max(1, len(wanted)), MOST_AT_ONCE):
-            for part, rows, *values in self._count_together(wanted[first : first + MOST_AT_ONCE]):
+        parts = [data for data, _ in self._parts]
+        for first in range(0, len(wanted), MOST_AT_ONCE):
+            some = wanted[first : first + MOST_AT_ONCE]
+            read = dict.fromkeys(name for expression in some for name in self._read[expression])
+            prepare_view(self._connection, parts, read)
+            for part, rows, *values in self._count_together(some):
                 found.setdefault(part, (rows, []))[1].extend(values)
+        prepare_view(self._connection, parts)
         return found
 
     def _count_together(self, wanted: Sequence[str]) -> list[tuple[int, ...]]:
@@ -301,20 +311,3 @@ class _Counter:
 
     def _said(self, problem: duckdb.Error) -> str:
         return line_for(self._contract, problem)
-
-
-def prepare_view(connection: duckdb.DuckDBPyConnection, parts: Sequence[Auditable]) -> None:
-    """Make the view `batch` of all parts, NaN as null, each row with its part and partition."""
-    staged = [data for data in parts if isinstance(data, StagedData)]
-    if staged:
-        paths = [path for data in staged for path in data.paths()]
-        schemas = [schema for data in staged for schema in data.schemas]
-        places = [place for place, data in enumerate(staged) for _ in data.paths()]
-        query = without_nan(parquet_scan(paths, schemas, places), float_columns(schemas))
-    else:
-        parts[0].register(connection, PUBLISHED)
-        query = (
-            f"SELECT *, 0 AS {PART}, '' AS {PARTITION} FROM "
-            f"({without_nan(f'SELECT * FROM {PUBLISHED}', float_columns([parts[0].schema]))})"
-        )
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW {BATCH} AS {query}")

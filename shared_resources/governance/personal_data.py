@@ -18,6 +18,11 @@ import duckdb
 from shared_resources.contracts.model import Rule
 from shared_resources.sql import quote_identifier, quote_literal
 
+# A regular expression is compiled for each place where it stands, which takes a millisecond: those
+# of many columns are looked for in lists, which cost a little for each row.
+SEARCHED_SINGLY = 50
+SEARCHED_TOGETHER = 100
+
 
 @dataclass(frozen=True)
 class _Search:
@@ -63,7 +68,15 @@ def candidates(rule: Rule) -> str:
     "prefilter_sql", a cheap condition that every match fulfils, with `{column}` for the column;
     "validator", `luhn`; "min_valid_share", see `confirmed`.
     """
-    return " OR ".join(f"({search.found})" for search in _searches(rule)) or "FALSE"
+    if len(rule.columns) <= SEARCHED_SINGLY:
+        return " OR ".join(f"({search.found})" for search in _searches(rule)) or "FALSE"
+    patterns = rule.arguments["predicate_patterns"]
+    found = " OR ".join(f"({_Search('_text', pattern).found})" for pattern in patterns)
+    groups = [
+        ", ".join(map(quote_identifier, rule.columns[first : first + SEARCHED_TOGETHER]))
+        for first in range(0, len(rule.columns), SEARCHED_TOGETHER)
+    ]
+    return " OR ".join(f"len(list_filter([{c}], lambda _text: {found})) > 0" for c in groups)
 
 
 def confirmed(connection: duckdb.DuckDBPyConnection, rule: Rule, view: str) -> str:

@@ -8,11 +8,19 @@ from typing import Any
 import pytest
 
 from shared_resources.contracts.model import Contract, RuleKind
+from shared_resources.governance import personal_data
 from shared_resources.governance.policies.no_undeclared_personal_data import rules as policy_rules
 from tests.contract_factory import audit_rows, make_contract, make_rule
 
 CARDS = ["4111111111111111", "5500 0000 0000 0004", "340000000000009"]
 RANDOM = ["4111111111111112", "4000000000000000", "4999999999999999"]
+
+
+@pytest.fixture(autouse=True, params=["few columns", "many columns"])
+def how_many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many columns are searched in lists; two stand for them here."""
+    if request.param == "many columns":
+        monkeypatch.setattr(personal_data, "SEARCHED_SINGLY", 0)
 
 
 def _contract(**pattern: Any) -> Contract:
