@@ -103,7 +103,7 @@ def command(target: DbtTarget) -> tuple[str, ...]:
     return (sys.executable, "-P", "-c", target.start, "--no-use-colors")
 
 
-def variables(project: Path, given: Mapping[str, str], named: Sequence[str]) -> dict[str, str]:
+def variables(project: Path, given: Mapping[str, str], named: Sequence[str] = ()) -> dict[str, str]:
     """dbt's environment. A model can publish each of them: `env_var` renders it into SQL."""
     written = str(project / "target")
     return {
