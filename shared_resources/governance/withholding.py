@@ -23,7 +23,7 @@ _MASKED = re.compile(r"\*\*\*(?:[\s.,:;'\"`+\-/@_]*\*\*\*)+")
 _WORDS = """
 a add added addition aggregate allowed an and any are argument arguments array as at attribute
 base be because been before binder binding bindings bool boolean by call called can candidate
-cannot cast catalog character characters clause column columns comparison connection constraint
+cannot cast casting catalog character characters clause column columns comparison connection constraint
 contains conversion convert converted could data date datetime decimal decode did digits dimension
 division do does double duplicate dtype empty encode error errors exceeded exist expected
 expression failed field file float for format found frame from function given group has have in
@@ -31,10 +31,10 @@ incompatible index indices input int integer internal into invalid is it its ite
 key keys length limit list literal lossless mean memory merge missing mixed module multiplication
 must name named names near no non none not null number object of on only operand operands
 operation or order out overflow parse parser position preserving query range read rebind
-referenced result returned row rows scale schema sequence series set shape should side size
+referenced result returned row rows scale schema sequence series set shape source should side size
 statement str string strings subscript subtraction supported syntax table take than that the there
 this time timestamp to too took tuple type types unable undefined unexpected unhashable unit
-unknown unsupported use used value values was which while width with without word would wrong you
+unknown unsupported use used value values was when which while width with without word would wrong you
 zero
 """
 _COMPLAINTS = frozenset(_WORDS.split())

@@ -13,6 +13,7 @@ import yaml
 
 from shared_resources.environment import PROJECT_ROOT, Environment
 from shared_resources.io_managers.protocol import Version
+from tests.contract_factory import make_contract, make_version
 
 PROJECT = """
 name: toy
@@ -177,8 +178,9 @@ class ParquetSnapshot:
 
     @property
     def version(self) -> Version:
+        domain, name = self.product.split("/")
         rows = pq.read_metadata(self.file).num_rows
-        return Version(self.product, "lake", 1, "s1", rows, datetime(2026, 1, 1, tzinfo=UTC))
+        return make_version(make_contract({"id": "int"}, domain=domain, name=name), rows=rows)
 
     @property
     def schema(self) -> pa.Schema:

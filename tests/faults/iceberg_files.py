@@ -35,6 +35,8 @@ def named_by_iceberg(settings: ProductionSettings, product: str) -> set[str]:
         return set()
     named = {table.metadata_location}
     named.update(entry.metadata_file for entry in table.metadata.metadata_log)
+    # Beside each stands the mark that the catalog has pointed at it.
+    named.update({file.replace(".metadata.json", ".committed") for file in named})
     named.update(file.statistics_path for file in table.metadata.statistics)
     for snapshot in table.metadata.snapshots:
         named.add(snapshot.manifest_list)

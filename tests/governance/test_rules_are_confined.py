@@ -187,11 +187,8 @@ def test_a_rule_sees_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     source = """
         def judge(batch):
             seen = str(dict(os.environ))
-            for place in Path("/proc").glob("[0-9]*/environ"):
-                try:
-                    seen += place.read_text(errors="replace")
-                except OSError:
-                    pass
+            for process in ("self", os.getppid()):
+                seen += Path(f"/proc/{process}/environ").read_text(errors="replace")
             return "geheim-0815" not in seen and "AWS_SECRET_ACCESS_KEY" not in seen
     """
     assert result_of(_audit(tmp_path, source), "own").passed

@@ -26,6 +26,7 @@ from shared_resources.io_managers.cloud_warehouse.sql import Name, text
 from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
 from shared_resources.io_managers.cloud_warehouse.versions import Head
 from shared_resources.io_managers.protocol import (
+    Damaged,
     NotPublished,
     PublishError,
     StagedBatch,
@@ -207,7 +208,7 @@ def test_a_version_is_copied_once_and_then_read_without_snowflake(store: Snowfla
 def test_a_copy_that_is_not_whole_is_no_copy(store: SnowflakeStore) -> None:
     publish(store, SALES, "b1", [1, 2])
     store.session.execute(f'DELETE FROM {store.relation(KEY)} WHERE "id" = 1')
-    with pytest.raises(OSError, match="1 rows instead of 2"):
+    with pytest.raises(Damaged, match="1 rows instead of 2"):
         store.open(KEY).paths()
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared_resources.contracts.model import Rule, RuleKind, Severity
-from shared_resources.data_products.dbt.messages import DbtModelFailed, reason_of
+from shared_resources.data_products.dbt.messages import DbtModelFailed, reason_of, shown
 from shared_resources.governance.report import RuleResult
 
 
@@ -136,7 +136,7 @@ def results_of(
 def _result(test: DbtTest, found: Mapping[str, Any] | None) -> DbtTestResult:
     status = found["status"] if found else "not run"
     if found is None or status not in {"pass", "warn", "fail"}:
-        reason = reason_of((found or {}).get("message") or "dbt did not run the test")
+        reason = shown(reason_of((found or {}).get("message") or "dbt did not run the test"))
         return DbtTestResult(
             test.name, False, Severity.BLOCKING, None, f"dbt_project/{test.file}: {reason}"
         )

@@ -45,25 +45,33 @@ def readable(errors: list[str]) -> str:
 def failure(node: Mapping[str, Any], message: str, project: Path) -> DbtModelFailed:
     """The error of a model that dbt could not run, with the line of its file if it is known."""
     file = node["original_file_path"]
-    source = (project / file).read_text("utf-8", "replace") + _written(node, project, "compiled")
-    reason = reason_of(message, source)
+    reason = reason_of(message)
     line = _line_in_source(node, reason, project)
     place = f"dbt_project/{file}" + (f":{line}" if line else "")
-    return DbtModelFailed(f"{place}: dbt could not run the model: {reason}")
+    source = (project / file).read_text("utf-8", "replace") + _written(node, project, "compiled")
+    return DbtModelFailed(f"{place}: dbt could not run the model: {shown(reason, source)}")
 
 
-def reason_of(message: str, source: str = "") -> str:
+def shown(reason: str, source: str = "") -> str:
+    """The reason without what may be a value, which SQL can put into any message.
+
+    What remains are the engine's words, its codes, and the words of the model's `source`.
+    """
+    found = _OF_A_VALUE.search(reason)
+    return reason if found is None else withheld(reason, words_of(source, found[0]))
+
+
+def reason_of(message: str) -> str:
     """The engine's own words, without what is wrong or secret in them.
 
     Behind a leading comment, which dbt writes, DuckDB 2.0 shows the right excerpt of the statement
-    in its parser's errors only. An error of a value quotes the value, which may be classified: what
-    remains are the engine's words and those of the model's `source`.
+    in its parser's errors only. An error of a value quotes the value, which may be classified.
     """
     reason = _HEADING.sub("", _COMPILED_AT.sub("", message.strip()))
     if "Parser Error" not in reason:
         reason = _EXCERPT.sub("", reason)
     if _OF_A_VALUE.search(reason):
-        reason = withheld(_QUOTED_VALUE.sub("(a value)", reason), words_of(source))
+        reason = _QUOTED_VALUE.sub("(a value)", reason)
     return "\n".join(line for line in reason.splitlines() if line.strip())
 
 
