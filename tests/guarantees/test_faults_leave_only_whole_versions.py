@@ -147,5 +147,6 @@ def _run_under_faults(meshes: Meshes, plan: AtRandom) -> None:
 
 def _expect_all_published(outcomes: dict[str, str]) -> None:
     failed = {key: said for key, said in outcomes.items() if said != "published"}
-    unchanged = {key for key, said in failed.items() if said == "nothing new has landed"}
+    # Days that the sample leaves out stand as holes beside it.
+    unchanged = {key for key, said in failed.items() if said.startswith("nothing new has landed")}
     assert set(failed) == unchanged, failed
