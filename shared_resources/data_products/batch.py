@@ -72,8 +72,8 @@ class Attempt:
 
     `inputs` are all products that the product reads or refers to, by key, at their pinned versions.
     `loss_budget_percent` is the contract's, but for a replay. `replay_of` is the quarantined batch
-    that is tried again. `on_top_of` is
-    the leading store's current version when the attempt was begun, 0 for none.
+    that is tried again. `on_top_of` is the leading store's current version when the attempt was
+    begun, 0 for none.
     """
 
     environment: Environment

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.offending import MASK
 
 SAMPLE_ROWS = 5
 SHOWN_REASONS = 3
 SHOWN_COLUMNS = 12
 SHOWN_CHARACTERS = 80
-MASK = "***"
 
 
 def shown_columns(contract: Contract, first: Iterable[str], present: Iterable[str]) -> list[str]:

@@ -15,7 +15,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-MASK = "***"
+from shared_resources.contracts.offending import MASK
+
 _WORD = re.compile(r"\w+")
 _MASKED = re.compile(r"\*\*\*(?:[\s.,:;'\"`+\-/@_]*\*\*\*)+")
 
