@@ -5,6 +5,8 @@ Does not belong here: what the fields mean, or which of them the platform suppor
 
 The schema leaves some objects open (`description`, for one) and names an unknown field in ways
 that help nobody, so unknown fields are looked for here, at every depth, from its `properties`.
+
+A contract may have thousands of columns of few shapes (`repeated.py`): each shape is looked at once.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from jsonschema.exceptions import best_match
 from shared_resources.contracts.model import Operator
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import is_number
+from shared_resources.contracts.repeated import Shapes, referred
 
 Schema = dict[str, Any]
 _OPERATORS = frozenset(operator.value for operator in Operator)
@@ -45,9 +48,37 @@ def _is_integer(_: object, value: object) -> bool:
     return is_number(value) and value == int(value)  # type: ignore[call-overload]
 
 
+def _found_by_name(*_: object) -> Iterator[ValidationError]:
+    """The keyword `unevaluatedProperties`: what it finds is found by `_check_known`.
+
+    It validates everything anew, several times over, and says nothing that is shown. No branch that
+    decides on another has it: a test sees to that.
+    """
+    return iter(())
+
+
+def _items(validator: Any, wanted: Any, found: Any, schema: Schema) -> Iterator[ValidationError]:
+    """The keyword `items`, which looks at each shape once."""
+    if not isinstance(wanted, dict) or not isinstance(found, list):
+        yield from _ITEMS(validator, wanted, found, schema)
+        return
+    sound = _sound()[0]
+    for position, item in enumerate(found):
+        shape = sound.of(item, [wanted])
+        if sound.knows(shape):
+            continue
+        errors = list(validator.descend(item, wanted, path=position))
+        if not errors:
+            sound.add(shape)
+        yield from errors
+
+
+_ITEMS: Any = Draft201909Validator.VALIDATORS["items"]
+
 # Numbers with a point are Decimals, which the library takes for numbers, but never for whole ones.
 _Validator = validators.extend(  # type: ignore[no-untyped-call]
     Draft201909Validator,
+    {"unevaluatedProperties": _found_by_name, "items": _items},
     type_checker=Draft201909Validator.TYPE_CHECKER.redefine("integer", _is_integer),
 )
 
@@ -62,6 +93,12 @@ def _schema() -> Schema:
 @cache
 def _validator() -> Any:
     return _Validator(_schema())
+
+
+@cache
+def _sound() -> tuple[Shapes, Shapes]:
+    """What was found to be sound: by the schema itself, and by the names of its fields."""
+    return Shapes(_schema()), Shapes(_schema())
 
 
 def check_standard(root: Node) -> None:
@@ -86,8 +123,15 @@ def _check_known(node: Node, schemas: list[Schema]) -> None:
         node.unknown_fields(names)
     for name, field in node.fields():
         _check_known(field, _below(applying, name))
+    sound, each = _sound()[1], _below(applying, 0)
     for item in node.items():
-        _check_known(item, _below(applying, 0))
+        shape = sound.of(item.value, each)
+        if sound.knows(shape):
+            continue
+        before = len(node.broken)  # what is complained about here is broken, every time
+        _check_known(item, each)
+        if len(node.broken) == before:
+            sound.add(shape)
 
 
 def _of_no_kind(node: Node, applying: list[Schema]) -> bool:
@@ -131,10 +175,8 @@ def _applying(value: Any, schemas: list[Schema]) -> Iterator[Schema]:
 
 
 def _definition(reference: str) -> Schema:
-    schema: Any = _schema()
-    for step in reference.removeprefix("#/").split("/"):
-        schema = schema[step]
-    return dict(schema)
+    schema: Schema = referred(_schema(), reference)
+    return schema
 
 
 # Everything else -----------------------------------------------------------------------------

@@ -36,12 +36,21 @@ class LedgerQuestions(LedgerRows):
         return [obj for obj in objects if not same_object(obj, known)]
 
     def tried(self, obj: LandingObject) -> bool:
-        """Whether a run took the object before, and nothing came of it: perhaps it ends who reads it."""
+        """Whether it was the last that a run took of which nothing came: perhaps it ends who reads it.
+
+        Objects are read one after another: those that were taken before it were read to their end.
+        """
         this = sa.and_(OBJECTS.c.key == obj.key, OBJECTS.c.etag == obj.etag)
         unfinished = OBJECTS.c.state.in_(UNPROCESSED)
-        query = sa.select(OBJECTS.c.run_id).where(self._own, this, unfinished)
+        taken, at = OBJECTS.c.batch_id, OBJECTS.c.asked_at
         with self._database.begin() as connection:
-            return connection.execute(query).scalar() is not None
+            mine = connection.execute(
+                sa.select(taken, at).where(self._own, this, unfinished, taken.is_not(None))
+            ).first()
+            if mine is None:
+                return False
+            last = sa.select(sa.func.max(at)).where(self._own, taken == mine[0], unfinished)
+            return bool(mine[1] == connection.execute(last).scalar_one())
 
     def found(self, limit: int, *, newest_first: bool = False) -> list[Entry]:
         """Objects that a run may be asked for now, in the order of their own times.

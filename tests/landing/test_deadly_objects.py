@@ -127,3 +127,14 @@ def test_an_object_that_a_run_took_in_vain_is_known(tmp_path: Path) -> None:
     assert ledger.tried(obj), f"process {os.getpid()} may have died of it"
     ledger.note([(obj.key, obj.etag)], State.REFUSED)
     assert not ledger.tried(obj)
+
+
+def test_of_the_objects_that_a_run_took_the_last_alone_is_suspected(tmp_path: Path) -> None:
+    """Those before it were read to their end: a backfill that died reads no year of days apart."""
+    ledger = Ledger(StateDatabase(f"sqlite:///{tmp_path}/state.db", tmp_path), "shop/items")
+    days = [LandingObject(f"shop/items/{n}", 4, datetime.now(UTC), "etag") for n in range(4)]
+    for day in days[:3]:
+        ledger.take([day], "run-1", "batch-1")
+    assert [ledger.tried(day) for day in days] == [False, False, True, False]
+    ledger.take(days[:1], "run-2", "batch-2")
+    assert [ledger.tried(day) for day in days] == [True, False, True, False]
