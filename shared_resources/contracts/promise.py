@@ -1,4 +1,5 @@
-"""What readers of a product rely on: its columns, their types, which are never null, and its key.
+"""What readers of a product rely on: its columns, their types, which are never null, its key, the
+stores that have it, and how it is partitioned.
 
 Belongs here: that promise, taken from a contract, written into a version's evidence, read back, and
 what breaks between two of them.
@@ -59,11 +60,17 @@ class Break:
 
 @dataclass(frozen=True)
 class Promise:
-    """`types` are by column, in order; `required` the columns that are never null."""
+    """`types` are by column, in order; `required` the columns that are never null.
+
+    `partitioned_by` is the column of the partitions, ``""`` of a product without. Evidence of earlier
+    releases names neither it, which reads as None, nor `servers`.
+    """
 
     types: Mapping[str, ColumnType]
     required: frozenset[str] = frozenset()
     primary_key: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    partitioned_by: str | None = None
 
     @classmethod
     def of(cls, contract: Contract) -> Promise:
@@ -71,6 +78,8 @@ class Promise:
             {column.name: column.type for column in contract.columns},
             frozenset(c.name for c in contract.columns if c.required),
             contract.primary_key,
+            tuple(server.value for server in contract.servers),
+            contract.partitioning.column if contract.partitioning else "",
         )
 
     def text(self) -> str:
@@ -78,7 +87,12 @@ class Promise:
         columns = [
             [name, type_.duckdb, name in self.required] for name, type_ in self.types.items()
         ]
-        written = {"columns": columns, "primaryKey": self.primary_key}
+        written = {
+            "columns": columns,
+            "primaryKey": self.primary_key,
+            "servers": self.servers,
+            "partitionedBy": self.partitioned_by,
+        }
         return json.dumps(written, separators=(",", ":"))
 
     @classmethod
@@ -90,6 +104,8 @@ class Promise:
             {name: type_ for name, type_, _ in columns},
             frozenset(name for name, _, required in columns if required),
             tuple(map(str, written["primaryKey"])),
+            tuple(map(str, written.get("servers", ()))),
+            written.get("partitionedBy"),
         )
 
     def broken_by(self, now: Promise) -> tuple[Break, ...]:
@@ -119,6 +135,9 @@ class Promise:
                 f"the primary key was ({', '.join(self.primary_key)}) and is "
                 + (f"({', '.join(now.primary_key)})" if now.primary_key else "none"),
             )
+        left = [server for server in self.servers if server not in now.servers]
+        if left:
+            yield Break((), f"it is no longer published in the {' and the '.join(left)}")
 
 
 def major(version: str) -> int:

@@ -33,14 +33,19 @@ from shared_resources.data_products.evidence_metadata import (
 from shared_resources.data_products.following import followed, health_result, note_refusal
 from shared_resources.data_products.making import NothingToIngest, make
 from shared_resources.data_products.product import ProductProblem
-from shared_resources.data_products.publishing import already_published, note_objects, publish
+from shared_resources.data_products.publishing import (
+    already_published,
+    make_ready,
+    note_objects,
+    publish,
+)
 from shared_resources.domain_code import NotDeclared
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import NoEvidence
 from shared_resources.governance.report import AuditReport
 from shared_resources.io_managers.frames import UnsupportedFrame
 from shared_resources.io_managers.pinned import PinnedInput
-from shared_resources.io_managers.protocol import MovedOn, NotPublished, Unreadable
+from shared_resources.io_managers.protocol import MovedOn, NotPublished, PublishError, Unreadable
 from shared_resources.landing.errors import LandingError
 from shared_resources.landing.sensor import OBJECT_TAG
 
@@ -129,6 +134,10 @@ class _Op:
     def _make(self, run: Run) -> Iterator[_Event]:
         """Make, audit, and either hand over to the IO manager or refuse."""
         contract = self._definition.contract
+        try:
+            make_ready(self._environment, contract)
+        except PublishError as problem:
+            raise dg.Failure(str(problem), allow_retries=False) from problem
         attempt = new_attempt(self._environment, self._definition, run, self._inputs)
         done = already_published(self._environment, contract, attempt.batch_id)
         if done is not None:
@@ -166,6 +175,8 @@ class _Op:
         batch = batch_metadata(audited)
         try:
             versions = publish(audited)
+        except PublishError as problem:
+            raise dg.Failure(str(problem), allow_retries=False) from problem
         except MovedOn as problem:
             raise dg.Failure(str(problem)) from problem
         metadata = version_metadata(batch, versions)

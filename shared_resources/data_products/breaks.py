@@ -13,13 +13,16 @@ from collections.abc import Collection, Iterator, Sequence
 
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.promise import Break, Promise, may_break
+from shared_resources.data_products.placement import holder, misplaced
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import Evidence, NoEvidence
 from shared_resources.findings import Finding
+from shared_resources.io_managers.evolution import repartitioned
 from shared_resources.io_managers.protocol import Unreadable, Version
 from shared_resources.mesh import Domain, Mesh, ProductFolder
 
 RULE = "breaking_change"
+_WHATEVER_VERSION = "do one of these: no version of the contract permits it as it is"
 
 
 def breaking_changes(
@@ -39,18 +42,30 @@ def breaking_changes(
 def _of_product(
     environment: Environment, mesh: Mesh, product: ProductFolder, contract: Contract
 ) -> Iterator[Finding]:
-    store = environment.stores_of(contract)[0]
     try:
-        versions = store.versions(contract.key)
-        if not versions:
+        if why := misplaced(environment, contract):
+            yield Finding(
+                product.contract_file, product.line("servers"), RULE, why, _WHATEVER_VERSION
+            )
             return
-        evidence = Evidence.read(versions[-1].properties, _named(versions[-1]))
+        store = holder(environment, contract)
+        if store is None:
+            return
+        current = store.versions(contract.key)[-1]
+        evidence = Evidence.read(current.properties, _named(current))
     except (Unreadable, NoEvidence) as problem:
         yield Finding(
             product.contract_file, 0, RULE, str(problem), "until then nobody can say what breaks"
         )
         return
-    if evidence.promise is None or may_break(evidence.contract_version, contract.version):
+    if evidence.promise is None:
+        return
+    by = evidence.promise.partitioned_by
+    if by is not None and (why := repartitioned(contract, by)):
+        yield Finding(
+            product.contract_file, product.line("customProperties"), RULE, why, _WHATEVER_VERSION
+        )
+    if may_break(evidence.contract_version, contract.version):
         return
     for found in evidence.promise.broken_by(Promise.of(contract)):
         hit = _consumers(mesh, product.key, found.columns)
@@ -59,7 +74,7 @@ def _of_product(
             _line(product, contract, found),
             RULE,
             f"{product.key}: {found.message}, against version {evidence.contract_version} of the "
-            f"contract, under which {_named(versions[-1])} is published; "
+            f"contract, under which {_named(current)} is published; "
             + (f"it breaks {'; '.join(hit)}" if hit else "nothing in this mesh reads it"),
             f"take it back, or raise the version from {contract.version} to a new major version, "
             "once the consumers are ready",

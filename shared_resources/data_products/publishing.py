@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.batch import AuditedBatch, current_number
+from shared_resources.data_products.placement import holder, misplaced
 from shared_resources.domain_code import refuse
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import NoEvidence, RolledBack
@@ -24,6 +25,19 @@ from shared_resources.landing.evidence import objects
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_tables import State
 from shared_resources.last_attempts import LastAttempts
+
+
+def make_ready(environment: Environment, contract: Contract) -> None:
+    """Before an attempt is begun: where the contract names a store that readers look into before the
+    one that has the product, that store is given what the other has.
+
+    Raises `PublishError` when readers would not see what is published.
+    """
+    if why := misplaced(environment, contract):
+        raise PublishError(why)
+    stores = environment.stores_of(contract)
+    if len(stores) > 1 and holder(environment, contract) is not stores[0]:
+        finish_publishing(environment, contract, stores)
 
 
 def publish(audited: AuditedBatch) -> tuple[Version, ...]:
@@ -117,6 +131,7 @@ def rollback(
     Raises `NotPublished` when there is no such version, `NoEvidence` when it was never audited.
     """
     refuse("rolls a product back")
+    make_ready(environment, contract)
     stores = environment.stores_of(contract)
     batch_id = f"rollback-{datetime.now(UTC):%Y%m%dT%H%M%S%f}-to-{to}"
     with product_lock(environment, contract.key):
@@ -139,29 +154,33 @@ def finish_publishing(
 
 
 def bring_level(contract: Contract, stores: tuple[ProductStore, ...]) -> list[str]:
-    """Give the later stores what the first has and they lack: a process died between two commits.
+    """Give the other stores what the first that has the product has and they lack: a process died
+    between two commits, or the contract names a further store now.
 
-    The first store's current version is the truth; it was audited. Its rows become the later
-    store's next version under the same batch id, so doing this twice changes nothing. Names the
-    stores that lacked it.
+    That store's current version is the truth; it was audited. Its rows become the other store's next
+    version under the same batch id, so doing this twice changes nothing. Names the stores that
+    lacked it.
     """
     lacking = behind(contract, stores)
-    for store in lacking:
-        truth = stores[0].versions(contract.key)[-1]
-        follow(contract, stores[0], store, truth)
+    if lacking:
+        source = next(store for store in stores if store.versions(contract.key))
+        truth = source.versions(contract.key)[-1]
+        for store in lacking:
+            follow(contract, source, store, truth)
     return [store.name for store in lacking]
 
 
 def behind(contract: Contract, stores: tuple[ProductStore, ...]) -> list[ProductStore]:
-    """The stores whose current version is not the first one's."""
-    versions = stores[0].versions(contract.key) if len(stores) > 1 else []
-    if not versions:
+    """The stores whose current version is not that of the first that has one."""
+    if len(stores) < 2:
         return []
-    if not _proven(versions[-1]):
+    current = [(store, store.versions(contract.key)) for store in stores]
+    truth = next((versions[-1] for _, versions in current if versions), None)
+    if truth is None or not _proven(truth):
         return []  # nobody may read it: it is no truth to follow
-    batch_id = versions[-1].batch_id
-    current = ((store, store.versions(contract.key)) for store in stores[1:])
-    return [store for store, theirs in current if not theirs or theirs[-1].batch_id != batch_id]
+    return [
+        store for store, theirs in current if not theirs or theirs[-1].batch_id != truth.batch_id
+    ]
 
 
 def _proven(version: Version) -> bool:

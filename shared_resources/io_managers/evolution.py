@@ -42,6 +42,7 @@ def check_evolution(
         dict(published),
         promised.required if promised else frozenset(),
         promised.primary_key if promised else (),
+        promised.servers if promised else (),
     )
     breaks = shape.broken_by(Promise.of(contract))
     if not breaks:
@@ -63,10 +64,17 @@ def check_evolution(
 
 def check_partition_column(contract: Contract, published: str | None) -> None:
     """Raise `PublishError` when the published partitions are not by the contract's column."""
-    wanted = contract.partitioning.column if contract.partitioning else None
-    if published != wanted:
-        raise PublishError(
-            f"{contract.key} is published with partitions by {published or 'nothing'}, "
-            f"and the contract {contract.path} asks for {wanted or 'none'}. Partitions cannot "
-            "change under readers: take the change back, or publish a product of another name."
-        )
+    if why := repartitioned(contract, published or ""):
+        raise PublishError(why)
+
+
+def repartitioned(contract: Contract, published: str) -> str | None:
+    """What is wrong when the published partitions, ``""`` for none, are not the contract's."""
+    wanted = contract.partitioning.column if contract.partitioning else ""
+    if published == wanted:
+        return None
+    return (
+        f"{contract.key} is published with partitions by {published or 'nothing'}, "
+        f"and the contract {contract.path} asks for {wanted or 'none'}. Partitions cannot "
+        "change under readers: take the change back, or publish a product of another name."
+    )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
 from shared_resources.cli.check import check
-from tests.guarantees.orders import KEY, land_orders
+from tests.guarantees.orders import DAILY, DAY, KEY, land_orders, orders_table
 from tests.tiny_mesh import TinyMesh, column, contract_text, failures
 
 LANDING = {"prefix": KEY, "format": "parquet", "object": "*.parquet"}
@@ -59,6 +61,23 @@ def another_key(c: Columns) -> None:
 def contract(mesh: TinyMesh, of: Columns, version: str = "1.1.0") -> None:
     properties = {"landing": LANDING}
     mesh.product(KEY, contract_text(KEY, of, properties=properties, version=version))
+
+
+def daily(mesh: TinyMesh, servers: Sequence[str], version: str = "1.0.0", by: str = "day") -> None:
+    """A product of days, in these stores; without `by`, of no days."""
+    properties = {"partitions": {**DAILY["partitions"], "column": by}, "landing": DAILY["landing"]}
+    if not by:
+        properties = {"landing": LANDING}
+    of = [*columns(), DAY, column("booked", "DATE")]
+    mesh.product(
+        KEY, contract_text(KEY, of, servers=servers, properties=properties, version=version)
+    )
+
+
+def land_booked(mesh: TinyMesh, day: str) -> None:
+    on = pa.array([date.fromisoformat(day)], pa.date32())
+    rows = orders_table([1.5]).append_column("day", on).append_column("booked", on)
+    mesh.land(f"{KEY}/{day}.parquet", rows)
 
 
 @pytest.fixture
@@ -122,6 +141,87 @@ def test_publication_refuses_what_is_found(published: TinyMesh) -> None:
         assert len(published.versions(KEY)) == 1
     contract(published, changed, "2.0.0")
     assert published.run(KEY).success
+
+
+DAYS = ("2024-01-01", "2024-01-02")
+
+
+def days(mesh: TinyMesh) -> list[str]:
+    return sorted(str(row["day"]) for row in mesh.rows(KEY))
+
+
+@pytest.fixture
+def two_days(mesh: TinyMesh) -> Callable[[Sequence[str]], None]:
+    def publish(servers: Sequence[str]) -> None:
+        daily(mesh, servers)
+        for day in DAYS:
+            land_booked(mesh, day)
+        assert mesh.run(KEY, partitions=DAYS).success
+
+    return publish
+
+
+@pytest.mark.parametrize("servers", [("lake",), ("warehouse",)])
+def test_a_further_store_is_given_what_readers_have(
+    mesh: TinyMesh, two_days: Callable[[Sequence[str]], None], servers: Sequence[str]
+) -> None:
+    two_days(servers)
+    daily(mesh, ("lake", "warehouse"), "1.1.0")
+    assert checked() == []
+    result = mesh.run(KEY, partitions=DAYS[:1])
+    assert result.success, failures(result)
+    assert days(mesh) == list(DAYS)
+    for store in mesh.environment.stores.values():
+        assert store.open(KEY).version.rows == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("lake",), ("warehouse",)),
+        (("warehouse",), ("lake",)),
+        (("lake", "warehouse"), ("warehouse",)),
+    ],
+)
+def test_a_store_that_readers_look_into_is_not_left(
+    mesh: TinyMesh,
+    two_days: Callable[[Sequence[str]], None],
+    before: Sequence[str],
+    after: Sequence[str],
+) -> None:
+    two_days(before)
+    daily(mesh, after, "2.0.0")
+    (found,) = checked()
+    assert "readers would go on reading" in found["message"] and found["line"] > 0
+    refused = mesh.run(KEY, partitions=DAYS[:1])
+    assert not refused.success and "names only the" in failures(refused)
+    assert days(mesh) == list(DAYS)
+
+
+def test_a_second_store_is_left_with_a_new_major_version(
+    mesh: TinyMesh, two_days: Callable[[Sequence[str]], None]
+) -> None:
+    two_days(("lake", "warehouse"))
+    for version, may in (("1.1.0", False), ("2.0.0", True)):
+        daily(mesh, ("lake",), version)
+        assert [f["message"].count("no longer published in the warehouse") for f in checked()] == (
+            [] if may else [1]
+        )
+        assert mesh.run(KEY, partitions=DAYS[:1]).success is may
+
+
+@pytest.mark.parametrize("server", ["lake", "warehouse"])
+def test_other_partitions_are_found_as_they_are_refused(
+    mesh: TinyMesh, two_days: Callable[[Sequence[str]], None], server: str
+) -> None:
+    two_days((server,))
+    for by in ("booked", ""):
+        daily(mesh, (server,), "2.0.0", by)
+        (found,) = checked()
+        assert "Partitions cannot change" in found["message"] and found["line"] > 0
+        refused = mesh.run(KEY, partitions=DAYS[:1] if by else ())
+        assert "Partitions cannot change" in failures(refused)
+    assert days(mesh) == list(DAYS)
 
 
 def test_what_only_adds_to_the_promise_is_no_break(published: TinyMesh) -> None:

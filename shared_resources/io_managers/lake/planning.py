@@ -15,7 +15,7 @@ from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 
 from shared_resources.contracts.model import Contract
 from shared_resources.evidence.keys import NUMBER
-from shared_resources.io_managers.evolution import check_evolution
+from shared_resources.io_managers.evolution import check_evolution, check_partition_column
 from shared_resources.io_managers.lake.commit import (
     files_of,
     live_entries,
@@ -23,7 +23,7 @@ from shared_resources.io_managers.lake.commit import (
     stage_snapshot,
 )
 from shared_resources.io_managers.lake.history import last_snapshot, tag_of, to_version, untagged
-from shared_resources.io_managers.lake.schema import check_partitioning, columns_of_schema, evolve
+from shared_resources.io_managers.lake.schema import columns_of_schema, evolve
 from shared_resources.io_managers.lake.snapshot import schema_of
 
 Files = dict[str, DataFile]
@@ -55,7 +55,9 @@ def evolve_table(
     contract: Contract, base: Base, transaction: Transaction, *, rows_stay: bool
 ) -> None:
     assert base.table is not None and base.last is not None
-    check_partitioning(contract, base.table.schema(), base.table.spec())
+    schema, spec = base.table.schema(), base.table.spec()
+    columns = [schema.find_field(field.source_id).name for field in spec.fields]
+    check_partition_column(contract, ", ".join(columns))
     check_evolution(
         contract,
         columns_of_schema(schema_of(base.table, base.last)),

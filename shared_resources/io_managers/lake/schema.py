@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import TableProperties, Transaction
 from pyiceberg.table.name_mapping import create_mapping_from_schema
@@ -41,18 +40,6 @@ _FROM_ICEBERG: dict[IcebergType, ColumnType] = {
 
 def columns_of_schema(schema: Schema) -> tuple[tuple[str, ColumnType], ...]:
     return tuple((field.name, column_type(field.field_type)) for field in schema.fields)
-
-
-def check_partitioning(contract: Contract, schema: Schema, spec: PartitionSpec) -> None:
-    """Raise `PublishError` when the published partitions are not those of the contract."""
-    published = [schema.find_field(field.source_id).name for field in spec.fields]
-    wanted = [contract.partitioning.column] if contract.partitioning else []
-    if published != wanted:
-        raise PublishError(
-            f"{contract.key} is published with partitions by {published or 'nothing'}, and the "
-            f"contract {contract.path} asks for {wanted or 'none'}. Partitions cannot change under "
-            "readers: take the change back, or publish a product of another name."
-        )
 
 
 def evolve(transaction: Transaction, contract: Contract) -> None:
