@@ -20,6 +20,9 @@ from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.mesh import ProductKind
 
 _TAG_VALUE = re.compile(r"[^A-Za-z0-9_.-]")
+_LONGEST_TAG = 63
+# Dagster takes no other text for an address: none in a domain of over seven letters, for one.
+_ADDRESS = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
 
 
 def asset_key(product: str) -> dg.AssetKey:
@@ -33,13 +36,13 @@ def asset_spec(definition: ProductDefinition) -> dg.AssetSpec:
     return dg.AssetSpec(
         key=asset_key(contract.key),
         description=contract.description,
-        owners=[contract.owner],
+        owners=owners(contract),
         group_name=contract.domain,
         kinds=_kinds(definition),
         tags={
-            "mesh/contract-version": _TAG_VALUE.sub("-", contract.version),
-            "mesh/status": _TAG_VALUE.sub("-", contract.status or "active"),
-            **{f"mesh/{_TAG_VALUE.sub('-', tag)}": "" for tag in contract.tags},
+            **{f"mesh/{_tag(tag)}": "" for tag in contract.tags if tag},
+            "mesh/contract-version": _tag(contract.version),
+            "mesh/status": _tag(contract.status or "active"),
         },
         metadata=_metadata(definition),
         code_version=f"{contract.version}-{contract.digest[:8]}",
@@ -51,6 +54,18 @@ def asset_spec(definition: ProductDefinition) -> dg.AssetSpec:
             None if definition.kind is ProductKind.INGEST else follow_producers()
         ),
     )
+
+
+def owners(contract: Contract) -> list[str] | None:
+    """The contract's owner as Dagster takes it: what is no address to it is a team."""
+    owner = contract.owner
+    if not owner:
+        return None
+    return [owner if _ADDRESS.fullmatch(owner) else f"team:{owner}"]
+
+
+def _tag(text: str) -> str:
+    return _TAG_VALUE.sub("-", text)[:_LONGEST_TAG]
 
 
 def follow_producers() -> dg.AutomationCondition[Any]:

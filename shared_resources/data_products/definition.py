@@ -110,7 +110,9 @@ def _load_function(folder: Path, domain: Domain, product: str) -> ProductFunctio
                 spec.loader.exec_module(module)
         except BaseException as problem:
             del sys.modules[name]  # half a module would be taken for one without a function
-            if isinstance(problem, ProductProblem) or not isinstance(problem, Exception):
+            # Code that ends its process when it is imported ends no location.
+            usual = isinstance(problem, Exception | SystemExit)
+            if isinstance(problem, ProductProblem) or not usual:
                 raise
             raise ProductProblem(_import_problem(file, problem)) from problem
     found = [value for value in vars(module).values() if isinstance(value, ProductFunction)]
@@ -121,7 +123,7 @@ def _load_function(folder: Path, domain: Domain, product: str) -> ProductFunctio
     return found[0]
 
 
-def _import_problem(file: Path, problem: Exception) -> str:
+def _import_problem(file: Path, problem: BaseException) -> str:
     """What is wrong with the code and in which of its lines, for people."""
     lines = [
         frame.lineno for frame in extract_tb(problem.__traceback__) if frame.filename == str(file)

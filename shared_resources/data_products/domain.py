@@ -6,6 +6,7 @@ Does not belong here: one product's asset (`asset.py`), what the policies look f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,11 @@ from shared_resources.housekeeping.jobs import housekeeping
 from shared_resources.io_managers.published import io_managers
 from shared_resources.landing.sensor import landing_sensor
 from shared_resources.mesh import Domain, Mesh, ProductFolder, ProductKind, read_mesh
+from shared_resources.mesh.circles import way_back
 from shared_resources.mesh.definitions_file import definitions_findings
 from shared_resources.private_files import keep_files_private
+
+_KEY = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9_]+")
 
 
 def build_domain(
@@ -68,14 +72,20 @@ def build_domain(
     stopped = stopped_products(mesh, domain)
     resting = _resting(domain, stopped)
     made = dict(_made(environment, domain, stopped, resting))
-    definitions = [one for one, _ in made.values()]
+    reads = {one.key: one.reads for one in mesh.products}
+    reads |= {key: inputs for key, (_, inputs, _) in made.items()}
+    # Files say less than code: what of it is no circle of the policy's is found here.
+    for key in [key for key in made if way_back(key, reads)]:
+        stopped[key] = f"{key} depends on itself: {' -> '.join(way_back(key, reads))}"
+        del made[key]
+    definitions = [one for one, _, _ in made.values()]
     nightly = housekeeping(domain.name, [one.contract for one in definitions])
     return dg.Definitions(
         assets=[
-            *(build_asset(*one) for one in made.values()),
-            *_stopped_assets(domain, stopped, resting),
+            *(asset for _, _, asset in made.values()),
+            *_stopped_assets(domain, stopped, resting, reads),
             *_foreign_products(
-                mesh, domain, {*stopped, *resting}, (inputs for _, inputs in made.values())
+                mesh, domain, {*stopped, *resting}, (inputs for _, inputs, _ in made.values())
             ),
         ],
         jobs=[*nightly[0], *own.jobs],
@@ -88,13 +98,20 @@ def build_domain(
 
 
 def _stopped_assets(
-    domain: Domain, stopped: Mapping[str, str], resting: Mapping[str, str]
+    domain: Domain,
+    stopped: Mapping[str, str],
+    resting: Mapping[str, str],
+    reads: Mapping[str, tuple[str, ...]],
 ) -> Iterator[dg.AssetsDefinition]:
     for product in domain.products:
-        if product.key in stopped:
-            yield stopped_asset(product, stopped[product.key])
-        elif product.key in resting:
-            yield stopped_asset(product, resting[product.key], broken=False)
+        key = product.key
+        # Dagster loads no location with a circle, nor with an input of such a name.
+        known = [read for read in product.reads if _KEY.fullmatch(read)]
+        after = [] if way_back(key, reads) else known
+        if key in stopped:
+            yield stopped_asset(product, after, stopped[key])
+        elif key in resting:
+            yield stopped_asset(product, after, resting[key], broken=False)
 
 
 def _resting(domain: Domain, stopped: Collection[str]) -> dict[str, str]:
@@ -115,18 +132,22 @@ def refuse_other_definitions(folder: Path) -> None:
 
 def _made(
     environment: Environment, domain: Domain, stopped: dict[str, str], resting: Collection[str]
-) -> Iterator[tuple[str, tuple[ProductDefinition, tuple[str, ...]]]]:
-    """The products that can be made, with what they read, by key; `stopped` learns of the others."""
+) -> Iterator[tuple[str, tuple[ProductDefinition, tuple[str, ...], dg.AssetsDefinition]]]:
+    """The products that can be made, with what they read and their asset, by key; `stopped` learns
+    of the others."""
     for product in domain.products:
         if product.key in stopped or product.key in resting:
             continue
         try:
             definition = define_product(environment, domain, product)
             inputs = product_inputs(environment, definition)
+            asset = build_asset(definition, inputs)
         except (ProductProblem, DbtModelFailed) as problem:
             stopped[product.key] = str(problem)
+        except dg.DagsterError as problem:
+            stopped[product.key] = f"{product.contract_file}: Dagster does not take it: {problem}"
         else:
-            yield product.key, (definition, inputs)
+            yield product.key, (definition, inputs, asset)
 
 
 def makeable(mesh: Mesh, key: str) -> tuple[Domain, ProductFolder]:
@@ -150,7 +171,7 @@ def _foreign_products(
     """
     of_stopped = (one.reads for one in domain.products if one.key in stopped)
     read = {key for keys in (*inputs, *of_stopped) for key in keys}
-    foreign = {key for key in read if key.split("/")[0] != domain.name}
+    foreign = {key for key in read if key.split("/")[0] != domain.name and _KEY.fullmatch(key)}
     contracts = {p.key: p.contract for d in mesh.domains for p in d.products if p.contract}
     return [
         dg.AssetSpec(

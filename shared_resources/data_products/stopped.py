@@ -7,16 +7,22 @@ It keeps the product's place in the graph, so that its history and its consumers
 No postponed annotations here: Dagster looks at the op's own.
 """
 
+import hashlib
+import re
+from collections.abc import Sequence
+
 import dagster as dg
 
-from shared_resources.data_products.asset_spec import asset_key, partitions_def
+from shared_resources.data_products.asset_spec import asset_key, owners, partitions_def
 from shared_resources.mesh import ProductFolder
 
 STOPPED_TAG = "mesh/stopped"
 
 
-def stopped_asset(product: ProductFolder, why: str, broken: bool = True) -> dg.AssetsDefinition:
-    """An asset under the product's key that refuses to run, with `why`.
+def stopped_asset(
+    product: ProductFolder, after: Sequence[str], why: str, broken: bool = True
+) -> dg.AssetsDefinition:
+    """An asset under the product's key that refuses to run, with `why`; `after` is what it reads.
 
     `broken` when it is for something that must be mended, and not for its contract's status.
     """
@@ -24,16 +30,16 @@ def stopped_asset(product: ProductFolder, why: str, broken: bool = True) -> dg.A
     tag = {STOPPED_TAG: ""} if broken else {}
 
     @dg.multi_asset(
-        name=f"{product.domain}__{product.name}",
+        name=_op_name(product),
         specs=[
             dg.AssetSpec(
                 asset_key(product.key),
-                deps=[asset_key(key) for key in product.reads if key != product.key],
+                deps=[asset_key(key) for key in after],
                 description=f"**Stopped:** it is not made.\n```\n{why}\n```",
                 group_name=product.domain,
                 tags=tag,
                 metadata={STOPPED_TAG: why},
-                owners=[contract.owner] if contract and contract.owner else None,
+                owners=owners(contract) if contract else None,
                 partitions_def=partitions_def(contract) if contract else None,
             )
         ],
@@ -43,3 +49,10 @@ def stopped_asset(product: ProductFolder, why: str, broken: bool = True) -> dg.A
         raise dg.Failure(why, allow_retries=False)
 
     return refuse
+
+
+def _op_name(product: ProductFolder) -> str:
+    """Its folder may have a name that Dagster takes for no op: it is stopped for it."""
+    plain = f"{product.domain}__{product.name}"
+    name = re.sub(r"\W", "_", plain, flags=re.ASCII)
+    return name if name == plain else f"{name}_{hashlib.sha256(plain.encode()).hexdigest()[:6]}"

@@ -112,3 +112,75 @@ def test_a_wrong_landing_product_has_no_sensor_that_asks_for_runs(mesh: TinyMesh
     sensors = mesh.definitions("order").sensors or ()
     named = [one.name for one in sensors if isinstance(one, dg.SensorDefinition)]
     assert any("good" in name for name in named) and not any("bad" in name for name in named)
+
+
+NAMES = ("bad copy", "Bad", "größe", "bad.bak", "re-turns")
+
+
+def test_products_whose_names_dagster_does_not_take_stop_no_other(mesh: TinyMesh) -> None:
+    made(mesh, "order/good")
+    for name in NAMES:
+        mesh.product(f"order/{name}", contract_text("order/good", COLUMNS))
+    mesh.product("order/bad name", "kind: [")
+    assert mesh.run("order/good").success
+    graph = mesh.definitions("order").resolve_asset_graph()
+    assert {"good", *NAMES, "bad name"} <= {k.path[1] for k in graph.materializable_asset_keys}
+
+
+@pytest.mark.parametrize("reads", ["", "/", "good", "order/good/more", "order/ good", "Order/Good"])
+def test_an_input_that_is_no_product_stops_its_reader_alone(mesh: TinyMesh, reads: str) -> None:
+    made(mesh, "order/good")
+    code = MADE.format(name="bad", inputs=f'given="{reads}"', parameters="given")
+    mesh.product("order/bad", contract_text("order/bad", COLUMNS), code)
+    refused = mesh.run("order/bad")
+    assert not refused.success and f"names {reads!r}" in failures(refused)
+    assert mesh.run("order/good").success
+
+
+def test_a_circle_stops_the_products_in_it_alone(mesh: TinyMesh) -> None:
+    for key, reads in {
+        "order/good": "",
+        "order/itself": "order/itself",
+        "order/one": "order/two",
+        "order/two": "order/one",
+        "order/here": "sales/there",
+        "sales/there": "order/here",
+        "sales/reader": "order/good",
+    }.items():
+        made(mesh, key, reads)
+    assert mesh.run("order/good").success and mesh.run("sales/reader").success
+    for key in ("order/itself", "order/one", "order/two", "order/here", "sales/there"):
+        refused = mesh.run(key)
+        assert not refused.success and key in failures(refused)
+
+
+def test_a_circle_that_the_files_do_not_show_stops_the_products_in_it_alone(mesh: TinyMesh) -> None:
+    made(mesh, "order/good")
+    for name, read in (("one", "two"), ("two", "one")):
+        code = MADE.format(name=name, inputs=f"**{{'given': 'order/{read}'}}", parameters="given")
+        mesh.product(f"order/{name}", contract_text(f"order/{name}", COLUMNS), code)
+    assert mesh.run("order/good").success
+    assert "order/one -> order/two -> order/one" in failures(mesh.run("order/one"))
+
+
+def test_code_that_ends_its_process_stops_its_product_alone(mesh: TinyMesh) -> None:
+    made(mesh, "order/good")
+    code = "import sys\n\nsys.exit(0)\n"
+    mesh.product("order/bad", contract_text("order/bad", COLUMNS), code)
+    code += cleandoc(MADE.format(name="bad", inputs="", parameters=""))
+    mesh.product("order/bad", contract_text("order/bad", COLUMNS), code)
+    assert "product.py:3" in failures(mesh.run("order/bad"))
+    assert mesh.run("order/good").success
+
+
+def test_what_a_contract_may_say_dagster_takes(mesh: TinyMesh) -> None:
+    owner = "order-data@shop.internal"
+    mesh.domain("order", owner=owner, owners=[owner, "Order Team"])
+    for name, owned in (("good", owner), ("team", "Order Team")):
+        made(mesh, f"order/{name}")
+        file = mesh.root / "domains" / "order" / "products" / name / "contract.odcs.yaml"
+        tags = ["x" * 100, "a b", "contract-version", "ä/y"]
+        text = file.read_text().replace("order@example.com", owned)
+        file.write_text(text.replace("1.0.0", "1.0.0-" + "a" * 90) + f"tags: {tags}\n")
+        result = mesh.run(f"order/{name}")
+        assert result.success, failures(result)
