@@ -7,9 +7,10 @@ Does not belong here: types and values.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from shared_resources.contracts.model import UNPARTITIONED, Contract
 from shared_resources.landing.errors import UnreadableObject
@@ -53,10 +54,11 @@ def expected_columns(contract: Contract, partition: str) -> Expected:
 def compare_columns(object_key: str, found: Sequence[str], expected: Expected, place: str) -> None:
     """Raise `UnreadableObject`, naming every column, unless `found` is `expected` in some order."""
     there, unknown = set(found), expected.unknown(found)
+    alike = misspelt(unknown, [name for name in expected.names if name not in there])
     doubled = [name for name, count in Counter(found).items() if count > 1]
     missing = [name for name in expected.names if name not in there]
-    lacking = [name for name in missing if name not in expected.lackable]
-    extra = [] if expected.ignores_extra else unknown
+    lacking = [n for n in missing if n not in expected.lackable or n in alike.values()]
+    extra = list(alike) if expected.ignores_extra else unknown
     if not (doubled or lacking or extra) and len(missing) < len(expected.names):
         return
     if len(missing) == len(expected.names):
@@ -75,6 +77,22 @@ def compare_columns(object_key: str, found: Sequence[str], expected: Expected, p
     raise UnreadableObject(
         object_key, problem, f"land it with the contract's columns, or {_change(lacking)}", place
     )
+
+
+def misspelt(unknown: Iterable[str], missing: Iterable[str]) -> dict[str, str]:
+    """The unknown names that are a missing column's but for case, blanks and punctuation, with it.
+
+    Whoever leaves out columns, or lets files lack some, means neither of these: its values would be
+    lost and nulls would stand in their place.
+    """
+    columns = {letters(name): name for name in missing}
+    return {name: columns[key] for name in unknown if (key := letters(name)) in columns}
+
+
+@lru_cache(maxsize=4_096)
+def letters(name: str) -> str:
+    """The name without case, blanks and punctuation."""
+    return "".join(filter(str.isalnum, name)).casefold()
 
 
 def _change(lacking: Sequence[str]) -> str:

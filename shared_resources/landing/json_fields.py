@@ -20,6 +20,7 @@ from typing import Any
 
 from shared_resources.contracts.model import Column
 from shared_resources.contracts.types import Family
+from shared_resources.landing.header import letters
 from shared_resources.landing.rejects import Reason
 
 # An exponent beyond this is out of every type's range, and writing it out would cost memory.
@@ -89,7 +90,8 @@ def read_fields(line: str) -> Fields | Reason:
 class JsonColumns:
     """The contract's columns as JSON objects have them.
 
-    With `ignores_extra`, fields that are none of them are left out, and kept in `ignored` by name.
+    With `ignores_extra`, fields that are none of them are left out, and kept in `ignored` by name;
+    but not one that stands where a column's own, misspelt, should.
     """
 
     def __init__(self, columns: Sequence[Column], ignores_extra: bool = False) -> None:
@@ -97,6 +99,7 @@ class JsonColumns:
         self._ignores_extra = ignores_extra
         self.ignored: set[str] = set()
         self._names = frozenset(column.name for column in columns)
+        self._spelt = {letters(name): name for name in self._names}
 
     def __len__(self) -> int:
         return len(self._columns)
@@ -109,8 +112,9 @@ class JsonColumns:
                 unknown = [name for name in fields if name not in self._names]
                 if self._ignores_extra:
                     self.ignored.update(unknown)
-                    continue
-                faults[i] += [Reason(name, _shown(fields[name]), UNKNOWN) for name in unknown]
+                    unknown = [name for name in unknown if self._misspelt(name, fields)]
+                if unknown:
+                    faults[i] += [Reason(name, _shown(fields[name]), UNKNOWN) for name in unknown]
         # Only an escape can bring in what a text may not hold: raw bytes were checked before.
         escaped = [i for i, line in enumerate(raw) if "\\u" in line]
         for column in self._columns:
@@ -125,6 +129,10 @@ class JsonColumns:
                 if type(value) is str and (problem := _unstorable(value)):
                     faults[i].append(Reason(name, _shown(value), problem))
         return faults
+
+    def _misspelt(self, name: str, fields: Fields) -> bool:
+        column = self._spelt.get(letters(name))
+        return column is not None and column not in fields
 
     def texts(self, objects: Sequence[Fields]) -> list[list[str | None]]:
         """The values by column, as text; the objects have no faults."""

@@ -38,8 +38,15 @@ def declare(
     mesh.product(KEY, contract_text(KEY, columns, properties=properties))
 
 
-def land(mesh: TinyMesh, format_: str, day: str, number: int, note: str | None = None) -> None:
-    row = {"order_id": number, "day": day, **({} if note is None else {"note": note})}
+def land(
+    mesh: TinyMesh,
+    format_: str,
+    day: str,
+    number: int,
+    note: str | None = None,
+    name: str = "note",
+) -> None:
+    row = {"order_id": number, "day": day, **({} if note is None else {name: note})}
     match format_:
         case "csv":
             data: bytes = f"{','.join(row)}\n{','.join(map(str, row.values()))}\n".encode()
@@ -88,6 +95,17 @@ def test_file_first(mesh: TinyMesh, format_: str) -> None:
     declare(mesh, format_, new=True)
     assert mesh.run(KEY, partitions=DAYS[:1]).success
     assert notes(mesh) == {DAYS[0]: "early"}
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_misspelt_column_is_neither_absent_nor_left_out(mesh: TinyMesh, format_: str) -> None:
+    declare(mesh, format_, new=True, extra="ignore")
+    for name in ("Note", " note", "no_te"):
+        land(mesh, format_, DAYS[0], 1, "hot", name)
+        refused = mesh.run(KEY, partitions=DAYS[:1])
+        assert not refused.success, name
+        land(mesh, format_, DAYS[0], 1, "hot", "remark")
+        assert mesh.run(KEY, partitions=DAYS[:1]).success
 
 
 @pytest.mark.parametrize("format_", ["csv", "parquet"])
