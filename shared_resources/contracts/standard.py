@@ -185,7 +185,7 @@ def _definition(reference: str) -> Schema:
 def _report(root: Node, error: ValidationError) -> None:
     if error.validator in ("unevaluatedProperties", "additionalProperties"):
         return  # found by name above
-    if _left_to_meaning(error):
+    if _left_to_meaning(error) or _of_no_type(error):
         return
     if error.validator in ("oneOf", "anyOf"):
         error = best_match([error]) or error
@@ -209,6 +209,16 @@ def _left_to_meaning(error: ValidationError) -> bool:
     branches = error.schema.get("oneOf", ()) if isinstance(error.schema, dict) else ()
     operators = {name for branch in branches for name in branch.get("required", ())}
     return bool(operators & _OPERATORS)
+
+
+def _of_no_type(error: ValidationError) -> bool:
+    """What only columns of some type need: to JSON schema a column without one meets any condition."""
+    return (
+        error.validator == "required"
+        and "then" in error.absolute_schema_path
+        and list(error.absolute_path)[-2:-1] == ["properties"]
+        and "logicalType" not in error.instance
+    )
 
 
 def _at(root: Node, error: ValidationError) -> Node:

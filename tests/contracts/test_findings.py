@@ -285,6 +285,11 @@ def test_a_property_that_cannot_be_meant(column: str, said: str) -> None:
     assert any(said in finding.message for finding in findings(column_contract(column)))
 
 
+def test_a_column_without_a_type_is_not_asked_for_what_some_type_needs() -> None:
+    said = [finding.message for finding in findings(column_contract("{description: no type}"))]
+    assert not any("lacks the field" in message for message in said)
+
+
 def test_a_contract_without_a_table_says_so() -> None:
     (finding,) = findings(column_contract("{logicalType: string}").replace("schema:", "schema: []\nx:")
                           .split("x:")[0])  # fmt: skip
