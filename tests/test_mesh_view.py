@@ -74,6 +74,26 @@ def test_what_products_read_is_known_from_code_models_and_relationships(tmp_path
     assert consumers == ["order/baskets", "order/notes", "sales/daily"]
 
 
+def test_a_model_reads_what_it_refs_and_what_its_steps_read(tmp_path: Path) -> None:
+    for key in ("order/lines", "order/baskets", "sales/daily"):
+        write_product(tmp_path, key)
+    model = "select * from {{ ref('clean') }} join {{ ref(\"weekly\") }} join {{ ref('gone') }}"
+    write_product(tmp_path, "order/best", model=model)
+    write_product(tmp_path, "order/weekly", model="select 1")
+    steps = tmp_path / "dbt_project" / "models" / "order" / "steps"
+    steps.mkdir()
+    clean = "\n\nselect * from {{ source('sales', 'daily') }} {{ ref('round') }}"
+    (steps / "clean.sql").write_text(clean)
+    (steps / "round.sql").write_text("{{ ref('clean') }} {{ ref('toy', 'baskets') }}")
+    (product,) = [p for p in read_mesh(tmp_path).products if p.name == "best"]
+    assert product.reads == ("order/baskets", "order/weekly", "sales/daily")
+    assert {(i.key, i.file.name, i.line) for i in product.inputs} == {
+        ("sales/daily", "clean.sql", 3),
+        ("order/baskets", "round.sql", 1),
+        ("order/weekly", "best.sql", 1),
+    }
+
+
 def test_inputs_and_their_columns_are_read_from_code_also_through_constants(
     tmp_path: Path,
 ) -> None:

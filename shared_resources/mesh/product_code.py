@@ -1,13 +1,13 @@
 """What a domain's code says without being run: its inputs, and whether it can be loaded at all.
 
-Belongs here: reading `product.py`, `rules.py` and dbt models as text (syntax trees, `source(...)`).
-Does not belong here: importing them (`data_products/`), judging them (`governance/policies/`).
+Belongs here: reading `product.py` and `rules.py` as syntax trees.
+Does not belong here: importing them (`data_products/`), judging them (`governance/policies/`), dbt's
+models (`model_text.py`).
 """
 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,6 @@ RULE = "product"
 _DECORATOR = "data_product"
 _CONTEXT = "context"
 _INPUT = "product_input"
-_SOURCE = re.compile(r"""\bsource\(\s*(['"])([^'"]+)\1\s*,\s*(['"])([^'"]+)\3\s*\)""")
-_COMMENT = re.compile(r"\{#.*?#\}|--[^\n]*", re.DOTALL)
 
 
 def python_files(folder: Path) -> Iterator[Path]:
@@ -162,17 +160,6 @@ def _defined(tree: ast.Module) -> set[str]:
         elif isinstance(node, ast.ImportFrom | ast.Import):
             names |= {alias.asname or alias.name for alias in node.names}
     return names
-
-
-def inputs_of_model(file: Path) -> tuple[ProductReference, ...]:
-    """The products that a dbt model reads: its `source('domain', 'product')` calls."""
-    text = file.read_text(encoding="utf-8", errors="replace")
-    # Comments are blanked rather than cut, so that the lines of what follows stay right.
-    text = _COMMENT.sub(lambda comment: re.sub(r"[^\n]", " ", comment[0]), text)
-    return tuple(
-        ProductReference(f"{call[2]}/{call[4]}", None, file, text.count("\n", 0, call.start()) + 1)
-        for call in _SOURCE.finditer(text)
-    )
 
 
 def _called(node: ast.expr) -> str:

@@ -25,12 +25,9 @@ from shared_resources.mesh.model import (
     ProductKind,
     ProductReference,
 )
+from shared_resources.mesh.model_text import inputs_of_model
 from shared_resources.mesh.platform_use import platform_findings
-from shared_resources.mesh.product_code import (
-    inputs_of_model,
-    missing_rule_functions,
-    read_product_code,
-)
+from shared_resources.mesh.product_code import missing_rule_functions, read_product_code
 
 RULE = "product"
 
@@ -89,7 +86,7 @@ def _read_product(folder: Path, domain: str, root: Path, findings: list[Finding]
         inputs = code.inputs
         findings += code.findings
     elif model.is_file():
-        inputs = inputs_of_model(model)
+        inputs = inputs_of_model(model, frozenset(one.name for one in folder.parent.iterdir()))
     return ProductFolder(
         domain=domain,
         name=folder.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def environment(tmp_path: Path) -> Environment:
 def composed(environment: Environment, domain: str) -> Path:
     into = environment.home / f"composed-{domain}"
     into.mkdir(parents=True)
-    assert compose(environment, domain, into) == ()
+    assert compose(environment, domain, into) == {}
     return into
 
 
@@ -92,18 +93,36 @@ def test_telemetry_is_off_whatever_the_project_says(environment: Environment):
     assert settings["flags"]["send_anonymous_usage_stats"] is False
 
 
-def test_an_invalid_contract_is_no_source_and_is_named(environment: Environment):
-    broken = contract_file(environment.root, "paint/colours")
-    broken.write_text("apiVersion: v3.2.0\nnonsense: true\n")
+def test_a_product_without_a_valid_contract_is_a_source_without_columns(environment: Environment):
+    contract_file(environment.root, "paint/colours").write_text(
+        "apiVersion: v3.2.0\nnonsense: true\n"
+    )
+    contract_file(environment.root, "shop/lines").unlink()
+    another = contract_file(environment.root, "paint/weekly")
+    another.write_text(contract_file(environment.root, "shop/daily").read_text())
+    derived = yaml_of(composed(environment, "shop") / "models" / "_contracts.yml")
+    assert {
+        f"{domain['name']}/{table['name']}": [c["name"] for c in table.get("columns", ())]
+        for domain in derived["sources"]
+        for table in domain["tables"]
+    } == {
+        "paint/colours": [],
+        "paint/weekly": [],
+        "shop/daily": list(COLUMNS["shop/daily"]),
+        "shop/lines": [],
+    }
+
+
+def test_tests_of_a_column_that_there_is_not_stop_their_model_alone(environment: Environment):
+    text = "models: [{name: daily, columns: [{name: price}]}]"
+    write(environment.root, "models/shop/schema.yml", text)
     into = environment.home / "composed"
     into.mkdir(parents=True)
-    assert compose(environment, "shop", into) == (broken.relative_to(environment.root),)
-    derived = yaml_of(into / "models" / "_contracts.yml")
-    assert [t["name"] for d in derived["sources"] for t in d["tables"]] == [
-        "weekly",
-        "daily",
-        "lines",
-    ]
+    refused = compose(environment, "shop", into)
+    assert refused.keys() == {"daily"}
+    assert re.search(
+        "daily has columns that .*contract.odcs.yaml does not have: price", refused["daily"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,8 +138,8 @@ def test_an_invalid_contract_is_no_source_and_is_named(environment: Environment)
         ),
         (
             "models/shop/schema.yml",
-            "models: [{name: daily, columns: [{name: price}]}]",
-            "daily has columns that .*contract.odcs.yaml does not have: price",
+            "models: [{name: dialy, columns: [{name: day, data_tests: [unique]}]}]",
+            "is about 'dialy', and there is no dialy.sql",
         ),
         ("models/shop/schema.yml", "models: [daily]", r"schema.yml: models\[0\] must be a mapping"),
         ("models/shop/schema.yml", "models: [", "models/shop/schema.yml is not valid YAML"),

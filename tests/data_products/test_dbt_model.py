@@ -322,22 +322,58 @@ def test_a_model_that_does_not_run_says_where_and_why(
         ("select {{ 1 + }} as total", r"dbt_project/models/paint/weekly\.sql"),
     ],
 )
-def test_a_model_that_does_not_compile_stops_its_own_domain_only(
+def test_a_model_that_does_not_compile_stops_itself_and_what_is_made_of_it(
     tmp_path: Path, sql: str, said: str
 ):
     environment = toy(tmp_path)
     write(tmp_path, "models/paint/weekly.sql", sql)
+    for name, reads in {
+        "of_weekly": "select * from {{ ref('weekly') }}",
+        "step": "{{ config(materialized='ephemeral') }} select * from {{ ref('weekly') }}",
+        "of_step": "select * from {{ ref('step') }}",
+        "other": "select day from {{ source('shop', 'daily') }}",
+    }.items():
+        write(tmp_path, f"models/paint/{name}.sql", reads)
+        write_contract(tmp_path, f"paint/{name}", {"total": "number"})
     models = DbtModels(environment)
-    with pytest.raises(DbtModelFailed, match=f"(?s){said}"):
-        models.inputs("paint/weekly")
+    for name in ("weekly", "of_weekly", "of_step"):
+        with pytest.raises(DbtModelFailed, match=f"(?s){said}"):
+            models.inputs(f"paint/{name}")
+    assert models.inputs("paint/other") == ("shop/daily",)
     assert models.inputs("shop/daily") == ("paint/colours", "shop/lines")
 
 
-def test_a_source_that_is_missing_for_its_contract_is_explained(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "{relationships: {arguments: {to: \"source('shop', 'dialy')\", field: day}}}",
+            "shop.dialy",
+        ),
+        ("{relationships: {arguments: {to: ref('dialy'), field: day}}}", "named 'dialy'"),
+        ("uniqe", "test_uniqe"),
+    ],
+)
+def test_a_dbt_test_that_names_what_there_is_not_is_no_test_less(
+    tmp_path: Path, text: str, said: str
+):
+    environment = toy(tmp_path)
+    schema = f"models: [{{name: weekly, columns: [{{name: first_day, data_tests: [{text}]}}]}}]"
+    write(tmp_path, "models/paint/schema.yml", schema)
+    with pytest.raises(DbtModelFailed, match=f"(?s)models/paint/.*{said}"):
+        DbtModels(environment).tests("paint/weekly")
+
+
+def test_a_model_that_reads_a_product_without_a_valid_contract_keeps_no_other_from_loading(
+    tmp_path: Path,
+):
     environment = toy(tmp_path)
     contract_file(tmp_path, "shop/daily").write_text("nonsense: true\n")
-    with pytest.raises(DbtModelFailed, match=r"(?s)not valid.*shop/products/daily.*mesh check"):
-        DbtModels(environment).inputs("paint/weekly")
+    write(tmp_path, "models/paint/other.sql", "select * from {{ source('shop', 'lines') }}")
+    write_contract(tmp_path, "paint/other", {"total": "number"})
+    models = DbtModels(environment)
+    assert models.inputs("paint/other") == ("shop/lines",)
+    assert models.inputs("paint/weekly") == ("shop/daily",)  # its policies stop it
 
 
 # --- steps, references and tests in all their forms ---------------------------------------------

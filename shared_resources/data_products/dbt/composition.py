@@ -10,9 +10,11 @@ contracts alone. So one domain's broken model never keeps another domain from lo
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -29,6 +31,7 @@ from shared_resources.data_products.dbt.target import DbtTarget
 from shared_resources.environment import Environment
 from shared_resources.findings import InvalidFile
 from shared_resources.mesh.domain_file import variables_named
+from shared_resources.mesh.model import CONTRACT_FILE
 
 PROJECT_FOLDER = "dbt_project"
 
@@ -38,10 +41,12 @@ _KNOWN = {"dbt_project.yml", "README.md", ".gitignore", ".user.yml", "target", "
     shared.split("/")[0] for shared in _SHARED
 }
 _THIS_FILE = Path(__file__)
+_NAMED_FILE = re.compile(rf"\b{PROJECT_FOLDER}/((?:models|tests|macros)/[\w./-]+)")
+_HARMLESS = "select 1 as refused"
 
 
-def contract_files(environment: Environment) -> list[Path]:
-    return sorted(environment.domains.glob("*/products/*/contract.odcs.yaml"))
+def product_folders(environment: Environment) -> list[Path]:
+    return sorted(one for one in environment.domains.glob("*/products/*") if one.is_dir())
 
 
 def digest(environment: Environment, domain: str) -> str:
@@ -53,8 +58,10 @@ def digest(environment: Environment, domain: str) -> str:
     # A variable may decide what a model reads, which parsing finds.
     seen = {name: os.environ.get(name) for name in variables_named(environment.domains / domain)}
     hashed.update(json.dumps(seen, sort_keys=True).encode())
-    files = [*_project_files(project, domain), *contract_files(environment), _THIS_FILE]
-    for file in files:
+    products = product_folders(environment)
+    hashed.update(json.dumps([_key(folder) for folder in products]).encode())
+    contracts = [file for one in products if (file := one / CONTRACT_FILE).is_file()]
+    for file in (*_project_files(project, domain), *contracts, _THIS_FILE):
         inside = file.is_relative_to(environment.root)
         name = file.relative_to(environment.root).as_posix() if inside else file.name
         content = file.read_bytes()
@@ -83,12 +90,12 @@ def _files(place: Path) -> Iterator[Path]:
         yield from sorted(file for file in place.rglob("*") if file.is_file())
 
 
-def compose(environment: Environment, domain: str, into: Path) -> tuple[Path, ...]:
-    """Write the domain's dbt project to the folder `into`; returns contracts that are not valid.
+def compose(environment: Environment, domain: str, into: Path) -> dict[str, str]:
+    """Write the domain's dbt project to the folder `into`.
 
-    Their products are no sources: `mesh check` reports them, and a model that reads one fails.
-
-    Raises `DbtModelFailed` for files that would otherwise be left out in silence.
+    Returns why models cannot be used, by name: the others can. A product without a valid contract is
+    a source all the same, of whose columns nothing is known: whoever reads it is stopped, not its
+    whole domain. Raises `DbtModelFailed` for files that would otherwise be left out in silence.
     """
     project = environment.root / PROJECT_FOLDER
     _refuse_strays(project)
@@ -100,21 +107,38 @@ def compose(environment: Environment, domain: str, into: Path) -> tuple[Path, ..
     settings = _project_settings(project / "dbt_project.yml")
     _dump(into / "dbt_project.yml", {**settings, **target.settings()})
     _dump(into / "profiles.yml", _profile(settings["profile"], target))
-    contracts, invalid = _contracts(environment)
-    described = _describe_models(into / "models" / domain, domain, contracts)
+    contracts = _contracts(environment)
+    described, refused = _describe_models(into / "models" / domain, domain, contracts)
     derived = {
         "version": 2,
         "sources": _sources(contracts, target),
         "models": [
             _properties(contract)
             for contract in contracts.values()
-            if contract.domain == domain
+            if contract is not None
+            and contract.domain == domain
             and contract.name not in described
             and (into / "models" / domain / f"{contract.name}.sql").exists()
         ],
     }
     _dump(into / "models" / "_contracts.yml", derived)
-    return invalid
+    return refused
+
+
+def take_out(composed: Path, domain: str, message: str) -> tuple[str, ...]:
+    """Put something harmless in the place of each model that dbt's message is about; returns their
+    names. None when it is about a test or a schema file: without a test, what it tests is unchecked.
+    """
+    named = {Path(found.rstrip(".")) for found in _NAMED_FILE.findall(message)}
+    own = Path("models") / domain
+    files = [composed / file for file in sorted(named) if own in file.parents]
+    if not files or any(file.suffix != ".sql" or file.parts[0] == "tests" for file in named):
+        return ()
+    if any(not file.is_file() or file.read_text("utf-8") == _HARMLESS for file in files):
+        return ()
+    for file in files:
+        file.write_text(_HARMLESS, "utf-8")
+    return tuple(file.stem for file in files)
 
 
 def _refuse_strays(project: Path) -> None:
@@ -147,34 +171,43 @@ def _profile(name: str, target: DbtTarget) -> dict[str, Any]:
     return {name: {"target": target.name, "outputs": {target.name: target.profile()}}}
 
 
-def _contracts(environment: Environment) -> tuple[dict[str, Contract], tuple[Path, ...]]:
-    """Every valid contract by product key, and the files of the others."""
-    found: dict[str, Contract] = {}
-    invalid: list[Path] = []
-    for file in contract_files(environment):
-        try:
-            contract = read_contract(file)
-        except InvalidFile:
-            invalid.append(file.relative_to(environment.root))
-            continue
-        found[contract.key] = contract
-    return found, tuple(invalid)
+def _key(folder: Path) -> str:
+    return f"{folder.parents[1].name}/{folder.name}"
 
 
-def _sources(contracts: Mapping[str, Contract], target: DbtTarget) -> list[dict[str, Any]]:
+def _contracts(environment: Environment) -> dict[str, Contract | None]:
+    """The contract of every product by its key; None where it is missing, not valid or another's."""
+    found: dict[str, Contract | None] = {}
+    for folder in product_folders(environment):
+        key, contract = _key(folder), None
+        with contextlib.suppress(InvalidFile):
+            contract = read_contract(folder / CONTRACT_FILE)
+        found[key] = contract if contract is not None and contract.key == key else None
+    return found
+
+
+def _sources(contracts: Mapping[str, Contract | None], target: DbtTarget) -> list[dict[str, Any]]:
     domains: dict[str, list[dict[str, Any]]] = {}
-    for contract in contracts.values():
-        properties = {**_properties(contract), **target.table(contract.key)}
-        domains.setdefault(contract.domain, []).append(properties)
+    for key, contract in contracts.items():
+        domain, name = key.split("/")
+        words = {"name": name} if contract is None else _properties(contract)
+        domains.setdefault(domain, []).append({**words, **target.table(key)})
     return [
         {"name": domain, **target.source(domain), "tables": tables}
         for domain, tables in domains.items()
     ]
 
 
-def _describe_models(folder: Path, domain: str, contracts: Mapping[str, Contract]) -> set[str]:
-    """Put the contracts' words into the composed copies of the authors' schema files."""
+def _describe_models(
+    folder: Path, domain: str, contracts: Mapping[str, Contract | None]
+) -> tuple[set[str], dict[str, str]]:
+    """Put the contracts' words into the composed copies of the authors' schema files.
+
+    Returns the models that are described now, and why some of them cannot be used.
+    """
     described: set[str] = set()
+    refused: dict[str, str] = {}
+    there = {file.stem for file in folder.rglob("*") if file.suffix in (".sql", ".py")}
     for file in sorted([*folder.rglob("*.yml"), *folder.rglob("*.yaml")]):
         shown = f"{PROJECT_FOLDER}/models/{domain}/{file.relative_to(folder).as_posix()}"
         properties = _load(file, shown)
@@ -187,12 +220,21 @@ def _describe_models(folder: Path, domain: str, contracts: Mapping[str, Contract
         for position, model in enumerate(models):
             if not isinstance(model, dict):
                 raise DbtModelFailed(f"{shown}: models[{position}] must be a mapping")
-            contract = contracts.get(f"{domain}/{model.get('name')}")
+            name = str(model.get("name"))
+            if name not in there:
+                raise DbtModelFailed(
+                    f"{shown}: models[{position}] is about {name!r}, and there is no {name}.sql "
+                    "beside it: nothing of it would be tested; correct the name or take it out"
+                )
+            contract = contracts.get(f"{domain}/{name}")
             if contract is not None:
-                models[position] = _properties(contract, model, shown)
+                try:
+                    models[position] = _properties(contract, model, shown)
+                except DbtModelFailed as problem:
+                    refused[name] = str(problem)
                 described.add(contract.name)
         _dump(file, properties)
-    return described
+    return described, refused
 
 
 def _properties(

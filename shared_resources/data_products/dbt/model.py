@@ -39,6 +39,7 @@ from shared_resources.mesh.domain_file import variables_named
 __all__ = ["DbtModelFailed", "DbtModels", "DbtOutcome", "DbtTest"]
 
 _MATERIALIZED = frozenset({"table", "view", "incremental"})
+_REFUSED = "refused.json"  # why models of a composed project cannot be used, by name
 _KEPT_COMPOSITIONS = 4  # a domain: others may still be starting on the one before
 
 
@@ -66,7 +67,8 @@ class DbtModels:
     def manifest(self, domain: str) -> Mapping[str, Any]:
         """dbt's manifest of the domain, parsed anew only when models, tests or contracts changed.
 
-        Raises `DbtModelFailed` when the domain's project does not compile.
+        A model that does not compile is not in it as it is; `_model` says why. Raises
+        `DbtModelFailed` when the domain's project does not compile without it either.
         """
         if domain not in self._manifests:
             project = self._project(domain)
@@ -146,8 +148,12 @@ class DbtModels:
     def _model(self, product: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         domain, name = product.split("/")
         manifest = self.manifest(domain)
+        refused: Mapping[str, str] = _json(self._project(domain) / _REFUSED)
         for node in manifest["nodes"].values():
             if node["resource_type"] == "model" and node["name"] == name:
+                for used in _models_used(manifest, node):
+                    if used in refused:
+                        raise DbtModelFailed(refused[used])
                 return manifest, node
         raise DbtModelFailed(
             f"dbt_project/models/{domain}/{name}.sql is not a model that dbt knows; "
@@ -171,22 +177,26 @@ class DbtModels:
         draft = home / f".draft-{domain}"  # only the lock's holder touches it
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
-        invalid = composition.compose(self.environment, domain, draft)
-        try:
-            named = variables_named(self.environment.domains / domain)
-            dbt_process.parse(draft, self.environment.dbt_target, named)
-        except DbtModelFailed as failed:
-            if not invalid:
-                raise
-            listed = ", ".join(file.as_posix() for file in invalid)
-            raise DbtModelFailed(
-                f"{failed}\nThese contracts are not valid, so their products are no sources: "
-                f"{listed}; `mesh check` says what is wrong with them"
-            ) from None
+        refused = composition.compose(self.environment, domain, draft)
+        while found := self._parsed(domain, draft):
+            refused.update(found)
+        (draft / _REFUSED).write_text(json.dumps(refused), encoding="utf-8")
         draft.rename(home / name)
         dated = [(p.stat().st_mtime, p) for p in home.glob(f"{domain}-*") if p.name != name]
         for _, old in sorted(dated, reverse=True)[_KEPT_COMPOSITIONS - 1 :]:
             shutil.rmtree(old, ignore_errors=True)
+
+    def _parsed(self, domain: str, draft: Path) -> dict[str, str]:
+        """Parse the project; why models had to be taken out of it, after which it is to be parsed
+        again. Raises `DbtModelFailed` when it is no model's fault alone."""
+        named = variables_named(self.environment.domains / domain)
+        try:
+            dbt_process.parse(draft, self.environment.dbt_target, named)
+        except DbtModelFailed as failed:
+            if out := composition.take_out(draft, domain, str(failed)):
+                return dict.fromkeys(out, str(failed))
+            raise
+        return {}
 
     @contextlib.contextmanager
     def _run_folder(self, contract: Contract, run_id: str) -> Iterator[Path]:
@@ -230,6 +240,18 @@ def _upstream(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> tuple[str
         else:
             found.append(key)
     return tuple(dict.fromkeys(found))
+
+
+def _models_used(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the model and of those that it ref()s, through the steps on the way."""
+    yield node["name"]
+    for key in node["depends_on"]["nodes"]:
+        parent = manifest["nodes"].get(key)
+        if parent is not None and parent["resource_type"] == "model":
+            if parent["config"]["materialized"] == "ephemeral":
+                yield from _models_used(manifest, parent)
+            else:
+                yield parent["name"]
 
 
 def _product_of(manifest: Mapping[str, Any], key: str) -> str:

@@ -29,6 +29,8 @@ from shared_resources.domain_variables import seen_by_domain
 if TYPE_CHECKING:
     from shared_resources.data_products.dbt.target import DbtTarget
 
+_LEFT_OUT = "NodeNotFoundOrDisabled"
+
 
 def parse(project: Path, target: DbtTarget, named: Sequence[str] = ()) -> None:
     """Write `target/manifest.json` (and what partial parsing needs) into the composed project.
@@ -44,13 +46,13 @@ def parse(project: Path, target: DbtTarget, named: Sequence[str] = ()) -> None:
         text=True,
         check=False,
     )
+    said = [event["info"] for event in _json_lines(done.stdout)]
     if done.returncode:
-        found = [
-            event["info"]["msg"]
-            for event in _json_lines(done.stdout)
-            if event["info"]["level"] == "error"
-        ]
+        found = [info["msg"] for info in said if info["level"] == "error"]
         raise DbtModelFailed(readable(found or [done.stderr or done.stdout]))
+    # dbt leaves out a test that names what there is not, with a warning that nobody would see.
+    if untested := [info["msg"] for info in said if info["name"] == _LEFT_OUT]:
+        raise DbtModelFailed(readable(untested))
 
 
 def build(
