@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from filelock import FileLock
 
 from shared_resources.contracts.model import Contract, Severity
@@ -312,68 +313,41 @@ def test_a_model_that_does_not_run_says_where_and_why(
     assert not list((tmp_path / "staged").glob("**/*.parquet"))
 
 
-@pytest.mark.parametrize(
-    ("sql", "said"),
-    [
-        (
-            "select * from {{ source('shop', 'nothing') }}",
-            r"dbt_project/models/paint/weekly\.sql.*source named 'shop.nothing'",
-        ),
-        ("select {{ 1 + }} as total", r"dbt_project/models/paint/weekly\.sql"),
-    ],
-)
-def test_a_model_that_does_not_compile_stops_itself_and_what_is_made_of_it(
-    tmp_path: Path, sql: str, said: str
-):
+def test_a_model_that_does_not_compile_stops_itself_and_what_is_made_of_it(tmp_path: Path):
     environment = toy(tmp_path)
-    write(tmp_path, "models/paint/weekly.sql", sql)
-    for name, reads in {
+    # Whoever reads a product whose contract is not valid is stopped by the policies, and it alone.
+    contract_file(tmp_path, "shop/lines").write_text("nonsense: true\n")
+    for name, sql in {
+        "weekly": "select * from {{ source('shop', 'nothing') }}",
+        "torn": "select {{ 1 + }} as total",
         "of_weekly": "select * from {{ ref('weekly') }}",
-        "step": "{{ config(materialized='ephemeral') }} select * from {{ ref('weekly') }}",
+        "step": "{{ config(materialized='ephemeral') }} select * from {{ ref('torn') }}",
         "of_step": "select * from {{ ref('step') }}",
-        "other": "select day from {{ source('shop', 'daily') }}",
+        "other": "select day from {{ source('shop', 'lines') }}",
     }.items():
-        write(tmp_path, f"models/paint/{name}.sql", reads)
+        write(tmp_path, f"models/paint/{name}.sql", sql)
         write_contract(tmp_path, f"paint/{name}", {"total": "number"})
     models = DbtModels(environment)
-    for name in ("weekly", "of_weekly", "of_step"):
+    missing = r"dbt_project/models/paint/weekly\.sql.*source named 'shop.nothing'"
+    for name, said in {
+        "weekly": missing,
+        "of_weekly": missing,
+        "torn": r"dbt_project/models/paint/torn\.sql",
+        "of_step": r"dbt_project/models/paint/torn\.sql",
+    }.items():
         with pytest.raises(DbtModelFailed, match=f"(?s){said}"):
             models.inputs(f"paint/{name}")
-    assert models.inputs("paint/other") == ("shop/daily",)
-    assert models.inputs("shop/daily") == ("paint/colours", "shop/lines")
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (
-            "{relationships: {arguments: {to: \"source('shop', 'dialy')\", field: day}}}",
-            "shop.dialy",
-        ),
-        ("{relationships: {arguments: {to: ref('dialy'), field: day}}}", "named 'dialy'"),
-        ("uniqe", "test_uniqe"),
-    ],
-)
-def test_a_dbt_test_that_names_what_there_is_not_is_no_test_less(
-    tmp_path: Path, text: str, said: str
-):
-    environment = toy(tmp_path)
-    schema = f"models: [{{name: weekly, columns: [{{name: first_day, data_tests: [{text}]}}]}}]"
-    write(tmp_path, "models/paint/schema.yml", schema)
-    with pytest.raises(DbtModelFailed, match=f"(?s)models/paint/.*{said}"):
-        DbtModels(environment).tests("paint/weekly")
-
-
-def test_a_model_that_reads_a_product_without_a_valid_contract_keeps_no_other_from_loading(
-    tmp_path: Path,
-):
-    environment = toy(tmp_path)
-    contract_file(tmp_path, "shop/daily").write_text("nonsense: true\n")
-    write(tmp_path, "models/paint/other.sql", "select * from {{ source('shop', 'lines') }}")
-    write_contract(tmp_path, "paint/other", {"total": "number"})
-    models = DbtModels(environment)
     assert models.inputs("paint/other") == ("shop/lines",)
-    assert models.inputs("paint/weekly") == ("shop/daily",)  # its policies stop it
+
+
+def test_a_dbt_test_that_names_what_there_is_not_is_no_test_less(tmp_path: Path):
+    environment = toy(tmp_path)
+    wrong = ("source('shop', 'dialy')", "ref('dialy')")
+    tests = [{"relationships": {"arguments": {"to": to, "field": "day"}}} for to in wrong]
+    model = {"name": "weekly", "columns": [{"name": "first_day", "data_tests": tests}]}
+    write(tmp_path, "models/paint/schema.yml", yaml.safe_dump({"models": [model]}))
+    with pytest.raises(DbtModelFailed, match=r"(?s)models/paint/schema\.yml.*dialy.*'dialy'"):
+        DbtModels(environment).tests("paint/weekly")
 
 
 # --- steps, references and tests in all their forms ---------------------------------------------
