@@ -217,6 +217,7 @@ def _of_no_type(error: ValidationError) -> bool:
         error.validator == "required"
         and "then" in error.absolute_schema_path
         and list(error.absolute_path)[-2:-1] == ["properties"]
+        and isinstance(error.instance, dict)
         and "logicalType" not in error.instance
     )
 

@@ -29,20 +29,22 @@ def stopped_asset(
     contract = product.contract
     tag = {STOPPED_TAG: ""} if broken else {}
 
+    spec = dg.AssetSpec(
+        asset_key(product.key),
+        description=f"**Stopped:** it is not made.\n```\n{why}\n```",
+        group_name=product.domain,
+        tags=tag,
+        metadata={STOPPED_TAG: why},
+        owners=owners(contract) if contract else None,
+        partitions_def=partitions_def(contract) if contract else None,
+    )
+    name = _op_name(product)
+
     @dg.multi_asset(
-        name=_op_name(product),
-        specs=[
-            dg.AssetSpec(
-                asset_key(product.key),
-                deps=[asset_key(key) for key in after],
-                description=f"**Stopped:** it is not made.\n```\n{why}\n```",
-                group_name=product.domain,
-                tags=tag,
-                metadata={STOPPED_TAG: why},
-                owners=owners(contract) if contract else None,
-                partitions_def=partitions_def(contract) if contract else None,
-            )
-        ],
+        name=name,
+        outs={name: dg.AssetOut.from_spec(spec)},
+        deps=[asset_key(key) for key in after],
+        partitions_def=spec.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def refuse() -> None:
