@@ -15,12 +15,14 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from shared_resources.contracts.model import Contract, Rule, RuleKind
+from shared_resources.domain_code import platform_variables
 from shared_resources.environment import current
 from shared_resources.governance.outcome import Outcome, Parts
 from shared_resources.governance.rule_process import client
@@ -28,6 +30,7 @@ from shared_resources.governance.rule_process.job import Job, Question
 from shared_resources.governance.scan import memory_limit
 from shared_resources.governance.sql_rules import time_limit
 from shared_resources.governance.staged_data import Auditable, StagedData
+from shared_resources.mesh.domain_file import variables_named
 
 OWN = frozenset({RuleKind.SQL, RuleKind.CUSTOM})
 MIB = 1 << 20
@@ -62,6 +65,7 @@ def ask_domain_rules(
     asked = _questions(parts, rules, outcomes)
     if not asked:
         return outcomes
+    variables = _variables(folder)
     scratch = scratch or current().home / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     own = Path(tempfile.mkdtemp(prefix=".audit-rules-", dir=scratch)).resolve()
@@ -69,7 +73,10 @@ def ask_domain_rules(
         files = tuple(_files(data, own / f"part-{n}") for n, (data, _) in enumerate(parts))
         work = own / "work"
         work.mkdir()
-        jobs = _jobs(asked, rules, files, contract, folder, work)
+        jobs = [
+            replace(job, variables=variables if job.python else {})
+            for job in _jobs(asked, rules, files, contract, folder, work)
+        ]
         before = _prints(files)
         for job in jobs:
             for (part, place), outcome in client.run(job, list(rows)).items():
@@ -136,6 +143,13 @@ def _jobs(
         *([job(queries, {}, python=False)] if queries else []),
         *(job(of, rules[place].arguments, python=True) for place, of in functions.items()),
     ]
+
+
+def _variables(folder: Path) -> dict[str, str]:
+    """The variables that the code of the product's domain sees beside everybody's."""
+    known = platform_variables()
+    named = variables_named(folder.resolve().parent.parent)
+    return {name: known[name] for name in named if name in known}
 
 
 def _bytes(amount: str) -> int:

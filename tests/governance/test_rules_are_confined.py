@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 import textwrap
 import time
 from pathlib import Path
@@ -15,11 +17,12 @@ from shared_resources.governance import domain_rules
 from shared_resources.governance.audit import audit, audit_parts
 from shared_resources.governance.outcome import Outcome
 from shared_resources.governance.report import AuditReport
-from shared_resources.governance.rule_process import client
+from shared_resources.governance.rule_process import client, limits
 from shared_resources.governance.rule_process.job import Job, Question, answer_line, read_answer
 from shared_resources.governance.staged_data import StagedData
 from shared_resources.io_managers.protocol import StagedBatch
 from tests.contract_factory import make_contract, make_rule, result_of, stage, table
+from tests.mesh_files import DOMAIN, write_product
 
 OWN = make_rule(RuleKind.CUSTOM, name="own", implementation="rules:judge")
 BROKEN = make_rule(RuleKind.REQUIRED, "v", name="broken")
@@ -188,10 +191,77 @@ def test_a_rule_sees_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         def judge(batch):
             seen = str(dict(os.environ))
             for process in ("self", os.getppid()):
-                seen += Path(f"/proc/{process}/environ").read_text(errors="replace")
+                try:
+                    seen += Path(f"/proc/{process}/environ").read_text(errors="replace")
+                except PermissionError:  # of the server's, where the kernel can
+                    pass
             return "geheim-0815" not in seen and "AWS_SECRET_ACCESS_KEY" not in seen
     """
     assert result_of(_audit(tmp_path, source), "own").passed
+
+
+def test_a_rule_sees_what_its_domain_names_and_nothing_that_another_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RATE", "its own")
+    monkeypatch.setenv("OTHER", "of another domain")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the platform's")
+    folder = write_product(tmp_path, "shop/lines")
+    named = "environment: [RATE, ABSENT, AWS_SECRET_ACCESS_KEY]\n"
+    (tmp_path / "domains/shop/domain.yaml").write_text(DOMAIN.format(name="shop") + named)
+    source = """
+        def judge(batch):
+            names = ("RATE", "OTHER", "ABSENT", "AWS_SECRET_ACCESS_KEY")
+            return [os.environ.get(name) for name in names] == ["its own", None, None, None]
+    """
+    assert result_of(_audit(folder, source), "own").passed
+    elsewhere = "def judge(batch):\n    return 'RATE' not in os.environ\n"
+    assert result_of(_audit(tmp_path, elsewhere), "own").passed, "nor does one that comes later"
+
+
+_LOOK_AND_END = """
+        def judge(batch):
+            process = {process}
+            try:
+                Path(f"/proc/{process}/environ").read_bytes()
+                return False
+            except PermissionError:
+                pass
+            {then}
+            return True
+    """
+
+
+@pytest.mark.skipif(not limits.landlock(), reason="the kernel has no Landlock")
+def test_a_rule_looks_into_no_other_process(tmp_path: Path) -> None:
+    source = _LOOK_AND_END.replace("{process}", str(os.getpid())).replace("{then}", "")
+    assert result_of(_audit(tmp_path, source), "own").passed
+
+
+@pytest.mark.skipif(limits.landlock() < 6, reason="the kernel confines no signals")
+def test_a_rule_ends_no_other_process(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as other:
+        try:
+            then = f"os.kill({other.pid}, signal.SIGKILL)"
+            source = _LOOK_AND_END.replace("{process}", str(other.pid)).replace("{then}", then)
+            assert "raised PermissionError" in result_of(_audit(tmp_path, source), "own").message
+            assert other.poll() is None
+        finally:
+            other.kill()
+
+
+def test_without_landlock_a_user_namespace_hides_other_processes() -> None:
+    code = (
+        "import os, sys; from shared_resources.governance.rule_process.limits import stand_apart\n"
+        "user = os.getuid()\nif not stand_apart(): sys.exit(9)\n"
+        "assert os.getuid() == user\n"
+        "try:\n    open(f'/proc/{os.getppid()}/environ').read()\n"
+        "except PermissionError:\n    sys.exit(0)\nsys.exit(1)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], check=False).returncode
+    if ended == 9:
+        pytest.skip("the kernel gives no user namespaces")
+    assert ended == 0
 
 
 def test_a_rule_that_ends_its_process_in_one_part_is_not_asked_about_the_next(
@@ -214,6 +284,11 @@ def test_a_server_that_is_gone_is_started_again(tmp_path: Path) -> None:
     killing = "def judge(batch):\n    os.kill(os.getppid(), signal.SIGKILL)\n    time.sleep(9)\n"
     gone = result_of(_audit(tmp_path, killing), "own")
     assert not gone.passed and "not checked: " in gone.message
+    assert result_of(_audit(tmp_path, source), "own").passed
+    server = client._server().process
+    assert server is not None
+    server.kill()
+    server.wait()
     assert result_of(_audit(tmp_path, source), "own").passed
 
 

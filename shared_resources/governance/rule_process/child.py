@@ -19,8 +19,11 @@ from shared_resources.governance.custom_rules import run_custom
 from shared_resources.governance.outcome import Outcome
 from shared_resources.governance.rule_process.job import READY, Job, answer_line, read_job
 from shared_resources.governance.rule_process.limits import (
+    drop_privileges,
     end_with_parent,
     limit_memory,
+    limit_processor,
+    stand_apart,
     write_only_below,
 )
 from shared_resources.governance.scan import BATCH, float_columns, parquet_scan, without_nan
@@ -32,6 +35,8 @@ from shared_resources.governance.sql_rules import (
 )
 from shared_resources.governance.staged_data import StagedData
 from shared_resources.io_managers.protocol import StagedBatch, StagedFile
+
+PATIENCE_SECONDS = 60.0  # for reading the batch, beside the time that the questions may take
 
 
 def answer(channel: socket.socket) -> None:
@@ -48,8 +53,12 @@ def answer(channel: socket.socket) -> None:
     os.environ["MESH_AUDIT_MEMORY"] = job.engine_memory
     sys.path[:] = job.search_path
     os.chdir(job.scratch)
+    os.environ.update(job.variables)
     limit_memory(job.memory)
-    write_only_below(Path(job.scratch))
+    limit_processor(job.seconds * len(job.questions) + PATIENCE_SECONDS)
+    drop_privileges()
+    if not write_only_below(Path(job.scratch)):
+        stand_apart()
     (_ask_functions if job.python else _ask_queries)(job, channel)
 
 

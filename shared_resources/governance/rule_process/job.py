@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -37,7 +37,7 @@ class Job:
 
     `scratch` is the one folder that the child may write to. `private`: values in messages are
     masked. `memory` are the bytes that the child may take beside its libraries, `engine_memory`
-    what its DuckDB holds before it spills.
+    what its DuckDB holds before it spills, `variables` those that its `domain.yaml` names.
     """
 
     python: bool
@@ -50,6 +50,7 @@ class Job:
     memory: int
     engine_memory: str
     search_path: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
