@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from dbt.adapters.duckdb.impl import DuckDBAdapter
+from dbt.adapters.snowflake.impl import SnowflakeAdapter
+from dbt_common.exceptions import DbtRuntimeError
+
+from shared_resources.contracts.odcs import read_contract
 from shared_resources.data_products.dbt.confinement import NotAllowed, check
+from shared_resources.data_products.dbt.model import DbtModelFailed, DbtModels
+from shared_resources.data_products.dbt.no_python import refuse_python
+from tests.data_products.dbt_toy import contract_file, toy, write, write_contract
 
 INPUTS = ["shop/lines", "paint/colours"]
 ALLOWED = [
@@ -64,3 +73,42 @@ def test_a_pinned_input_is_not_changed(statement: str) -> None:
 def test_whatever_is_no_part_of_a_model_is_refused(statement: str) -> None:
     with pytest.raises(NotAllowed):
         check(statement, INPUTS)
+
+
+PYTHON = """
+{%% materialization %(name)s, adapter='duckdb' %%}
+    {%% call statement('main', language='python') %%}
+import os
+class dbtObj:
+    def __init__(self, load): pass
+def model(dbt, connection):
+    raise ValueError('python ran')
+    {%% endcall %%}
+    {{ return({'relations': [this]}) }}
+{%% endmaterialization %%}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", ["a macro", "a model's file"])
+def test_no_python_runs_in_dbts_process(tmp_path: Path, by: str) -> None:
+    """It would see that process's memory, and be asked before none of its statements."""
+    environment = toy(tmp_path / "mesh")
+    write_contract(environment.root, "shop/evil", {"note": "string"})
+    if by == "a macro":
+        write(environment.root, "macros/table.sql", PYTHON % {"name": "table"})
+        write(environment.root, "models/shop/evil.sql", "select 'x' as note")
+    else:
+        code = "def model(dbt, session):\n    raise ValueError('python ran')\n"
+        write(environment.root, "models/shop/evil.py", code)
+    contract = read_contract(contract_file(environment.root, "shop/evil"))
+    with pytest.raises(DbtModelFailed, match="a dbt model is SQL"):
+        DbtModels(environment).build(contract, {}, tmp_path / "staged", "run-1")
+
+
+@pytest.mark.parametrize("adapter", [DuckDBAdapter, SnowflakeAdapter])
+def test_python_is_refused_by_each_adapter(adapter: type) -> None:
+    confined = type("Confined", (adapter,), {})
+    refuse_python(confined)
+    with pytest.raises(DbtRuntimeError, match=r"write the product's product\.py"):
+        confined.submit_python_job(None, {}, "1 / 0")

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 
+from shared_resources.data_products.dbt.no_python import refuse_python
 from shared_resources.sql import quote_identifier, quote_literal
 
 INPUTS = "inputs.json"
@@ -33,9 +34,11 @@ class NotAllowed(Exception):
 def main() -> None:
     """dbt's command line; no statement of a model, its hooks and macros changes a pinned input."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.duckdb.impl import DuckDBAdapter
     from dbt.cli.main import cli
     from dbt_common.exceptions import DbtRuntimeError
 
+    refuse_python(DuckDBAdapter)
     execute = DuckDBConnectionManager.add_query
 
     def confined(self: Any, sql: str, *options: Any, **named: Any) -> Any:

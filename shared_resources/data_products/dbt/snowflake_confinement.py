@@ -19,6 +19,7 @@ import sqlglot
 from sqlglot import Expr, exp
 from sqlglot.errors import ParseError, SqlglotError
 
+from shared_resources.data_products.dbt.no_python import refuse_python
 from shared_resources.data_products.dbt.sealed_login import unsealed
 from shared_resources.data_products.dbt.snowflake_functions import computes
 from shared_resources.io_managers.cloud_warehouse.session import QUEUED_SECONDS, STATEMENT_SECONDS
@@ -52,9 +53,11 @@ def main() -> None:
 
     import snowflake.connector
     from dbt.adapters.snowflake.connections import SnowflakeConnectionManager
+    from dbt.adapters.snowflake.impl import SnowflakeAdapter
     from dbt.cli.main import cli
     from dbt_common.exceptions import DbtRuntimeError
 
+    refuse_python(SnowflakeAdapter)
     schema, inputs = os.environ[SCHEMA], frozenset(json.loads(os.environ[INPUTS]))
     execute, connect = SnowflakeConnectionManager.add_standard_query, snowflake.connector.connect
 
