@@ -110,9 +110,8 @@ def _load_function(folder: Path, domain: Domain, product: str) -> ProductFunctio
                 spec.loader.exec_module(module)
         except BaseException as problem:
             del sys.modules[name]  # half a module would be taken for one without a function
-            # Code that ends its process when it is imported ends no location.
-            usual = isinstance(problem, Exception | SystemExit)
-            if isinstance(problem, ProductProblem) or not usual:
+            # SystemExit, too: code that ends its process when it is imported ends no location.
+            if isinstance(problem, ProductProblem | KeyboardInterrupt):
                 raise
             raise ProductProblem(_import_problem(file, problem)) from problem
     found = [value for value in vars(module).values() if isinstance(value, ProductFunction)]

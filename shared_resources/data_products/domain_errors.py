@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from traceback import extract_tb
 
+from dagster import DagsterExecutionInterruptedError
+
 from shared_resources.data_products.batch import Attempt
 from shared_resources.data_products.product import ProductProblem
 from shared_resources.governance.withholding import withheld, words_of, words_of_files
@@ -29,15 +31,18 @@ class ProductCodeFailed(Exception):
 def withheld_where_classified(attempt: Attempt) -> Iterator[None]:
     """Raise `ProductCodeFailed` for whatever the code below raises, if values may be classified.
 
-    `ProductProblem` is the platform's own and masks by itself.
+    `ProductProblem` is the platform's own and masks by itself. What would end the process
+    (`sys.exit`) is an error of the code like others; only who interrupts the run is heard.
     """
     try:
         yield
-    except ProductProblem:
+    except (ProductProblem, KeyboardInterrupt, DagsterExecutionInterruptedError):
         raise
-    except Exception as problem:
+    except BaseException as problem:
         if not _classified(attempt):
-            raise
+            if isinstance(problem, Exception):
+                raise
+            raise ProductCodeFailed(_as_it_is(attempt, problem)) from problem
         raise ProductCodeFailed(_said(attempt, problem)) from None
 
 
@@ -49,13 +54,23 @@ def _classified(attempt: Attempt) -> bool:
     return any(contract is None or contract.classified_columns for contract in contracts)
 
 
-def _said(attempt: Attempt, problem: Exception) -> str:
+def _as_it_is(attempt: Attempt, problem: BaseException) -> str:
+    text = str(problem)[:_LONGEST]
+    return f"the function of {attempt.definition.key} raised {_kind(attempt, problem)}: {text}"
+
+
+def _kind(attempt: Attempt, problem: BaseException) -> str:
+    """The error's class, and where in the product's code it was raised."""
     folder = attempt.definition.folder
     frames = [f for f in extract_tb(problem.__traceback__) if f.filename.startswith(str(folder))]
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"{type(problem).__name__}{place}"
+
+
+def _said(attempt: Attempt, problem: BaseException) -> str:
     names = words_of(*(column.name for column in attempt.contract.columns))
-    text = withheld(str(problem)[:_LONGEST], words_of_files(folder) | names)
+    text = withheld(str(problem)[:_LONGEST], words_of_files(attempt.definition.folder) | names)
     return (
-        f"the function of {attempt.definition.key} raised {type(problem).__name__}{place}: {text}\n"
+        f"the function of {attempt.definition.key} raised {_kind(attempt, problem)}: {text}\n"
         "(what may be a value is ***: columns of the product, or of what it reads, are classified)"
     )

@@ -52,6 +52,12 @@ def _name(product: str, name: object) -> str:
             f"{product}: metadata has the name {str(name)[:LONGEST_NAME]!r}; a name is text of at "
             f"most {LONGEST_NAME} characters"
         )
+    name = str.__str__(name)  # without its subclass, which may compare as it likes
+    if not name.isprintable():
+        raise ProductProblem(
+            f"{product}: metadata has the name {name!a}; a name holds characters that can be "
+            "printed, and no line break"
+        )
     plain = name.strip().lower()
     if plain in RESERVED or plain.startswith(RESERVED_PREFIXES):
         raise ProductProblem(

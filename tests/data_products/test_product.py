@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,32 @@ def test_a_function_without_inputs_needs_no_parentheses_and_can_be_called() -> N
         return 7
 
     assert (made(), dict(made.inputs), made.wants_context) == (7, {}, False)
+
+
+EXITING = """
+    import sys
+    from shared_resources import data_product
+
+    {at_import}
+    @data_product
+    def made():
+        {in_function}
+"""
+
+
+@pytest.mark.parametrize("raised", ["sys.exit(0)", "sys.exit('why')", "raise BaseException('why')"])
+def test_code_that_ends_its_process_is_a_product_that_fails(mesh: TinyMesh, raised: str) -> None:
+    """When it is imported, the other products of its domain go on; when it is run, others do."""
+    text = contract_text("shop/made", COLUMNS)
+    mesh.product("shop/made", text, EXITING.format(at_import=raised, in_function="pass"))
+    said = mesh.run("shop/made")
+    assert not said.success and "the product's code cannot be imported" in failures(said)
+    mesh.product("shop/made", text, EXITING.format(at_import="", in_function=raised))
+    failed = mesh.run("shop/made")
+    assert not failed.success
+    assert re.search(
+        r"raised (SystemExit|BaseException) \(.*product\.py:\d+\): (0|why)", failures(failed)
+    )
 
 
 def test_parameters_and_keywords_must_match() -> None:

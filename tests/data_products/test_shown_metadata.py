@@ -49,7 +49,8 @@ BAD = {
 }
 BAD["a circle"] = BAD
 NAMES = ["version", "Version ", "dagster/row_count", "dagster/anything", "mesh/x", "inputs",
-         "quarantine", "", " ", "x" * 300, 7, None]  # fmt: skip
+         "quarantine", "", " ", "x" * 300, "a\ud800", "a\0b", "a\nb", "\x1b[2J", "\u202eb",
+         7, None]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", GOOD)

@@ -62,6 +62,7 @@ BREAKS = {
         "try:\n            int(row['name'])\n        except ValueError as e:\n"
         "            raise RuntimeError(str(row['born'])) from e",
     ),
+    "an exit that says why": ("code", "raise SystemExit(f'{row.salary} of ' + row['name'])"),
     "an unreadable row": ("text", ""),
 }
 
