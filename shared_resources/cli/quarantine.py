@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 import uuid
+from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
@@ -16,10 +18,13 @@ from shared_resources.cli.output import say
 from shared_resources.cli.selection import product_contract, product_folder
 from shared_resources.cli.tables import columns_of, print_json, print_table
 from shared_resources.cli.user import user
+from shared_resources.contracts.model import Rule, RuleKind, Server
 from shared_resources.data_products.standing import entries_of, every_entry
 from shared_resources.environment import Environment
+from shared_resources.governance.catalogue import data_time_rules
 from shared_resources.governance.quarantine import QuarantineEntry
 from shared_resources.governance.quarantine_view import shown_rows
+from shared_resources.io_managers.protocol import NotPublished, Snapshot, Unreadable
 from shared_resources.mesh import read_mesh
 
 
@@ -89,7 +94,11 @@ def show(entry_id: str, limit: int, as_json: bool) -> None:
     entry = environment.quarantine.get(entry_id)
     contract = product_contract(environment, entry.product)
     entry = next(one for one in entries_of(environment, contract) if one.id == entry.id)
-    rows = shown_rows(environment.quarantine, entry, contract, limit)
+    rules = (*contract.rules, *data_time_rules(contract))
+    references = _references(environment, entry, rules)
+    rows = shown_rows(
+        environment.quarantine, entry, contract, limit, rules=rules, references=references
+    )
     if as_json:
         print_json({**_details(entry), "rows_shown": rows})
         return
@@ -104,6 +113,21 @@ def show(entry_id: str, limit: int, as_json: bool) -> None:
     if rows:
         say()
         print_table(rows, columns_of(rows), data=True)
+
+
+def _references(
+    environment: Environment, entry: QuarantineEntry, rules: Sequence[Rule]
+) -> dict[str, Snapshot]:
+    """The versions that the entry's batch was compared with, of those that are still there."""
+    found: dict[str, Snapshot] = {}
+    broken = {name for name, *_ in entry.reasons}
+    for rule in rules:
+        product = str(rule.arguments.get("product"))
+        if rule.kind is RuleKind.RELATIONSHIP and rule.name in broken and product in entry.inputs:
+            store, number, _ = entry.inputs[product].split(":", 2)
+            with suppress(NotPublished, Unreadable, KeyError, ValueError):
+                found[product] = environment.stores[Server(store)].open(product, int(number))
+    return found
 
 
 def _details(entry: QuarantineEntry) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Splitting a batch within its loss budget: good rows to publish, bad rows to quarantine.
 
-Belongs here: which rows of a refused batch are bad, and writing both sides.
+Belongs here: which rows of a refused batch are bad, writing both sides, and a few of the bad ones.
 Does not belong here: whether the budget allows it, the second audit (`data_products/auditing.py`),
 or keeping the bad rows (`quarantine.py`).
 
@@ -92,6 +92,22 @@ def split(
         bad = _select(connection, [*names, REASONS], whole, f"len({REASONS}) > 0")
         rows = _write(bad, rejected, whole)
     return Split(files, rejected, rows + unread)
+
+
+def bad_rows(
+    data: StagedData,
+    contract: Contract,
+    rules: Sequence[Rule],
+    references: Mapping[str, Snapshot],
+    limit: int,
+) -> list[pa.RecordBatch]:
+    """Up to `limit` rows that break one of the row-level `rules`, with `_reasons`, as they came."""
+    whole = _with_reasons(data.schema)
+    with audit_connection(None) as connection:
+        connection.execute("SET preserve_insertion_order = true")
+        names = _flag(connection, data, contract, rules, references)
+        bad = f"len({REASONS}) > 0 LIMIT {limit}"
+        return list(_select(connection, [*names, REASONS], whole, bad))
 
 
 def _with_reasons(schema: pa.Schema) -> pa.Schema:

@@ -19,8 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shared_resources.contracts.model import Classification
+from shared_resources.contracts.model import Classification, RuleKind
 from shared_resources.environment import ProductionEnvironment
+from shared_resources.governance.audit import audit
+from shared_resources.governance.policies import no_undeclared_personal_data
 from shared_resources.governance.quarantine import (
     Quarantine,
     QuarantineEntry,
@@ -29,8 +31,9 @@ from shared_resources.governance.quarantine import (
 )
 from shared_resources.governance.quarantine_store import QuarantineFolder, QuarantineStore
 from shared_resources.governance.quarantine_view import shown_rows
+from shared_resources.governance.staged_data import StagedData
 from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
-from tests.contract_factory import make_column, make_contract
+from tests.contract_factory import make_column, make_contract, make_rule, stage, table
 from tests.forkserver import ended, forkserver, heard, running
 
 PATIENCE = 60
@@ -254,6 +257,56 @@ def test_classified_columns_and_unknown_ones_are_masked(
         },
     ]
     assert len(shown_rows(quarantine, entry, contract, limit=1)) == 1
+
+
+@pytest.mark.parametrize("rows", [5, 3_000])
+def test_of_a_refused_batch_the_failing_rows_are_shown_not_the_first(
+    tmp_path: Path, rows: int
+) -> None:
+    """Whatever kind of rule it was, and whichever of them; what is classified stays masked."""
+    mail = make_column("mail", "text", classification=Classification.RESTRICTED)
+    columns = [make_column("id"), make_column("ref"), mail, make_column("note", "text")]
+    rules = [
+        make_rule(RuleKind.REQUIRED, "id"),
+        make_rule(RuleKind.UNIQUE, "id"),
+        make_rule(RuleKind.PATTERN, "mail", pattern=".+@.+"),
+        make_rule(RuleKind.NOT_EMPTY),
+    ]
+    contract = make_contract(columns, rules)
+    personal = no_undeclared_personal_data.rules(contract)
+    data = table(
+        contract,
+        id=[*range(rows), None, 1, rows],
+        ref=[0] * rows + [0, 9, 0],
+        mail=["a@b.example"] * rows + ["a@b.example", "a@b.example", "eve"],
+        note=["fine"] * (rows + 2) + ["write to eve@example.com"],
+    )
+    batch = stage(tmp_path / "staged", data)
+    report = audit(StagedData(batch), contract, rules=[*rules, *personal])
+    reasons = tuple(
+        (one.rule.name, one.rule.clause, one.rows_failed or 0, one.message)
+        for one in report.refusals
+    )
+    assert len(reasons) == 4
+    quarantine = Quarantine(QuarantineFolder(tmp_path / "quarantine"))
+    rejection = replace(REJECTION, kind="batch", rows=rows + 3, reasons=reasons)
+    entry = quarantine.put(rejection, [file.path for file in batch.files])
+    shown = shown_rows(quarantine, entry, contract, rules=[*rules, *personal])
+    assert [(row["id"], row["mail"], row["note"]) for row in shown] == [
+        (1, "***", "***"),
+        (None, "***", "***"),
+        (1, "***", "***"),
+        (rows, "***", "***"),
+    ]
+    assert [row["_reasons"].split(", ") for row in shown][1:] == [
+        ["required_id"],
+        ["unique_id"],
+        ["pattern_mail", personal[0].name],
+    ]
+    (first,) = shown_rows(quarantine, entry, contract, limit=1, rules=rules[:1])
+    assert first["id"] is None
+    unknown = shown_rows(quarantine, entry, contract, limit=2, rules=rules[3:])
+    assert [row["id"] for row in unknown] == [0, 1], "nobody can tell, so the first are shown"
 
 
 def _put_at_once(
