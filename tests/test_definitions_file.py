@@ -18,6 +18,8 @@ from tests.tiny_mesh import TinyMesh, column, contract_text
 
 GOOD = {
     "bare": "defs = build_domain(__file__)",
+    "selections": "s = dg.AssetSelection.assets('a') | dg.AssetSelection.all()\n"
+    "defs = build_domain(__file__)",
     "a job": "@dg.op\ndef o(): ...\n@dg.job\ndef j(): o()\ndefs = build_domain(__file__, jobs=[j])",
     "a sensor": "@dg.sensor(job_name='x')\ndef s(): ...\ndefs = build_domain(__file__, sensors=[s])",
     "an asset job": "j = dg.define_asset_job('j', dg.AssetSelection.groups('shop'))\n"
@@ -39,6 +41,30 @@ BAD = {
     "a multi asset": "@dg.multi_asset(specs=[])\ndef a(): ...\ndefs = build_domain(__file__)",
     "a check": "@dg.asset_check(asset='a')\ndef a(): ...\ndefs = build_domain(__file__)",
     "an event": "defs = build_domain(__file__)\ndef f(c): c.log_event(dg.AssetMaterialization('a'))",
+    "bound again, annotated": "defs = build_domain(__file__)\ndefs: object = 1",
+    "bound again, in a tuple": "defs = build_domain(__file__)\n(defs, x) = (1, 2)",
+    "bound again, by a walrus": "defs = build_domain(__file__)\nprint(defs := 1)",
+    "bound again, by a loop": "defs = build_domain(__file__)\nfor defs in [1]: pass",
+    "bound again, if": "defs = build_domain(__file__)\nif True:\n    defs = 1",
+    "bound again, by import": "defs = build_domain(__file__)\nfrom .more import defs",
+    "bound again, as a function": "defs = build_domain(__file__)\ndef defs(): ...",
+    "bound again, globally": "defs = build_domain(__file__)\ndef f():\n    global defs",
+    "bound again, by its dictionary": "defs = build_domain(__file__)\nglobals()['defs'] = 1",
+    "bound again, from outside": "import sys\ndefs = build_domain(__file__)\n"
+    "sys.modules[__name__].defs = 1",
+    "another builder": "def build_domain(f): ...\ndefs = build_domain(__file__)",
+    "another builder, imported": "from more import build_domain\ndefs = build_domain(__file__)",
+    "an asset, starred": "from dagster import *\n@asset\ndef a(): ...\n"
+    "defs = build_domain(__file__)",
+    "an asset, from within": "import dagster\n@dagster._core.definitions.decorators.asset\n"
+    "def a(): ...\ndefs = build_domain(__file__)",
+    "an asset, by its name": "a = getattr(dg, 'asset')\ndefs = build_domain(__file__)",
+    "an asset, of a module's other name": "d = dg\na = d.asset\ndefs = build_domain(__file__)",
+    "an asset, of an imported module": "from importlib import import_module\n"
+    "a = import_module('dagster').asset\ndefs = build_domain(__file__)",
+    "an asset, of a module imported so": "d = __import__('dagster')\na = d.asset\n"
+    "defs = build_domain(__file__)",
+    "code of a test": "from domains.shop.test_more import a\ndefs = build_domain(__file__)",
     "an IO manager": "defs = build_domain(__file__)\nclass M(dg.ConfigurableIOManager): ...",
     "an IO manager of a library": "from dagster_aws.s3 import S3PickleIOManager as S\n"
     "defs = build_domain(__file__, resources={'lake': S()})",
@@ -52,7 +78,8 @@ def test_mesh_check_reads_what_a_location_is(tmp_path: Path, kind: str) -> None:
     file.write_text(HEAD + {**GOOD, **BAD}[kind] + "\n")
     found = [f for f in location_findings(read_mesh(tmp_path)) if f.file == file]
     assert bool(found) == (kind in BAD), found
-    assert all(f.line and "build_domain" in f.remedy + f.message for f in found)
+    assert all(f.line for f in found)
+    assert all("build_domain" in f.remedy + f.message for f in found if "test" not in f.message)
 
 
 def test_what_a_helper_module_makes_is_found_and_a_test_is_none(tmp_path: Path) -> None:
