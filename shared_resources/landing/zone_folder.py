@@ -187,12 +187,20 @@ class FolderLandingZone:
         return path
 
     def _inside(self, path: Path) -> None:
-        """Raise `RefusedKey` when following the links in `path` leads out of the root."""
-        if not path.resolve().is_relative_to(self.root.resolve()):
-            raise RefusedKey(
-                f"{self._key(path)}: is a link that leads out of the landing zone; "
-                "put the object itself there."
-            )
+        """Raise `RefusedKey` when following the links in `path` leads out of the root, or to what
+        lies below another domain's prefixes: who may write below one could read another."""
+        root, real = self.root.resolve(), path.resolve()
+        if path == self.root:
+            return
+        if not real.is_relative_to(root) or real == root:
+            where = "out of the landing zone"
+        elif real.relative_to(root).parts[0] != path.relative_to(self.root).parts[0]:
+            where = f"to {real.relative_to(root).parts[0]}/, where another domain's objects lie"
+        else:
+            return
+        raise RefusedKey(
+            f"{self._key(path)}: is a link that leads {where}; put the object itself there."
+        )
 
     def _key(self, path: Path) -> str:
         key = path.relative_to(self.root).as_posix()

@@ -89,6 +89,29 @@ def test_links_out_of_the_zone_are_refused(zone: LandingZone, tmp_path: Path) ->
     assert not (tmp_path / "copy").exists()
 
 
+@pytest.mark.parametrize("linked", ["an object", "a folder", "the prefix"])
+def test_a_link_does_not_reach_another_domains_objects(zone: LandingZone, linked: str) -> None:
+    """Whoever may write below one domain's prefix would read what lies below another's."""
+    put(zone, "hr/people/x.csv")
+    put(zone, "evil/own/fine.csv")
+    (zone.root / "evil/own/again.csv").symlink_to(zone.root / "evil/own/fine.csv")
+    if linked == "an object":
+        (zone.root / "evil/own/x.csv").symlink_to("../../hr/people/x.csv")
+    elif linked == "a folder":
+        (zone.root / "evil/own/people").symlink_to(zone.root / "hr/people")
+    else:
+        (zone.root / "evil/stolen").symlink_to(zone.root / "hr/people")
+        with pytest.raises(RefusedKey, match="leads to hr/, where another domain's objects lie"):
+            zone.list("evil/stolen")
+        with pytest.raises(RefusedKey, match="leads to hr/"):
+            zone.head("evil/stolen/x.csv")
+    own = ["evil/own/again.csv", "evil/own/fine.csv"]
+    assert [obj.key for obj in zone.list("evil/own")] == own
+    if linked == "a folder":
+        with pytest.raises(RefusedKey, match="leads to hr/"):
+            zone.head("evil/own/people/x.csv")
+
+
 def test_a_linked_folder_cannot_loop(zone: LandingZone) -> None:
     put(zone, "a/b.csv")
     (zone.root / "a/loop").symlink_to(zone.root / "a", target_is_directory=True)
