@@ -17,6 +17,7 @@ from __future__ import annotations
 import _thread
 import contextvars
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -50,9 +51,12 @@ class DomainCode:
 
 
 _here: contextvars.ContextVar[DomainCode | None] = contextvars.ContextVar("domain code")
+_of_thread = threading.local()  # the same, for what runs in a context of its own making
 _lock = threading.Lock()
 _running: list[DomainCode] = []
 _withheld: dict[str, str] = {}
+# The interpreter's own copy of the variables that it was started with; `os.environ` is another.
+_at_start: dict[bytes, bytes] = getattr(sys.modules.get("posix"), "environ", {})
 _start_thread = _thread.start_new_thread
 
 
@@ -66,6 +70,8 @@ def domain_code(
     """
     code = DomainCode(whose, inputs or {})
     token = _here.set(code)
+    outer = getattr(_of_thread, "code", None)
+    _of_thread.code = code
     with _lock:
         _follow_threads()
         _running.append(code)
@@ -77,12 +83,13 @@ def domain_code(
             _running.remove(code)
             if not _running:
                 _give_back()
+        _of_thread.code = outer
         _here.reset(token)
 
 
 def running_here() -> DomainCode | None:
     """The domain code that the caller belongs to; None for the platform's own threads."""
-    code = _here.get(None)
+    code = _here.get(None) or getattr(_of_thread, "code", None)
     if code is not None:
         return code
     if _running and isinstance(threading.current_thread(), threading._DummyThread):
@@ -112,6 +119,7 @@ def _withhold(named: Iterable[str], whose: str) -> None:
     allowed = names_seen(named)
     for name in os.environ.keys() - allowed - IN_THE_PLATFORM:
         _withheld[name] = os.environ.pop(name)
+        _at_start.pop(os.fsencode(name), None)
     for name in _withheld.keys() & allowed:  # code of another domain had it taken away
         os.environ[name] = _withheld.pop(name)
     os.environ[RUNS_DOMAIN_CODE] = whose
@@ -131,7 +139,13 @@ def _follow_threads() -> None:
 
 
 def _start(function: Callable[..., Any], args: Any, kwargs: Mapping[str, Any] | None = None) -> int:
-    if _here.get(None) is None:
+    code = _here.get(None) or getattr(_of_thread, "code", None)
+    if code is None:
         return _start_thread(function, args, dict(kwargs or {}))
+
+    def run(*given: Any, **named: Any) -> Any:
+        _of_thread.code = code
+        return function(*given, **named)
+
     inside = contextvars.copy_context()
-    return _start_thread(inside.run, (function, *args), dict(kwargs or {}))
+    return _start_thread(inside.run, (run, *args), dict(kwargs or {}))

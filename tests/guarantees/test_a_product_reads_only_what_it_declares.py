@@ -16,7 +16,7 @@ from shared_resources.domain_code import _start_thread as unfollowed
 from tests.tiny_mesh import TinyMesh, column, contract_text, failures
 
 CODE = """
-import os, subprocess, sys, threading, _thread
+import contextvars, os, subprocess, sys, threading, _thread
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -86,6 +86,7 @@ WAYS = {
     "thread": lambda: in_thread(lambda work: threading.Thread(target=work).start()),
     "pool": lambda: in_thread(lambda work: ThreadPoolExecutor(1).submit(work)),
     "plain thread": lambda: in_thread(lambda work: _thread.start_new_thread(work, ())),
+    "an empty context": lambda: contextvars.Context().run(read, OTHER),
     "child process": child,
     "stream": lambda: pa.RecordBatchReader.from_batches(pa.schema({"n": pa.int64()}), stream()),
     "lazy frame": lambda: pl.LazyFrame({"n": [1]}).map_batches(udf),
