@@ -5,13 +5,14 @@ Does not belong here: the manifests of a product and their atomic steps (`manife
 files (`files.py`).
 
 Its first line says what the version is, its second what it is made of: a product's history is read
-without its files.
+without its files. The third has the SHA-256 of both, which manifests of earlier releases lack.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -68,6 +69,9 @@ class Manifest:
     def types(self) -> tuple[tuple[str, ColumnType], ...]:
         return tuple((name, parse_type(type_)) for name, type_ in self.columns)
 
+    def version(self, store: str) -> Version:
+        return version_of(self.product, store, manifest_name(self.number), self.properties)
+
     @property
     def partition_keys(self) -> frozenset[str]:
         return frozenset(key for file in self.files for key in file.partitions) - {UNPARTITIONED}
@@ -105,28 +109,50 @@ def _parts(manifest: Manifest) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def written(manifest: Manifest) -> bytes:
-    return ("\n".join(json.dumps(part) for part in _parts(manifest)) + "\n").encode()
+    lines = [json.dumps(part).encode() for part in _parts(manifest)]
+    return b"".join(line + b"\n" for line in (*lines, json.dumps(_digest(lines)).encode()))
 
 
 def read_manifest(product: str, path: Path) -> Manifest:
     """Raises `FileNotFoundError`, and `Unreadable` for a file that is no whole manifest."""
     with _understood(product, path):
-        head, body = path.read_text(encoding="utf-8").splitlines()
-        return _parse(json.loads(head), json.loads(body))
+        head, body = _lines(path)
+        return _parse(_head(product, path, head), json.loads(body))
 
 
 def read_version(product: str, store: str, path: Path) -> Version:
     """What the version is, without what it is made of. Raises what `read_manifest` does."""
-    with _understood(product, path), path.open(encoding="utf-8") as file:
-        head = json.loads(file.readline())
-        return version_of(head["product"], store, manifest_name(head["number"]), head["properties"])
+    with _understood(product, path):
+        head = _head(product, path, _lines(path)[0])
+        return version_of(product, store, manifest_name(head["number"]), head["properties"])
+
+
+def _lines(path: Path) -> tuple[bytes, bytes]:
+    """What the version is, and what it is made of. Raises `ValueError` unless both are whole."""
+    head, body, *rest = path.read_bytes().splitlines()
+    if rest and [json.loads(line) for line in rest] != [_digest([head, body])]:
+        raise ValueError("its content has another SHA-256 than it was written with")
+    return head, body
+
+
+def _head(product: str, path: Path, line: bytes) -> dict[str, Any]:
+    """Raises `ValueError` when it is that of another version than the file's name says."""
+    head: dict[str, Any] = json.loads(line)
+    of, name = head["product"], manifest_name(head["number"])
+    if of != product or not path.name.startswith(name):
+        raise ValueError(f"it is that of {of} {name}")
+    return head
+
+
+def _digest(lines: Sequence[bytes]) -> dict[str, str]:
+    return {"sha256": hashlib.sha256(b"\n".join(lines)).hexdigest()}
 
 
 @contextmanager
 def _understood(product: str, path: Path) -> Iterator[None]:
     try:
         yield
-    except (ValueError, LookupError, TypeError, AttributeError) as problem:
+    except (ValueError, LookupError, TypeError, AttributeError, IsADirectoryError) as problem:
         raise Unreadable(
             product,
             path,

@@ -35,6 +35,7 @@ from shared_resources.io_managers.protocol import NotPublished, OutOfStep, Versi
 from shared_resources.io_managers.staging_area import batch_folder
 
 _NAME = re.compile(r"v(\d{8,})\.json")
+_NUMBERED = re.compile(r"v(\d{8,})\.json(\.|$)")
 
 
 class Manifests:
@@ -65,6 +66,15 @@ class Manifests:
             raise NotPublished(
                 f"{self.product} has no version {number} in the {self.store} any more"
             ) from None
+
+    def highest(self) -> int:
+        """The highest number that a version ever had, one among them that a repair set aside."""
+        found = [0]
+        for folder in (self._versions, self.spares.folder):
+            with suppress(FileNotFoundError):
+                names = (_NUMBERED.match(entry.name) for entry in os.scandir(folder))
+                found += [int(match[1]) for match in names if match]
+        return max(found)
 
     def last(self) -> Manifest | None:
         numbers = self.numbers()

@@ -33,16 +33,16 @@ class Spares:
     """The spares in `folder` of the manifests in `versions`."""
 
     def __init__(self, folder: Path, versions: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._versions = versions
 
     def keep(self, manifest: Manifest) -> None:
         """That the version is published is not less true where there is no room for a spare."""
         with suppress(OSError):
-            self._put(self._folder, manifest.number, written(manifest))
+            self._put(self.folder, manifest.number, written(manifest))
 
     def forget(self, number: int) -> None:
-        (self._folder / _file(number)).unlink(missing_ok=True)
+        (self.folder / _file(number)).unlink(missing_ok=True)
 
     def missing(self) -> list[int]:
         """The numbers of versions that were published and have no manifest, ascending."""
@@ -52,8 +52,8 @@ class Spares:
 
     def refresh(self, manifest: Manifest) -> None:
         """Make the spare what the manifest is, if it is not: its process died, or is an older one."""
-        content, spare = written(manifest), self._folder / _file(manifest.number)
-        with suppress(FileNotFoundError):
+        content, spare = written(manifest), self.folder / _file(manifest.number)
+        with suppress(FileNotFoundError, IsADirectoryError):
             if spare.read_bytes() == content:
                 return
         self.keep(manifest)
@@ -73,7 +73,7 @@ class Spares:
             if manifest is not None:
                 self._put(self._versions, number, written(manifest))
             else:
-                for path in (self._versions / _file(number), self._folder / _file(number)):
+                for path in (self._versions / _file(number), self.folder / _file(number)):
                     with suppress(FileNotFoundError):
                         path.rename(path.with_name(path.name + ASIDE))
                         sync(path.parent)
@@ -88,7 +88,7 @@ class Spares:
         return "; ".join(said) or None
 
     def _without_manifest(self) -> set[int]:
-        spares = _numbers(self._folder)  # first: a version that is published meanwhile has both
+        spares = _numbers(self.folder)  # first: a version that is published meanwhile has both
         return spares - _numbers(self._versions)
 
     def _is_whole(self, product: str, number: int) -> bool:
@@ -102,7 +102,7 @@ class Spares:
 
     def _whole_spare(self, product: str, folder: Path, number: int) -> Manifest | None:
         try:
-            manifest = read_manifest(product, self._folder / _file(number))
+            manifest = read_manifest(product, self.folder / _file(number))
         except (Unreadable, FileNotFoundError):
             return None
         there = all((folder / file.path).is_file() for file in manifest.files)
@@ -115,7 +115,10 @@ class Spares:
         draft = folder / f".{uuid.uuid4().hex}.draft"
         try:
             write(draft, content)
-            draft.replace(folder / _file(number))
+            target = folder / _file(number)
+            if target.is_dir():
+                target.rename(target.with_name(target.name + ASIDE))
+            draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
         sync(folder)

@@ -181,9 +181,9 @@ class WarehouseStore:
             for attempt in attempts:
                 if published := manifests.of_batch(batch_id):
                     return published
-                last = manifests.last()
-                planned = plan(last, attempt == 0)
-                number = last.number + 1 if last else 1
+                # In this order: the number of a version that is published meanwhile is taken.
+                number = manifests.highest() + 1
+                planned = plan(manifests.last(), attempt == 0)
                 rows = sum(file.rows for file in planned.files)
                 manifest = replace(
                     planned,
@@ -251,8 +251,13 @@ class WarehouseStore:
 
     def open(self, product: str, number: int | None = None) -> Snapshot:
         manifests = self._manifests(product)
-        version = readable(self.versions(product), product, self.name, number)
-        manifest = manifests.get(version.number)
+        numbers = manifests.numbers()
+        wanted = numbers[-1] if number is None and numbers else number
+        if wanted not in numbers:
+            wanted = readable(self.versions(product), product, self.name, number).number
+        manifest = manifests.get(wanted)  # alone: another version's may be broken
+        version = manifest.version(self.name)
+        _ = version.evidence
         opened = WarehouseSnapshot(self._folder(product), manifest, version)
         opened.check()
         return opened

@@ -43,6 +43,7 @@ from sqlalchemy.exc import OperationalError
 from shared_resources.contracts.model import Contract
 from shared_resources.io_managers.footers import Footers
 from shared_resources.io_managers.lake.files import Placed
+from shared_resources.io_managers.lake.manifests import live_entries_of, manifests_of
 from shared_resources.io_managers.lake.schema import partition_key
 from shared_resources.io_managers.protocol import UNPARTITIONED
 
@@ -58,6 +59,7 @@ TABLE_PROPERTIES = {
 
 
 # What pyiceberg says of a snapshot that was added, or expired, since the table was loaded.
+_TOTAL, _ADDED = "total-", "added-"
 _OVERTAKEN = ("sequence number", "unknown snapshot", "does not exist")
 
 
@@ -111,8 +113,8 @@ def live_entries(table: Table, snapshot: Snapshot | None) -> dict[str, list[Mani
     if snapshot is None:
         return {}
     return {
-        manifest.manifest_path: manifest.fetch_manifest_entry(table.io, discard_deleted=True)
-        for manifest in snapshot.manifests(table.io)
+        manifest.manifest_path: live_entries_of(table, manifest)
+        for manifest in manifests_of(table, snapshot)
         if manifest.content is ManifestContent.DATA
     }
 
@@ -172,7 +174,7 @@ class LakeTransaction(Transaction):
 def stage_snapshot(
     transaction: Transaction,
     *,
-    live: Mapping[str, list[ManifestEntry]],
+    live: Mapping[str, list[ManifestEntry]] | None,
     add: Sequence[DataFile],
     remove: Iterable[str],
     properties: Mapping[str, str],
@@ -182,9 +184,10 @@ def stage_snapshot(
 ) -> None:
     """Stage one snapshot on main that adds and removes exactly these files, and its tag.
 
-    `live` are the entries of main's current snapshot; `missing_tags` are snapshot ids whose tags
-    somebody removed. It is visible when the transaction is committed, all at once. `operation` is
-    what engines are told: by default whether files were removed.
+    `live` are the entries of main's current snapshot, None when they cannot be read: then the
+    snapshot has the added files alone. `missing_tags` are snapshot ids whose tags somebody removed. It
+    is visible when the transaction is committed, all at once. `operation` is what engines are told: by
+    default whether files were removed.
     """
     producer = _ExactFiles(
         operation=Operation.APPEND,
@@ -218,18 +221,22 @@ class _ExactFiles(_OverwriteFiles):
 
     told: Operation | None = None
 
-    def plan(self, live: Mapping[str, list[ManifestEntry]], remove: set[str]) -> None:
-        self._live = live
+    def plan(self, live: Mapping[str, list[ManifestEntry]] | None, remove: set[str]) -> None:
+        self._anew = live is None
+        self._live = live or {}
         self._remove = remove
-        for listed in live.values():
+        for listed in self._live.values():
             for entry in listed:
                 if entry.data_file.file_path in remove:
                     self.delete_data_file(entry.data_file)
-        if self._deleted_data_files:
+        if self._deleted_data_files or self._anew:
             self._operation = Operation.OVERWRITE
 
     def _summary(self, snapshot_properties: Mapping[str, str] = MappingProxyType({})) -> Summary:
         summary = super()._summary(dict(snapshot_properties))
+        if self._anew:  # pyiceberg counts from what was there
+            for total in [key for key in summary.additional_properties if key.startswith(_TOTAL)]:
+                summary[total] = summary.get(_ADDED + total.removeprefix(_TOTAL)) or "0"
         if self.told is None:
             return summary
         # pyiceberg counts for appends, overwrites and deletes alone.
@@ -239,8 +246,10 @@ class _ExactFiles(_OverwriteFiles):
         """The files are named: there is nothing to look for by partition."""
 
     def _parent_manifests(self) -> list[ManifestFile]:
+        if self._anew:
+            return []
         parent = self._transaction.table_metadata.snapshot_by_name(self._target_branch)
-        return parent.manifests(self._io) if parent else []
+        return manifests_of(self._transaction._table, parent) if parent else []
 
     def _deleted_entries(self) -> list[ManifestEntry]:
         return [

@@ -18,6 +18,7 @@ from shared_resources.io_managers.protocol import NotPublished, Version
 from shared_resources.io_managers.versions import version_of
 
 STORE = "lake"
+HIGHEST = "mesh.highest-number"  # of the table's properties
 
 
 def number_of(snapshot: Snapshot) -> int | None:
@@ -50,6 +51,15 @@ def last_snapshot(table: Table | None) -> Snapshot | None:
     """The snapshot of the highest version, which is what readers see."""
     newest = numbered(table)
     return newest[max(newest)] if newest else None
+
+
+def highest_number(table: Table | None) -> int:
+    """The highest number that a version ever had, one among them that a repair could not bring back."""
+    if table is None:
+        return 0
+    last = last_snapshot(table)
+    number = number_of(last) if last is not None else None
+    return max(number or 0, int(table.metadata.properties.get(HIGHEST, 0)))
 
 
 def snapshot_of(table: Table, product: str, number: int) -> Snapshot:

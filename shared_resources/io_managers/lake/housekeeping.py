@@ -11,6 +11,7 @@ supersedes stays readable until `remove_orphans` is told that it was so for long
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -58,6 +59,7 @@ from shared_resources.io_managers.lake.snapshot import LakeSnapshot, schema_of
 from shared_resources.io_managers.levelling import as_published
 from shared_resources.io_managers.protocol import (
     Compaction,
+    Damaged,
     Overtaken,
     PublishError,
     StagedBatch,
@@ -242,7 +244,7 @@ def _drop(
         chosen, snapshots = choose(table)
         if not snapshots:
             return []
-        lost = needed_files(table, snapshots)
+        lost = _readable_files(table, snapshots)
         transaction = LakeTransaction(table)
         transaction.keep_ref(MAIN)  # else a rollback to one of them may have been published
         ids = [snapshot.snapshot_id for snapshot in snapshots]
@@ -259,6 +261,18 @@ def _drop(
         at.files.delete(sorted(lost - needed_files(left)))
         return chosen
     raise attempts.exhausted()
+
+
+def _readable_files(table: Table, snapshots: Sequence[IcebergSnapshot]) -> set[str]:
+    """What the snapshots need; of one whose lists are broken `remove_leftovers` finds it later."""
+    try:
+        return needed_files(table, snapshots)
+    except Damaged:
+        found = set[str]()
+        for snapshot in snapshots:
+            with suppress(Damaged):
+                found |= needed_files(table, [snapshot])
+        return found
 
 
 def remove_orphans(at: LakeTable, older_than: timedelta) -> list[str]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from pyiceberg.table import Table
@@ -22,7 +22,13 @@ from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.lake.commit_marks import mark_of
 from shared_resources.io_managers.lake.history import may_have_published
-from shared_resources.io_managers.lake.metadata_files import ASIDE, is_in_step, load_in_step
+from shared_resources.io_managers.lake.manifests import live_entries_of, manifests_of
+from shared_resources.io_managers.lake.metadata_files import (
+    ASIDE,
+    is_in_step,
+    load_in_step,
+    mark_known,
+)
 from shared_resources.io_managers.lake.places import LakeTable
 
 READERS = 8
@@ -38,6 +44,8 @@ def remove_leftovers(at: LakeTable, older_than: timedelta) -> list[str]:
     removed = staging_area.remove_orphans(at.area, _Needed(at), older_than)
     if not _is_due(at, older_than) or not at.catalog.owns_files(at.product):
         return removed
+    if table := at.load():
+        mark_known(at, table)
     since = datetime.now(UTC) - older_than
     for below in at.files.sweepable(at.product):
         removed += at.files.abort_uploads(below, since)
@@ -127,12 +135,9 @@ def needed_files(table: Table, snapshots: Iterable[IcebergSnapshot] | None = Non
     """The manifest lists, manifests and data files of these snapshots, by default of all."""
     chosen = table.metadata.snapshots if snapshots is None else list(snapshots)
     with ThreadPoolExecutor(READERS) as pool:
-        listed = pool.map(lambda snapshot: snapshot.manifests(table.io), chosen)
+        listed = pool.map(partial(manifests_of, table), chosen)
         manifests = {one.manifest_path: one for several in listed for one in several}
-        entries = pool.map(
-            lambda manifest: manifest.fetch_manifest_entry(table.io, discard_deleted=True),
-            manifests.values(),
-        )
+        entries = pool.map(partial(live_entries_of, table), manifests.values())
         files = {entry.data_file.file_path for several in entries for entry in several}
     return files | manifests.keys() | {snapshot.manifest_list for snapshot in chosen}
 

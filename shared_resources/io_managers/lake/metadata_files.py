@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable
 
 from pyiceberg.table import Table
 
-from shared_resources.io_managers.lake.commit_marks import METADATA, mark_of
+from shared_resources.io_managers.lake.commit_marks import METADATA, mark_committed, mark_of
 from shared_resources.io_managers.lake.history import last_snapshot, number_of
 from shared_resources.io_managers.lake.places import LakeTable
 from shared_resources.io_managers.protocol import OutOfStep
@@ -90,6 +90,15 @@ def metadata_of(at: LakeTable, name: str) -> Table | None:
         return at.catalog.at(at.product, f"{at.files.location(at.product)}/metadata/{name}")
     except Exception:  # noqa: BLE001 - whatever a reader of broken bytes says
         return None
+
+
+def mark_known(at: LakeTable, table: Table) -> None:
+    """Leave the marks that lack: their process died, or was of an earlier release or another tool."""
+    names = at.files.metadata_names(at.product, _oldest_number(table))
+    folder = f"{at.files.location(at.product)}/metadata"
+    for name in known_files(table) & names:
+        if mark_of(name) not in names:
+            mark_committed(table.io, f"{folder}/{name}")
 
 
 def is_in_step(at: LakeTable) -> bool:

@@ -25,6 +25,7 @@ from shared_resources.io_managers.lake.commit import (
 from shared_resources.io_managers.lake.history import last_snapshot, tag_of, to_version, untagged
 from shared_resources.io_managers.lake.schema import columns_of_schema, evolve
 from shared_resources.io_managers.lake.snapshot import schema_of
+from shared_resources.io_managers.protocol import Damaged
 
 Files = dict[str, DataFile]
 
@@ -34,20 +35,26 @@ class Base:
     """What a commit is made on: `live` is what main lists, `held` what the last version holds.
 
     They differ only after another tool has committed to main; our next commit drops what it did.
+    Where they cannot be read, for which `lost` is the reason, only a commit that needs nothing of them
+    can be made.
     """
 
     table: Table | None
     last: IcebergSnapshot | None
     live: Mapping[str, list[ManifestEntry]]
     held: Files
+    lost: Damaged | None = None
 
     @classmethod
     def of(cls, table: Table | None) -> Base:
         if table is None:
             return cls(None, None, {}, {})
         main, last = table.current_snapshot(), last_snapshot(table)
-        live = live_entries(table, main)
-        held = files_of(live) if last == main else live_files(table, last)
+        try:
+            live = live_entries(table, main)
+            held = files_of(live) if last == main else live_files(table, last)
+        except Damaged as problem:
+            return cls(table, last, {}, {}, problem)
         return cls(table, last, live, held)
 
 
@@ -73,7 +80,7 @@ def stage_version(
     paths = files_of(base.live).keys()
     stage_snapshot(
         transaction,
-        live=base.live,
+        live=None if base.lost else base.live,
         add=[file for path, file in files.items() if path not in paths],
         remove=paths - files.keys(),
         properties=properties,

@@ -13,8 +13,14 @@ from dataclasses import dataclass
 from pyiceberg.table import Table
 
 from shared_resources.io_managers.lake.catalog import BrokenCatalog
+from shared_resources.io_managers.lake.commit import LakeTransaction
 from shared_resources.io_managers.lake.commit_marks import mark_committed, mark_of
-from shared_resources.io_managers.lake.history import last_snapshot, versions_of
+from shared_resources.io_managers.lake.history import (
+    HIGHEST,
+    highest_number,
+    last_snapshot,
+    versions_of,
+)
 from shared_resources.io_managers.lake.leftovers import needed_files
 from shared_resources.io_managers.lake.metadata_files import (
     ASIDE,
@@ -50,12 +56,24 @@ def repair(at: LakeTable, *, dry_run: bool) -> str | None:
         )
     name = chosen.metadata_location.rpartition("/")[2]
     left = unknown_commits(names | {mark_of(name)}, chosen)
+    later = [one for one in names if number_of_file(one) > number_of_file(name)]
     if not dry_run:
         at.catalog.point(at.product, chosen.metadata_location)
         mark_committed(chosen.io, chosen.metadata_location)
+        if later:
+            _give_no_number_again(at, highest_number(chosen) + len(later))
         for one in left:
             lying.set_aside(one)
     return _said(at, chosen, left, name == current)
+
+
+def _give_no_number_again(at: LakeTable, highest: int) -> None:
+    """Each later metadata file may have been of a version, which somebody may have read."""
+    table = at.load()
+    assert table is not None
+    transaction = LakeTransaction(table)
+    transaction.set_properties({HIGHEST: str(highest)})
+    transaction.commit_transaction()
 
 
 def _current(at: LakeTable) -> tuple[Table | None, Unreadable | None]:

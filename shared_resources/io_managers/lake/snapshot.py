@@ -17,7 +17,7 @@ from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 
 from shared_resources.io_managers.fingerprints import digest_in
-from shared_resources.io_managers.intact import PublishedFile, check_files
+from shared_resources.io_managers.intact import PublishedFile, check_files, damaged
 from shared_resources.io_managers.lake.commit import live_files, partition_of
 from shared_resources.io_managers.lake.files import LakeFiles
 from shared_resources.io_managers.lake.schema import columns_of_schema
@@ -41,6 +41,10 @@ class LakeSnapshot(SqlSnapshot):
     @cached_property
     def _files(self) -> tuple[DataFile, ...]:
         files = live_files(self._table, self._snapshot).values()
+        rows = sum(file.record_count for file in files)
+        if rows != self._version.rows:
+            problem = f"lists files of {rows:,} rows instead of {self._version.rows:,}"
+            raise damaged(self._version, self._snapshot.manifest_list, problem)
         return tuple(sorted(files, key=lambda file: file.file_path))
 
     @property

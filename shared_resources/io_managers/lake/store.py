@@ -43,7 +43,7 @@ from shared_resources.io_managers.lake.commit import (
 from shared_resources.io_managers.lake.files import LakeFiles, LocalFiles, Placed
 from shared_resources.io_managers.lake.history import (
     STORE,
-    number_of,
+    highest_number,
     snapshot_of,
     tag_of,
     to_version,
@@ -153,6 +153,9 @@ class LakeStore:
         def plan(base: Base, transaction: Transaction) -> Files:
             if not append:
                 check_not_overtaken(contract, cleared, versions_of(base.table, contract.key))
+            everything = staged.replaces_all or contract.partitioning is None
+            if base.lost and (append or not everything):
+                raise base.lost
             kept = {
                 path: file
                 for path, file in base.held.items()
@@ -204,7 +207,7 @@ class LakeStore:
                     base = Base.of(table)
                     transaction = self._begin(contract, table)
                     files = plan(base, transaction)
-                    number = 1 + ((number_of(base.last) or 0) if base.last else 0)
+                    number = 1 + highest_number(table)
                     rows = sum(file.record_count for file in files.values())
                     stage_version(
                         transaction,
