@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
+from shared_resources.io_managers.protocol import ProductStore
 from shared_resources.production.settings import ProductionSettings
 from tests.io_managers.places import Place
 
 Restore = Callable[[], None]
 DOMAIN, NAME = "order", "sales"
+KEY = f"{DOMAIN}/{NAME}"
 
 
 def lose(place: Place) -> None:
@@ -35,6 +37,40 @@ def lose(place: Place) -> None:
         case "snowflake":
             for table in ("heads", "versions"):
                 _snowflake(place).session.execute(f'DROP TABLE "order__versions"."{table}"')
+
+
+def lose_rows(place: Place, store: ProductStore) -> None:
+    """And the rows of the version that the store does not know any more, its newest."""
+    known = {path for version in store.versions(KEY) for path in _paths(store, version.number)}
+    match place.store:
+        case "lake" | "warehouse":
+            for path in (place.root / DOMAIN / NAME / "data").rglob("*.*"):
+                if path.suffix in (".parquet", ".duckdb") and path not in known:
+                    path.unlink()
+        case _:
+            session, kept = _snowflake(place).session, {v.snapshot for v in store.versions(KEY)}
+            found = session.query('SHOW TERSE TABLES IN SCHEMA "order__versions"')
+            column = [name.lower() for name in found.columns].index("name")
+            for row in found.rows:
+                if row[column].startswith(f"{NAME}__") and row[column] not in kept:
+                    session.execute(f'DROP TABLE "order__versions"."{row[column]}"')
+
+
+def _paths(store: ProductStore, number: int) -> set[Path]:
+    remote = isinstance(store, SnowflakeStore)
+    return set() if remote else set(store.open(KEY, number).paths())
+
+
+def forget_marks(place: Place) -> None:
+    """As if the versions were of a release that left no mark and no spare copy of them."""
+    match place.store:
+        case "lake":
+            for mark in (place.root / DOMAIN / NAME / "metadata").glob("*.committed"):
+                mark.unlink()
+        case "warehouse":
+            shutil.rmtree(place.root / DOMAIN / NAME / "spare")
+        case _:
+            _snowflake(place).session.execute('DROP TABLE "mesh"."spares"')
 
 
 def remember(place: Place) -> Restore:

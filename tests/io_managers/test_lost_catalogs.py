@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
 from shared_resources.io_managers.protocol import OutOfStep, ProductStore
 from tests.io_managers.conftest import Places
-from tests.io_managers.losing import lose, remember
+from tests.io_managers.losing import forget_marks, lose, lose_rows, remember
 from tests.io_managers.places import LOCAL, REMOTE, STORES, Place
 from tests.io_managers.products import WHY, contract, publish, published, stage
 
@@ -77,7 +78,7 @@ def test_nothing_is_published_or_removed_before_it_is_repaired(
     assert everything(place).items() >= before.items()
 
 
-@pytest.mark.parametrize(("name", "behind"), [p for p in LOST if p.values[0] != "snowflake"])
+@pytest.mark.parametrize(("name", "behind"), LOST)
 def test_repair_brings_every_version_back(name: str, behind: int, places: Places) -> None:
     place = places(name)
     store = three_versions(place, behind)
@@ -97,16 +98,60 @@ def test_repair_brings_every_version_back(name: str, behind: int, places: Places
     assert publish(store, SALES, "b2", [2]).number == 2, "a batch is published once"
 
 
-@pytest.mark.parametrize("behind", [1, pytest.param(3, marks=pytest.mark.slow)])
-def test_snowflake_goes_on_from_what_is_recorded(behind: int, places: Places) -> None:
-    place = places("snowflake")
-    store = three_versions(place, behind)
-    assert store.repair(KEY)
+@pytest.mark.parametrize("name", ["lake", "warehouse", "snowflake"])
+def test_a_number_is_not_given_again_where_its_version_is_lost_for_good(
+    name: str, places: Places
+) -> None:
+    place = places(name)
+    store = three_versions(place, 1)
+    lose_rows(place, store)
+    store = place.open()
+    told = store.repair(KEY, dry_run=True)
+    assert told and store.repair(KEY) == told
     store.check_in_step(KEY)
     assert store.repair(KEY) is None
-    assert len(store.versions(KEY)) == 3 - behind
-    assert publish(store, SALES, "b4", [4]).number == 3 - behind + 1
-    assert published(store, KEY) == [4]
+    assert [published(store, KEY, number) for number in (1, 2)] == [[1], [2]]
+    assert publish(store, SALES, "b3", [33]).number > 3, "whoever read version 3 read other rows"
+    assert published(place.open(), KEY) == [33]
+    store.remove_orphans(KEY, NOW)
+    assert published(place.open(), KEY, 1) == [1]
+
+
+def test_a_snowflake_domain_that_is_lost_whole_is_noticed(places: Places) -> None:
+    place = places("snowflake")
+    store = three_versions(place, 3)
+    assert isinstance(store, SnowflakeStore)
+    for schema in ("order__versions", "order"):
+        store.session.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+    store = place.open()
+    for touch in (
+        lambda: publish(store, SALES, "b9", [9]),
+        lambda: store.versions(KEY),
+        lambda: store.check_in_step(KEY),
+    ):
+        with pytest.raises(OutOfStep, match=f"version 3.*mesh repair {KEY}"):
+            touch()
+    assert "versions 1 to 3 are lost" in str(store.repair(KEY))
+    assert store.versions(KEY) == []
+    assert publish(store, SALES, "b9", [9]).number == 4
+    assert published(store, KEY) == [9]
+
+
+@pytest.mark.parametrize("name", ["lake", "warehouse", "snowflake"])
+def test_versions_of_before_there_were_marks_get_them(name: str, places: Places) -> None:
+    place = places(name)
+    store = place.open()
+    publish(store, SALES, "b1", [1])
+    put_back = remember(place)
+    publish(store, SALES, "b2", [2])
+    forget_marks(place)
+    store = place.open()
+    store.remove_orphans(KEY, NOW)
+    put_back()
+    with pytest.raises(OutOfStep):
+        publish(place.open(), SALES, "b3", [3])
+    assert store.repair(KEY)
+    assert [published(place.open(), KEY, number) for number in (1, 2)] == [[1], [2]]
 
 
 def test_a_product_that_was_never_published_is_in_step(store: ProductStore) -> None:

@@ -20,11 +20,11 @@ from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.evidence import keys
 from shared_resources.io_managers import staging_area
 from shared_resources.io_managers.cloud_warehouse import loading as snowflake_loading
+from shared_resources.io_managers.cloud_warehouse.entry import Head
 from shared_resources.io_managers.cloud_warehouse.loading import load
 from shared_resources.io_managers.cloud_warehouse.session import SnowflakeProblem
 from shared_resources.io_managers.cloud_warehouse.sql import Name, text
 from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
-from shared_resources.io_managers.cloud_warehouse.versions import Head
 from shared_resources.io_managers.protocol import (
     Damaged,
     NotPublished,

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from shared_resources.contracts.model import Contract
 from shared_resources.io_managers.cleared import check_not_overtaken
+from shared_resources.io_managers.cloud_warehouse.entry import Entry, Head
 from shared_resources.io_managers.cloud_warehouse.loading import Upload
 from shared_resources.io_managers.cloud_warehouse.session import (
     Locked,
@@ -22,7 +23,7 @@ from shared_resources.io_managers.cloud_warehouse.session import (
 )
 from shared_resources.io_managers.cloud_warehouse.sql import Name
 from shared_resources.io_managers.cloud_warehouse.tables import VersionTables
-from shared_resources.io_managers.cloud_warehouse.versions import Entry, Head, Versions
+from shared_resources.io_managers.cloud_warehouse.versions import Versions
 from shared_resources.io_managers.cloud_warehouse.view import view_statement
 from shared_resources.io_managers.evolution import (
     check_evolution,

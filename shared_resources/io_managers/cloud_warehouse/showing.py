@@ -7,8 +7,9 @@ Does not belong here: the view's statement (`view.py`), when (`store.py`).
 from __future__ import annotations
 
 from shared_resources.io_managers.attempts import Attempts
+from shared_resources.io_managers.cloud_warehouse.entry import Entry
 from shared_resources.io_managers.cloud_warehouse.session import Missing, SnowflakeSession
-from shared_resources.io_managers.cloud_warehouse.versions import Entry, Versions
+from shared_resources.io_managers.cloud_warehouse.versions import Versions
 from shared_resources.io_managers.cloud_warehouse.view import create_tags
 
 

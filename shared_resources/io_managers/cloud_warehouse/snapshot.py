@@ -14,9 +14,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shared_resources.io_managers.cloud_warehouse.entry import Entry
 from shared_resources.io_managers.cloud_warehouse.session import Missing, SnowflakeSession
 from shared_resources.io_managers.cloud_warehouse.sql import Name, in_days, names
-from shared_resources.io_managers.cloud_warehouse.versions import Entry, versions_schema
+from shared_resources.io_managers.cloud_warehouse.versions import versions_schema
 from shared_resources.io_managers.embedded_warehouse.files import days_condition, parquet_query
 from shared_resources.io_managers.intact import damaged
 from shared_resources.io_managers.local_copies import LocalCopies

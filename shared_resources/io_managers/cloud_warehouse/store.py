@@ -34,6 +34,7 @@ from shared_resources.io_managers.cloud_warehouse.content import (
     RestoredContent,
     claim,
 )
+from shared_resources.io_managers.cloud_warehouse.entry import STORE, Entry, Head
 from shared_resources.io_managers.cloud_warehouse.leftovers import drop_unnamed, unnamed
 from shared_resources.io_managers.cloud_warehouse.repair import repair
 from shared_resources.io_managers.cloud_warehouse.session import (
@@ -47,9 +48,6 @@ from shared_resources.io_managers.cloud_warehouse.snapshot import SnowflakeSnaps
 from shared_resources.io_managers.cloud_warehouse.sql import Name
 from shared_resources.io_managers.cloud_warehouse.tables import VersionTables
 from shared_resources.io_managers.cloud_warehouse.versions import (
-    STORE,
-    Entry,
-    Head,
     Versions,
     products,
     versions_schema,
@@ -120,6 +118,7 @@ class SnowflakeStore:
             versions.check_in_step()
             removed += drop_unnamed(versions, tables, tables.abandoned(older_than))
             self._finish(product, whether_behind_or_not=True)
+            versions.refresh_spares()
         return removed
 
     def orphans(self, product: str) -> list[str]:
@@ -166,7 +165,7 @@ class SnowflakeStore:
         attempts = Attempts(f"publishing {contract.key} in the {self.name}")
         losses = 0
         with self._tagged(contract.key, batch_id), advisory_lock(self._lock(contract.key)):
-            versions.check_in_step()
+            highest = versions.check_in_step()
             for _ in attempts:
                 try:
                     # In this order: a version published after the look is not after that head.
@@ -174,12 +173,11 @@ class SnowflakeStore:
                     if published := self.published_batch(contract.key, batch_id):
                         return published
                     planned = content.on_top_of(head)
-                    number = head.number + 1
+                    number = max(head.number, highest) + 1
                     own = stamp(evidence, number, batch_id, planned.rows, rollback_of)
                     entry = replace(planned, properties=own)
                     if claim(versions, entry, head, content):
-                        versions.record(entry)
-                        self._show(contract.key, entry)
+                        self._follow_up(contract.key, entry)
                         return entry.version(contract.key)
                 except Locked as problem:
                     attempts.failed(problem)
@@ -204,6 +202,13 @@ class SnowflakeStore:
             versions.prepare()
             return versions.head()
 
+    def _follow_up(self, product: str, entry: Entry) -> None:
+        """What comes after the commit: the rest of the records, and people's view."""
+        versions = self._versions(product)
+        versions.spares.keep(entry)
+        versions.record(entry)
+        self._show(product, entry)
+
     def _show(self, product: str, entry: Entry) -> None:
         show(self.session, self._versions(product), entry)
 
@@ -212,8 +217,7 @@ class SnowflakeStore:
         versions = self._versions(product)
         head = versions.head()
         if head.entry is not None and (whether_behind_or_not or head.shown < head.number):
-            versions.record(head.entry)
-            self._show(product, head.entry)
+            self._follow_up(product, head.entry)
 
     # -- housekeeping ----------------------------------------------------------------------------
 
@@ -256,7 +260,8 @@ class SnowflakeStore:
 
     def repair(self, product: str, *, dry_run: bool = False) -> str | None:
         with self._tagged(product):
-            return repair(self._versions(product), partial(self._show, product), dry_run)
+            versions, tables = self._versions(product), self._tables(product)
+            return repair(versions, tables, partial(self._show, product), dry_run)
 
     def open(self, product: str, number: int | None = None) -> Snapshot:
         entry = self._readable(product, number)

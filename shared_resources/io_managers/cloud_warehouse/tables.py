@@ -22,8 +22,10 @@ from typing import Any
 
 from shared_resources.contracts.model import Contract
 from shared_resources.io_managers import staging_area
+from shared_resources.io_managers.cloud_warehouse.entry import Entry
 from shared_resources.io_managers.cloud_warehouse.loading import Upload
 from shared_resources.io_managers.cloud_warehouse.session import (
+    Missing,
     SnowflakeProblem,
     SnowflakeSession,
     quoting_nothing,
@@ -37,7 +39,7 @@ from shared_resources.io_managers.cloud_warehouse.sql import (
     type_of,
     widened,
 )
-from shared_resources.io_managers.cloud_warehouse.versions import Entry, versions_schema
+from shared_resources.io_managers.cloud_warehouse.versions import versions_schema
 from shared_resources.io_managers.evolution import columns_of
 from shared_resources.io_managers.protocol import PublishError
 
@@ -121,6 +123,13 @@ class VersionTables:
 
     def drop(self, table: Name) -> None:
         self._session.execute(f"DROP TABLE IF EXISTS {table}")
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether the version's table is there, with as many rows as were published."""
+        try:
+            return self._count(Name(self.schema, entry.table)) == entry.rows
+        except Missing:
+            return False
 
     def all(self) -> list[VersionTable]:
         """Every table of the product, versions or not."""

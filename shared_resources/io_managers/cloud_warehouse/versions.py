@@ -19,93 +19,28 @@ that may be gone by now, then finds no row, and cannot name a table that is no l
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
-from shared_resources.contracts.promise import parse_type
-from shared_resources.contracts.types import ColumnType
-from shared_resources.evidence.keys import BATCH_ID, NUMBER, PUBLISHED_AT
+from shared_resources.io_managers.cloud_warehouse.entry import (
+    COLUMNS,
+    NAMES,
+    STORE,
+    Entry,
+    Head,
+    values_of,
+)
 from shared_resources.io_managers.cloud_warehouse.session import Missing, SnowflakeSession, Value
+from shared_resources.io_managers.cloud_warehouse.spares import Spares
 from shared_resources.io_managers.cloud_warehouse.sql import Name
 from shared_resources.io_managers.cloud_warehouse.view import shown_table
 from shared_resources.io_managers.protocol import OutOfStep, Version
 from shared_resources.io_managers.versions import version_of
 from shared_resources.sql import quote_identifier
 
-STORE = "warehouse"
 VERSIONS_SCHEMA = "__versions"
-_COLUMNS = (
-    '"product" VARCHAR NOT NULL, "number" NUMBER(19,0) NOT NULL, "batch_id" VARCHAR, '
-    '"table_name" VARCHAR, "row_count" NUMBER(19,0), "published_at" TIMESTAMP_TZ(6), '
-    '"evidence" VARCHAR, "content" VARCHAR'
-)
 _HEADS_OWN = ', "shown" NUMBER(19,0), "fence" NUMBER(19,0)'
-_NAMES = (
-    '"product", "number", "batch_id", "table_name", "row_count", "published_at", "evidence", '
-    '"content"'
-)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One version: the table that holds its rows, its columns in order, its rows by partition.
-
-    `view` is the statement that makes the product's view one of this version.
-    """
-
-    table: str
-    columns: tuple[tuple[str, ColumnType], ...]
-    partition_column: str | None
-    partitions: Mapping[str, int]
-    view: str
-    properties: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def number(self) -> int:
-        return int(self.properties[NUMBER])
-
-    @property
-    def rows(self) -> int:
-        return sum(self.partitions.values())
-
-    def content(self) -> str:
-        return json.dumps(
-            {
-                "columns": [(name, type_.duckdb) for name, type_ in self.columns],
-                "partition_column": self.partition_column,
-                "partitions": dict(self.partitions),
-                "view": self.view,
-            }
-        )
-
-    def version(self, product: str) -> Version:
-        return version_of(product, STORE, self.table, self.properties)
-
-    @classmethod
-    def of(cls, table: str, evidence: str, content: str) -> Entry:
-        body: dict[str, Any] = json.loads(content)
-        return cls(
-            table=table,
-            columns=tuple((name, parse_type(type_)) for name, type_ in body["columns"]),
-            partition_column=body["partition_column"],
-            partitions=body["partitions"],
-            view=body["view"],
-            properties=json.loads(evidence),
-        )
-
-
-@dataclass(frozen=True)
-class Head:
-    """The product's newest version, and the number of the one that its view is known to show."""
-
-    entry: Entry | None = None
-    shown: int = 0
-    fence: int = 0
-
-    @property
-    def number(self) -> int:
-        return self.entry.number if self.entry else 0
 
 
 class Versions:
@@ -118,6 +53,7 @@ class Versions:
         self.schema = versions_schema(self.domain)
         self._heads = Name(self.schema, "heads")
         self._history = Name(self.schema, "versions")
+        self.spares = Spares(session, product)
         self._known: dict[int, Version] = {}
 
     def prepare(self) -> None:
@@ -125,7 +61,7 @@ class Versions:
         for schema in (self.domain, self.schema):
             self._session.execute(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(schema)}")
         for table, more in ((self._history, ""), (self._heads, _HEADS_OWN)):
-            self._session.execute(f"CREATE TABLE IF NOT EXISTS {table} ({_COLUMNS}{more})")
+            self._session.execute(f"CREATE TABLE IF NOT EXISTS {table} ({COLUMNS}{more})")
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -168,27 +104,52 @@ class Versions:
 
     def tables(self) -> set[str]:
         """The names of the tables that a kept version has."""
-        return {table for (table,) in self._rows('"table_name"', [])}
+        return set(self._recorded().values())
 
-    def check_in_step(self) -> None:
-        """Raise `OutOfStep` when people's view shows the table of a version that is not recorded."""
-        for _ in range(2):  # once more: the view of the first look may be another's by now
+    def check_in_step(self) -> int:
+        """Raise `OutOfStep` when a version was published that is not recorded.
+
+        Its spare tells so, or people's view, which shows its table. The answer is the highest number
+        that was ever given to a version.
+        """
+        for _ in range(2):  # once more: what was seen first may have been another's by now
+            spare = self.spares.numbers()
             shown = shown_table(self._session, self.product)
-            if shown is None or shown in self.tables():
-                return
+            recorded = self._recorded()
+            missing = spare.kept - recorded.keys()
+            if not missing and (shown is None or shown in recorded.values()):
+                return max((*spare.kept, *spare.lost, *recorded), default=0)
+        if missing:
+            what = f"does not know version {max(missing)}, which was published"
+        else:
+            what = f"does not know the version that the view shows, the table {shown}"
         raise OutOfStep(
             self.product,
             Name(self.schema, "heads"),
-            f"does not know the version that the view shows, the table {shown}. The schema was lost, "
-            "or an earlier state of it was put back",
-            "Nothing is published and nothing dropped before the two agree: put `heads` and "
-            f"`versions` back by Time Travel; or run `mesh repair {self.product}`, which goes on "
-            "from the newest version that is recorded, and takes the rows of a later one from the "
-            "lake where the product is published there",
+            f"{what}. The schema was lost, or an earlier state of it was put back",
+            "Nothing is published and nothing dropped before the two agree: put the schema back with "
+            f"UNDROP, or `heads` and `versions` by Time Travel; or run `mesh repair {self.product}`, "
+            "which records every version again whose table is there, and takes the rows of a later "
+            "one from the lake where the product is published there",
         )
 
+    def missing(self) -> list[int]:
+        """The numbers of versions that have a spare and are not recorded, ascending."""
+        return sorted(self.spares.numbers().kept - self._recorded().keys())
+
+    def refresh_spares(self) -> None:
+        """Make the spares that lack: their process died, or was of an earlier release."""
+        for number in sorted(self._recorded().keys() - self.spares.numbers().kept):
+            if (entry := self.entry(number)) is not None:
+                self.spares.keep(entry)
+
+    def _recorded(self) -> dict[int, str]:
+        """The tables of the kept versions by their numbers."""
+        return {int(n): table for n, table in self._rows('"number", "table_name"', [])}
+
     def drop_view(self) -> None:
-        self._session.execute(f"DROP VIEW IF EXISTS {Name(self.domain, self.name)}")
+        with suppress(Missing):  # the schema is gone
+            self._session.execute(f"DROP VIEW IF EXISTS {Name(self.domain, self.name)}")
 
     def _one(self, condition: str, value: Value) -> Entry | None:
         rows = self._rows('"table_name", "evidence", "content"', [], condition, value)
@@ -231,7 +192,7 @@ class Versions:
             'WHERE "product" = ? AND "number" = ? AND "fence" = ? AND NOT EXISTS (SELECT 1 FROM '
             f'{self._heads} AS later WHERE later."product" = ? '
             'AND (later."number" > ? OR later."fence" > ?))',
-            [*_values(entry), *(self.name, after.number, after.fence) * 2],
+            [*values_of(entry), *(self.name, after.number, after.fence) * 2],
         )
         return changed.count > 0
 
@@ -247,10 +208,10 @@ class Versions:
     def record(self, entry: Entry) -> None:
         """Copy a version that was the head to the history, unless it is there."""
         self._session.execute(
-            f"INSERT INTO {self._history} ({_NAMES}) "
+            f"INSERT INTO {self._history} ({NAMES}) "
             "SELECT ?, ?, ?, ?, ?, CAST(? AS TIMESTAMP_TZ(6)), ?, ? WHERE NOT EXISTS "
             f'(SELECT 1 FROM {self._history} WHERE "product" = ? AND "number" = ?)',
-            [self.name, *_values(entry), self.name, entry.number],
+            [self.name, *values_of(entry), self.name, entry.number],
         )
 
     def showing(self, number: int) -> bool:
@@ -270,24 +231,12 @@ class Versions:
 
     def forget(self, numbers: Sequence[int]) -> None:
         """Remove versions from the history, in one statement."""
+        self.spares.forget(numbers)  # first: a spare alone says that a version was lost
         marks = ", ".join("?" for _ in numbers)
         self._session.execute(
             f'DELETE FROM {self._history} WHERE "product" = ? AND "number" IN ({marks})',
             [self.name, *numbers],
         )
-
-
-def _values(entry: Entry) -> list[Value]:
-    own = entry.properties
-    return [
-        entry.number,
-        own[BATCH_ID],
-        entry.table,
-        entry.rows,
-        own[PUBLISHED_AT],
-        json.dumps(dict(own)),
-        entry.content(),
-    ]
 
 
 def versions_schema(domain: str) -> str:
