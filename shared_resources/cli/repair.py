@@ -15,7 +15,7 @@ from shared_resources import environment as environments
 from shared_resources.cli.output import say
 from shared_resources.cli.selection import select
 from shared_resources.cli.tables import print_json, print_table
-from shared_resources.io_managers.protocol import Unreadable
+from shared_resources.io_managers.protocol import MovedOn, PublishError, Unreadable
 from shared_resources.mesh import read_mesh
 
 
@@ -34,7 +34,7 @@ def repair(selection: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     environment = environments.current()
     found = {p.key: p for p in read_mesh(environment.root).products}
     done: list[dict[str, object]] = []
-    failed: list[Unreadable] = []
+    failed: list[Exception] = []
     looked = 0
     for product in select(selection, dict.fromkeys(found, ())):
         contract = found[product].contract
@@ -44,7 +44,7 @@ def repair(selection: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
             try:
                 with nullcontext() if dry_run else product_lock(environment, product):
                     said = store.repair(product, dry_run=dry_run)
-            except Unreadable as problem:
+            except (Unreadable, PublishError, MovedOn) as problem:
                 failed.append(problem)
                 continue
             if said is not None:
@@ -58,6 +58,6 @@ def repair(selection: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
                 [{**row, shown: row.pop("repair")} for row in done], ["product", "store", shown]
             )
         say(f"{looked - len(done) - len(failed)} of {looked} looked at: nothing to repair")
-    for unreadable in failed:
-        say(f"mesh: {unreadable}", err=True)
+    for trouble in failed:
+        say(f"mesh: {trouble}", err=True)
     sys.exit(1 if failed else 0)

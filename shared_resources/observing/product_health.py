@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import Evidence
-from shared_resources.io_managers.protocol import Unreadable, Version
+from shared_resources.io_managers.protocol import ProductStore, Unreadable, Version
 from shared_resources.landing.ledger import Ledger
 from shared_resources.last_attempts import LastAttempts
 from shared_resources.mesh import ProductFolder
@@ -63,10 +63,11 @@ class Observer:
         held: tuple[str, ...] = ()
         found = Standing()
         missing: tuple[str, ...] = ()
+        stores = self._environment.stores_of(contract)
         with _one_trouble(told, contract, "what is published"):
-            store = self._environment.stores_of(contract)[0]
-            versions = store.versions(contract.key)
-            held = _held(store.open(contract.key).partitions(), contract) if versions else ()
+            versions = stores[0].versions(contract.key)
+            held = _held(stores[0].open(contract.key).partitions(), contract) if versions else ()
+        told += _out_of_step(contract, stores, told)
         with _one_trouble(told, contract, "what was refused or failed"):
             found = standing(self._environment, contract, versions)
             told += reasons(contract, found, held)
@@ -173,6 +174,19 @@ def _one_trouble(told: list[Reason], contract: Contract, what: str) -> Iterator[
                 f"`mesh check`, and `mesh versions {contract.key}`, may say more",
             )
         )
+
+
+def _out_of_step(
+    contract: Contract, stores: Sequence[ProductStore], known: Sequence[Reason]
+) -> list[Reason]:
+    """What readers of each store see may be whole, and older than what was published."""
+    told: list[Reason] = []
+    for store in stores:
+        with _one_trouble(told, contract, f"what is published in the {store.name}"):
+            store.check_in_step(contract.key)
+            if store is not stores[0] and store.versions(contract.key):
+                store.open(contract.key)
+    return [reason for reason in told if reason not in known]
 
 
 def _held(partitions: Sequence[str], contract: Contract) -> tuple[str, ...]:
