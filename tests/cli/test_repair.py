@@ -10,6 +10,8 @@ import pytest
 from tests.cli.commands import MESH, call
 from tests.guarantees.orders import KEY, land_orders
 from tests.guarantees.orders import orders_product as product
+from tests.io_managers.losing import remember
+from tests.io_managers.places import Place
 from tests.tiny_mesh import TinyMesh
 
 
@@ -53,6 +55,22 @@ def test_a_deleted_catalog_is_made_anew_from_what_lies_in_the_lake(
     assert "3.0" in call("read", KEY).out
     assert mesh.run(KEY).success
     assert [version.number for version in mesh.versions(KEY)] == [1, 2, 3]
+
+
+def test_an_older_catalog_is_seen_by_status_though_what_it_serves_is_whole(mesh: TinyMesh) -> None:
+    product(mesh)
+    land_orders(mesh, [1.0])
+    assert mesh.run(KEY).success
+    put_back = remember(Place("lake", mesh.environment.home / "lake"))
+    land_orders(mesh, [2.0, 3.0])
+    assert mesh.run(KEY).success
+    assert call("status").code == 0
+    put_back()
+    told = call("status")
+    assert told.code == 1 and f"mesh repair {KEY}" in told.out
+    assert call("repair").code == 0
+    assert call("status").code == 0
+    assert "3.0" in call("read", KEY).out
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all" * 500])
