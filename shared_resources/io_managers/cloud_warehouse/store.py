@@ -207,10 +207,7 @@ class SnowflakeStore:
         versions = self._versions(product)
         versions.spares.keep(entry)
         versions.record(entry)
-        self._show(product, entry)
-
-    def _show(self, product: str, entry: Entry) -> None:
-        show(self.session, self._versions(product), entry)
+        show(self.session, versions, entry)
 
     def _finish(self, product: str, *, whether_behind_or_not: bool = False) -> None:
         """Do what a process that died after its commit left undone."""
@@ -261,7 +258,7 @@ class SnowflakeStore:
     def repair(self, product: str, *, dry_run: bool = False) -> str | None:
         with self._tagged(product):
             versions, tables = self._versions(product), self._tables(product)
-            return repair(versions, tables, partial(self._show, product), dry_run)
+            return repair(versions, tables, partial(show, self.session, versions), dry_run)
 
     def open(self, product: str, number: int | None = None) -> Snapshot:
         entry = self._readable(product, number)

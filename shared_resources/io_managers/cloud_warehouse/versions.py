@@ -142,6 +142,8 @@ class Versions:
         for number in sorted(self._recorded().keys() - self.spares.numbers().kept):
             if (entry := self.entry(number)) is not None:
                 self.spares.keep(entry)
+                if self.entry(number) is None:  # it expired meanwhile
+                    self.spares.forget([number])
 
     def _recorded(self) -> dict[int, str]:
         """The tables of the kept versions by their numbers."""
@@ -237,6 +239,7 @@ class Versions:
             f'DELETE FROM {self._history} WHERE "product" = ? AND "number" IN ({marks})',
             [self.name, *numbers],
         )
+        self.spares.forget(numbers)  # once more: a clean-up may have made one meanwhile
 
 
 def versions_schema(domain: str) -> str:

@@ -171,6 +171,7 @@ class Manifests:
             os.utime(self._file(number))
             self._file(number).rename(retired)
         sync(self._versions)
+        self.spares.forget(number)  # once more: a clean-up may have made one meanwhile
 
     def retired(self) -> list[tuple[Path, float]]:
         """The retired manifests' files, and how many seconds ago each was retired."""
@@ -202,6 +203,8 @@ class Manifests:
         for number in self.numbers():
             with suppress(NotPublished):  # it expired since
                 self.spares.refresh(self.get(number))
+                if not self._file(number).exists():  # or meanwhile
+                    self.spares.forget(number)
 
     def remove_drafts(self, older_than_seconds: float) -> None:
         """Remove what writers that died while writing a manifest left behind."""
