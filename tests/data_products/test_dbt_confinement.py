@@ -99,7 +99,7 @@ def test_no_python_runs_in_dbts_process(tmp_path: Path, by: str) -> None:
         write(environment.root, "macros/table.sql", PYTHON % {"name": "table"})
         write(environment.root, "models/shop/evil.sql", "select 'x' as note")
     else:
-        code = "def model(dbt, session):\n    raise ValueError('python ran')\n"
+        code = "def model(dbt, session):\n    raise ValueError('python ran')\n    return 1\n"
         write(environment.root, "models/shop/evil.py", code)
     contract = read_contract(contract_file(environment.root, "shop/evil"))
     with pytest.raises(DbtModelFailed, match="a dbt model is SQL"):
