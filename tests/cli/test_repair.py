@@ -68,9 +68,6 @@ def test_an_older_catalog_is_seen_by_status_though_what_it_serves_is_whole(mesh:
     put_back()
     told = call("status")
     assert told.code == 1 and f"mesh repair {KEY}" in told.out
-    assert call("repair").code == 0
-    assert call("status").code == 0
-    assert "3.0" in call("read", KEY).out
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all" * 500])
