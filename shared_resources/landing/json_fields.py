@@ -111,10 +111,12 @@ class JsonColumns:
             if not fields.keys() <= self._names:
                 unknown = [name for name in fields if name not in self._names]
                 if self._ignores_extra:
-                    self.ignored.update(unknown)
+                    self.ignored.update(map(_storable, unknown))
                     unknown = [name for name in unknown if self._misspelt(name, fields)]
                 if unknown:
-                    faults[i] += [Reason(name, _shown(fields[name]), UNKNOWN) for name in unknown]
+                    faults[i] += [
+                        Reason(_storable(name), _shown(fields[name]), UNKNOWN) for name in unknown
+                    ]
         # Only an escape can bring in what a text may not hold: raw bytes were checked before.
         escaped = [i for i, line in enumerate(raw) if "\\u" in line]
         for column in self._columns:
@@ -190,5 +192,8 @@ def _shown(value: Any) -> str | None:
     """A value as a reason shows it; half of a surrogate pair cannot be stored and is escaped."""
     if value is None:
         return None
-    text = value if isinstance(value, str) else json.dumps(value)
+    return _storable(value if isinstance(value, str) else json.dumps(value))
+
+
+def _storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")

@@ -7,10 +7,11 @@ Does not belong here: the content of `domain.yaml` (`domain_file.py`), of a cont
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.odcs import read_contract
+from shared_resources.contracts.odcs import compile_contract
 from shared_resources.contracts.source import read_source
 from shared_resources.findings import Finding, InvalidFile
 from shared_resources.mesh.central_file import read_central_file
@@ -78,7 +79,7 @@ def _subfolders(folder: Path) -> list[Path]:
 
 
 def _read_product(folder: Path, domain: str, root: Path, findings: list[Finding]) -> ProductFolder:
-    contract = _read_contract(folder, findings)
+    contract, lines = _read_contract(folder, findings)
     model = root / "dbt_project" / "models" / domain / f"{folder.name}.sql"
     inputs: tuple[ProductReference, ...] = ()
     if (folder / CODE_FILE).is_file():
@@ -94,11 +95,14 @@ def _read_product(folder: Path, domain: str, root: Path, findings: list[Finding]
         contract=contract,
         kind=_kind(folder, model, contract, findings),
         inputs=inputs,
-        lines=read_source(contract.path).lines if contract else {},
+        lines=lines,
     )
 
 
-def _read_contract(folder: Path, findings: list[Finding]) -> Contract | None:
+def _read_contract(
+    folder: Path, findings: list[Finding]
+) -> tuple[Contract | None, Mapping[str, int]]:
+    """The folder's contract, and the line of each of its nodes."""
     file = folder / CONTRACT_FILE
     if not file.is_file():
         findings.append(
@@ -110,14 +114,15 @@ def _read_contract(folder: Path, findings: list[Finding]) -> Contract | None:
                 f"add {CONTRACT_FILE}, or remove the folder",
             )
         )
-        return None
+        return None, {}
     try:
-        contract = read_contract(file)
+        source = read_source(file)
+        contract = compile_contract(source)
     except InvalidFile as invalid:
         findings += invalid.findings
-        return None
+        return None, {}
     findings += missing_rule_functions(contract, folder)
-    return contract
+    return contract, source.lines
 
 
 def _kind(

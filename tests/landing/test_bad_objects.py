@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from shared_resources.landing.reader import Limits, UnreadableObject
+from shared_resources.landing.reader import Limits, UnreadableObject, stage_object
 from tests.landing.staging import COLUMNS, Outcome, landing_contract, stage
 
 CSV = landing_contract("csv")
@@ -564,3 +564,18 @@ def test_endless_quoted_cell_is_refused(tmp_path: Path) -> None:
     content = HEADER + b'1,"' + b"some text\n" * 300_000
     message = refusal(CSV, content, tmp_path, limits=Limits(record_bytes=1_000_000))
     assert "line 2" in message and "quote not closed" in message
+
+
+def test_a_json_field_whose_name_cannot_be_stored_is_named_with_escapes(tmp_path: Path) -> None:
+    """Half of a surrogate pair, or a NUL: as the name of a field they ended the run with a
+    UnicodeEncodeError, whatever became of its value."""
+    lines = b'{"id": 1, "\\ud800": 2}\n{"id": 2, "a\\u0000": null}\n{"id": 3}\n'
+    outcome = stage(landing_contract("jsonl", {"id": "int"}), lines, tmp_path)
+    assert outcome.rows == [{"id": 3}]
+    assert [column for _, column, _ in outcome.problems] == ["\\ud800", "a\\0"]
+
+    lenient = landing_contract("jsonl", {"id": "int"}, ignores_extra=True)
+    copy = tmp_path / "copy"
+    staged = stage_object(lenient, copy, "shop/items/x", tmp_path / "again")
+    assert staged.ignored == ("\\ud800", "a\\0")
+    assert staged.rejects is None
