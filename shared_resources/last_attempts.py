@@ -14,11 +14,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 
-from shared_resources.state import TABLES, StateDatabase, insert
+from shared_resources.state import TABLES, StateDatabase, Words, insert
 
 WHOLE = ""  # the product as a whole: its partition, if it has none
 LONGEST_MESSAGE = 4_000
@@ -40,7 +41,7 @@ _ATTEMPTS = sa.Table(
     sa.Column("partition", sa.Text, primary_key=True),
     sa.Column("run_id", sa.Text, nullable=False),
     sa.Column("outcome", sa.Text, nullable=False),
-    sa.Column("message", sa.Text, nullable=False, default=""),
+    sa.Column("message", Words, nullable=False, default=""),
     sa.Column("entry", sa.Text),
     sa.Column("lease", sa.Text),
     sa.Column("at", sa.Text, nullable=False),
@@ -49,7 +50,7 @@ _ATTEMPTS = sa.Table(
 
 @dataclass(frozen=True)
 class LastAttempt:
-    """A row. `run_id` is empty where no run came about."""
+    """A row. `run_id` is the last run that came about, if one did."""
 
     partition: str
     run_id: str
@@ -137,9 +138,13 @@ class LastAttempts:
                 .values(outcome=Outcome.FAILED, message=why[:LONGEST_MESSAGE], lease=None)
             )
 
-    def settle(self, partitions: Iterable[str], why: str, run_id: str = "") -> None:
-        """Nothing is to come of them, by somebody's decision; nor of that run."""
-        self._write(dict.fromkeys(partitions, why), run_id, Outcome.SETTLED)
+    def settle(
+        self, partitions: Iterable[str], why: str, runs: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Nothing is to come of them, by somebody's decision; nor of the runs, by partition."""
+        with self._database.begin() as connection:
+            for key in partitions:
+                self._upsert(connection, {key: why}, runs.get(key, ""), Outcome.SETTLED)
 
     def _write(
         self, partitions: Mapping[str, str], run_id: str, outcome: Outcome, **values: Any
@@ -174,8 +179,11 @@ class LastAttempts:
         statement = insert(connection, _ATTEMPTS)
         changed = {
             name: statement.excluded[name]
-            for name in ("run_id", "outcome", "message", "entry", "lease", "at")
+            for name in ("outcome", "message", "entry", "lease", "at")
         }
+        # Who says a later word without a run does not take back that this run began.
+        if run_id:
+            changed["run_id"] = statement.excluded["run_id"]
         connection.execute(
             statement.on_conflict_do_update(index_elements=["product", "partition"], set_=changed),
             rows,

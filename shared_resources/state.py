@@ -16,6 +16,7 @@ import itertools
 import json
 import os
 import random
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ CONNECT_SECONDS = 10
 # for nothing and in silence: a person must see who holds it.
 LOCK_SECONDS = 3_600.0
 LONGEST_PAUSE_SECONDS = 1.0
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 # A machine that lost its power or its network ends no connection: its locks would stay until the
 # kernel's own keepalives give up, after two hours. Probes also keep a NAT from forgetting a holder
 # that is silent for long. Both ends notice within about a minute.
@@ -54,6 +56,16 @@ _SERVER_KEEPALIVES = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
+
+
+class Words(sa.TypeDecorator[str]):
+    """A column of other people's text: what no database keeps of it is written out, as `\\x00`."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        return value and _NO_TEXT.sub(lambda found: ascii(found[0])[1:-1], value)
 
 
 class StateUnreachable(Exception):

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from shared_resources.environment import ProductionEnvironment, current
+from shared_resources.state import StateDatabase
 from tests.stand_ins import StandIns, running_stand_ins
 from tests.stand_ins.postgres import Postgres, running_postgres
 from tests.stand_ins.servers import environment
@@ -63,6 +64,15 @@ def postgres() -> Iterator[Postgres]:
     """A Postgres server of this test process; `.fresh()` is the URL of an empty database."""
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def state(request: pytest.FixtureRequest, tmp_path: Path) -> StateDatabase:
+    """The mesh's own small state, empty, in each of the databases that may hold it."""
+    if request.param == "sqlite":
+        return StateDatabase(f"sqlite:///{tmp_path / 'state.db'}", tmp_path / "locks")
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return StateDatabase(postgres.fresh(), tmp_path / "locks")
 
 
 @pytest.fixture

@@ -36,14 +36,6 @@ WORKERS, TURNS = 6, 15
 PATIENCE = 60
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def state(request: pytest.FixtureRequest, tmp_path: Path) -> StateDatabase:
-    if request.param == "sqlite":
-        return StateDatabase(f"sqlite:///{tmp_path / 'state.db'}", tmp_path / "locks")
-    postgres: Postgres = request.getfixturevalue("postgres")
-    return StateDatabase(postgres.fresh(), tmp_path / "locks")
-
-
 def in_processes(
     target: Callable[..., None], *arguments: tuple[object, ...], may_fork: bool = False
 ) -> list[object]:

@@ -190,26 +190,24 @@ def replay(entry_id: str, force: bool) -> None:
 @click.option("--reason", required=True, help="Kept with the entry, for those who ask later.")
 def close(entry_id: str, reason: str) -> None:
     """Settle an entry about which nothing is to be done; what was rejected is kept until it expires."""
+    from shared_resources.data_products.runless import report_health
+    from shared_resources.data_products.standing_checks import refusals_standing
+
     if not reason.strip():
         raise click.BadParameter("is empty; say why", param_hint="--reason")
     environment = environments.current()
     quarantine = environment.quarantine
     before = quarantine.get(entry_id)
-    if before.closed is None and before.open:
-        entry = quarantine.close(before.id, by=user(), reason=reason.strip())
-        _report(environment, entry.product)
-        say(f"{entry.product}: {entry.id} is closed")
-    else:
+    if before.closed is not None or not before.open:
         say(f"{before.product}: {before.id} is settled already: {before.settled}")
-
-
-def _report(environment: Environment, product: str) -> None:
-    """Let the UI's check of the product's health say the same, if there still is the product."""
-    from shared_resources.data_products.runless import report_health
-
-    for folder in read_mesh(environment.root).products:
-        if folder.key == product and folder.contract is not None:
-            report_health(environment, folder.contract)
+        return
+    found = [one.contract for one in read_mesh(environment.root).products]
+    contract = next((one for one in found if one and one.key == before.product), None)
+    stood = {} if contract is None else refusals_standing(environment, contract)
+    entry = quarantine.close(before.id, by=user(), reason=reason.strip())
+    if contract is not None:  # its entries outlive a product
+        report_health(environment, contract, stood)
+    say(f"{entry.product}: {entry.id} is closed")
 
 
 def _say_refused(entry: QuarantineEntry, environment: Environment, reasons: list[str]) -> None:

@@ -35,6 +35,7 @@ def rollback(product: str, to: int, reason: str, force: bool) -> None:
     """
     from shared_resources.data_products.restoring import broken_rules
     from shared_resources.data_products.runless import partitions_of_rollback, report_version
+    from shared_resources.data_products.standing_checks import refusals_standing
 
     if force and not reason.strip():
         raise click.UsageError("--force needs --reason: it is kept with the version")
@@ -47,13 +48,14 @@ def rollback(product: str, to: int, reason: str, force: bool) -> None:
         _say_forbidden(product, to, broken)
         sys.exit(1)
     despite = tuple(result.rule.name for result in broken)
+    stood = refusals_standing(environment, contract)
     versions = roll_back(environment, contract, to, by=user(), reason=reason, despite=despite)
     held: set[str] = set()
     for version in (*before[-1:], versions[0]):
         with suppress(NoEvidence, Unreadable):  # perhaps what is gone back from
             held.update(store.open(product, version.number).partitions())
     partitions = partitions_of_rollback(contract, before, to, held)
-    report_version(environment, contract, versions, partitions)
+    report_version(environment, contract, versions, partitions, before=stood)
     for version in versions:
         say(
             f"{product}: version {version.number} in the {version.store} has the content of "

@@ -27,6 +27,7 @@ def settle(product: str, days: str | None, reason: str) -> None:
     """Settle what was refused, failed or never came, although nothing was published: `mesh status`
     and the UI do not count it any more, until another attempt at it fails."""
     from shared_resources.data_products.runless import report_health
+    from shared_resources.data_products.standing_checks import broken_rules
 
     environment = environments.current()
     contract = product_contract(environment, product)
@@ -34,8 +35,8 @@ def settle(product: str, days: str | None, reason: str) -> None:
         raise click.UsageError("--reason is empty; say why nothing is to come of it")
     observer = Observer(environment)
     observed = observer.observe_contract(contract)
-    bad_run = observer.bad_run(contract)
-    standing = {*observed.standing.parts, *({WHOLE} if bad_run else ())}
+    bad_runs = {one.partition: one.root for one in observer.bad_runs(contract)}
+    standing = {*observed.standing.parts, *bad_runs}
     standing |= set(observed.never_came)
     asked = _asked(contract, days, standing)
     now = sorted(asked & standing)
@@ -50,8 +51,8 @@ def settle(product: str, days: str | None, reason: str) -> None:
         for entry in observed.standing.refused.get(part, ()):
             if set(entry.partitions) <= set(now):
                 environment.quarantine.close(entry.id, by=user(), reason=reason.strip())
-    LastAttempts(environment.state, product).settle(now, why, bad_run.root if bad_run else "")
-    report_health(environment, contract)
+    LastAttempts(environment.state, product).settle(now, why, bad_runs)
+    report_health(environment, contract, broken_rules(observed), now, why)
     say(f"{product}: {_what(now)} is settled: {reason.strip()}")
 
 

@@ -25,12 +25,11 @@ from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.evidence_metadata import (
     PARTITION_ROWS,
     batch_metadata,
-    check_results,
     refusal_message,
     rows_of_days,
     version_metadata,
 )
-from shared_resources.data_products.following import followed, health_result, note_refusal
+from shared_resources.data_products.following import followed, note_refusal
 from shared_resources.data_products.making import NothingToIngest, make
 from shared_resources.data_products.product import ProductProblem
 from shared_resources.data_products.publishing import (
@@ -39,6 +38,7 @@ from shared_resources.data_products.publishing import (
     note_objects,
     publish,
 )
+from shared_resources.data_products.standing_checks import results_now
 from shared_resources.domain_code import NotDeclared
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import NoEvidence
@@ -111,6 +111,7 @@ class _Op:
         self._definition = definition
         self._context = context
         self._inputs = inputs
+        self._report: AuditReport | None = None
 
     def _run(self) -> Run:
         run = self._context.run
@@ -127,9 +128,10 @@ class _Op:
             with followed(self._environment, contract, run):
                 yield from self._make(run)
         except Exception:
-            yield health_result(self._environment, contract)
+            yield from results_now(self._environment, contract, self._report)
             raise
-        yield health_result(self._environment, contract)
+        # After the output, so that the results belong to the version that they let through.
+        yield from results_now(self._environment, contract, self._report)
 
     def _make(self, run: Run) -> Iterator[_Event]:
         """Make, audit, and either hand over to the IO manager or refuse."""
@@ -143,18 +145,15 @@ class _Op:
         if done is not None:
             self._context.log.info(f"{contract.key}: this run's batch is version {done[0].number}")
             yield dg.Output(PublishedBefore(done), output_name=contract.name)
-            yield from check_results(self._audit_again())
+            self._report = self._audit_again()
             return
         audited = self._audited(attempt)
-        results = check_results(audited.report)
+        self._report = audited.report
         if not audited.passed:
-            yield from results
             yield from self._publish_the_good_partitions(audited)
             raise dg.Failure(refusal_message(audited), allow_retries=False)
         self._note_rows_of_days(audited)
         yield dg.Output(audited, output_name=contract.name)
-        # After the output, so that the results belong to the version that they let through.
-        yield from results
 
     def _audited(self, attempt: Attempt) -> AuditedBatch:
         try:
@@ -200,11 +199,9 @@ class _Op:
         selected = {
             key.name for key in self._context.op_execution_context.selected_asset_check_keys
         }
-        if selected - {HEALTH_CHECK}:
-            results = check_results(self._audit_again())
-            yield from (result for result in results if result.check_name in selected)
-        if HEALTH_CHECK in selected:
-            yield health_result(self._environment, self._definition.contract)
+        report = self._audit_again() if selected - {HEALTH_CHECK} else None
+        results = results_now(self._environment, self._definition.contract, report)
+        yield from (result for result in results if result.check_name in selected)
 
     def _audit_again(self) -> AuditReport:
         snapshots = {key: item.snapshot for key, item in self._inputs.items()}

@@ -46,6 +46,14 @@ def withheld_where_classified(attempt: Attempt) -> Iterator[None]:
         raise ProductCodeFailed(_said(attempt, problem)) from None
 
 
+def text_of(problem: BaseException) -> str:
+    """Its text; a domain's own class may fail at that, too."""
+    try:
+        return str(problem)
+    except Exception as another:  # noqa: BLE001 - it is anybody's code
+        return f"(its text cannot be had: {type(another).__name__})"
+
+
 def _classified(attempt: Attempt) -> bool:
     """Whether the product, or anything that it reads, has a column whose values nobody may show."""
     root = attempt.environment.root
@@ -55,7 +63,7 @@ def _classified(attempt: Attempt) -> bool:
 
 
 def _as_it_is(attempt: Attempt, problem: BaseException) -> str:
-    text = str(problem)[:_LONGEST]
+    text = text_of(problem)[:_LONGEST]
     return f"the function of {attempt.definition.key} raised {_kind(attempt, problem)}: {text}"
 
 
@@ -69,7 +77,7 @@ def _kind(attempt: Attempt, problem: BaseException) -> str:
 
 def _said(attempt: Attempt, problem: BaseException) -> str:
     names = words_of(*(column.name for column in attempt.contract.columns))
-    text = withheld(str(problem)[:_LONGEST], words_of_files(attempt.definition.folder) | names)
+    text = withheld(text_of(problem)[:_LONGEST], words_of_files(attempt.definition.folder) | names)
     return (
         f"the function of {attempt.definition.key} raised {_kind(attempt, problem)}: {text}\n"
         "(what may be a value is ***: columns of the product, or of what it reads, are classified)"

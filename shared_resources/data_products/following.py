@@ -17,6 +17,7 @@ from shared_resources.contracts.model import HEALTH_CHECK, Contract
 from shared_resources.data_products.asset_spec import asset_key
 from shared_resources.data_products.batch import AuditedBatch, Run
 from shared_resources.data_products.choosing import NothingToIngest
+from shared_resources.data_products.domain_errors import text_of
 from shared_resources.environment import Environment
 from shared_resources.io_managers.protocol import UNPARTITIONED
 from shared_resources.last_attempts import LastAttempts, Outcome
@@ -101,7 +102,7 @@ def in_words(problem: BaseException) -> str:
     frames = traceback.extract_tb(problem.__traceback__)
     own = [frame for frame in frames if "/domains/" in frame.filename]
     place = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
-    return f"{type(problem).__name__}: {problem}{place}"
+    return f"{type(problem).__name__}: {text_of(problem)}{place}"
 
 
 def health_result(environment: Environment, contract: Contract) -> dg.AssetCheckResult:

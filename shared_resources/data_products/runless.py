@@ -8,14 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import dagster as dg
+
 from shared_resources.contracts.model import Contract
-from shared_resources.data_products.evidence_metadata import check_results
-from shared_resources.data_products.following import evaluation, health_result
+from shared_resources.data_products.following import evaluation
+from shared_resources.data_products.standing_checks import (
+    Days,
+    broken_rules,
+    changed,
+    results_of,
+)
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import NoEvidence
 from shared_resources.governance.report import AuditReport
 from shared_resources.instance import open_instance
 from shared_resources.io_managers.protocol import UNPARTITIONED, Version
+from shared_resources.observing.product_health import Observer
+from shared_resources.runless import report_settled
 from shared_resources.runless import report_version as report_to
 
 
@@ -55,15 +64,39 @@ def report_version(
     versions: Sequence[Version],
     partitions: Sequence[str] | None = None,
     report: AuditReport | None = None,
+    before: Days | None = None,
 ) -> None:
-    """Record a materialization of each partition; with `report`, its checks too; and the health."""
-    results = check_results(report) if report is not None else []
-    results.append(health_result(environment, contract))
+    """Record a materialization of each partition; with `report`, its checks too; and the health.
+
+    `before` are the refusals that stood before, where no report says what the rules found.
+    """
+    results = _results(environment, contract, report, before)
     with open_instance(environment) as instance:
         report_to(instance, versions, partitions, checks=map(evaluation, results))
 
 
-def report_health(environment: Environment, contract: Contract) -> None:
-    """Record the product's health as it is now: something ended, or began, outside a run."""
+def report_health(
+    environment: Environment,
+    contract: Contract,
+    before: Days | None = None,
+    settled: Sequence[str] = (),
+    why: str = "",
+) -> None:
+    """Record the product's health as it is now: something ended, or began, outside a run.
+
+    `before` are the refusals that stood before it; `settled` are parts of which nothing is to come.
+    """
     with open_instance(environment) as instance:
-        instance.report_runless_asset_event(evaluation(health_result(environment, contract)))
+        report_settled(instance, contract.key, settled, why)
+        for result in _results(environment, contract, None, before):
+            instance.report_runless_asset_event(evaluation(result))
+
+
+def _results(
+    environment: Environment, contract: Contract, report: AuditReport | None, before: Days | None
+) -> list[dg.AssetCheckResult]:
+    observed = Observer(environment).observe_contract(contract)
+    results = results_of(contract, observed, report)
+    if report is None and before is not None:
+        results = [*changed(contract, before, broken_rules(observed)), *results]
+    return results

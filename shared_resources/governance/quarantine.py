@@ -232,7 +232,8 @@ def _named(files: Sequence[Path]) -> dict[str, Path]:
 
 
 def _json(content: Mapping[str, Any]) -> bytes:
-    return json.dumps(content, indent=1, ensure_ascii=False).encode()
+    # A reason may quote what is no text; JSON can write it all the same.
+    return json.dumps(content, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def _read(stored: Stored) -> QuarantineEntry:

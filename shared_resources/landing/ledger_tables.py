@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from shared_resources.landing.ages import Dated
 from shared_resources.landing.zone import LandingObject
-from shared_resources.state import TABLES
+from shared_resources.state import TABLES, Words
 
 
 class State(StrEnum):
@@ -88,7 +88,7 @@ STRAYS = sa.Table(
     sa.Column("product", sa.Text, primary_key=True),
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("etag", sa.Text, primary_key=True),
-    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("reason", Words, nullable=False),
     sa.Column("size", sa.BigInteger),
     sa.Column("modified_at", UtcTime),
     sa.Column("seen_at", UtcTime, nullable=False),
@@ -100,8 +100,8 @@ SETTLED = sa.Table(
     sa.Column("product", sa.Text, primary_key=True),
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("etag", sa.Text, primary_key=True),
-    sa.Column("settled_why", sa.Text, nullable=False),
-    sa.Column("settled_by", sa.Text, nullable=False),
+    sa.Column("settled_why", Words, nullable=False),
+    sa.Column("settled_by", Words, nullable=False),
     sa.Column("settled_at", UtcTime, nullable=False),
 )
 
@@ -113,7 +113,7 @@ SENSORS = sa.Table(
     sa.Column("resets", sa.Integer, nullable=False, default=0),
     sa.Column("ticked_at", UtcTime),
     sa.Column("cursor", sa.Text),
-    sa.Column("said", sa.Text),
+    sa.Column("said", Words),
     sa.Column("queue", sa.Text),
 )
 

@@ -22,9 +22,17 @@ from shared_resources.last_attempts import LastAttempts
 from shared_resources.mesh import ProductFolder
 from shared_resources.observing.dagster_runs import BadRun, last_bad_runs
 from shared_resources.observing.health import Health, Kind, Reason, named
-from shared_resources.observing.standing import Standing, never_came, reasons, standing
+from shared_resources.observing.standing import (
+    Standing,
+    is_part,
+    never_came,
+    reasons,
+    run_again,
+    standing,
+)
 
 SHOWN_OBJECTS = 20
+_ENDS = {"CANCELED": "was canceled", "FAILURE": "failed"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class Observer:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._bad_runs: Mapping[str, BadRun] | None = None
+        self._bad_runs: Mapping[str, list[BadRun]] | None = None
         self._numbers: dict[str, tuple[str, int] | None] = {}
 
     def observe(self, product: ProductFolder) -> Observed:
@@ -105,28 +113,38 @@ class Observer:
             )
         ]
 
-    def bad_run(self, contract: Contract) -> BadRun | None:
-        """The last run, where it failed before the product's own attempt began."""
+    def bad_runs(self, contract: Contract) -> list[BadRun]:
+        """The last runs, of the product and of its days, that failed before its own attempt began."""
         if self._bad_runs is None:
             self._bad_runs = last_bad_runs(self._environment)
-        bad = self._bad_runs.get(contract.key)
-        if bad is None:
-            return None
-        known = {one.run_id for one in LastAttempts(self._environment.state, contract.key).all()}
-        return None if bad.root in known or bad.run_id in known else bad
+        attempts = LastAttempts(self._environment.state, contract.key)
+        began = {one.run_id for one in attempts.all()}
+        bad = [
+            one
+            for one in self._bad_runs.get(contract.key, ())
+            if not {one.root, one.run_id} & began and is_part(contract, one.partition)
+        ]
+        of_days = {one.run_id for one in bad if one.partition}
+        return [one for one in bad if one.partition or one.run_id not in of_days]
 
     def _runs(self, contract: Contract) -> list[Reason]:
-        bad = self.bad_run(contract)
-        if bad is None:
-            return []
-        what = "was canceled" if bad.status == "CANCELED" else "failed"
-        return [
-            Reason(
-                Kind.CRASHED,
-                f"run {bad.run_id} {what} before it began to make the product",
-                f"look at the run (`make dev`), mend it and `mesh run {contract.key}`",
+        by_run: dict[str, list[BadRun]] = {}
+        for bad in self.bad_runs(contract):
+            by_run.setdefault(bad.run_id, []).append(bad)
+        told = []
+        for run_id, parts in by_run.items():
+            days = tuple(sorted(one.partition for one in parts if one.partition))
+            what = _ENDS.get(parts[0].status, "died")
+            of = f"{named(days)}: " if days else ""
+            told.append(
+                Reason(
+                    Kind.CRASHED,
+                    f"{of}run {run_id} {what} before it began to make the product",
+                    f"look at the run (`make dev`), mend it and {run_again(contract, days)}",
+                    days,
+                )
             )
-        ]
+        return told
 
     def _behind(self, contract: Contract, number: int, evidence: Evidence) -> list[Reason]:
         moved = []

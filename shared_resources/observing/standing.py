@@ -51,7 +51,7 @@ def standing(
     attempts = [
         one
         for one in LastAttempts(environment.state, contract.key).all()
-        if _is_part(contract, one.partition)
+        if is_part(contract, one.partition)
     ]
     entries = with_replacements(environment.quarantine.list(contract.key), versions)
     refused, long_ago = _refused(contract, entries, {one.partition: one for one in attempts})
@@ -87,7 +87,7 @@ def _published_after_all(attempt: LastAttempt, versions: Sequence[Version]) -> b
     )
 
 
-def _is_part(contract: Contract, partition: str) -> bool:
+def is_part(contract: Contract, partition: str) -> bool:
     """Whether the product has such a part; it may have had others under an earlier contract."""
     if partition == WHOLE:
         return True
@@ -113,7 +113,7 @@ def _refused(
                 # Of several days each has its own end, and only all together are replaced.
                 or (word.outcome is Outcome.PUBLISHED and len(entry.partitions) > 1)
             )
-            if _is_part(contract, partition) and not over:
+            if is_part(contract, partition) and not over:
                 open_.setdefault(partition, []).append(entry)
     kept = {entry.id for entry in entries}
     long_ago = {
@@ -158,7 +158,7 @@ def _refusal(
     contract: Contract, partition: str, held: frozenset[str], why: str, ids: str
 ) -> Reason:
     what = partition or "the last batch"
-    again = f"`mesh run {contract.key}" + (f" --partitions {partition}`" if partition else "`")
+    again = run_again(contract, [partition] if partition else [])
     close = f"`mesh quarantine show {ids.split(', ')[-1]}`" if ids else "its rows have expired"
     settle = f"`mesh settle {contract.key} {partition}".rstrip() + " --reason ...`"
     return Reason(
@@ -175,21 +175,22 @@ def _failures(contract: Contract, found: Standing) -> list[Reason]:
         in_order = sorted(parts.items(), key=lambda one: (one[1], one[0]))
         for message, group in groupby(in_order, key=lambda one: one[1]):
             days = [day for day, _ in group if day != WHOLE]
-            again = (
-                f" --partitions {days[0]}" + (f"..{days[-1]}" if len(days) > 1 else "")
-                if days
-                else ""
-            )
             told.append(
                 Reason(
                     kind,
                     f"{named(days)}: {message}" if days else message,
-                    f"mend it and `mesh run {contract.key}{again}`, or "
+                    f"mend it and {run_again(contract, days)}, or "
                     f"`mesh settle {contract.key} ... --reason ...`",
                     tuple(days),
                 )
             )
     return told
+
+
+def run_again(contract: Contract, days: Sequence[str]) -> str:
+    """The command that makes the days, which are in order, again; the product, where there are none."""
+    last = f"..{days[-1]}" if len(days) > 1 else ""
+    return f"`mesh run {contract.key}" + (f" --partitions {days[0]}{last}`" if days else "`")
 
 
 def never_came(contract: Contract, found: Standing, parts: Iterable[str]) -> list[str]:

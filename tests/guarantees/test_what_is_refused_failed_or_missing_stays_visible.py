@@ -1,6 +1,6 @@
 """Promise: what was refused, failed or is missing stays visible until that very thing is mended.
 
-Each way of breaking is looked for in `mesh status --json`, in its exit code and in the check that
+Each way of breaking is looked for in `mesh status --json`, in its exit code and in the checks that
 the UI shows, at once and after something else of the same product went well.
 """
 
@@ -55,13 +55,18 @@ def health(key: str) -> tuple[int, dict[str, Any]]:
     return told.code, row["health"]
 
 
-def shown(mesh: TinyMesh, key: str) -> bool | None:
-    """What the product's check says in the UI: passed, failed, or nothing yet."""
-    check = dg.AssetCheckKey(asset_key(key), "mesh_health")
-    record = mesh.instance.event_log_storage.get_latest_asset_check_execution_by_key([check])
-    event = record[check].event if check in record else None
-    evaluated = event.dagster_event.event_specific_data if event and event.dagster_event else None
-    return evaluated.passed if isinstance(evaluated, dg.AssetCheckEvaluation) else None
+def shown(
+    mesh: TinyMesh, key: str, check: str = "mesh_health", instance: dg.DagsterInstance | None = None
+) -> tuple[str, str]:
+    """What the product's check says in the UI: passed, failed, or nothing yet; and why."""
+    name = dg.AssetCheckKey(asset_key(key), check)
+    storage = (instance or mesh.instance).event_log_storage
+    record = storage.get_latest_asset_check_execution_by_key([name]).get(name)
+    event = record.event if record else None
+    said = event.dagster_event.event_specific_data if event and event.dagster_event else None
+    if not isinstance(said, dg.AssetCheckEvaluation):
+        return "", ""
+    return "SUCCEEDED" if said.passed else "FAILED", said.description or ""
 
 
 def run(mesh: TinyMesh, key: str, *days: str) -> bool:
@@ -222,6 +227,7 @@ class Way:
         return f"{self.breaks.__name__}-{self.mends.__name__}"
 
 
+RULES = ("range_amount", "parse")
 # One of each kind is quick; `make chaos` looks for all of them.
 QUICK = (
     a_refused_correction_of_a_published_day,
@@ -270,11 +276,19 @@ def test_it_is_found_everywhere_until_it_is_mended(mesh: TinyMesh, way: Way) -> 
         assert (tuple(worst["names"]), worst["failing"]) == (way.names, True)
         assert way.says in worst["reason"] and worst["remedy"]
 
+    def seen_in_the_ui() -> None:
+        status, description = shown(mesh, way.key)
+        assert status == "FAILED"
+        assert way.says in description
+        if way.says in RULES:
+            status, description = shown(mesh, way.key, way.says)
+            assert (status, all(name in description for name in way.names)) == ("FAILED", True)
+
     stands()
-    assert shown(mesh, way.key) is False
+    seen_in_the_ui()
     way.goes_well(mesh)
     stands()
-    assert shown(mesh, way.key) is False
+    seen_in_the_ui()
 
     way.mends(mesh)
 
@@ -327,7 +341,7 @@ def test_inputs_that_moved_on_are_told_and_end_nothing(mesh: TinyMesh) -> None:
     code, found = health(SUMS)
     assert (code, found["state"]) == (0, "behind")
     assert found["reasons"][0]["names"] == [KEY]
-    assert shown(mesh, SUMS) is True
+    assert shown(mesh, SUMS)[0] == "SUCCEEDED"
 
 
 def test_what_is_settled_stands_again_when_it_fails_again(mesh: TinyMesh) -> None:
@@ -386,6 +400,44 @@ QUERY = """
 """
 
 
+@pytest.mark.slow  # `mesh run` begins
+def test_a_refusal_that_is_settled_at_once_is_no_crash(mesh: TinyMesh) -> None:
+    daily_orders_product(mesh)
+    land_day(mesh, FIRST, [-1.0])
+    assert start("run", KEY).code == 1
+    that_day_settled(mesh)
+    assert health(KEY)[1]["state"] == "never published"
+
+
+ODD = """
+    class Odd(Exception):
+        def __str__(self):
+            raise RuntimeError("no words")
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("raised", "says"),
+    [
+        ("ValueError('a\\0b \\ud800')", r"ValueError: a\x00b \ud800"),
+        ("Odd()", "Odd: (its text cannot be had"),
+        ("ValueError('x' * 10_000_000)", "ValueError: xxx"),
+        ("SystemExit(0)", "SystemExit"),
+    ],
+    ids=["no text", "no words", "too long", "exit"],
+)
+def test_whatever_a_products_code_raises_is_a_crash(mesh: TinyMesh, raised: str, says: str) -> None:
+    published_orders(mesh)
+    consumer(mesh, ODD + GOOD.replace("return orders.select", f"raise {raised}\n        orders"))
+    assert not run(mesh, SUMS)
+    code, found = health(SUMS)
+    assert (code, found["state"]) == (1, "crashed")
+    assert says in found["reasons"][0]["reason"]
+    assert shown(mesh, SUMS)[0] == "FAILED"
+
+
 @pytest.mark.slow  # a code server begins
 def test_the_ui_shows_a_refused_day_until_it_is_settled(mesh: TinyMesh) -> None:
     """Through `mesh run` and GraphQL, as somebody in front of the UI sees it."""
@@ -409,8 +461,15 @@ def test_the_ui_shows_a_refused_day_until_it_is_settled(mesh: TinyMesh) -> None:
         failed = node["partitionStats"]["numFailed"]
         return latest["status"], latest["evaluation"]["description"], failed
 
+    def rule() -> tuple[str, str]:
+        with open_instance(mesh.environment) as instance:
+            return shown(mesh, KEY, "range_amount", instance)
+
     status, description, failed = seen()
     assert (status, failed) == ("FAILED", 1)
     assert f"{FIRST} was refused" in description
+    assert rule()[0] == "FAILED" and FIRST in rule()[1]
     that_day_settled(mesh)
-    assert seen()[0] == "SUCCEEDED"
+    status, _, failed = seen()
+    assert (status, failed, rule()[0]) == ("SUCCEEDED", 0, "SUCCEEDED")
+    assert health(KEY) == (0, {"state": "whole", "reasons": []})
