@@ -54,7 +54,7 @@ def family_of(type_: pa.DataType) -> Family | None:
 
 def always_converts(source: pa.DataType, target: ColumnType) -> bool:
     """Whether every value of the Arrow type can be had as the target, so that none needs a look."""
-    if pa.types.is_dictionary(source):
+    if pa.types.is_dictionary(source) or pa.types.is_run_end_encoded(source):
         return always_converts(source.value_type, target)
     if source == target.arrow or pa.types.is_null(source):
         return True

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared_resources.contracts.lossless import conform, to_pandas
+from shared_resources.contracts.offending import note_of
 from tests.contract_factory import TYPES, make_contract
 
 MIXED = pa.struct([("mixed", pa.string())])
@@ -298,3 +299,21 @@ def test_a_converted_column_can_be_had_back(data: st.DataObject) -> None:
         back = conformed(pa.table({"x": result}), source)
         assert back.to_pylist() == values.to_pylist() or source == "timestamp"
         assert result.null_count == values.null_count
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.RunEndEncodedArray.from_arrays(pa.array([1, 2], pa.int32()), pa.array([5, None])),
+        pa.array([500, None], pa.decimal128(5, 0)).cast(pa.decimal128(5, -2)),
+    ],
+    ids=["run ends", "negative scale"],
+)
+@pytest.mark.parametrize("type_", sorted(TYPES))
+def test_no_type_of_arrow_ends_in_an_error_of_a_library(values: pa.Array, type_: str) -> None:
+    result = conform(pa.table({"x": values}), make_contract({"x": type_})).read_all()
+    field = result.schema.field("x")
+    if field.type == TYPES[type_].arrow:
+        assert result.column("x")[0].as_py() in (5, 500)
+    else:
+        assert "row 1 holds" in (note_of(field) or "")

@@ -117,6 +117,14 @@ def test_a_damaged_footer_at_which_arrow_ends_the_process_is_refused(
         stage(CONTRACT, with_footer(written(), old, new), tmp_path)
 
 
+def test_a_footer_that_counts_other_rows_than_its_row_groups_is_refused(tmp_path: Path) -> None:
+    """It was adopted, and published with a count that engines answer from metadata."""
+    # The file's own count, before the list of one row group: 2 rows become 3.
+    content = with_footer(written(), b"\x16\x04\x19\x1c", b"\x16\x06\x19\x1c")
+    with pytest.raises(UnreadableObject, match="its pages hold 2 rows, its footer says 3"):
+        stage(CONTRACT, content, tmp_path)
+
+
 def test_an_object_that_a_run_took_in_vain_is_known(tmp_path: Path) -> None:
     ledger = Ledger(StateDatabase(f"sqlite:///{tmp_path}/state.db", tmp_path), "shop/items")
     obj = LandingObject("shop/items/x", 4, datetime.now(UTC), "etag")
