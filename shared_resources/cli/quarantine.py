@@ -171,9 +171,9 @@ def replay(entry_id: str, force: bool) -> None:
     }
     done = replay_entry(environment, definition, entry, run_id, inputs, force=force)
     if not done.versions:
-        _say_refused(
-            entry, environment, [f"{r.rule.name}: {r.message}" for r in done.report.refusals]
-        )
+        say(f"{entry.product}: refused again, nothing changed", err=True)
+        for refusal in done.report.refusals:
+            say(f"  {refusal.rule.name}: {refusal.message}", err=True)
         sys.exit(1)
     report_version(environment, definition.contract, done.versions, entry.partitions, done.report)
     for version in done.versions:
@@ -208,9 +208,3 @@ def close(entry_id: str, reason: str) -> None:
     if contract is not None:  # its entries outlive a product
         report_health(environment, contract, stood)
     say(f"{entry.product}: {entry.id} is closed")
-
-
-def _say_refused(entry: QuarantineEntry, environment: Environment, reasons: list[str]) -> None:
-    say(f"{entry.product}: refused again, nothing changed", err=True)
-    for reason in reasons:
-        say(f"  {reason}", err=True)

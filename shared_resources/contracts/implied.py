@@ -62,7 +62,7 @@ def column_rules(declared: DeclaredColumn, *, sole_key: bool) -> Iterator[Rule]:
     yield from _multiple_of(declared, options)
 
 
-def primary_key_rule(table: Node, columns: tuple[DeclaredColumn, ...]) -> Iterator[Rule]:
+def primary_key_rule(columns: tuple[DeclaredColumn, ...]) -> Iterator[Rule]:
     keyed = [c for c in columns if c.column.primary_key_position is not None]
     keyed.sort(key=lambda c: c.column.primary_key_position or 0)
     if keyed:

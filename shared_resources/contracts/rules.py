@@ -44,7 +44,7 @@ def compile_rules(
             if rule := declared_rule(node, by_name, declared):
                 rules.append(rule)
         rules += column_relationships(declared, own_key)
-    rules += primary_key_rule(table, columns)
+    rules += primary_key_rule(columns)
     rules += _partition_rule(platform)
     for node in table.each("quality"):
         if rule := declared_rule(node, by_name, None):

@@ -114,7 +114,6 @@ SENSORS = sa.Table(
     sa.Column("ticked_at", UtcTime),
     sa.Column("cursor", sa.Text),
     sa.Column("said", Words),
-    sa.Column("queue", sa.Text),
 )
 
 

@@ -58,15 +58,6 @@ class QueueState:
         if problem not in self.problems:
             self.problems.append(problem)
 
-    def shown(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "waiting": self.waiting,
-            "in_flight": self.in_flight,
-            "dead_letters": self.dead_letters,
-            "problems": self.problems,
-        }
-
 
 class LandingQueue:
     """The queue of one product, whose name `template` gives; `zone` is where its objects lie."""

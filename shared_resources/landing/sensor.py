@@ -10,7 +10,6 @@ ticks. The ledger decides what is new; the cursor only says where to look, so th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -140,7 +139,6 @@ class _Tick:
             self._ledger.retry()
         settling = Settling(
             self._contract,
-            self._key,
             self._environment,
             self._context.instance,
             self._ledger,
@@ -211,7 +209,13 @@ class _Tick:
         self._context.log.info("; ".join(progress))
         said = "; ".join((*progress, *problems))
         text = cursor.write()
-        self._remember(text, said, queue)
+        write_notes(
+            self._environment.state,
+            self._contract.key,
+            cursor=text,
+            said=said,
+            ticked_at=self._now,
+        )
         return dg.SensorResult(
             run_requests=self._asking.requests,
             skip_reason=None if self._asking.requests else dg.SkipReason(said),
@@ -250,13 +254,3 @@ class _Tick:
                 f"The next try may be hours away; `mesh landing retry {self._contract.key}` makes it now"
             )
         return said
-
-    def _remember(self, cursor: str, said: str, queue: QueueState | None) -> None:
-        write_notes(
-            self._environment.state,
-            self._contract.key,
-            cursor=cursor,
-            said=said,
-            ticked_at=self._now,
-            queue=json.dumps(queue.shown() if queue is not None else {}),
-        )

@@ -27,7 +27,6 @@ class SensorNotes:
     ticked_at: datetime | None = None
     cursor: dict[str, Any] = field(default_factory=dict)
     said: str = ""
-    queue: dict[str, Any] = field(default_factory=dict)
 
 
 def read_notes(database: StateDatabase, product: str) -> SensorNotes:
@@ -42,12 +41,11 @@ def read_notes(database: StateDatabase, product: str) -> SensorNotes:
         ticked_at=row.ticked_at,
         cursor=json.loads(row.cursor or "{}"),
         said=row.said or "",
-        queue=json.loads(row.queue or "{}"),
     )
 
 
 def write_notes(database: StateDatabase, product: str, **values: Any) -> None:
-    """Change the named fields; `cursor` and `queue` are given as JSON."""
+    """Change the named fields; `cursor` is given as JSON."""
     with database.begin() as connection:
         connection.execute(
             insert(connection, SENSORS)

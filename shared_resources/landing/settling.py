@@ -46,7 +46,6 @@ class Settling:
     def __init__(
         self,
         contract: Contract,
-        key: dg.AssetKey,
         environment: Environment,
         instance: dg.DagsterInstance,
         ledger: Ledger,

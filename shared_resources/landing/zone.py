@@ -57,10 +57,6 @@ class Page:
     more: bool
     refusals: tuple[tuple[str, str], ...] = ()
 
-    @property
-    def refused(self) -> tuple[str, ...]:
-        return tuple(why for _, why in self.refusals)
-
 
 class LandingZone(Protocol):
     """Keys are relative to the zone, with `/`; hidden and temporary names are never shown."""

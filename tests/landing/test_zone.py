@@ -80,7 +80,7 @@ def test_links_out_of_the_zone_are_refused(zone: LandingZone, tmp_path: Path) ->
     put(zone, "a/c.csv")
     page = zone.page("a", "", 10)
     assert [obj.key for obj in page.objects] == [obj.key for obj in zone.list("a")] == ["a/c.csv"]
-    (refusal,) = page.refused
+    ((_, refusal),) = page.refusals
     assert refusal.startswith("a/b.csv: is a link that leads out")
     with pytest.raises(RefusedKey, match=r"a/b\.csv"):
         zone.head("a/b.csv")
@@ -118,7 +118,7 @@ def test_a_linked_folder_cannot_loop(zone: LandingZone) -> None:
     page = zone.page("a", "", 10)
     assert [obj.key for obj in page.objects] == ["a/b.csv"]
     assert page.names == ("a/b.csv", "a/loop")
-    (refusal,) = page.refused
+    ((_, refusal),) = page.refusals
     assert refusal.startswith("a/loop: is a link to a folder")
 
 
@@ -137,12 +137,12 @@ def test_names_that_are_no_utf8_are_said_and_keep_nothing_back(zone: LandingZone
         path.write_bytes(b"id")
     meant = ["a/b.csv", "a/b\U0001f600.csv", "a/c.csv"]
     assert [obj.key for obj in zone.list("a")] == meant
-    assert len(zone.page("a", "", 10).refused) == 3
+    assert len(zone.page("a", "", 10).refusals) == 3
     found, at, more = [], "", True
     while more:
         page = zone.page("a", at, 1)
         found.extend(obj.key for obj in page.objects)
-        assert all("is not UTF-8; rename it" in one for one in page.refused)
+        assert all("is not UTF-8; rename it" in why for _, why in page.refusals)
         at, more = page.names[-1], page.more
         at.encode()  # It is written down.
     assert found == meant
@@ -153,7 +153,7 @@ def test_a_name_that_no_key_may_have_is_said(zone: LandingZone) -> None:
     put(zone, "a/d.csv")
     page = zone.page("a", "", 10)
     assert [obj.key for obj in page.objects] == ["a/d.csv"]
-    assert len(page.names) == 2 and "backslash" in "".join(page.refused)
+    assert len(page.names) == 2 and "backslash" in str(page.refusals)
 
 
 def test_fetch_copies_and_leaves_the_object(zone: LandingZone, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_listed_key_that_climbs_out_is_refused_and_holds_up_no_other(bucket: B
     page = bucket.zone.page("a", "", 10)
     assert [obj.key for obj in page.objects] == ["a/ok.csv"]
     assert len(page.names) == 3
-    assert len(page.refused) == 2 and all("leads out" in one for one in page.refused)
+    assert len(page.refusals) == 2 and all("leads out" in why for _, why in page.refusals)
 
 
 def test_pages_take_one_request_each_and_start_after_keys_that_are_gone(bucket: Bucket) -> None:
