@@ -10,7 +10,6 @@ import click
 from shared_resources import environment as environments
 from shared_resources.cli.selection import product_contract
 from shared_resources.cli.tables import print_json, print_table
-from shared_resources.evidence.record import Evidence, NoEvidence
 from shared_resources.io_managers.protocol import NotPublished, Version
 
 
@@ -34,7 +33,7 @@ def versions(product: str, as_json: bool) -> None:
 
 
 def _row(version: Version) -> dict[str, object]:
-    evidence = _evidence(version)
+    evidence = version.evidence_or_none
     return {
         "version": version.number,
         "store": version.store,
@@ -46,11 +45,3 @@ def _row(version: Version) -> dict[str, object]:
         "rollback_of": version.rollback_of,
         "inputs": len(evidence.inputs) if evidence else 0,
     }
-
-
-def _evidence(version: Version) -> Evidence | None:
-    """None for a version that nobody may read: it is listed all the same."""
-    try:
-        return version.evidence
-    except NoEvidence:
-        return None

@@ -15,7 +15,7 @@ from shared_resources.data_products.batch import AuditedBatch, current_number
 from shared_resources.data_products.placement import holder, misplaced
 from shared_resources.domain_code import refuse
 from shared_resources.environment import Environment
-from shared_resources.evidence.record import NoEvidence, RolledBack
+from shared_resources.evidence.record import RolledBack
 from shared_resources.governance.stopped import withheld
 from shared_resources.io_managers.levelling import follow
 from shared_resources.io_managers.pins import pin_of
@@ -176,18 +176,11 @@ def behind(contract: Contract, stores: tuple[ProductStore, ...]) -> list[Product
         return []
     current = [(store, store.versions(contract.key)) for store in stores]
     truth = next((versions[-1] for _, versions in current if versions), None)
-    if truth is None or not _proven(truth):
+    if truth is None or truth.evidence_or_none is None:
         return []  # nobody may read it: it is no truth to follow
     return [
         store for store, theirs in current if not theirs or theirs[-1].batch_id != truth.batch_id
     ]
-
-
-def _proven(version: Version) -> bool:
-    try:
-        return bool(version.evidence)
-    except NoEvidence:
-        return False
 
 
 def product_lock(environment: Environment, product: str) -> AbstractContextManager[None]:

@@ -19,7 +19,6 @@ from shared_resources.data_products.standing_checks import (
     results_of,
 )
 from shared_resources.environment import Environment
-from shared_resources.evidence.record import NoEvidence
 from shared_resources.governance.report import AuditReport
 from shared_resources.instance import open_instance
 from shared_resources.io_managers.protocol import UNPARTITIONED, Version
@@ -48,10 +47,8 @@ def partitions_of_rollback(
         if version.rollback_of is not None:
             oldest = min(oldest, version.rollback_of)
         else:
-            try:
-                changed.update(version.evidence.partitions)
-            except NoEvidence:
-                changed.update(held)
+            evidence = version.evidence_or_none
+            changed.update(evidence.partitions if evidence else held)
     known = sum(version.number > oldest for version in before)
     if before and known < before[-1].number - oldest:
         changed.update(held)

@@ -90,6 +90,11 @@ class Evidence:
     rolled_back: RolledBack | None = None
 
     @property
+    def input_versions(self) -> dict[str, tuple[str, int]]:
+        """Of each upstream product the store that it was read in, and its version there."""
+        return {product: _store_and_number(pin) for product, pin in self.inputs.items()}
+
+    @property
     def failed(self) -> frozenset[str]:
         """The rules that failed, on what is published or on other partitions of the attempt."""
         return frozenset(self.refusing) | {c.rule for c in self.checks if not c.passed}
@@ -198,6 +203,13 @@ class Evidence:
                 )
             ),
         )
+
+
+def _store_and_number(pin: str) -> tuple[str, int]:
+    """Of `lake:7:<snapshot>`, as `io_managers/pins.py` writes it."""
+    store, _, rest = pin.partition(":")
+    number = rest.partition(":")[0]
+    return store, int(number) if number.isdecimal() else 0
 
 
 def promise_in(properties: Mapping[str, str]) -> Promise | None:

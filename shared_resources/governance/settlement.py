@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from shared_resources.evidence.record import NoEvidence
 from shared_resources.governance.quarantine import QuarantineEntry
 from shared_resources.io_managers.protocol import Version
 from shared_resources.io_managers.versions import lineage
@@ -26,7 +25,8 @@ def with_replacements(
 
     `versions` are those of the product's leading store, oldest first.
     """
-    proven = filter(_is_proven, lineage(versions))
+    # Nobody knows in whose place a version is that has no evidence.
+    proven = (version for version in lineage(versions) if version.evidence_or_none)
     current = sorted(proven, key=lambda version: version.number)
     return [
         replace(entry, replaced_by=_replacement(entry, current, made_on(entry, versions)))
@@ -56,14 +56,6 @@ def is_of_batch(entry: QuarantineEntry, version: Version) -> bool:
     """Whether the version published the batch that the entry is of, or a part of it by a replay."""
     again = version.evidence.replay_of
     return entry.batch_id in (version.batch_id, again and again.batch_id)
-
-
-def _is_proven(version: Version) -> bool:
-    """Nobody knows in whose place a version is that has no evidence."""
-    try:
-        return bool(version.evidence)
-    except NoEvidence:
-        return False
 
 
 def _replacement(entry: QuarantineEntry, current: Iterable[Version], base: int) -> int | None:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shared_resources.contracts.model import UNPARTITIONED, Contract
-from shared_resources.evidence.record import Evidence, FileDigest, NoEvidence
+from shared_resources.evidence.record import Evidence, FileDigest
 from shared_resources.io_managers.fingerprints import fingerprints, name_by_digest
 from shared_resources.io_managers.protocol import (
     Cleared,
@@ -111,12 +111,12 @@ def check_not_overtaken(contract: Contract, cleared: Cleared, versions: Sequence
 
 def _check_inputs(contract: Contract, cleared: Cleared, versions: Sequence[Version]) -> None:
     """What was pinned before the batch was begun may be older than what is published was made of."""
-    ours = {product: _number(pin) for product, pin in cleared.evidence.inputs.items()}
+    ours = cleared.evidence.input_versions
     current = next((v for v in reversed(versions) if _replaced(cleared, v)), None)
     if not ours or current is None or current.rollback_of is not None:
         return
-    for product, pin in _evidence_inputs(current).items():
-        store, number = _number(pin)
+    evidence = current.evidence_or_none
+    for product, (store, number) in (evidence.input_versions if evidence else {}).items():
         own_store, own_number = ours.get(product, ("", 0))
         if own_store == store and own_number < number:
             raise _moved_on(
@@ -133,24 +133,8 @@ def _replaced(cleared: Cleared, version: Version) -> bool:
     mine = set(cleared.staged.partitions)
     if cleared.staged.replaces_all or UNPARTITIONED in mine or version.rollback_of is not None:
         return True
-    try:
-        return bool(mine & set(version.evidence.partitions))
-    except NoEvidence:
-        return True
-
-
-def _evidence_inputs(version: Version) -> dict[str, str]:
-    try:
-        return dict(version.evidence.inputs)
-    except NoEvidence:
-        return {}
-
-
-def _number(pin: str) -> tuple[str, int]:
-    """Store and number of a pin: `lake:7:<snapshot>`."""
-    store, _, rest = pin.partition(":")
-    number = rest.partition(":")[0]
-    return store, int(number) if number.isdecimal() else 0
+    evidence = version.evidence_or_none
+    return evidence is None or bool(mine & set(evidence.partitions))
 
 
 def _moved_on(contract: Contract, cleared: Cleared, newest: int, why: str) -> MovedOn:

@@ -26,7 +26,7 @@ import pyarrow as pa
 from shared_resources.contracts.model import UNPARTITIONED as UNPARTITIONED
 from shared_resources.contracts.model import Contract
 from shared_resources.evidence import keys
-from shared_resources.evidence.record import Evidence, RolledBack
+from shared_resources.evidence.record import Evidence, NoEvidence, RolledBack
 from shared_resources.io_managers.staged import Cleared as Cleared
 from shared_resources.io_managers.staged import StagedBatch as StagedBatch
 from shared_resources.io_managers.staged import StagedFile as StagedFile
@@ -61,6 +61,14 @@ class Version:
         """What it was made from and checked against. Raises `NoEvidence` when it does not say."""
         of = f"{self.product} version {self.number} in the {self.store}"
         return Evidence.read(self.properties, of)
+
+    @property
+    def evidence_or_none(self) -> Evidence | None:
+        """None for a version that nobody may read, as nobody knows what it was checked against."""
+        try:
+            return self.evidence
+        except NoEvidence:
+            return None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from shared_resources.evidence.record import NoEvidence
 from shared_resources.landing.zone import VERSION_MARK, LandingObject, as_listed
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def of_batch(
 
 def objects(version: Version) -> Pairs:
     """Key and etag of the objects that a version was made of; none if nobody knows any more."""
-    try:
-        return set(version.evidence.objects)
-    except NoEvidence:  # readers are told; what landed is still to be ingested
-        return set()
+    evidence = (
+        version.evidence_or_none
+    )  # None: readers are told; what landed is still to be ingested
+    return set(evidence.objects) if evidence else set()

@@ -148,10 +148,8 @@ class Observer:
 
     def _behind(self, contract: Contract, number: int, evidence: Evidence) -> list[Reason]:
         moved = []
-        for key, pin in evidence.inputs.items():
-            store, _, rest = pin.partition(":")
-            theirs = self._current_number(key, store)
-            if theirs is not None and str(theirs) != rest.partition(":")[0]:
+        for key, (store, ours) in evidence.input_versions.items():
+            if self._current_number(key, store) not in (None, ours):
                 moved.append(key)
         if not moved:
             return []
