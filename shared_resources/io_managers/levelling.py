@@ -9,11 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-import pyarrow as pa
-
-from shared_resources.contracts.conversions import family_of
+from shared_resources.contracts.comparing import column_type
 from shared_resources.contracts.model import Column, Contract
-from shared_resources.contracts.types import ColumnType
 from shared_resources.evidence.record import RolledBack
 from shared_resources.io_managers.cleared import clear
 from shared_resources.io_managers.fingerprints import fingerprints
@@ -77,7 +74,9 @@ def as_published(contract: Contract, snapshot: Snapshot) -> Contract:
     for field in snapshot.schema:
         column = known.get(field.name)
         if column is None or column.type.arrow != field.type:
-            type_ = _column_type(contract, field)
+            type_ = column_type(field.type)
+            if type_ is None:
+                raise PublishError(f"{contract.key}: column {field.name} has the type {field.type}")
             column = Column(field.name, type_, description="", classification=None)
         columns.append(column)
     evidence = snapshot.version.evidence
@@ -90,13 +89,3 @@ def as_published(contract: Contract, snapshot: Snapshot) -> Contract:
         rules=(),
         allow_empty=True,
     )
-
-
-def _column_type(contract: Contract, field: pa.Field) -> ColumnType:
-    family = family_of(field.type)
-    if family is None:
-        raise PublishError(f"{contract.key}: column {field.name} has the type {field.type}")
-    if pa.types.is_decimal(field.type):
-        return ColumnType(family, precision=field.type.precision, scale=field.type.scale)
-    narrow = pa.types.is_int32(field.type) or pa.types.is_float32(field.type)
-    return ColumnType(family, width=32 if narrow else 64)

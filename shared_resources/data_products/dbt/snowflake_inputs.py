@@ -10,11 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shared_resources.contracts.conversions import family_of
-from shared_resources.contracts.types import ColumnType
+from shared_resources.contracts.comparing import column_type
 from shared_resources.data_products.dbt.messages import DbtModelFailed
 from shared_resources.io_managers.cloud_warehouse.loading import load
 from shared_resources.io_managers.cloud_warehouse.session import SnowflakeSession
@@ -83,16 +81,11 @@ def _loaded(session: SnowflakeSession, schema: str, snapshot: Snapshot, key: str
 def _columns(snapshot: Snapshot, key: str) -> Columns:
     columns = []
     for field in snapshot.schema:
-        family = family_of(field.type)
-        if family is None:
+        type_ = column_type(field.type)
+        if type_ is None:
             raise DbtModelFailed(
                 f"{key}: column {field.name} is {field.type}, which no contract has"
             )
-        if pa.types.is_decimal(field.type):
-            type_ = ColumnType(family, precision=field.type.precision, scale=field.type.scale)
-        else:
-            narrow = pa.types.is_int32(field.type) or pa.types.is_float32(field.type)
-            type_ = ColumnType(family, width=32 if narrow else 64)
         columns.append((field.name, type_))
     return tuple(columns)
 

@@ -16,6 +16,9 @@ from shared_resources.sql import quote_identifier
 
 Columns = Sequence[tuple[str, ColumnType]]
 
+# Behind a product's name in a table's: its batch's digest, when it was made, and of which attempt.
+SUFFIX = r"__([0-9a-f]{12})_([0-9a-f]{8,})_[0-9a-f]{12}"
+
 
 @dataclass(frozen=True)
 class Name:

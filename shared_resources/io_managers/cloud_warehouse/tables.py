@@ -31,6 +31,7 @@ from shared_resources.io_managers.cloud_warehouse.session import (
     quoting_nothing,
 )
 from shared_resources.io_managers.cloud_warehouse.sql import (
+    SUFFIX,
     Name,
     definitions,
     in_days,
@@ -43,7 +44,6 @@ from shared_resources.io_managers.cloud_warehouse.versions import versions_schem
 from shared_resources.io_managers.evolution import columns_of
 from shared_resources.io_managers.protocol import PublishError
 
-_NAME = re.compile(r"__([0-9a-f]{12})_([0-9a-f]{8,})_[0-9a-f]{12}")
 # Between making a table and signing it.
 SIGNING = timedelta(minutes=1)
 
@@ -142,7 +142,7 @@ class VersionTables:
         tables = []
         for row in found.rows:
             name = str(row[column])
-            match = _NAME.fullmatch(name.removeprefix(self._product))
+            match = re.fullmatch(SUFFIX, name.removeprefix(self._product))
             if name.startswith(prefix) and match:
                 tables.append(VersionTable(Name(self.schema, name), match[1], int(match[2], 16)))
         return tables

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 
 from shared_resources.contracts.model import Classification, Column, Contract
 from shared_resources.io_managers.cloud_warehouse.session import SnowflakeSession
-from shared_resources.io_managers.cloud_warehouse.sql import Columns, Name, names, text
+from shared_resources.io_managers.cloud_warehouse.sql import SUFFIX, Columns, Name, names, text
 
 TAGS_SCHEMA = "mesh"
 CLASSIFICATION = "classification"
@@ -45,10 +45,8 @@ def shown_table(session: SnowflakeSession, product: str) -> str | None:
         "WHERE table_schema = ? AND table_name = ?",
         [domain, name],
     ).rows
-    tables = re.findall(
-        rf"{re.escape(name)}__[0-9a-f]{{12}}_[0-9a-f]{{8,}}_[0-9a-f]{{12}}", str(rows)
-    )
-    return str(tables[-1]) if tables else None
+    tables = [found.group() for found in re.finditer(re.escape(name) + SUFFIX, str(rows))]
+    return tables[-1] if tables else None
 
 
 def create_tags(session: SnowflakeSession) -> None:

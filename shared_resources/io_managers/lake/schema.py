@@ -85,7 +85,7 @@ def use_schema(transaction: Transaction, wanted: Schema) -> None:
         transaction._stage(
             (AddSchemaUpdate.model_validate({"schema": added}), _set_schema(-1)), guards
         )
-    # Our files have no field ids: every engine finds their columns through this mapping.
+    # Local files have no field ids: every engine finds their columns through this mapping.
     transaction._stage((SetPropertiesUpdate(updates=name_mapping(wanted)),))
 
 
