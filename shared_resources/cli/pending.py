@@ -16,7 +16,7 @@ from shared_resources.cli.selection import product_folder
 from shared_resources.cli.workers import Task
 from shared_resources.contracts.model import Contract, LandingMode
 from shared_resources.environment import Environment
-from shared_resources.governance.stopped import withheld
+from shared_resources.governance.stopped import why_resting
 from shared_resources.io_managers.protocol import NotPublished
 from shared_resources.landing.evidence import unseen
 from shared_resources.landing.ledger import Ledger
@@ -40,7 +40,7 @@ def tasks_of(environment: Environment, product: str, asked: str | None) -> list[
     """
     folder = product_folder(environment, product)
     contract = folder.contract
-    if contract is not None and (why := withheld(contract)):
+    if contract is not None and (why := why_resting(contract)):
         raise UpToDate(why)
     if contract is None or contract.partitioning is None:
         if asked:

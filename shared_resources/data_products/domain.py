@@ -28,7 +28,7 @@ from shared_resources.data_products.product import ProductProblem
 from shared_resources.data_products.stopped import stopped_asset
 from shared_resources.environment import Environment, ProductionEnvironment
 from shared_resources.governance.catalogue import PolicyViolation
-from shared_resources.governance.stopped import ProductStopped, stopped_products, withheld
+from shared_resources.governance.stopped import ProductStopped, stopped_products, why_resting
 from shared_resources.housekeeping.jobs import housekeeping
 from shared_resources.io_managers.published import io_managers
 from shared_resources.landing.sensor import landing_sensor
@@ -116,7 +116,7 @@ def _stopped_assets(
 
 def _resting(domain: Domain, stopped: Collection[str]) -> dict[str, str]:
     """Why the products that publish nothing by their contract's status do not, by key."""
-    found = {product.key: withheld(contract) for product, contract in domain.contracts}
+    found = {product.key: why_resting(contract) for product, contract in domain.contracts}
     return {key: why for key, why in found.items() if why and key not in stopped}
 
 

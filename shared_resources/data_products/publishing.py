@@ -16,7 +16,7 @@ from shared_resources.data_products.placement import holder, misplaced
 from shared_resources.domain_code import refuse
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import RolledBack
-from shared_resources.governance.stopped import withheld
+from shared_resources.governance.stopped import why_resting
 from shared_resources.io_managers.levelling import follow
 from shared_resources.io_managers.pins import pin_of
 from shared_resources.io_managers.protocol import MovedOn, ProductStore, PublishError, Version
@@ -51,7 +51,7 @@ def publish(audited: AuditedBatch) -> tuple[Version, ...]:
     cleared = audited.cleared
     assert cleared is not None, "a refused batch reached publishing"
     environment, contract = audited.attempt.environment, audited.attempt.contract
-    if why := withheld(contract):
+    if why := why_resting(contract):
         raise PublishError(why)
     leading, *others = stores = environment.stores_of(contract)
     # What was set aside is in quarantine by now; beside what readers see it has no business.

@@ -17,7 +17,7 @@ from shared_resources.findings import Finding
 from shared_resources.governance import policies
 from shared_resources.governance.policy import DataTimePolicy, LoadTimePolicy, Policy
 from shared_resources.governance.waivers import (
-    CheckOutcome,
+    DomainCheck,
     WaivedFinding,
     apply_waivers,
     judge_waivers,
@@ -25,11 +25,11 @@ from shared_resources.governance.waivers import (
 )
 from shared_resources.mesh import Domain, Mesh, Waiver
 
-__all__ = ["CheckOutcome", "PolicyViolation", "WaivedFinding", "check_domain", "data_time_rules"]
+__all__ = ["DomainCheck", "PolicyViolation", "WaivedFinding", "check_domain", "data_time_rules"]
 
 
 class PolicyViolation(Exception):
-    """A domain breaks load-time policies, so its location does not load. Lists every finding."""
+    """Something is wrong with a domain itself, so its location does not load. Lists every finding."""
 
     def __init__(self, domain: str, findings: Iterable[Finding]) -> None:
         self.domain = domain
@@ -92,17 +92,17 @@ def data_time_rules(
     )
 
 
-def check_domain(domain: Domain, mesh: Mesh, *, today: date | None = None) -> CheckOutcome:
+def check_domain(domain: Domain, mesh: Mesh, *, today: date | None = None) -> DomainCheck:
     """Everything that is wrong with a domain: its files, its waivers, and the policies it breaks.
 
-    `build_domain` raises `PolicyViolation` with the findings; `mesh check` prints them.
+    `stopped.py` says what the findings stop; `mesh check` prints them.
     """
     today = today or utc_today()
     known = all_policies()
     valid, bad = judge_waivers(domain, mesh.central, known, today)
     found = {finding for policy in load_time_policies() for finding in policy.check(domain, mesh)}
     outcome = apply_waivers(domain, sorted(found - set(domain.findings)), valid)
-    return CheckOutcome(tuple(sorted({*domain.findings, *bad, *outcome.findings})), outcome.waived)
+    return DomainCheck(tuple(sorted({*domain.findings, *bad, *outcome.findings})), outcome.waived)
 
 
 def utc_today() -> date:

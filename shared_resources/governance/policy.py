@@ -1,7 +1,8 @@
 """What a central policy is: a name, what it asks for, and how it looks.
 
-Belongs here: the two kinds of policy. A load-time policy looks at a domain's files and keeps a
-location that breaks it from loading; a data-time policy adds rules to the audit of every product.
+Belongs here: the two kinds of policy. A load-time policy looks at a domain's files, and what
+breaks it is stopped: a product, or a whole location. A data-time policy adds rules to the audit of
+every product.
 Does not belong here: the policies (`policies/`, one a file), finding and applying them
 (`catalogue.py`), waivers (`waivers.py`).
 """

@@ -24,16 +24,16 @@ class ProductStopped(Exception):
 
 
 # What ODCS calls a contract that promises nothing yet, or nothing any more.
-_WITHHELD = {
+_RESTING = {
     "proposed": "is proposed and not yet agreed",
     "draft": "is a draft",
     "retired": "is retired",
 }
 
 
-def withheld(contract: Contract) -> str | None:
+def why_resting(contract: Contract) -> str | None:
     """Why nothing is published under the contract by its `status`; None when it may be."""
-    why = _WITHHELD.get(contract.status)
+    why = _RESTING.get(contract.status)
     if why is None:
         return None
     return (

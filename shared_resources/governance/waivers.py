@@ -21,7 +21,7 @@ RULE = "waiver"
 
 @dataclass(frozen=True)
 class WaivedFinding:
-    """A finding that a waiver suspends: still listed, but it does not keep the location out."""
+    """A finding that a waiver suspends: still listed, but it stops nothing."""
 
     finding: Finding
     waiver: Waiver
@@ -34,8 +34,8 @@ class WaivedFinding:
 
 
 @dataclass(frozen=True)
-class CheckOutcome:
-    """What a check of a domain found. The location loads only when `findings` is empty."""
+class DomainCheck:
+    """What a check of a domain found. What `findings` are about is stopped (`stopped.py`)."""
 
     findings: tuple[Finding, ...]
     waived: tuple[WaivedFinding, ...] = ()
@@ -113,9 +113,7 @@ def _problems(
         )
 
 
-def apply_waivers(
-    domain: Domain, found: Iterable[Finding], valid: Iterable[Waiver]
-) -> CheckOutcome:
+def apply_waivers(domain: Domain, found: Iterable[Finding], valid: Iterable[Waiver]) -> DomainCheck:
     """Part the policies' findings into those that count and those that a valid waiver suspends."""
     by_place = {(waiver.policy, waiver.product): waiver for waiver in valid}
     counting: list[Finding] = []
@@ -126,7 +124,7 @@ def apply_waivers(
             counting.append(finding)
         else:
             waived.append(WaivedFinding(finding, waiver))
-    return CheckOutcome(tuple(counting), tuple(waived))
+    return DomainCheck(tuple(counting), tuple(waived))
 
 
 def product_of(file: Path, domain: Domain) -> str | None:
