@@ -19,9 +19,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from shared_resources.contracts.model import UNPARTITIONED
 from shared_resources.state import TABLES, StateDatabase, Words, insert
 
-WHOLE = ""  # the product as a whole: its partition, if it has none
+# Where no partition is meant: the one part of a product without partitions, or all of another.
+WHOLE = UNPARTITIONED
 LONGEST_MESSAGE = 4_000
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,9 @@ from shared_resources.cli.tables import print_table
 from shared_resources.environment import Environment
 from shared_resources.io_managers.frames import as_frame
 from shared_resources.io_managers.protocol import NotPublished, Snapshot
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _SHOWN_ROWS = 20
 
@@ -68,24 +72,24 @@ def _open(environment: Environment, product: str, version: int | None) -> Snapsh
         raise
 
 
-def _first_rows(reader: object) -> list[dict[str, object]]:
+def _first_rows(reader: pa.RecordBatchReader) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
-    for batch in reader:  # type: ignore[attr-defined]
+    for batch in reader:
         rows.extend(batch.slice(0, _SHOWN_ROWS - len(rows)).to_pylist())
         if len(rows) >= _SHOWN_ROWS:
             break
     return rows
 
 
-def _write(reader: object, output: Path) -> int:
+def _write(reader: pa.RecordBatchReader, output: Path) -> int:
     """Write beside the target and move it there: a reader of the file sees all of it or the old one."""
     import pyarrow.parquet as pq
 
     temporary = output.with_name(f".{output.name}.{os.getpid()}")
     rows = 0
     try:
-        with pq.ParquetWriter(temporary, reader.schema, compression="zstd") as writer:  # type: ignore[attr-defined]
-            for batch in reader:  # type: ignore[attr-defined]
+        with pq.ParquetWriter(temporary, reader.schema, compression="zstd") as writer:
+            for batch in reader:
                 writer.write_batch(batch)
                 rows += batch.num_rows
         temporary.replace(output)

@@ -24,7 +24,7 @@ from shared_resources.contracts.model import (
 )
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import is_number
-from shared_resources.contracts.thresholds import OPERATORS, read_threshold
+from shared_resources.contracts.thresholds import read_threshold
 from shared_resources.contracts.types import Family
 from shared_resources.contracts.vendor import vendor_properties
 from shared_resources.sql import quote_identifier
@@ -78,11 +78,6 @@ def declared_rule(
     if kind == "text" and not node.text("description").strip():
         node.problem("says nothing", "add `description:`")
     return None
-
-
-def suffix_of(rule: Rule) -> str:
-    """What a rule without a name is called, after its column: its kind."""
-    return rule.kind.value
 
 
 def _library(
@@ -299,6 +294,3 @@ def _severity(node: Node) -> Severity | None:
 
 def _at(node: Node, name: str) -> Node:
     return node.get(name) or node
-
-
-__all__ = ["OPERATORS", "declared_rule", "suffix_of"]

@@ -17,10 +17,11 @@ import dagster as dg
 
 from shared_resources import environment as environments
 from shared_resources.contracts.model import HEALTH_CHECK
-from shared_resources.data_products.asset_spec import asset_key, asset_spec, check_specs, pool
+from shared_resources.data_products.asset_spec import asset_key, asset_spec, check_specs, pool_of
 from shared_resources.data_products.auditing import audit_batch, audit_published
 from shared_resources.data_products.batch import Attempt, AuditedBatch, PublishedBefore, Run
 from shared_resources.data_products.batch import attempt as new_attempt
+from shared_resources.data_products.choosing import NothingToIngest
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.evidence_metadata import (
     PARTITION_ROWS,
@@ -30,7 +31,7 @@ from shared_resources.data_products.evidence_metadata import (
     version_metadata,
 )
 from shared_resources.data_products.following import followed, note_refusal
-from shared_resources.data_products.making import NothingToIngest, make
+from shared_resources.data_products.making import make
 from shared_resources.data_products.product import ProductProblem
 from shared_resources.data_products.publishing import (
     already_published,
@@ -81,7 +82,7 @@ def build_asset(definition: ProductDefinition, inputs: tuple[str, ...]) -> dg.As
         can_subset=True,
         partitions_def=spec.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run() if contract.partitioning else None,
-        pool=pool(contract),
+        pool=pool_of(contract.key),
     )
     def product(context: dg.AssetExecutionContext, **pinned: PinnedInput) -> Iterator[_Event]:
         by_key = {item.product: item for item in pinned.values()}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -18,6 +17,7 @@ from shared_resources.contracts.model import HEALTH_CHECK, Column, Contract, Rul
 from shared_resources.contracts.numbers import as_json
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.mesh import ProductKind
+from shared_resources.mesh.model import CODE_FILE, model_file
 
 _TAG_VALUE = re.compile(r"[^A-Za-z0-9_.-]")
 _LONGEST_TAG = 63
@@ -86,13 +86,8 @@ def follow_producers() -> dg.AutomationCondition[Any]:
     ).with_label("follow_producers")
 
 
-def pool(contract: Contract) -> str:
-    """The pool that lets one op at a time work on the product."""
-    return pool_of(contract.key)
-
-
 def pool_of(product: str) -> str:
-    """The pool of the product with that key."""
+    """The pool that lets one op at a time work on the product with that key."""
     return f"product_{product.replace('/', '_')}"
 
 
@@ -154,16 +149,17 @@ def _metadata(definition: ProductDefinition) -> dict[str, Any]:
     references: list[dg.LocalFileCodeReference | dg.UrlCodeReference] = [
         dg.LocalFileCodeReference(file_path=str(contract.path), label="contract")
     ]
-    code = definition.folder / "product.py"
+    folder = definition.folder
     if definition.kind is ProductKind.FUNCTION and definition.function is not None:
         line = definition.function.function.__code__.co_firstlineno
         references.append(
-            dg.LocalFileCodeReference(file_path=str(code), line_number=line, label="code")
+            dg.LocalFileCodeReference(
+                file_path=str(folder / CODE_FILE), line_number=line, label="code"
+            )
         )
     if definition.kind is ProductKind.DBT:
-        references.append(
-            dg.LocalFileCodeReference(file_path=str(_model_file(definition)), label="dbt model")
-        )
+        model = model_file(folder.parents[3], contract.domain, contract.name)
+        references.append(dg.LocalFileCodeReference(file_path=str(model), label="dbt model"))
     return {
         "dagster/column_schema": dg.TableSchema(
             columns=[_table_column(contract, column) for column in contract.columns]
@@ -175,17 +171,6 @@ def _metadata(definition: ProductDefinition) -> dict[str, Any]:
         "clauses not enforced": sum(not clause.enforced for clause in contract.clauses),
         "loss budget percent": as_json(contract.loss_budget_percent),
     }
-
-
-def _model_file(definition: ProductDefinition) -> Path:
-    root = definition.folder.parents[3]
-    return (
-        root
-        / "dbt_project"
-        / "models"
-        / definition.contract.domain
-        / f"{definition.contract.name}.sql"
-    )
 
 
 def _table_column(contract: Contract, column: Column) -> dg.TableColumn:

@@ -19,9 +19,7 @@ from shared_resources.landing.evidence import objects
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.looking import newest_extract
 from shared_resources.landing.objects import PARTITION, match
-from shared_resources.landing.zone import LandingObject, LandingZone
-
-PAGE_KEYS = 1000
+from shared_resources.landing.zone import PAGE_KEYS, LandingObject, LandingZone
 
 
 class NothingToIngest(Exception):

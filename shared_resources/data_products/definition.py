@@ -20,6 +20,7 @@ from shared_resources.data_products.product import ProductFunction, ProductProbl
 from shared_resources.domain_code import domain_code
 from shared_resources.environment import Environment
 from shared_resources.mesh import Domain, ProductFolder, ProductKind, Waiver
+from shared_resources.mesh.model import CODE_FILE
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def define_product(
 
 def _load_function(folder: Path, domain: Domain, product: str) -> ProductFunction:
     """The function in `product.py`, loaded by its path: a second mesh in one process stays apart."""
-    file = folder / "product.py"
+    file = folder / CODE_FILE
     name = f"domains.{domain.name}.products.{product}.product"
     module = sys.modules.get(name)
     if module is None or module.__file__ != str(file):

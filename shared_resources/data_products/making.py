@@ -12,7 +12,7 @@ from typing import Any
 
 from shared_resources.contracts.lossless import InvalidFrame, conform
 from shared_resources.data_products.batch import Attempt, Made, Unreadable
-from shared_resources.data_products.choosing import NothingToIngest, choose_objects
+from shared_resources.data_products.choosing import choose_objects
 from shared_resources.data_products.domain_errors import withheld_where_classified
 from shared_resources.data_products.product import (
     MakingContext,
@@ -29,8 +29,6 @@ from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.reader import stage_object
 from shared_resources.mesh import ProductKind
-
-__all__ = ["NothingToIngest", "make"]
 
 
 def make(attempt: Attempt, landing_object: str | None = None) -> Made:

@@ -33,7 +33,7 @@ from shared_resources.environment import Environment
 from shared_resources.governance.quarantine import QuarantineEntry
 from shared_resources.governance.report import AuditReport
 from shared_resources.governance.settlement import is_of_batch, made_on
-from shared_resources.governance.split import Split
+from shared_resources.governance.split import REASONS, Split
 from shared_resources.io_managers.pinned import PinnedInput
 from shared_resources.io_managers.protocol import UNPARTITIONED, StagedBatch, StagedFile, Version
 from shared_resources.io_managers.staging import write_staged
@@ -261,9 +261,9 @@ class _Replay:
 
 
 def _stream(files: tuple[Path, ...]) -> pa.RecordBatchReader:
-    """Quarantined Parquet as one stream; `_reasons` is the platform's column, not the product's."""
+    """Quarantined Parquet as one stream; `REASONS` is the platform's column, not the product's."""
     opened = [pq.ParquetFile(file) for file in files]
-    names = [name for name in opened[0].schema_arrow.names if name != "_reasons"]
+    names = [name for name in opened[0].schema_arrow.names if name != REASONS]
     schema = pa.schema([opened[0].schema_arrow.field(name) for name in names])
 
     def batches() -> Iterator[pa.RecordBatch]:

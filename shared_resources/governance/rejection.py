@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from shared_resources.contracts.model import UNPARTITIONED
+
 KINDS = ("batch", "rows", "object")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,7 +36,7 @@ class Rejection:
     contract_version: str
     contract_digest: str
     inputs: Mapping[str, str] = field(default_factory=dict)
-    partitions: tuple[str, ...] = ("",)
+    partitions: tuple[str, ...] = (UNPARTITIONED,)
     objects: tuple[tuple[str, str], ...] = ()
     parent: str | None = None
     on_top_of: int | None = None

@@ -19,7 +19,7 @@ import dagster as dg
 
 from shared_resources import environment as environments
 from shared_resources.contracts.model import Contract
-from shared_resources.data_products.asset_spec import pool
+from shared_resources.data_products.asset_spec import pool_of
 from shared_resources.housekeeping.tasks import Done, Task, Unfinished, perform
 
 TASK_TAG = "mesh/housekeeping"
@@ -70,7 +70,7 @@ def _op(contract: Contract) -> dg.OpDefinition:
     @dg.op(
         name=contract.name,
         description=f"The job's task for {contract.key}, in every store that it is published in.",
-        pool=pool(contract),
+        pool=pool_of(contract.key),
         out=dg.Out(dg.Nothing),
     )
     def work(context: dg.OpExecutionContext) -> Iterator[dg.Output[None]]:

@@ -18,9 +18,8 @@ from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.objects import Matched, match
 from shared_resources.landing.passed_over import PassedOver
 from shared_resources.landing.strays import OUTSIDE, Stray, refused, strays_of
-from shared_resources.landing.zone import LandingObject, LandingZone, Page
+from shared_resources.landing.zone import PAGE_KEYS, LandingObject, LandingZone, Page
 
-PAGE_KEYS = 1000
 # Sorts after every key below a folder.
 _END = "/\U0010ffff"
 

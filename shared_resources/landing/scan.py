@@ -26,9 +26,8 @@ from shared_resources.landing.ledger_tables import Entry, State
 from shared_resources.landing.objects import Matched, match
 from shared_resources.landing.passed_over import PassedOver
 from shared_resources.landing.strays import strays_of
-from shared_resources.landing.zone import LandingObject, LandingZone, Page
+from shared_resources.landing.zone import PAGE_KEYS, LandingObject, LandingZone, Page
 
-PAGE_KEYS = 1000
 WINDOW_KEYS = 100
 PAGES_A_TICK = 10
 SECONDS_A_TICK = 20.0

@@ -15,6 +15,7 @@ from typing import Protocol
 from shared_resources.landing.errors import RefusedKey
 
 VERSION_MARK = "#"
+PAGE_KEYS = 1000  # S3 gives no more at once
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from shared_resources.contracts.object_names import unfinished
 from shared_resources.landing.errors import LandingError, ObjectChanged, RefusedKey, RefusedObject
 from shared_resources.landing.zone import (
+    PAGE_KEYS,
     VERSION_MARK,
     LandingObject,
     Page,
@@ -34,7 +35,6 @@ from shared_resources.production.settings import S3Location
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-LARGEST_PAGE = 1000
 FETCH_ATTEMPTS = 6
 LONGEST_WAIT_SECONDS = 5.0
 CHUNK_BYTES = 1 << 20
@@ -76,7 +76,7 @@ class S3LandingZone:
         found: list[LandingObject] = []
         start_after, more = "", True
         while more:
-            page = self.page(prefix, start_after, LARGEST_PAGE)
+            page = self.page(prefix, start_after, PAGE_KEYS)
             found.extend(page.objects)
             more = page.more
             start_after = page.names[-1] if page.names else start_after
@@ -95,7 +95,7 @@ class S3LandingZone:
         listed = self._client.list_objects_v2(
             Bucket=self.location.bucket,
             Prefix=folder,
-            MaxKeys=min(limit, LARGEST_PAGE),
+            MaxKeys=min(limit, PAGE_KEYS),
             **wanted,
         )
         objects: list[LandingObject] = []

@@ -90,8 +90,7 @@ class ProductFolder:
     @property
     def model_file(self) -> Path:
         """Where its dbt model would be: below the project's `dbt_project`, a folder a domain."""
-        root = self.folder.parents[3]
-        return root / "dbt_project" / "models" / self.domain / f"{self.name}.sql"
+        return model_file(self.folder.parents[3], self.domain, self.name)
 
     def line(self, path: str) -> int:
         """The line of a statement of the contract; 0 if it is not there."""
@@ -222,6 +221,10 @@ class Mesh:
     def consumers(self, key: str) -> tuple[ProductFolder, ...]:
         """The products that read `key`, or relate to it, directly."""
         return tuple(product for product in self.products if key in product.reads)
+
+
+def model_file(root: Path, domain: str, name: str) -> Path:
+    return root / "dbt_project" / "models" / domain / f"{name}.sql"
 
 
 DOMAIN_FILE = "domain.yaml"

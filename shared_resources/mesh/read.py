@@ -25,6 +25,7 @@ from shared_resources.mesh.model import (
     ProductFolder,
     ProductKind,
     ProductReference,
+    model_file,
 )
 from shared_resources.mesh.model_text import inputs_of_model
 from shared_resources.mesh.platform_use import platform_findings
@@ -80,7 +81,7 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def _read_product(folder: Path, domain: str, root: Path, findings: list[Finding]) -> ProductFolder:
     contract, lines = _read_contract(folder, findings)
-    model = root / "dbt_project" / "models" / domain / f"{folder.name}.sql"
+    model = model_file(root, domain, folder.name)
     inputs: tuple[ProductReference, ...] = ()
     if (folder / CODE_FILE).is_file():
         code = read_product_code(folder / CODE_FILE)

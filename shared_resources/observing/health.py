@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-WHOLE = "whole"
+NOTHING_WRONG = "whole"
 NAMED = 8
 
 
@@ -62,7 +62,7 @@ class Health:
 
     @property
     def state(self) -> str:
-        return str(self.reasons[0].kind) if self.reasons else WHOLE
+        return str(self.reasons[0].kind) if self.reasons else NOTHING_WRONG
 
     @property
     def failing(self) -> tuple[Reason, ...]:

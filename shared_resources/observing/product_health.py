@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from shared_resources.contracts.model import Contract
+from shared_resources.contracts.model import UNPARTITIONED, Contract
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import Evidence
 from shared_resources.io_managers.protocol import ProductStore, Unreadable, Version
@@ -207,7 +207,7 @@ def _out_of_step(
 
 def _held(partitions: Sequence[str], contract: Contract) -> tuple[str, ...]:
     """The parts that readers see."""
-    return tuple(partitions) if contract.partitioning is not None else ("",)
+    return tuple(partitions) if contract.partitioning is not None else (UNPARTITIONED,)
 
 
 def _stale(contract: Contract, current: Version) -> list[Reason]:

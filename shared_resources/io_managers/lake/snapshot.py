@@ -39,7 +39,7 @@ class LakeSnapshot(SqlSnapshot):
         super().__init__(version, columns_of_schema(self._iceberg))
 
     @cached_property
-    def _files(self) -> tuple[DataFile, ...]:
+    def files(self) -> tuple[DataFile, ...]:
         files = live_files(self._table, self._snapshot).values()
         rows = sum(file.record_count for file in files)
         if rows != self._version.rows:
@@ -47,35 +47,31 @@ class LakeSnapshot(SqlSnapshot):
             raise damaged(self._version, self._snapshot.manifest_list, problem)
         return tuple(sorted(files, key=lambda file: file.file_path))
 
-    @property
-    def files(self) -> tuple[DataFile, ...]:
-        return self._files
-
     def of(self, files: Iterable[DataFile]) -> LakeSnapshot:
         """The same version of nothing but these files: a part of it, or its rows written anew."""
         part = LakeSnapshot(self._table, self._snapshot, self.version, self._place)
-        part._files = tuple(sorted(files, key=lambda file: file.file_path))
+        part.files = tuple(sorted(files, key=lambda file: file.file_path))
         return part
 
     def attach(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Nothing to attach: the files are named in the statement."""
 
     def partitions(self) -> tuple[str, ...]:
-        keys = {partition_of(file) for file in self._files}
+        keys = {partition_of(file) for file in self.files}
         return tuple(sorted(keys - {UNPARTITIONED}))
 
     def paths(self) -> tuple[Path, ...]:
-        return tuple(self._local(self._files))
+        return tuple(self._local(self.files))
 
     def check(self) -> None:
         """Raise `Damaged` unless every file that lies here is whole; others are when they are read."""
         if self._place.adopts:
-            self._local(self._files)
+            self._local(self.files)
 
     def verify(self) -> Verified:
         """Compare every byte of the files, wherever they lie."""
         compared, problems = 0, []
-        for file in self._files:
+        for file in self.files:
             expected = digest_in(file.file_path)
             if expected is None:
                 continue
@@ -89,7 +85,7 @@ class LakeSnapshot(SqlSnapshot):
                 problems.append(
                     f"{file.file_path} has the SHA-256 {found[:12]}…, published was {expected[:12]}…"
                 )
-        return Verified(compared, len(self._files) - compared, tuple(problems))
+        return Verified(compared, len(self.files) - compared, tuple(problems))
 
     def _local(self, files: Sequence[DataFile]) -> list[Path]:
         """Raises `Damaged`."""
@@ -105,7 +101,7 @@ class LakeSnapshot(SqlSnapshot):
 
     def select(self, columns: Sequence[str], partitions: Sequence[str] | None = None) -> str:
         asked = None if partitions is None else set(partitions)
-        files = [f for f in self._files if asked is None or partition_of(f) in asked]
+        files = [f for f in self.files if asked is None or partition_of(f) in asked]
         if not files:
             return self._empty(columns)
         # What a file holds is known from the manifest: a column of the table that it lacks is null.
