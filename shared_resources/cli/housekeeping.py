@@ -45,7 +45,7 @@ def housekeeping(
     from shared_resources.housekeeping.tasks import NOTHING, Task, Unfinished, perform
 
     environment = environments.current()
-    products = [p.key for domain in read_mesh(environment.root).domains for p in domain.products]
+    products = [product.key for product in read_mesh(environment.root).products]
     asked = dict(zip(Task, (compact, expire, orphans, quarantine), strict=True))
     chosen = [task for task in Task if asked[task] or not any(asked.values())]
     done: list[Done] = []

@@ -165,7 +165,7 @@ def retry(product: str) -> None:
 
 
 def _ingested(environment: Environment) -> list[Contract]:
-    folders = [p for domain in read_mesh(environment.root).domains for p in domain.products]
+    folders = read_mesh(environment.root).products
     return [p.contract for p in folders if p.contract and p.contract.landing]
 
 

@@ -45,7 +45,7 @@ def status(as_json: bool) -> None:
     shown and end nothing.
     """
     environment = environments.current()
-    products = [p for domain in read_mesh(environment.root).domains for p in domain.products]
+    products = read_mesh(environment.root).products
     observer = Observer(environment)
     observed = {product.key: observer.observe(product) for product in products}
     rows = [_row(product, observed[product.key]) for product in products]

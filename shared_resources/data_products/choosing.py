@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 from shared_resources.contracts.model import Contract, Landing, LandingMode
+from shared_resources.contracts.object_names import PARTITION
 from shared_resources.data_products.batch import Attempt
 from shared_resources.environment import Environment
 from shared_resources.io_managers.protocol import UNPARTITIONED
@@ -18,7 +19,7 @@ from shared_resources.landing.ages import newer
 from shared_resources.landing.evidence import objects
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.looking import newest_extract
-from shared_resources.landing.objects import PARTITION, match
+from shared_resources.landing.objects import match
 from shared_resources.landing.zone import PAGE_KEYS, LandingObject, LandingZone
 
 

@@ -1,7 +1,7 @@
 """A product ready to be made: its contract, its folder, its maker, and every rule that holds for it.
 
 Belongs here: putting together what stands in a product's folder, its code imported.
-Does not belong here: reading the folder (`mesh.py`), Dagster (`asset.py`), running (`making.py`).
+Does not belong here: reading the folder (`mesh/`), Dagster (`asset.py`), running (`making.py`).
 """
 
 from __future__ import annotations

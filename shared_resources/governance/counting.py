@@ -2,8 +2,8 @@
 
 Belongs here: the one aggregate, who runs which rule, the samples.
 Does not belong here: the view of all parts (`batch_view.py`), the SQL of a rule (`predicates.py`,
-`sets.py`, `uniqueness.py`), rules that
-domains wrote themselves (`domain_rules.py`), the verdict (`audit.py`).
+`sets.py`, `uniqueness.py`), rules that domains wrote themselves (`domain_rules.py`), the verdict
+(`audit.py`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Row-level rules as SQL: for each, the condition under which a row of the view `batch` fails.
 
-Belongs here: rules that one row alone decides. NaN is null already in the view (`scan.py`).
+Belongs here: rules that one row alone decides. NaN is null already in the view (`batch_view.py`).
 Does not belong here: rules that need other rows or another table (`sets.py`), personal data
 (`personal_data.py`), or running them.
 

@@ -1,7 +1,8 @@
-"""What the rules run over: the audit's DuckDB connection and its view of a batch.
+"""What the rules run over: the audit's DuckDB connection, and Parquet files as a query.
 
-Belongs here: memory and spill limits, and the view `batch` that every rule is compiled against.
-Does not belong here: rules. (`predicates.py`, `sets.py`, `sql_rules.py`)
+Belongs here: memory and spill limits, reading staged and published files, NaN as null.
+Does not belong here: the view `batch` (`batch_view.py`), rules (`predicates.py`, `sets.py`,
+`sql_rules.py`).
 
 In the view NaN is null, so that no rule needs to think of it. It is told by `isfinite` and `isinf`
 and never by `isnan`: DuckDB answers `isnan(x)` and `x = 'NaN'` from the minimum and maximum in the

@@ -1,7 +1,7 @@
 """Splitting a batch within its loss budget: good rows to publish, bad rows to quarantine.
 
 Belongs here: which rows of a refused batch are bad, writing both sides, and a few of the bad ones.
-Does not belong here: whether the budget allows it, the second audit (`data_products/auditing.py`),
+Does not belong here: whether the budget allows it, the second audit (`sifting.py`),
 or keeping the bad rows (`quarantine.py`).
 
 Of rows that share a key that must be unique, one is kept when they are identical in every column;

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from shared_resources.contracts.model import Landing, LandingMode, Partitioning
+from shared_resources.contracts.object_names import PARTITION
 from shared_resources.landing.zone import LandingObject
-
-PARTITION = "{partition}"
 
 
 @dataclass(frozen=True)

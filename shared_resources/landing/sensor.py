@@ -63,11 +63,9 @@ the cursor to `{{"reset": true}}` makes it ingest everything that lies there aga
 
 def landing_sensor(
     contract: Contract,
-    asset_key: dg.AssetKey | None = None,
     *,
     environment: Callable[[], Environment] = environments.current,
     clock: Callable[[], datetime] = utc_now,
-    default_status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.RUNNING,
 ) -> dg.SensorDefinition:
     """The sensor `<domain>_<product>_landing` of an ingest product.
 
@@ -76,7 +74,7 @@ def landing_sensor(
     """
     if contract.landing is None:
         raise ValueError(f"{contract.key}: its contract has no landing, so nothing can be sensed")
-    key = asset_key or dg.AssetKey([contract.domain, contract.name])
+    key = dg.AssetKey([contract.domain, contract.name])
     opened: list[Environment] = []
 
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
@@ -94,7 +92,7 @@ def landing_sensor(
         asset_selection=dg.AssetSelection.assets(key),
         evaluation_fn=evaluate,
         minimum_interval_seconds=INTERVAL_SECONDS,
-        default_status=default_status,
+        default_status=dg.DefaultSensorStatus.RUNNING,
         description=_DESCRIPTION.format(product=contract.key, prefix=contract.landing.prefix),
     )
 

@@ -4,7 +4,7 @@ Belongs here: the queries of its tables, without importing Dagster, which takes 
 Does not belong here: what attempts said themselves (`last_attempts.py`): a run that ends before its
 product's function begins (an input that is not published, a launch that failed) says nothing there.
 
-The tables are Dagster's and no public interface; what cannot be read is said to be unknown.
+The tables are Dagster's and no public interface; what cannot be read tells of no bad run.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Belongs here: the settings of AWS, Snowflake and the state database, read from the ecosystem's own
 variables. Does not belong here: what makes a setting wrong (`checks.py`,
-`snowflake_login.py`), what is stored there (`io_managers/`, `landing/`), and choosing between the
+`snowflake_settings.py`), what is stored there (`io_managers/`, `landing/`), and choosing between the
 environments (`environment.py`).
 """
 

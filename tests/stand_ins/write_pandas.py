@@ -3,7 +3,7 @@
 Belongs here: for the connector's `write_pandas`, INFER_SCHEMA of staged Parquet and names that are
 parameters or text; the words in which Snowflake misses a table, which dagster-snowflake looks for.
 A benchmark publishes with them; nothing of this project does.
-Does not belong here: what our own statements meet (`cloud_warehouse/store.py`).
+Does not belong here: what our own statements meet (`io_managers/cloud_warehouse/`).
 """
 
 from __future__ import annotations
