@@ -15,6 +15,7 @@ import click
 from shared_resources.cli.selection import product_folder
 from shared_resources.cli.workers import Task
 from shared_resources.contracts.model import Contract, LandingMode
+from shared_resources.days import has_day, rows_of_days
 from shared_resources.environment import Environment
 from shared_resources.governance.stopped import why_resting
 from shared_resources.io_managers.protocol import NotPublished
@@ -53,12 +54,12 @@ def tasks_of(environment: Environment, product: str, asked: str | None) -> list[
             _nothing_landed(environment, contract)
         return [Task(product)]
     days = days_between(asked) if asked else _new_days(environment, contract, folder.reads)
-    within = [day for day in days if _within(contract, day)]
+    within = [day for day in days if has_day(contract.partitioning, day)]
     if not within:
         if asked:
             raise UpToDate("no such partition")
         _nothing_landed(environment, contract)
-    return [Task(product, chunk) for chunk in contiguous(within)]
+    return [Task(product, chunk) for chunk in rows_of_days(within)]
 
 
 def _nothing_landed(environment: Environment, contract: Contract) -> Never:
@@ -68,13 +69,6 @@ def _nothing_landed(environment: Environment, contract: Contract) -> Never:
         raise UpToDate("nothing new has landed")
     place = f"{landing.prefix}/{landing.object_name} in the landing zone"
     raise NothingLanded(f"{contract.key}: nothing has landed; looked for {place}")
-
-
-def _within(contract: Contract, day: str) -> bool:
-    partitioning = contract.partitioning
-    assert partitioning is not None
-    parsed = date.fromisoformat(day)
-    return partitioning.start <= parsed and (partitioning.end is None or parsed < partitioning.end)
 
 
 def days_between(asked: str, hint: str = "--partitions") -> list[str]:
@@ -117,17 +111,3 @@ def _to_ingest(
     stores = environment.stores_of(contract)
     new = unseen(unknown, stores, environment.quarantine, contract.key) if unknown else []
     return [*ledger.unprocessed(objects), *new]
-
-
-def contiguous(days: Sequence[str]) -> list[tuple[str, ...]]:
-    """Sorted days in runs without gaps: a run over a range takes every day between its ends."""
-    chunks: list[list[str]] = []
-    for day in sorted(days):
-        follows = chunks and date.fromisoformat(day) - date.fromisoformat(
-            chunks[-1][-1]
-        ) == timedelta(days=1)
-        if follows:
-            chunks[-1].append(day)
-        else:
-            chunks.append([day])
-    return [tuple(chunk) for chunk in chunks]

@@ -12,11 +12,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
 import dagster as dg
 
 from shared_resources.contracts.model import Contract, LandingMode
+from shared_resources.days import rows_of_days
 from shared_resources.landing.ages import newest
 from shared_resources.landing.ledger import Ledger
 from shared_resources.landing.ledger_tables import Entry, State
@@ -178,25 +179,12 @@ class Asking:
         if self._landing.mode is LandingMode.REPLACE:
             yield from (Group((by_key[obj.key],)) for obj in matched.candidates)
             return
-        for days in _rows_of_days(list(matched.by_partition)):
+        for days in rows_of_days(matched.by_partition, LARGEST_RANGE):
             here = tuple(by_key[matched.by_partition[day].key] for day in days)
             if len(days) > LARGEST_SEPARATE:
-                yield Group(here, tuple(days))
+                yield Group(here, days)
             else:
                 yield from (Group((entry,), (day,)) for day, entry in zip(days, here, strict=True))
-
-
-def _rows_of_days(days: Sequence[str]) -> Iterator[list[str]]:
-    """The days in order, split wherever one is missing, and where a run would take too many."""
-    row: list[str] = []
-    for day in sorted(days):
-        gap = row and date.fromisoformat(day) - date.fromisoformat(row[-1]) != timedelta(days=1)
-        if gap or len(row) == LARGEST_RANGE:
-            yield row
-            row = []
-        row.append(day)
-    if row:
-        yield row
 
 
 def named(keys: Sequence[str], limit: int) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from enum import StrEnum
+
+from shared_resources.days import rows_of_days
 
 NOTHING_WRONG = "whole"
 NAMED = 8
@@ -72,26 +73,9 @@ class Health:
 
 def named(names: Sequence[str]) -> str:
     """The names for people: days in a row as a range, a few of many."""
-    shown = _in_ranges(names)
+    shown = [
+        row[0] if len(row) == 1 else f"{row[0]}..{row[-1]}" if len(row) > 2 else ", ".join(row)
+        for row in rows_of_days(names)
+    ]
     more = len(shown) - NAMED
     return ", ".join(shown[:NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _in_ranges(names: Sequence[str]) -> list[str]:
-    ranges: list[list[str]] = []
-    for name in sorted(names):
-        if ranges and _day_after(ranges[-1][-1]) == name:
-            ranges[-1].append(name)
-        else:
-            ranges.append([name])
-    return [
-        one[0] if len(one) == 1 else f"{one[0]}..{one[-1]}" if len(one) > 2 else ", ".join(one)
-        for one in ranges
-    ]
-
-
-def _day_after(name: str) -> str | None:
-    try:
-        return (date.fromisoformat(name) + timedelta(days=1)).isoformat()
-    except (ValueError, OverflowError):
-        return None

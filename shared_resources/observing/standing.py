@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from itertools import groupby
 
 from shared_resources.contracts.model import Contract, LandingMode
+from shared_resources.days import has_day
 from shared_resources.environment import Environment
 from shared_resources.evidence import keys
 from shared_resources.governance.quarantine import QuarantineEntry
@@ -91,11 +92,7 @@ def is_part(contract: Contract, partition: str) -> bool:
     """Whether the product has such a part; it may have had others under an earlier contract."""
     if partition == WHOLE:
         return True
-    partitioning = contract.partitioning
-    if partitioning is None:
-        return False
-    day = date.fromisoformat(partition)
-    return partitioning.start <= day and (partitioning.end is None or day < partitioning.end)
+    return contract.partitioning is not None and has_day(contract.partitioning, partition)
 
 
 def _refused(
