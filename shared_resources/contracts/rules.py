@@ -31,11 +31,9 @@ def compile_rules(
     name is called after its column and kind, with a number from the second one on.
     """
     by_name = {declared.column.name: declared for declared in columns}
-    implied = [
-        *batch_rules(table, landing=platform.nodes.get("landing"), allow_empty=platform.allow_empty)
-    ]
+    landing = platform.nodes.get("landing")
+    rules = list(batch_rules(table, landing=landing, allow_empty=platform.allow_empty))
     keyed = [c for c in columns if c.column.primary_key_position is not None]
-    rules: list[Rule] = [*implied]
     for declared in columns:
         if not declared.readable:
             continue

@@ -20,11 +20,10 @@ def rows(count: int) -> str:
 
 def share(failed: int, of: int) -> str:
     """`12 of 3,000 rows (0.4 %)`."""
-    percent = 100.0 * failed / of if of else 0.0
-    shown = f"{percent:.4f}".rstrip("0").rstrip(".")
-    if failed and shown == "0":
-        shown = "below 0.0001"
-    return f"{failed:,} of {rows(of)} ({shown} %)"
+    part = f"{100.0 * failed / of if of else 0.0:.4f}".rstrip("0").rstrip(".")
+    if failed and part == "0":
+        part = "below 0.0001"
+    return f"{failed:,} of {rows(of)} ({part} %)"
 
 
 def row_level(rule: Rule, contract: Contract, failed: int, of: int, passed: bool) -> str:

@@ -17,11 +17,9 @@ from pathlib import Path
 from shared_resources.contracts.source import read_source
 from shared_resources.findings import InvalidFile
 from shared_resources.mesh.field_reader import FieldReader
-from shared_resources.mesh.model import CENTRAL_FILE, Central
+from shared_resources.mesh.model import CENTRAL_FILE, LONGEST_WAIVER_DAYS, Central
 
 RULE = "central"
-# A waiver that outlives two quarters is a rule of its own: then the policy is to be changed.
-LONGEST_WAIVER_DAYS = 180
 _FIELDS = ("approvers", "waiverDays", "lossBudgetPercent", "landingPrefixes")
 _EXAMPLES = {
     "approvers": "approvers: [governance@example.com]",
