@@ -18,7 +18,6 @@ import click
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.contracts.model import Contract, Landing, LandingFormat, Rule, RuleKind
-from shared_resources.contracts.numbers import percent
 from shared_resources.governance.report import AuditReport
 from shared_resources.landing.errors import UnreadableObject
 
@@ -154,25 +153,19 @@ def _rows_lost(
 ) -> int | None:
     """How many rows the batch would lose to quarantine; None when that would not make it good."""
     from shared_resources.governance.audit import audit as run_audit
-    from shared_resources.governance.split import split
+    from shared_resources.governance.sifting import sift
     from shared_resources.governance.staged_data import StagedData
 
     budget = contract.loss_budget_percent
-    if report.passed or not budget or not all(r.rule.row_level for r in report.refusals):
+    if report.passed or not budget:
         return None
-    aside = batch.folder / "split"
-    parted = split(
-        StagedData(batch),
-        contract,
-        report,
-        kept=aside / "kept",
-        rejected=aside / "rejected.parquet",
-    )
-    if percent(parted.rejected_rows, batch.rows + batch.rejected_rows) > budget:
-        return None
-    good = replace(batch, files=parted.files, rejects=None, rejected_rows=0)
-    again = run_audit(StagedData(good), contract, rules=rules, folder=folder)
-    return parted.rejected_rows if again.passed else None
+
+    def again(good: StagedBatch) -> AuditReport:
+        return run_audit(StagedData(good), contract, rules=rules, folder=folder)
+
+    sifted = sift(batch, contract, report, again, aside=batch.folder / "split")
+    within = sifted is not None and sifted.lost_percent <= budget
+    return sifted.lost.rejected_rows if sifted is not None and within else None
 
 
 def _show(judged: _Judged) -> None:

@@ -33,7 +33,7 @@ from shared_resources.environment import Environment
 from shared_resources.governance.quarantine import QuarantineEntry
 from shared_resources.governance.report import AuditReport
 from shared_resources.governance.settlement import is_of_batch, made_on
-from shared_resources.governance.split import REASONS, Split
+from shared_resources.governance.split import REASONS
 from shared_resources.io_managers.pinned import PinnedInput
 from shared_resources.io_managers.protocol import UNPARTITIONED, StagedBatch, StagedFile, Version
 from shared_resources.io_managers.staging import write_staged
@@ -211,14 +211,14 @@ class _Replay:
         auditor = Auditor(self._attempt, self._made)
         alone = self._staged(folder / "alone")
         report = auditor.audit([alone])[0]
-        lost: Split | None = None
+        good, lost = alone, None
         if not report.passed:
             sifted = auditor.sift(alone, report)
-            if sifted is None or not sifted[0].rows:
+            if sifted is None or not sifted.good.rows:
                 return Replayed(report)
-            alone, lost, _ = sifted
+            good, lost = sifted.good, sifted.lost
         audited = audit_batch(
-            self._attempt, replace(self._made, parts=(self._joined(folder, alone, current),))
+            self._attempt, replace(self._made, parts=(self._joined(folder, good, current),))
         )
         if audited.staged is None:
             return self._refuse(audited)
@@ -226,7 +226,7 @@ class _Replay:
         rest = auditor.keep_rows(alone, report, lost) if lost is not None else None
         return replace(self._publish(audited), rest=rest)
 
-    def _joined(self, folder: Path, alone: StagedBatch, current: int) -> StagedBatch:
+    def _joined(self, folder: Path, good: StagedBatch, current: int) -> StagedBatch:
         schema = arrow_schema(tuple((c.name, c.type) for c in self._contract.columns))
         wanted = None if self._partition == UNPARTITIONED else self._attempt.run.partitions
 
@@ -234,7 +234,7 @@ class _Replay:
             if current:
                 published = self._store.open(self._contract.key, current)
                 yield from conform(published.batches(None, wanted), self._contract)
-            for file in alone.files:
+            for file in good.files:
                 yield from pq.ParquetFile(file.path).iter_batches()
 
         reader = pa.RecordBatchReader.from_batches(schema, batches())

@@ -14,15 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared_resources.contracts.model import RuleKind
-from shared_resources.contracts.numbers import percent
 from shared_resources.data_products.batch import Attempt, Made, Unreadable
 from shared_resources.evidence.record import FileDigest
 from shared_resources.governance.audit import audit_parts
 from shared_resources.governance.quarantine import QuarantineEntry, Rejection
 from shared_resources.governance.report import AuditReport, RuleResult
 from shared_resources.governance.scan import UnreadableBatch
-from shared_resources.governance.split import Split, split
-from shared_resources.governance.staged_data import StagedData
+from shared_resources.governance.sifting import Sifted, sift
+from shared_resources.governance.split import Split
 from shared_resources.io_managers.fingerprints import fingerprints
 from shared_resources.io_managers.protocol import StagedBatch
 
@@ -95,40 +94,20 @@ class Auditor:
         budget = self._attempt.loss_budget_percent
         if budget > 0:
             sifted = self.sift(part, report)
-            rows = part.rows + part.rejected_rows
-            if sifted is not None and percent(sifted[1].rejected_rows, rows) <= budget:
-                return self._without_failing_rows(part, report, *sifted)
+            if sifted is not None and sifted.lost_percent <= budget:
+                entry = self.keep_rows(part, report, sifted.lost)
+                return Verdict(sifted.good, _with_losses(sifted.report, report, entry), entry)
         return Verdict(None, report, self._keep("batch", part, report))
 
-    def sift(
-        self, part: StagedBatch, report: AuditReport
-    ) -> tuple[StagedBatch, Split, AuditReport] | None:
-        """The rows that broke no rule, if they can be told and pass every rule by themselves."""
-        if not all(result.rule.row_level for result in report.refusals):
-            return None
-        aside = part.folder / "split" / (part.partitions[0] or "all")
-        result = split(
-            StagedData(part),
+    def sift(self, part: StagedBatch, report: AuditReport) -> Sifted | None:
+        return sift(
+            part,
             self._attempt.contract,
             report,
+            lambda good: self.audit([good])[0],
+            aside=part.folder / "split" / (part.partitions[0] or "all"),
             references=self._attempt.snapshots,
-            kept=aside / "kept",
-            rejected=aside / "rejected.parquet",
         )
-        good = replace(part, files=result.files, rejects=None, rejected_rows=0)
-        again = self.audit([good])[0]
-        return (good, result, again) if again.passed else None
-
-    def _without_failing_rows(
-        self,
-        part: StagedBatch,
-        report: AuditReport,
-        good: StagedBatch,
-        lost: Split,
-        of: AuditReport,
-    ) -> Verdict:
-        entry = self.keep_rows(part, report, lost)
-        return Verdict(good, _with_losses(of, report, entry), entry)
 
     def keep_rows(self, part: StagedBatch, report: AuditReport, lost: Split) -> QuarantineEntry:
         """Keep rows that were set aside from a part whose rest is published."""

@@ -202,6 +202,20 @@ def test_rows_that_still_fail_stay_as_an_entry_of_their_own(mesh: TinyMesh) -> N
     assert amounts(mesh) == [-4.0, -2.0, 1.0, 3.0, 5.0]
 
 
+def test_cells_that_are_still_no_values_stay_with_their_text(mesh: TinyMesh) -> None:
+    csv = {**LANDING, "format": "csv", "object": "*.csv"}
+    orders(mesh, POSITIVE, landing=csv, lossBudgetPercent=60)
+    mesh.land(f"{KEY}/extract.csv", b"order_id,amount\n1,1\n2,-2\n3,three\n4,4\n")
+    assert mesh.run(KEY).success
+    (entry,) = entries()
+    orders(mesh, ANY, landing=csv, lossBudgetPercent=60)
+    assert replay(entry["id"]).code == 0
+    assert amounts(mesh) == [-2.0, 1.0, 4.0]
+    _, rest = entries()
+    (row,) = call("quarantine", "show", rest["id"], "--json").json["rows_shown"]
+    assert (rest["rows"], "three" in str(row)) == (1, True)
+
+
 def test_an_object_that_could_not_be_read_is_kept_and_can_be_tried(mesh: TinyMesh) -> None:
     orders(mesh, POSITIVE)
     mesh.land(f"{KEY}/extract.parquet", b"no parquet at all")
