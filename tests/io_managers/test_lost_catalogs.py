@@ -6,12 +6,15 @@ Does not belong here: the commands (tests/cli), doing it to a store (`losing.py`
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
+from shared_resources.io_managers.lake import repair
+from shared_resources.io_managers.lake.catalog import LakeCatalog
 from shared_resources.io_managers.protocol import OutOfStep, ProductStore
 from tests.io_managers.conftest import Places
 from tests.io_managers.losing import forget_marks, lose, lose_rows, remember
@@ -160,3 +163,26 @@ def test_a_product_that_was_never_published_is_in_step(store: ProductStore) -> N
     assert store.versions(KEY) == []
     stage(store, SALES, "b1", [1])
     assert store.orphans(KEY) == []
+
+
+@pytest.mark.parametrize("behind", [1, 3])
+def test_what_cannot_be_read_now_is_not_taken_for_broken(
+    behind: int, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the catalog would be pointed at an older version while a disk is away."""
+    place = places("lake")
+    store = three_versions(place, behind)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "not now")
+
+    with monkeypatch.context() as away:
+        away.setattr(LakeCatalog, "at", refuse)
+        with pytest.raises(PermissionError):
+            store.repair(KEY)
+    with monkeypatch.context() as away:
+        away.setattr(repair, "needed_files", refuse)
+        with pytest.raises(PermissionError):
+            store.repair(KEY)
+    assert store.repair(KEY)
+    assert [version.number for version in store.versions(KEY)] == [1, 2, 3]

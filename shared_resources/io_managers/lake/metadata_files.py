@@ -12,6 +12,7 @@ says. So was one that others were made on top of.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Collection, Iterable
 
@@ -23,6 +24,7 @@ from shared_resources.io_managers.lake.places import LakeTable
 from shared_resources.io_managers.protocol import OutOfStep
 
 ASIDE = ".aside"  # what a repair could not use, or the other of two lines of versions
+_MISSING = frozenset({None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR})
 _NUMBERED = re.compile(rf"(\d{{5,}})-.*{re.escape(METADATA)}")
 
 
@@ -85,11 +87,26 @@ def unknown_to(at: LakeTable, names: Collection[str], table: Table | None) -> li
 
 
 def metadata_of(at: LakeTable, name: str) -> Table | None:
-    """The table as this file of its metadata folder describes it; None when it cannot be read."""
+    """The table as this file of its metadata folder describes it; None when it is gone or broken.
+
+    Raises what the place says when it cannot be asked.
+    """
     try:
         return at.catalog.at(at.product, f"{at.files.location(at.product)}/metadata/{name}")
-    except Exception:  # noqa: BLE001 - whatever a reader of broken bytes says
+    except Exception as problem:
+        if not is_broken(at, problem):
+            raise
         return None
+
+
+def is_broken(at: LakeTable, problem: Exception) -> bool:
+    """Whether it says that a file is gone or broken, rather than that nothing can be read now.
+
+    Broken bytes make a reader say anything.
+    """
+    if isinstance(problem, OSError):
+        return not isinstance(problem, PermissionError) and problem.errno in _MISSING
+    return not at.catalog.outcome_is_unknown(problem)
 
 
 def mark_known(at: LakeTable, table: Table) -> None:

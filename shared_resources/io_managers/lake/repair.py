@@ -24,6 +24,7 @@ from shared_resources.io_managers.lake.history import (
 from shared_resources.io_managers.lake.leftovers import needed_files
 from shared_resources.io_managers.lake.metadata_files import (
     ASIDE,
+    is_broken,
     metadata_of,
     number_of_file,
     unknown_commits,
@@ -127,7 +128,9 @@ class _Lying:
             return False
         try:
             return needed_files(table, [last]) <= self.files
-        except Exception:  # noqa: BLE001 - a manifest that is gone or broken
+        except Exception as problem:
+            if not is_broken(self.at, problem):
+                raise
             return False
 
 
