@@ -34,7 +34,7 @@ demo-production: setup ## the demo on S3, Glue and Snowflake: on their stand-ins
 	  $(BIN)/python -m domains.source_systems; $(BIN)/mesh run; $(BIN)/mesh status'
 
 dev: setup ## Dagster's UI, all code locations and the daemon on 127.0.0.1:3000
-	umask 077; home="$$($(BIN)/python -m shared_resources.instance)" && DAGSTER_HOME="$$home" \
+	umask 077; home="$$($(BIN)/python -m shared_resources.dagster_instance.instance)" && DAGSTER_HOME="$$home" \
 	  $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
 
 test: setup ## every test but the slow ones

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from shared_resources.contracts.model import Contract
-    from shared_resources.io_managers.protocol import ProductStore
+    from shared_resources.stores.protocol import ProductStore
 
 EXPRESSIONS = {
     "order_id": "i::BIGINT",
@@ -147,23 +147,23 @@ Contender = Callable[[Path], tuple[int, float | None]]
 
 
 def _lake() -> Contender:
-    from shared_resources.io_managers.lake.store import LakeStore
+    from shared_resources.stores.lake.store import LakeStore
 
     return lambda folder: stage_and_publish(LakeStore(folder / "lake"), folder)
 
 
 def _warehouse() -> Contender:
-    from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
+    from shared_resources.stores.embedded_warehouse.store import WarehouseStore
 
     return lambda folder: stage_and_publish(WarehouseStore(folder / "warehouse"), folder)
 
 
 def stage_and_publish(opened: ProductStore, folder: Path) -> tuple[int, float]:
     from shared_resources.evidence.record import Evidence
-    from shared_resources.io_managers.cleared import clear
-    from shared_resources.io_managers.fingerprints import fingerprints
-    from shared_resources.io_managers.protocol import StagedBatch
-    from shared_resources.io_managers.staging import write_staged
+    from shared_resources.stores.cleared import clear
+    from shared_resources.stores.protocol import StagedBatch
+    from shared_resources.stores.staging.fingerprints import fingerprints
+    from shared_resources.stores.staging.staging import write_staged
 
     items = contract()
     staging = opened.staging_folder(items, "b1")

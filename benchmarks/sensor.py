@@ -34,8 +34,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 if TYPE_CHECKING:
     import dagster as dg
 
+    from shared_resources.arrivals.ledger.ledger import Ledger
     from shared_resources.contracts.model import Contract
-    from shared_resources.landing.ledger import Ledger
 
 BUCKET, ZONE, PREFIX = "bench", "landing", "order/lines"
 FIRST_DAY = date(1500, 1, 1)
@@ -142,8 +142,8 @@ class _Ticks:
     """The product's sensor, whose ledger knows every object as ingested."""
 
     def __init__(self, s3: Any, home: Path, instance: dg.DagsterInstance) -> None:
-        from shared_resources.landing.ledger import Ledger
-        from shared_resources.landing.sensor import landing_sensor
+        from shared_resources.arrivals.ledger.ledger import Ledger
+        from shared_resources.locations.sensing.landing_sensor import landing_sensor
 
         self._contract = _contract()
         self._environment = _environment(s3, home)
@@ -154,7 +154,7 @@ class _Ticks:
 
     def know_everything(self) -> None:
         """What is there was ingested; the sensor catches up with it, tick by tick."""
-        from shared_resources.landing.ledger_tables import State
+        from shared_resources.arrivals.ledger.tables import State
 
         there = self._environment.landing_zone.list(PREFIX)
         self._ledger.adopt({State.PUBLISHED: [(obj.key, obj.etag) for obj in there]})
@@ -173,7 +173,7 @@ class _Ticks:
 
     def ingest(self) -> None:
         """The runs that were asked for have ended well."""
-        from shared_resources.landing.ledger_tables import State
+        from shared_resources.arrivals.ledger.tables import State
 
         pairs = [(entry.key, entry.etag) for entry in self._ledger.under_way()]
         self._ledger.note(pairs, State.PUBLISHED)
@@ -181,7 +181,7 @@ class _Ticks:
 
 def _environment(s3: Any, home: Path) -> Any:
     from shared_resources.environment import Environment
-    from shared_resources.landing.zone_s3 import S3LandingZone
+    from shared_resources.landing.zones.s3 import S3LandingZone
     from shared_resources.production.settings import S3Location
 
     nothing = SimpleNamespace(versions=lambda product: [], list=lambda product: [])

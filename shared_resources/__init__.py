@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shared_resources.consuming import read
-    from shared_resources.data_products.domain import build_domain
-    from shared_resources.data_products.product import (
+    from shared_resources.data_products.makers.function import (
         MakingContext,
         Produced,
         data_product,
         product_input,
     )
+    from shared_resources.locations.location import build_domain
 
 __all__ = ["MakingContext", "Produced", "build_domain", "data_product", "product_input", "read"]
 
 _HOMES = {
-    "MakingContext": "shared_resources.data_products.product",
-    "Produced": "shared_resources.data_products.product",
-    "build_domain": "shared_resources.data_products.domain",
-    "data_product": "shared_resources.data_products.product",
-    "product_input": "shared_resources.data_products.product",
+    "MakingContext": "shared_resources.data_products.makers.function",
+    "Produced": "shared_resources.data_products.makers.function",
+    "build_domain": "shared_resources.locations.location",
+    "data_product": "shared_resources.data_products.makers.function",
+    "product_input": "shared_resources.data_products.makers.function",
     "read": "shared_resources.consuming",
 }
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared_resources import environment as environments
-from shared_resources.domain_code import Declared, DomainCode, NotDeclared, running_here
-from shared_resources.io_managers.frames import as_frame
+from shared_resources.confinement.guard import Declared, DomainCode, NotDeclared, running_here
+from shared_resources.stores.reading.frames import as_frame
 
 
 def read(

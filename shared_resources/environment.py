@@ -13,21 +13,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared_resources.confinement.guard import platform_variables, refuse
 from shared_resources.contracts.model import Contract, Server
-from shared_resources.domain_code import platform_variables, refuse
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-    from shared_resources.data_products.dbt.target import DbtTarget
-    from shared_resources.governance.quarantine import Quarantine
-    from shared_resources.io_managers.local_copies import LocalCopies
-    from shared_resources.io_managers.pins import Pins
-    from shared_resources.io_managers.protocol import ProductStore, Snapshot
-    from shared_resources.landing.queue import LandingQueue
-    from shared_resources.landing.zone import LandingZone
+    from shared_resources.arrivals.events import LandingQueue
+    from shared_resources.data_products.makers.dbt.target import DbtTarget
+    from shared_resources.governance.quarantine.quarantine import Quarantine
+    from shared_resources.landing.zones.zone import LandingZone
+    from shared_resources.object_store.local_copies import LocalCopies
     from shared_resources.production.settings import ProductionSettings
-    from shared_resources.state import StateDatabase
+    from shared_resources.state.database import StateDatabase
+    from shared_resources.stores.pins import Pins
+    from shared_resources.stores.protocol import ProductStore, Snapshot
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
@@ -72,8 +72,8 @@ class Environment:
     @cached_property
     def stores(self) -> Mapping[Server, ProductStore]:
         """Every store, the lake first: the order in which a product of both is published."""
-        from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
-        from shared_resources.io_managers.lake.store import LakeStore
+        from shared_resources.stores.embedded_warehouse.store import WarehouseStore
+        from shared_resources.stores.lake.store import LakeStore
 
         return {
             Server.LAKE: LakeStore(self.home / "lake"),
@@ -82,7 +82,7 @@ class Environment:
 
     @cached_property
     def landing_zone(self) -> LandingZone:
-        from shared_resources.landing.zone_folder import FolderLandingZone
+        from shared_resources.landing.zones.folder import FolderLandingZone
 
         return FolderLandingZone(self.home / "landing")
 
@@ -97,27 +97,27 @@ class Environment:
 
     @cached_property
     def quarantine(self) -> Quarantine:
-        from shared_resources.governance.quarantine import Quarantine
-        from shared_resources.governance.quarantine_store import QuarantineFolder
+        from shared_resources.governance.quarantine.folder import QuarantineFolder
+        from shared_resources.governance.quarantine.quarantine import Quarantine
 
         return Quarantine(QuarantineFolder(self.home / "quarantine"))
 
     @cached_property
     def state(self) -> StateDatabase:
-        from shared_resources.state import StateDatabase
+        from shared_resources.state.database import StateDatabase
 
         return StateDatabase(f"sqlite:///{self.home / 'state.db'}", self.home / "locks")
 
     @cached_property
     def pins(self) -> Pins:
-        from shared_resources.io_managers.pins import Pins
+        from shared_resources.stores.pins import Pins
 
         return Pins(self.state)
 
     @cached_property
     def dbt_target(self) -> DbtTarget:
         """Where dbt models are built."""
-        from shared_resources.data_products.dbt.on_duckdb import DuckDBTarget
+        from shared_resources.data_products.makers.dbt.on_duckdb import DuckDBTarget
 
         return DuckDBTarget()
 
@@ -130,7 +130,7 @@ class Environment:
 
         Raises `NotPublished` when no store has it.
         """
-        from shared_resources.io_managers.protocol import NotPublished, Unreadable
+        from shared_resources.stores.protocol import NotPublished, Unreadable
 
         if len(product.split("/")) != 2 or not all(product.split("/")):
             raise NotPublished(f"{product!r} is no product key; write it as domain/product")
@@ -165,14 +165,14 @@ class ProductionEnvironment(Environment):
     @cached_property
     def copies(self) -> LocalCopies:
         """Files and tables of the stores that were read on this machine."""
-        from shared_resources.io_managers.local_copies import LocalCopies
+        from shared_resources.object_store.local_copies import LocalCopies
 
         return LocalCopies(self.home / "copies")
 
     @cached_property
     def stores(self) -> Mapping[Server, ProductStore]:
-        from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
-        from shared_resources.io_managers.lake.files_s3 import s3_lake
+        from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
+        from shared_resources.stores.lake.files.s3 import s3_lake
 
         connect, staging = self.settings.snowflake_connection, self.home / "warehouse"
         return {
@@ -182,17 +182,17 @@ class ProductionEnvironment(Environment):
 
     @cached_property
     def quarantine(self) -> Quarantine:
-        from shared_resources.governance.quarantine import Quarantine
-        from shared_resources.governance.quarantine_s3 import QuarantineOnS3
-        from shared_resources.io_managers.s3_objects import S3Objects
+        from shared_resources.governance.quarantine.quarantine import Quarantine
+        from shared_resources.governance.quarantine.s3 import QuarantineOnS3
+        from shared_resources.object_store.s3_objects import S3Objects
 
         place = self.settings.quarantine.url()
         return Quarantine(QuarantineOnS3(place, S3Objects(self.settings), self.copies))
 
     @cached_property
     def dbt_target(self) -> DbtTarget:
-        from shared_resources.data_products.dbt.on_snowflake import SnowflakeTarget
-        from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
+        from shared_resources.data_products.makers.dbt.on_snowflake.target import SnowflakeTarget
+        from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
 
         warehouse = self.stores[Server.WAREHOUSE]
         assert isinstance(warehouse, SnowflakeStore)
@@ -201,7 +201,7 @@ class ProductionEnvironment(Environment):
     @cached_property
     def state(self) -> StateDatabase:
         """SQLite unless there is a Postgres: enough for one machine, and for no more."""
-        from shared_resources.state import StateDatabase
+        from shared_resources.state.database import StateDatabase
 
         if self.database_url is None:
             return super().state
@@ -209,19 +209,19 @@ class ProductionEnvironment(Environment):
 
     @cached_property
     def landing_zone(self) -> LandingZone:
-        from shared_resources.landing.zone_s3 import S3LandingZone
+        from shared_resources.landing.zones.s3 import S3LandingZone
 
         return S3LandingZone(self.settings.s3, self.settings.landing, self.settings.encryption())
 
     @cached_property
     def sensed_zone(self) -> LandingZone:
-        from shared_resources.landing.zone_s3 import S3LandingZone
+        from shared_resources.landing.zones.s3 import S3LandingZone
         from shared_resources.production.settings import TICK
 
         return S3LandingZone(lambda: self.settings.s3(TICK), self.settings.landing)
 
     def landing_queue(self, contract: Contract) -> LandingQueue | None:
-        from shared_resources.landing.queue import LandingQueue
+        from shared_resources.arrivals.events import LandingQueue
 
         template = self.settings.landing_queue
         if template is None:

@@ -27,11 +27,11 @@ from shared_resources.contracts.model import (
 )
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.evidence.record import CheckOutcome, Evidence
-from shared_resources.governance.report import AuditReport, RuleResult
-from shared_resources.io_managers.cleared import clear
-from shared_resources.io_managers.fingerprints import fingerprints
-from shared_resources.io_managers.protocol import Cleared, StagedBatch, StagedFile, Version
-from shared_resources.io_managers.versions import stamp, version_of
+from shared_resources.governance.audit.report import AuditReport, RuleResult
+from shared_resources.stores.cleared import clear
+from shared_resources.stores.protocol import Cleared, StagedBatch, StagedFile, Version
+from shared_resources.stores.staging.fingerprints import fingerprints
+from shared_resources.stores.versions import stamp, version_of
 
 TYPES = {
     "text": ColumnType(Family.STRING),
@@ -169,8 +169,8 @@ def stage(
 
 def audit_rows(folder: Path, contract: Contract, **values: Sequence[Any]) -> AuditReport:
     """Stage one file of these values and audit it."""
-    from shared_resources.governance.audit import audit
-    from shared_resources.governance.staged_data import StagedData
+    from shared_resources.governance.audit.audit import audit
+    from shared_resources.rules.staged_data import StagedData
 
     return audit(StagedData(stage(folder, table(contract, **values))), contract)
 

@@ -25,11 +25,11 @@ PATIENCE = 120.0
 
 # Modules that are missing here are imported by each child, for a second or more.
 _PRELOADED = (
-    "shared_resources.io_managers.lake.files_s3",
+    "shared_resources.stores.lake.files.s3",
     "shared_resources.production.aws_resources",
     "tests.guarantees.processes",
     "tests.housekeeping.workers",
-    "tests.io_managers.workers",
+    "tests.stores.workers",
 )
 
 

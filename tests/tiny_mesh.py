@@ -20,11 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from shared_resources.data_products.asset_spec import asset_key
-from shared_resources.data_products.domain import build_domain
 from shared_resources.environment import Environment, current
-from shared_resources.io_managers.protocol import Version
-from shared_resources.landing.zone_folder import FolderLandingZone
+from shared_resources.landing.zones.folder import FolderLandingZone
+from shared_resources.locations.asset_spec import asset_key
+from shared_resources.locations.location import build_domain
+from shared_resources.stores.protocol import Version
 
 _LOGICAL = {
     "BIGINT": "integer",

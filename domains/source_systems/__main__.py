@@ -16,8 +16,8 @@ from domains.source_systems.source import SourceMissing
 from domains.source_systems.systems import SYSTEMS
 from shared_resources import environment
 from shared_resources.landing.errors import LandingError
-from shared_resources.landing.zone import LandingZone
-from shared_resources.landing.zone_folder import FolderLandingZone
+from shared_resources.landing.zones.folder import FolderLandingZone
+from shared_resources.landing.zones.zone import LandingZone
 
 
 def land(

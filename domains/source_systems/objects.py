@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shared_resources.landing.zone import LandingZone
+from shared_resources.landing.zones.zone import LandingZone
 
 
 class LandingWriter:

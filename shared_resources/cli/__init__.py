@@ -1,5 +1,6 @@
-"""The command line: `mesh`, one module a command, named as the command.
+"""The command line: `mesh`.
 
-Belongs here: arguments, exit codes, and how a result is shown to a person or printed as JSON.
-Does not belong here: what a command does: the other parts of the platform do it, for any caller.
+Belongs here: the front door (`main.py`), and what its commands share: tables, JSON, words on a
+terminal, the progress display, who calls.
+Does not belong here: a command (`commands/`), and what one does: the other rooms do it, for any caller.
 """

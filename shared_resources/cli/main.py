@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import click
 
 from shared_resources.cli.output import say
-from shared_resources.private_files import keep_files_private
+from shared_resources.state.private_files import keep_files_private
 
 _COMMANDS = {
     "run": "materialize products in dependency order across domains",

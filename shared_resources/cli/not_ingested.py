@@ -11,14 +11,14 @@ from typing import Any
 
 import click
 
+from shared_resources.arrivals.ledger.passed_over import PassedOver, told
+from shared_resources.arrivals.strays import OUTSIDE, Stray
+from shared_resources.arrivals.whole_prefix import outside
 from shared_resources.cli.output import say
 from shared_resources.cli.user import user
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.landing.errors import LandingError
-from shared_resources.landing.looking import outside
-from shared_resources.landing.passed_over import PassedOver, told
-from shared_resources.landing.strays import OUTSIDE, Stray
 
 SHOWN = 5
 NAMED = 1000
@@ -33,7 +33,7 @@ def passed_over(environment: Environment, product: str, all_: bool) -> dict[str,
 
 def refused(environment: Environment, contract: Contract) -> list[dict[str, Any]]:
     """The objects whose refusal stands, which are neither pending nor stuck, and not published."""
-    from shared_resources.data_products.standing import entries_of
+    from shared_resources.data_products.compared.standing import entries_of
 
     return [
         {

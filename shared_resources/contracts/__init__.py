@@ -1,7 +1,7 @@
-"""Contracts: ODCS files read strictly, and everything that is compiled from one.
+"""Contracts: what an ODCS file says, as the platform's own model.
 
-Belongs here: the model of a contract, its reader, and its forms for engines and authors (Arrow,
-Iceberg, pandera), with the conversions that lose nothing.
-Does not belong here: checking data against a contract (`governance/`), or how several contracts fit
-together (`mesh/`, `governance/policies/`).
+Belongs here: the model, the column types, numbers, names of objects, patterns and formats of text,
+what consumers rely on, and the pandera schema for authors' own tests.
+Does not belong here: reading a file (`reading/`), rules and schemas made of it (`compiling/`),
+values of its types (`values/`), checking data (`governance/`), several contracts (`mesh/`).
 """

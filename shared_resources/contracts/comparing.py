@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from shared_resources.contracts.conversions import family_of
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.contracts.values.conversions import family_of
 
 _MOST_DIGITS = 38
 _DIGITS = {32: 10, 64: 19}

@@ -25,18 +25,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shared_resources.contracts.conversions import convert, family_of, plain
-from shared_resources.contracts.failing_rows import (
+from shared_resources.contracts.compiling.failing_rows import (
     day_of,
     failing_rows,
     outside_partitions,
     sharing_rows,
 )
-from shared_resources.contracts.import_pandera import pandera
+from shared_resources.contracts.compiling.import_pandera import pandera
 from shared_resources.contracts.model import Column, Contract, Rule, RuleKind, Severity
-from shared_resources.contracts.odcs import read_contract
-from shared_resources.contracts.pandas_columns import to_arrow
+from shared_resources.contracts.reading.odcs import read_contract
 from shared_resources.contracts.types import ColumnType
+from shared_resources.contracts.values.conversions import convert, family_of, plain
+from shared_resources.contracts.values.pandas_columns import to_arrow
 
 NOT_EXPRESSED = frozenset(
     {

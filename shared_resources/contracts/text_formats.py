@@ -14,8 +14,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.patterns import BadPattern
+from shared_resources.contracts.reading.node import Node, suggest
 from shared_resources.contracts.types import Family
 
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

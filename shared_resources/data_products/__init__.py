@@ -1,7 +1,7 @@
-"""Data products: a contract and its maker, turned into an asset that audits before it publishes.
+"""Data products: a contract and its maker, turned into a batch that is audited before it is published.
 
-Belongs here: making a batch, deciding what becomes of it, and its face in Dagster, up to the code
-location of a domain (`build_domain`).
-Does not belong here: what is checked (`governance/`), how a store publishes (`io_managers/`), or
-anything about one product: that is in its own folder below `domains/`.
+Belongs here: a product's definition, the batch, the verdict on it, publishing it, trying rejected
+rows again, and bringing back an earlier version.
+Does not belong here: making a batch (`makers/`), what is checked (`governance/`), how a store
+publishes (`stores/`), Dagster (`locations/`), or anything about one product (`domains/`).
 """

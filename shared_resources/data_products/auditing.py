@@ -17,11 +17,11 @@ from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.verdict import Auditor, Verdict
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import CheckOutcome, Evidence, ReplayOf
-from shared_resources.governance.audit import audit
-from shared_resources.governance.quarantine import QuarantineEntry
-from shared_resources.governance.report import AuditReport, RuleResult
-from shared_resources.io_managers.cleared import clear
-from shared_resources.io_managers.protocol import Snapshot, StagedBatch, Version
+from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.report import AuditReport, RuleResult
+from shared_resources.governance.quarantine.quarantine import QuarantineEntry
+from shared_resources.stores.cleared import clear
+from shared_resources.stores.protocol import Snapshot, StagedBatch, Version
 
 
 def audit_batch(attempt: Attempt, made: Made) -> AuditedBatch:

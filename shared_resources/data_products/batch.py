@@ -15,12 +15,12 @@ from typing import Any
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.numbers import Number
 from shared_resources.data_products.definition import ProductDefinition
+from shared_resources.data_products.pinned_inputs import PinnedInput
 from shared_resources.environment import Environment
-from shared_resources.governance.quarantine import QuarantineEntry
-from shared_resources.governance.report import AuditReport, RuleResult
-from shared_resources.io_managers.pinned import PinnedInput
-from shared_resources.io_managers.pins import Pin
-from shared_resources.io_managers.protocol import (
+from shared_resources.governance.audit.report import AuditReport, RuleResult
+from shared_resources.governance.quarantine.quarantine import QuarantineEntry
+from shared_resources.stores.pins import Pin
+from shared_resources.stores.protocol import (
     UNPARTITIONED,
     Cleared,
     ProductStore,

@@ -15,9 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from traceback import extract_tb
 
+from shared_resources.confinement.guard import domain_code
 from shared_resources.contracts.model import Contract, Rule, RuleKind
-from shared_resources.data_products.product import ProductFunction, ProductProblem
-from shared_resources.domain_code import domain_code
+from shared_resources.data_products.makers.function import ProductFunction, ProductProblem
 from shared_resources.environment import Environment
 from shared_resources.mesh import Domain, ProductFolder, ProductKind, Waiver
 from shared_resources.mesh.model import CODE_FILE
@@ -82,7 +82,7 @@ def define_product(
         function = _load_function(product.folder, domain, product.name)
     dbt_tests: tuple[Rule, ...] = ()
     if product.kind is ProductKind.DBT:
-        from shared_resources.data_products.dbt.model import DbtModels
+        from shared_resources.data_products.makers.dbt.model import DbtModels
 
         dbt_tests = tuple(test.rule for test in DbtModels(environment).tests(product.key))
     return ProductDefinition(

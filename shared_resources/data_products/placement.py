@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
-from shared_resources.io_managers.protocol import ProductStore
+from shared_resources.stores.protocol import ProductStore
 
 
 def holder(environment: Environment, contract: Contract) -> ProductStore | None:

@@ -10,21 +10,21 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from shared_resources.arrivals.ingested import objects
+from shared_resources.arrivals.ledger.ledger import Ledger
+from shared_resources.arrivals.ledger.tables import State
+from shared_resources.confinement.guard import refuse
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.batch import AuditedBatch, current_number
 from shared_resources.data_products.placement import holder, misplaced
-from shared_resources.domain_code import refuse
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import RolledBack
 from shared_resources.governance.stopped import why_resting
-from shared_resources.io_managers.levelling import follow
-from shared_resources.io_managers.pins import pin_of
-from shared_resources.io_managers.protocol import MovedOn, ProductStore, PublishError, Version
-from shared_resources.io_managers.staging_area import keep_only
-from shared_resources.landing.evidence import objects
-from shared_resources.landing.ledger import Ledger
-from shared_resources.landing.ledger_tables import State
-from shared_resources.last_attempts import LastAttempts
+from shared_resources.state.last_attempts import LastAttempts
+from shared_resources.stores.levelling import follow
+from shared_resources.stores.pins import pin_of
+from shared_resources.stores.protocol import MovedOn, ProductStore, PublishError, Version
+from shared_resources.stores.staging.staging_area import keep_only
 
 
 def make_ready(environment: Environment, contract: Contract) -> None:

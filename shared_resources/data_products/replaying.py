@@ -16,8 +16,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shared_resources.contracts.lossless import conform
 from shared_resources.contracts.types import arrow_schema
+from shared_resources.contracts.values.lossless import conform
 from shared_resources.data_products.auditing import audit_batch
 from shared_resources.data_products.batch import (
     Attempt,
@@ -27,19 +27,19 @@ from shared_resources.data_products.batch import (
     current_number,
 )
 from shared_resources.data_products.definition import ProductDefinition
+from shared_resources.data_products.pinned_inputs import PinnedInput
 from shared_resources.data_products.publishing import already_published, publish
 from shared_resources.data_products.verdict import Auditor
 from shared_resources.environment import Environment
-from shared_resources.governance.quarantine import QuarantineEntry
-from shared_resources.governance.report import AuditReport
-from shared_resources.governance.settlement import is_of_batch, made_on
-from shared_resources.governance.split import REASONS
-from shared_resources.io_managers.pinned import PinnedInput
-from shared_resources.io_managers.protocol import UNPARTITIONED, StagedBatch, StagedFile, Version
-from shared_resources.io_managers.staging import write_staged
-from shared_resources.io_managers.versions import lineage
+from shared_resources.governance.audit.loss import REASONS
+from shared_resources.governance.audit.report import AuditReport
+from shared_resources.governance.quarantine.quarantine import QuarantineEntry
+from shared_resources.governance.quarantine.settlement import is_of_batch, made_on
 from shared_resources.landing.reader import stage_object
-from shared_resources.landing.restaging import stage_rejects
+from shared_resources.landing.rejects_again import stage_rejects
+from shared_resources.stores.protocol import UNPARTITIONED, StagedBatch, StagedFile, Version
+from shared_resources.stores.staging.staging import write_staged
+from shared_resources.stores.versions import lineage
 
 
 class NotReplayable(Exception):

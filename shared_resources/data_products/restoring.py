@@ -10,10 +10,10 @@ import uuid
 
 from shared_resources.data_products.auditing import audit_published
 from shared_resources.data_products.definition import define_product
-from shared_resources.data_products.domain import makeable, product_inputs
+from shared_resources.data_products.pinned_inputs import open_pinned
 from shared_resources.environment import Environment
-from shared_resources.governance.report import RuleResult
-from shared_resources.io_managers.pinned import open_pinned
+from shared_resources.governance.audit.report import RuleResult
+from shared_resources.locations.location import makeable, product_inputs
 from shared_resources.mesh import read_mesh
 
 

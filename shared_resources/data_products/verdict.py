@@ -16,14 +16,14 @@ from pathlib import Path
 from shared_resources.contracts.model import RuleKind
 from shared_resources.data_products.batch import Attempt, Made, Unreadable
 from shared_resources.evidence.record import FileDigest
-from shared_resources.governance.audit import audit_parts
-from shared_resources.governance.quarantine import QuarantineEntry, Rejection
-from shared_resources.governance.report import AuditReport, RuleResult
-from shared_resources.governance.scan import UnreadableBatch
-from shared_resources.governance.sifting import Sifted, sift
-from shared_resources.governance.split import Split
-from shared_resources.io_managers.fingerprints import fingerprints
-from shared_resources.io_managers.protocol import StagedBatch
+from shared_resources.governance.audit.audit import audit_parts
+from shared_resources.governance.audit.loss import Split
+from shared_resources.governance.audit.report import AuditReport, RuleResult
+from shared_resources.governance.audit.sifting import Sifted, sift
+from shared_resources.governance.quarantine.quarantine import QuarantineEntry, Rejection
+from shared_resources.rules.engine import UnreadableBatch
+from shared_resources.stores.protocol import StagedBatch
+from shared_resources.stores.staging.fingerprints import fingerprints
 
 
 @dataclass(frozen=True)

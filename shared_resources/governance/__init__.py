@@ -1,6 +1,6 @@
 """Governance: what every batch and every domain is held to, whoever wrote it.
 
-Belongs here: the audit and its report, the quarantine of what it rejects, central policies and the
-waivers from them.
-Does not belong here: reading contracts (`contracts/`), publishing (`io_managers/`), Dagster.
+Belongs here: finding central policies and applying them, waivers, and products that they stop.
+Does not belong here: the policies (`policies/`), the audit of a batch (`audit/`), what it rejects
+(`quarantine/`), one kind of rule (`rules/`), Dagster.
 """

@@ -11,8 +11,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from shared_resources.contracts.model import Contract
-from shared_resources.governance.quarantine import QuarantineEntry
-from shared_resources.io_managers.protocol import Version
+from shared_resources.governance.quarantine.quarantine import QuarantineEntry
+from shared_resources.stores.protocol import Version
 
 # Whoever opened what was current, or pinned it, has so long to finish reading, whatever a contract
 # says. No run is known to take longer; one that does reads on, until the retention is over too.

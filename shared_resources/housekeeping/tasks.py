@@ -15,24 +15,24 @@ from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from shared_resources.contracts.model import Contract
+from shared_resources.data_products.compared.standing import entries_of, note_replacements
 from shared_resources.data_products.publishing import behind, finish_publishing, product_lock
-from shared_resources.data_products.standing import entries_of, note_replacements
 from shared_resources.environment import Environment
-from shared_resources.governance.quarantine import QuarantineEntry
+from shared_resources.governance.quarantine.quarantine import QuarantineEntry
 from shared_resources.housekeeping.retention import (
     GRACE,
     expired_entries,
     quarantine_kept_since,
     versions_kept_since,
 )
-from shared_resources.io_managers.protocol import (
+from shared_resources.stores.protocol import (
     ORPHAN_AGE,
     Compaction,
     Overtaken,
     ProductStore,
     Version,
 )
-from shared_resources.io_managers.versions import expirable, number_ranges
+from shared_resources.stores.versions import expirable, number_ranges
 
 NOTHING = "nothing to do"
 

@@ -1,6 +1,5 @@
-"""The stores: where products are published, in one atomic commit, and read at a pinned version.
+"""The Dagster IO managers that all locations share.
 
-Belongs here: the publish protocol, its implementations (the lake, the warehouse), staging, and the
-Dagster IO managers in front of them.
-Does not belong here: deciding whether a batch may be published (`governance/`, `data_products/`).
+Belongs here: `handle_output` and `load_input`, in front of the stores.
+Does not belong here: how a store publishes and reads (`stores/`).
 """

@@ -1,8 +1,7 @@
-"""The landing zone: where other systems' objects arrive, and how they become staged batches.
+"""Landing: how an object that another system wrote becomes staged rows and rejects.
 
-Belongs here: listing and fetching objects (`zone.py`), which of them a contract means
-(`objects.py`), reading one into staged Parquet without losing or changing anything (`reader.py`
-and the module of each format), what was ingested already (`ledger.py`), and the sensor.
-Does not belong here: auditing, publishing and quarantine; a landing object is never changed,
-moved or deleted.
+Belongs here: which objects a contract means, reading one without losing or changing anything, rows
+from text to types, and rejects.
+Does not belong here: where objects lie (`zones/`), one file format (`formats/`), what is new
+(`arrivals/`), auditing and publishing; a landing object is never changed, moved or deleted.
 """

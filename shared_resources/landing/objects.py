@@ -14,7 +14,7 @@ from datetime import date
 
 from shared_resources.contracts.model import Landing, LandingMode, Partitioning
 from shared_resources.contracts.object_names import PARTITION
-from shared_resources.landing.zone import LandingObject
+from shared_resources.landing.zones.zone import LandingObject
 
 
 @dataclass(frozen=True)

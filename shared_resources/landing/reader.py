@@ -13,18 +13,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from shared_resources.contracts.model import Contract, Landing, LandingFormat
-from shared_resources.io_managers.protocol import UNPARTITIONED
-from shared_resources.landing.csv import CsvObject
-from shared_resources.landing.csv_shape import CsvShape
 from shared_resources.landing.errors import UnreadableObject
+from shared_resources.landing.formats.csv import CsvObject
+from shared_resources.landing.formats.csv_shape import CsvShape
+from shared_resources.landing.formats.jsonl import JsonLinesObject
+from shared_resources.landing.formats.parquet import stage_parquet
+from shared_resources.landing.formats.parquet_footer import is_ordinary
 from shared_resources.landing.header import expected_columns
 from shared_resources.landing.isolated import stage_apart
-from shared_resources.landing.jsonl import JsonLinesObject
-from shared_resources.landing.parquet import stage_parquet
-from shared_resources.landing.parquet_footer import is_ordinary
 from shared_resources.landing.staged_object import StagedObject, Staging, carefully
 from shared_resources.landing.text import Limits, open_text
 from shared_resources.landing.typed_rows import Misread
+from shared_resources.stores.protocol import UNPARTITIONED
 
 __all__ = ["Limits", "StagedObject", "UnreadableObject", "stage_object"]
 

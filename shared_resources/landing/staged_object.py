@@ -13,10 +13,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from shared_resources.contracts.model import Contract
-from shared_resources.io_managers.protocol import UNPARTITIONED, StagedFile
-from shared_resources.io_managers.staging import write_staged
 from shared_resources.landing.rejects import RejectsWriter
 from shared_resources.landing.typed_rows import TextBatch, TypedRows
+from shared_resources.stores.protocol import UNPARTITIONED, StagedFile
+from shared_resources.stores.staging.staging import write_staged
 
 Batches = Callable[[TypedRows, RejectsWriter], Iterator[pa.RecordBatch]]
 

@@ -20,10 +20,10 @@ import pyarrow.compute as pc
 
 from shared_resources.contracts.model import Column
 from shared_resources.contracts.types import ColumnType, Family, arrow_schema
-from shared_resources.duckdb_to_arrow import arrow_batches
+from shared_resources.contracts.values.duckdb_to_arrow import arrow_batches
 from shared_resources.environment import EnvironmentProblem
-from shared_resources.landing.parsing import problem, value_query
 from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
+from shared_resources.landing.typed_cells import problem, value_query
 
 BATCH_ROWS = 16_384
 BATCH_CHARACTERS = 8 << 20

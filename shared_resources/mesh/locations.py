@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared_resources.contracts.source import Source, read_source
+from shared_resources.contracts.reading.source import Source, read_source
 from shared_resources.findings import Finding, InvalidFile
 from shared_resources.mesh.definitions_file import definitions_findings
 from shared_resources.mesh.model import DEFINITIONS_FILE, Mesh

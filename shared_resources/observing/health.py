@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared_resources.days import rows_of_days
+from shared_resources.contracts.days import rows_of_days
 
 NOTHING_WRONG = "whole"
 NAMED = 8

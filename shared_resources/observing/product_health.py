@@ -13,14 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.contracts.model import UNPARTITIONED, Contract
+from shared_resources.dagster_instance.last_runs import BadRun, last_bad_runs
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import Evidence
-from shared_resources.io_managers.protocol import ProductStore, Unreadable, Version
-from shared_resources.landing.ledger import Ledger
-from shared_resources.last_attempts import LastAttempts
 from shared_resources.mesh import ProductFolder
-from shared_resources.observing.dagster_runs import BadRun, last_bad_runs
 from shared_resources.observing.health import Health, Kind, Reason, named
 from shared_resources.observing.standing import (
     Standing,
@@ -30,6 +28,8 @@ from shared_resources.observing.standing import (
     run_again,
     standing,
 )
+from shared_resources.state.last_attempts import LastAttempts
+from shared_resources.stores.protocol import ProductStore, Unreadable, Version
 
 SHOWN_OBJECTS = 20
 _ENDS = {"CANCELED": "was canceled", "FAILURE": "failed"}

@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import groupby
 
+from shared_resources.contracts.days import has_day
 from shared_resources.contracts.model import Contract, LandingMode
-from shared_resources.days import has_day
 from shared_resources.environment import Environment
 from shared_resources.evidence import keys
-from shared_resources.governance.quarantine import QuarantineEntry
-from shared_resources.governance.settlement import with_replacements
-from shared_resources.io_managers.protocol import Version
-from shared_resources.last_attempts import WHOLE, LastAttempt, LastAttempts, Outcome
-from shared_resources.leases import is_alive
+from shared_resources.governance.quarantine.quarantine import QuarantineEntry
+from shared_resources.governance.quarantine.settlement import with_replacements
 from shared_resources.observing.health import Kind, Reason, named
+from shared_resources.state.last_attempts import WHOLE, LastAttempt, LastAttempts, Outcome
+from shared_resources.state.leases import is_alive
+from shared_resources.stores.protocol import Version
 
 SHOWN_IDS = 3
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from shared_resources.cli.check import check
+from shared_resources.cli.commands.check import check
 from tests.mesh_files import (
     DOMAIN,
     contract_text,

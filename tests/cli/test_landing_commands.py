@@ -10,9 +10,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from shared_resources.cli.pending import UpToDate, tasks_of
-from shared_resources.landing.ledger import Ledger
-from shared_resources.landing.ledger_tables import State
+from shared_resources.arrivals.ledger.ledger import Ledger
+from shared_resources.arrivals.ledger.tables import State
+from shared_resources.running.pending import UpToDate, tasks_of
 from tests.cli.commands import call
 from tests.stand_ins.servers import environment
 from tests.tiny_mesh import TinyMesh, column, contract_text

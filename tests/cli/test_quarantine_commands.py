@@ -9,8 +9,8 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shared_resources.governance.quarantine import Rejection
-from shared_resources.instance import open_instance
+from shared_resources.dagster_instance.instance import open_instance
+from shared_resources.governance.quarantine.quarantine import Rejection
 from tests.cli.commands import Called, call
 from tests.guarantees.orders import (
     COLUMNS,

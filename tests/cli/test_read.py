@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from shared_resources.dagster_instance.instance import open_instance
 from shared_resources.evidence import keys
 from shared_resources.evidence.record import RolledBack
-from shared_resources.instance import open_instance
 from tests.cli.commands import call
 from tests.guarantees.orders import (
     COLUMNS,

@@ -10,8 +10,8 @@ import pytest
 from tests.cli.commands import MESH, call
 from tests.guarantees.orders import KEY, land_orders
 from tests.guarantees.orders import orders_product as product
-from tests.io_managers.losing import remember
-from tests.io_managers.places import Place
+from tests.stores.losing import remember
+from tests.stores.places import Place
 from tests.tiny_mesh import TinyMesh
 
 

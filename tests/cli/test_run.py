@@ -8,8 +8,8 @@ from dagster._core.storage.partition_status_cache import (
     get_and_update_asset_status_cache_value,
 )
 
-from shared_resources.data_products.asset_spec import asset_key
-from shared_resources.instance import open_instance
+from shared_resources.dagster_instance.instance import open_instance
+from shared_resources.locations.asset_spec import asset_key
 from shared_resources.mesh import read_mesh
 from tests.cli.commands import (
     Called,
@@ -30,7 +30,7 @@ from tests.guarantees.orders import (
     orders_product,
 )
 from tests.guarantees.orders import land_orders as land
-from tests.io_managers.products import WHY
+from tests.stores.products import WHY
 from tests.tiny_mesh import TinyMesh, contract_text
 
 pytestmark = pytest.mark.slow  # each `mesh run` starts a process a domain

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shared_resources.cli.pending import days_between
-from shared_resources.cli.schedule import Schedule
-from shared_resources.cli.selection import UnknownSelection, select
+from shared_resources.running.pending import days_between
+from shared_resources.running.schedule import Schedule
+from shared_resources.running.selection import UnknownSelection, select
 
 READS = {
     "a/one": (),

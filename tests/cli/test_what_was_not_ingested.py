@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from shared_resources.cli.not_ingested import notes_after_run
-from shared_resources.cli.pending import NothingLanded, UpToDate, tasks_of
+from shared_resources.running.pending import NothingLanded, UpToDate, tasks_of
 from tests.cli.commands import call
 from tests.tiny_mesh import TinyMesh, column, contract_text
 

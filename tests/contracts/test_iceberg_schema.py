@@ -5,7 +5,10 @@ from __future__ import annotations
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.transforms import DayTransform
 
-from shared_resources.contracts.iceberg_schema import iceberg_partition_spec, iceberg_schema
+from shared_resources.contracts.compiling.iceberg_schema import (
+    iceberg_partition_spec,
+    iceberg_schema,
+)
 from shared_resources.contracts.types import arrow_schema
 from tests.contract_factory import TYPES, make_contract
 from tests.contracts.reading import read, rich

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared_resources.contracts.lossless import conform, to_pandas
-from shared_resources.contracts.offending import note_of
+from shared_resources.contracts.values.lossless import conform, to_pandas
+from shared_resources.contracts.values.offending import note_of
 from tests.contract_factory import TYPES, make_contract
 
 MIXED = pa.struct([("mixed", pa.string())])

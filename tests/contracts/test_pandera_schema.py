@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from shared_resources.contracts.import_pandera import pandera
+from shared_resources.contracts.compiling.import_pandera import pandera
 from shared_resources.contracts.pandera_schema import NOT_EXPRESSED, pandera_schema, schema_for
 from shared_resources.findings import InvalidFile
 from tests.contracts.reading import column_contract, read, rich

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared_resources.contracts.lossless import InvalidFrame, conform
 from shared_resources.contracts.model import Classification
-from shared_resources.contracts.offending import note_of
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.contracts.values.lossless import InvalidFrame, conform
+from shared_resources.contracts.values.offending import note_of
 from tests.contract_factory import TYPES, make_column, make_contract
 
 ANY = {**TYPES, "decimal38": ColumnType(Family.DECIMAL, precision=38, scale=0),

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from shared_resources.environment import PROJECT_ROOT, Environment
-from shared_resources.io_managers.protocol import Version
+from shared_resources.stores.protocol import Version
 from tests.contract_factory import make_contract, make_version
 
 PROJECT = """

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared_resources.data_products.product import ProductProblem
-from shared_resources.data_products.shown_metadata import RESERVED, RESERVED_PREFIXES
-from shared_resources.data_products.shown_metadata import checked_metadata as checked
+from shared_resources.data_products.makers.function import ProductProblem
+from shared_resources.data_products.makers.shown_metadata import RESERVED, RESERVED_PREFIXES
+from shared_resources.data_products.makers.shown_metadata import checked_metadata as checked
 from tests.tiny_mesh import TinyMesh, column, contract_text, failures
 
 GOOD = {
@@ -139,7 +139,7 @@ def test_what_fails_to_be_shown_fails_before_the_commit(
     mesh: TinyMesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Were a value let through that Dagster does not know, it would still be found in time."""
-    given = "shared_resources.data_products.making.checked_metadata"
+    given = "shared_resources.data_products.makers.making.checked_metadata"
     monkeypatch.setattr(given, lambda product, metadata: metadata)
     contract = contract_text("shop/lines", [column("n")])
     mesh.product("shop/lines", contract, CODE.replace("METADATA", "'auc': object()"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared_resources.data_products.dbt.model import DbtModels
+from shared_resources.data_products.makers.dbt.model import DbtModels
 from shared_resources.environment import PROJECT_ROOT, Environment
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from domains.customer.products.order_history.product import order_history
 from domains.order.products.baskets.product import baskets
-from shared_resources.contracts.lossless import conform
+from shared_resources.contracts.values.lossless import conform
 from tests.data_products.dbt_toy import ParquetSnapshot
 from tests.domains.products import contract_of, source_connection
 

@@ -15,13 +15,13 @@ from sqlglot import MappingSchema, exp
 from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.qualify import qualify
 
-from shared_resources.data_products.dbt import process as dbt_process
-from shared_resources.data_products.dbt.model import DbtModels
-from shared_resources.data_products.dbt.on_snowflake import SnowflakeTarget
-from shared_resources.data_products.dbt.snowflake_confinement import check
+from shared_resources.data_products.makers.dbt import process as dbt_process
+from shared_resources.data_products.makers.dbt.model import DbtModels
+from shared_resources.data_products.makers.dbt.on_snowflake.confinement import check
+from shared_resources.data_products.makers.dbt.on_snowflake.target import SnowflakeTarget
 from shared_resources.environment import PROJECT_ROOT, Environment
-from shared_resources.io_managers.cloud_warehouse.sql import type_of
 from shared_resources.production.snowflake_login import SnowflakeLogin
+from shared_resources.stores.cloud_warehouse.sql import type_of
 from tests.domains.products import KEYS, contract_of
 
 PROJECT = PROJECT_ROOT / "dbt_project"

@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 
 from domains.source_systems.source import TABLES, table_path
 from shared_resources.contracts.model import Contract, RuleKind
-from shared_resources.contracts.odcs import read_contract
+from shared_resources.contracts.reading.odcs import read_contract
 from shared_resources.contracts.types import arrow_schema
 from shared_resources.environment import PROJECT_ROOT
-from shared_resources.governance.audit import audit
-from shared_resources.governance.report import AuditReport
-from shared_resources.governance.staged_data import StagedData
-from shared_resources.io_managers.protocol import StagedBatch, StagedFile
+from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.report import AuditReport
+from shared_resources.rules.staged_data import StagedData
+from shared_resources.stores.protocol import StagedBatch, StagedFile
 
 DOMAINS = PROJECT_ROOT / "domains"
 CONTRACT_FILES = tuple(sorted(DOMAINS.glob("*/products/*/contract.odcs.yaml")))

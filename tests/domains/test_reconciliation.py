@@ -19,7 +19,7 @@ from domains.recommendation.products.household_recommendations.product import (
 )
 from domains.source_systems.__main__ import land
 from shared_resources.contracts.model import Rule, RuleKind, Unit
-from shared_resources.landing.zone_folder import FolderLandingZone
+from shared_resources.landing.zones.folder import FolderLandingZone
 from tests.domains.products import audited, audited_file, contract_of, refused_by, source_connection
 
 # What lands is written once.

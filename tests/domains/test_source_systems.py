@@ -17,7 +17,7 @@ from domains.source_systems.contacts import synthetic_contacts
 from domains.source_systems.objects import LandingWriter
 from domains.source_systems.systems import SYSTEMS
 from shared_resources.environment import ProductionEnvironment
-from shared_resources.landing.zone_folder import INCOMING, FolderLandingZone
+from shared_resources.landing.zones.folder import INCOMING, FolderLandingZone
 
 TABLE = pa.table({"id": [1, 2], "size": ['12 OZ, "XL"', None], "name": ["é\n", ""]})
 

@@ -9,9 +9,9 @@ import pytest
 
 from tests.faults.impatience import impatient_clients
 from tests.faults.proxy import Proxy, running_proxy
-from tests.io_managers.places import Place
 from tests.stand_ins import StandIns
 from tests.stand_ins.servers import environment
+from tests.stores.places import Place
 
 
 @pytest.fixture

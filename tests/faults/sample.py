@@ -17,7 +17,7 @@ import pytest
 
 from domains.source_systems import source, systems
 from domains.source_systems.__main__ import land
-from shared_resources.landing.zone import LandingZone
+from shared_resources.landing.zones.zone import LandingZone
 
 # Five weeks, of which the recommendations hold out the last four; one week of promotions. What
 # campaigns did is kept for the households that bought something then. The other tables are small.

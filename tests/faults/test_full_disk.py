@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from shared_resources.environment import Environment
-from shared_resources.governance.quarantine import Quarantine, Rejection
-from shared_resources.governance.quarantine_store import QuarantineFolder
-from shared_resources.io_managers.local_copies import LocalCopies
-from shared_resources.io_managers.staging_area import OWNER
+from shared_resources.governance.quarantine.folder import QuarantineFolder
+from shared_resources.governance.quarantine.quarantine import Quarantine, Rejection
+from shared_resources.object_store.local_copies import LocalCopies
+from shared_resources.stores.staging.staging_area import OWNER
 from tests.faults.small_disk import SmallDisk, on_small_disk
 from tests.guarantees.orders import COLUMNS, KEY, LANDING, orders_table
 from tests.guarantees.processes import make_batch

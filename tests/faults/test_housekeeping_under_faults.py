@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared_resources.io_managers.protocol import Compaction
+from shared_resources.stores.protocol import Compaction
 from tests.faults.kinds import Kind
 from tests.faults.plans import FOR_EVER, SOME_FAULTS, NthRequest, some_requests
 from tests.faults.proxy import Proxy
@@ -25,8 +25,8 @@ from tests.faults.trials import (
     check_tried_again,
     named,
 )
-from tests.io_managers.places import REMOTE, Place
-from tests.io_managers.products import WHY, day, publish, published
+from tests.stores.places import REMOTE, Place
+from tests.stores.products import WHY, day, publish, published
 
 # The connector cancels a query that takes too long in a thread of its own, and fails in it, too.
 pytestmark = [

@@ -1,7 +1,7 @@
 """Each kind of fault at each request of a change: old or new, whole; a retry publishes once.
 
 Belongs here: faults in the stores' own requests. Does not belong here: deaths of a process
-(tests/io_managers/test_crashes.py), housekeeping (`test_housekeeping_under_faults.py`), the whole
+(tests/stores/test_crashes.py), housekeeping (`test_housekeeping_under_faults.py`), the whole
 mesh (tests/guarantees).
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import pytest
 
-from shared_resources.io_managers import attempts
-from shared_resources.io_managers.cloud_warehouse.session import LoginRefused
-from shared_resources.io_managers.protocol import Version
+from shared_resources.stores import commit_attempts as attempts
+from shared_resources.stores.cloud_warehouse.session import LoginRefused
+from shared_resources.stores.protocol import Version
 from tests.faults.kinds import Kind
 from tests.faults.plans import FOR_EVER, SOME_FAULTS, NthRequest, each_request, some_requests
 from tests.faults.proxy import Proxy
@@ -26,8 +26,8 @@ from tests.faults.trials import (
     check_tried_again,
     named,
 )
-from tests.io_managers.places import REMOTE, Place
-from tests.io_managers.products import day, publish, published
+from tests.stores.places import REMOTE, Place
+from tests.stores.products import day, publish, published
 
 # The connector cancels a query that takes too long in a thread of its own, and fails in it, too.
 pytestmark = pytest.mark.filterwarnings(

@@ -15,15 +15,15 @@ from functools import cached_property
 import boto3
 
 from shared_resources.contracts.model import Contract
-from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
-from shared_resources.io_managers.lake.owner import OWNER
-from shared_resources.io_managers.protocol import ProductStore
 from shared_resources.production.settings import ProductionSettings, S3Location
+from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
+from shared_resources.stores.lake.catalog.owner import OWNER
+from shared_resources.stores.protocol import ProductStore
 from tests.faults.iceberg_files import named_by_iceberg
 from tests.faults.kinds import Kind
 from tests.faults.whole_mesh import tables_of
-from tests.io_managers.places import Place
-from tests.io_managers.products import WHY, contract, day, publish, published
+from tests.stores.places import Place
+from tests.stores.products import WHY, contract, day, publish, published
 
 DAILY = contract(partitioned=True)
 WHOLE = contract()

@@ -13,17 +13,17 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from shared_resources.contracts.lossless import conform
 from shared_resources.contracts.model import Classification, RuleKind
-from shared_resources.governance.audit import audit
-from shared_resources.governance.quarantine import Quarantine, Rejection
-from shared_resources.governance.quarantine_store import QuarantineFolder
-from shared_resources.governance.quarantine_view import shown_rows
-from shared_resources.governance.report import AuditReport
-from shared_resources.governance.scan import UnreadableBatch
-from shared_resources.governance.staged_data import StagedData
-from shared_resources.io_managers.protocol import StagedBatch, StagedFile
-from shared_resources.io_managers.staging import write_staged
+from shared_resources.contracts.values.lossless import conform
+from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.report import AuditReport
+from shared_resources.governance.quarantine.folder import QuarantineFolder
+from shared_resources.governance.quarantine.quarantine import Quarantine, Rejection
+from shared_resources.governance.quarantine.view import shown_rows
+from shared_resources.rules.engine import UnreadableBatch
+from shared_resources.rules.staged_data import StagedData
+from shared_resources.stores.protocol import StagedBatch, StagedFile
+from shared_resources.stores.staging.staging import write_staged
 from tests.contract_factory import failing, make_column, make_contract, make_rule, result_of, stage
 
 R = RuleKind

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from shared_resources.contracts.model import Classification, RuleKind, Unit
-from shared_resources.governance.audit import audit
-from shared_resources.governance.report import RuleResult
-from shared_resources.governance.staged_data import StagedData
+from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.report import RuleResult
+from shared_resources.rules.staged_data import StagedData
 from tests.contract_factory import (
     at_most,
     make_column,

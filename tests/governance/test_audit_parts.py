@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 
 from shared_resources.contracts.model import Partitioning, RuleKind
-from shared_resources.governance import counting
-from shared_resources.governance.audit import audit, audit_parts
-from shared_resources.governance.staged_data import StagedData
-from shared_resources.io_managers.protocol import StagedBatch
+from shared_resources.governance.audit import counting
+from shared_resources.governance.audit.audit import audit, audit_parts
+from shared_resources.rules.staged_data import StagedData
+from shared_resources.stores.protocol import StagedBatch
 from tests.contract_factory import failing, make_contract, make_rule, stage, table
 
 R = RuleKind
@@ -84,7 +84,7 @@ def test_parts_of_one_schema_share_the_queries(
         passes.append(len(given))
         return original(given, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("shared_resources.governance.audit.count_rules", counted)
+    monkeypatch.setattr("shared_resources.governance.audit.audit.count_rules", counted)
     reports = audit_parts(parts, CONTRACT)
     assert passes == [20] and all(report.passed for report in reports)
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from shared_resources.contracts.model import Contract, RuleKind
-from shared_resources.governance import personal_data
-from shared_resources.governance.policies.no_undeclared_personal_data import rules as policy_rules
+from shared_resources.governance.policies.promises.no_undeclared_personal_data import (
+    rules as policy_rules,
+)
+from shared_resources.rules import personal_data
 from tests.contract_factory import audit_rows, make_contract, make_rule
 
 CARDS = ["4111111111111111", "5500 0000 0000 0004", "340000000000009"]

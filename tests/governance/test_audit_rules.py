@@ -18,8 +18,8 @@ from shared_resources.contracts.model import (
     Unit,
 )
 from shared_resources.contracts.types import ColumnType, Family
-from shared_resources.governance.audit import audit
-from shared_resources.governance.staged_data import StagedData
+from shared_resources.governance.audit.audit import audit
+from shared_resources.rules.staged_data import StagedData
 from tests.contract_factory import (
     at_most,
     audit_rows,

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from shared_resources.contracts.model import Classification, Column, RuleKind
-from shared_resources.governance.audit import audit
-from shared_resources.governance.staged_data import StagedData
+from shared_resources.governance.audit.audit import audit
 from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
+from shared_resources.rules.staged_data import StagedData
 from tests.contract_factory import (
     audit_rows,
     make_column,

@@ -16,9 +16,9 @@ import pytest
 
 from shared_resources.contracts.model import Partitioning, RuleKind, Unit
 from shared_resources.environment import EnvironmentProblem
-from shared_resources.governance.audit import audit
-from shared_resources.governance.staged_data import StagedData
-from shared_resources.io_managers.protocol import Version
+from shared_resources.governance.audit.audit import audit
+from shared_resources.rules.staged_data import StagedData
+from shared_resources.stores.protocol import Version
 from tests.contract_factory import (
     at_most,
     audit_rows,

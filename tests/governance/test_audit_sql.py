@@ -14,9 +14,9 @@ from shared_resources.contracts.model import (
     Threshold,
     Unit,
 )
-from shared_resources.governance.audit import audit
-from shared_resources.governance.report import RuleResult
-from shared_resources.governance.staged_data import StagedData
+from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.report import RuleResult
+from shared_resources.rules.staged_data import StagedData
 from tests.contract_factory import (
     audit_rows,
     make_column,
@@ -150,7 +150,7 @@ def test_a_query_cannot_read_anything_but_the_batch(
     ],
 )
 def test_no_statement_but_a_select_is_run(tmp_path: Path, statement: str) -> None:
-    from shared_resources.governance.sql_rules import confined_connection
+    from shared_resources.rules.sql import confined_connection
 
     contract = make_contract({"v": "int"})
     batch = stage(tmp_path / "staged", table(contract, v=[1]))

@@ -7,8 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from shared_resources.data_products.domain import build_domain
 from shared_resources.governance.catalogue import PolicyViolation
+from shared_resources.locations.location import build_domain
 from tests.mesh_files import (
     DOMAIN,
     contract_text,

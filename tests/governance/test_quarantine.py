@@ -21,18 +21,18 @@ import pytest
 
 from shared_resources.contracts.model import Classification, RuleKind
 from shared_resources.environment import ProductionEnvironment
-from shared_resources.governance.audit import audit
-from shared_resources.governance.policies import no_undeclared_personal_data
-from shared_resources.governance.quarantine import (
+from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.policies.promises import no_undeclared_personal_data
+from shared_resources.governance.quarantine.folder import QuarantineFolder, QuarantineStore
+from shared_resources.governance.quarantine.quarantine import (
     Quarantine,
     QuarantineEntry,
     Rejection,
     UnknownEntry,
 )
-from shared_resources.governance.quarantine_store import QuarantineFolder, QuarantineStore
-from shared_resources.governance.quarantine_view import shown_rows
-from shared_resources.governance.staged_data import StagedData
+from shared_resources.governance.quarantine.view import shown_rows
 from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
+from shared_resources.rules.staged_data import StagedData
 from tests.contract_factory import make_column, make_contract, make_rule, stage, table
 from tests.forkserver import ended, forkserver, heard, running
 

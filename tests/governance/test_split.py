@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared_resources.contracts.model import Contract, Partitioning, RuleKind
-from shared_resources.governance.audit import audit
-from shared_resources.governance.split import Split, split
-from shared_resources.governance.staged_data import StagedData
-from shared_resources.io_managers.protocol import StagedBatch
+from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.loss import Split, split
+from shared_resources.rules.staged_data import StagedData
+from shared_resources.stores.protocol import StagedBatch
 from tests.contract_factory import make_column, make_contract, make_rule, stage, table
 from tests.governance.test_audit_sets import CATALOG
 

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared_resources.contracts.model import Contract, Landing, LandingFormat, RuleKind
-from shared_resources.governance.audit import audit
-from shared_resources.governance.split import split
-from shared_resources.governance.staged_data import StagedData
-from shared_resources.io_managers.protocol import UNPARTITIONED, StagedBatch
+from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.loss import split
 from shared_resources.landing.reader import stage_object
+from shared_resources.rules.staged_data import StagedData
+from shared_resources.stores.protocol import UNPARTITIONED, StagedBatch
 from tests.contract_factory import failing, make_contract, make_rule
 
 WIDE, ROWS = 3_000, 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared_resources.governance.withholding import MASK, withheld, words_of
+from shared_resources.confinement.withholding import MASK, withheld, words_of
 
 CODE = words_of("def orders(customers):\n    raise ValueError('bad salary of a customer')")
 

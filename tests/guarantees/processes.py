@@ -18,7 +18,7 @@ from typing import Any
 from shared_resources.data_products.auditing import audit_batch
 from shared_resources.data_products.batch import Run, attempt
 from shared_resources.data_products.definition import ProductDefinition, define_product
-from shared_resources.data_products.making import make
+from shared_resources.data_products.makers.making import make
 from shared_resources.data_products.publishing import already_published, publish, rollback
 from shared_resources.data_products.replaying import replay
 from shared_resources.environment import Environment

@@ -31,29 +31,29 @@ STORES = ("lake", "warehouse")
 
 # Every step of the way of a batch: what a process does when it dies is one of these.
 _STEPS = (
-    "shared_resources.io_managers.lake.store:LakeStore.staging_folder",
-    "shared_resources.landing.zone_folder:FolderLandingZone.fetch",
-    "shared_resources.data_products.making:stage_object",
+    "shared_resources.stores.lake.store:LakeStore.staging_folder",
+    "shared_resources.landing.zones.folder:FolderLandingZone.fetch",
+    "shared_resources.data_products.makers.making:stage_object",
     "shared_resources.data_products.verdict:audit_parts",
-    "shared_resources.io_managers.lake.store:LakeStore.publish",
+    "shared_resources.stores.lake.store:LakeStore.publish",
     "pyiceberg.catalog.sql:SqlCatalog.commit_table",
-    "shared_resources.io_managers.embedded_warehouse.store:WarehouseStore.publish",
+    "shared_resources.stores.embedded_warehouse.store:WarehouseStore.publish",
     "os:link",
-    "shared_resources.io_managers.pins:Pins.replace",
+    "shared_resources.stores.pins:Pins.replace",
 )
 _ROLLBACK_STEPS = (
-    "shared_resources.io_managers.lake.store:LakeStore.rollback",
+    "shared_resources.stores.lake.store:LakeStore.rollback",
     "pyiceberg.catalog.sql:SqlCatalog.commit_table",
     "shared_resources.data_products.publishing:follow",
-    "shared_resources.io_managers.embedded_warehouse.store:WarehouseStore.rollback",
+    "shared_resources.stores.embedded_warehouse.store:WarehouseStore.rollback",
     "os:link",
 )
 _REPLAY_STEPS = (
     "shared_resources.data_products.replaying:stage_object",
     "shared_resources.data_products.replaying:audit_batch",
     "pyiceberg.catalog.sql:SqlCatalog.commit_table",
-    "shared_resources.io_managers.embedded_warehouse.store:WarehouseStore.publish",
-    "shared_resources.governance.quarantine:Quarantine.mark_replayed",
+    "shared_resources.stores.embedded_warehouse.store:WarehouseStore.publish",
+    "shared_resources.governance.quarantine.quarantine:Quarantine.mark_replayed",
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared_resources.io_managers.published import open_pinned
+from shared_resources.io_managers.product_io_manager import open_pinned
 from tests.guarantees.orders import KEY, land_orders, orders_product
 from tests.tiny_mesh import TinyMesh, column, contract_text
 

@@ -11,8 +11,8 @@ import threading
 import pytest
 
 from shared_resources import read
-from shared_resources.domain_code import NotDeclared, domain_code
-from shared_resources.domain_code import _start_thread as unfollowed
+from shared_resources.confinement.guard import NotDeclared, domain_code
+from shared_resources.confinement.guard import _start_thread as unfollowed
 from tests.tiny_mesh import TinyMesh, column, contract_text, failures
 
 CODE = """
@@ -31,15 +31,15 @@ OTHER = "customer/contacts"
 HOME = Path(os.environ["MESH_HOME"])
 
 def lake():
-    from shared_resources.io_managers.lake.store import LakeStore
+    from shared_resources.stores.lake.store import LakeStore
     return LakeStore(HOME / "lake").open(OTHER).batches().read_all()
 
 def warehouse():
-    from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
+    from shared_resources.stores.embedded_warehouse.store import WarehouseStore
     return WarehouseStore(HOME / "warehouse").open(OTHER).batches().read_all()
 
 def catalog():
-    from shared_resources.io_managers.lake.catalog import LakeCatalog
+    from shared_resources.stores.lake.catalog.sqlite import LakeCatalog
     return LakeCatalog(HOME / "lake")
 
 def publishing():

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared_resources.housekeeping.tasks import Task, perform
-from shared_resources.io_managers import versions
 from shared_resources.mesh import read_product
+from shared_resources.stores import versions
 from tests.cli.commands import call
 from tests.guarantees.orders import (
     COLUMNS,

@@ -8,10 +8,10 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner
 
-from shared_resources.cli.check import check
-from shared_resources.data_products.asset_spec import asset_key
-from shared_resources.data_products.domain import makeable
+from shared_resources.cli.commands.check import check
 from shared_resources.governance.stopped import ProductStopped
+from shared_resources.locations.asset_spec import asset_key
+from shared_resources.locations.location import makeable
 from shared_resources.mesh import read_mesh
 from tests.tiny_mesh import TinyMesh, column, contract_text, failures
 

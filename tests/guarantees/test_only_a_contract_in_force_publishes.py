@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared_resources.cli.pending import UpToDate, tasks_of
 from shared_resources.data_products.restoring import broken_rules
+from shared_resources.running.pending import UpToDate, tasks_of
 from tests.cli.commands import call
 from tests.guarantees.orders import COLUMNS, KEY, LANDING, amounts, land_orders
 from tests.tiny_mesh import TinyMesh, column, contract_text, failures

@@ -1,7 +1,7 @@
 """What is published is what the audit saw, on top of what was there when it was begun.
 
 Belongs here: whole runs in which something changes between audit and commit.
-Does not belong here: the stores' own checks (tests/io_managers/test_only_what_was_audited.py).
+Does not belong here: the stores' own checks (tests/stores/test_only_what_was_audited.py).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.contracts.model import Server
 from shared_resources.data_products import auditing
-from shared_resources.landing.ledger import Ledger
 from tests.guarantees.orders import COLUMNS, KEY, LANDING, amounts, land_orders
 from tests.tiny_mesh import TinyMesh, contract_text, failures
 
@@ -24,7 +24,7 @@ def after_audit(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., None
     """Lets something happen once, after an audit and before its batch is published."""
 
     def happen(what: Callable[..., None]) -> None:
-        from shared_resources.data_products import asset
+        from shared_resources.locations import product_asset as asset
 
         def audited(*args: Any) -> Any:
             monkeypatch.setattr(asset, "audit_batch", auditing.audit_batch)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.io_managers.conftest import place, places, store
+from tests.stores.conftest import place, places, store
 
 __all__ = ["place", "places", "store"]

@@ -12,12 +12,12 @@ from statistics import median
 import pytest
 
 from shared_resources.evidence.record import CheckOutcome
-from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
-from shared_resources.io_managers.lake.store import LakeStore
+from shared_resources.stores.embedded_warehouse.store import WarehouseStore
+from shared_resources.stores.lake.store import LakeStore
 from tests.contract_factory import let_through, make_evidence
-from tests.io_managers.conftest import Places
-from tests.io_managers.products import contract, day, published, stage
-from tests.io_managers.workers import DAILY
+from tests.stores.conftest import Places
+from tests.stores.products import contract, day, published, stage
+from tests.stores.workers import DAILY
 
 PUBLISHES = 200
 KEY = DAILY.key

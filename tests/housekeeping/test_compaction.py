@@ -16,20 +16,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shared_resources.io_managers import compacting, same_rows
-from shared_resources.io_managers.duck import in_memory
-from shared_resources.io_managers.embedded_warehouse import housekeeping as warehouse_housekeeping
-from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
-from shared_resources.io_managers.lake import housekeeping as lake_housekeeping
-from shared_resources.io_managers.lake.store import LakeStore
-from shared_resources.io_managers.protocol import (
+from shared_resources.stores.embedded_warehouse import housekeeping as warehouse_housekeeping
+from shared_resources.stores.embedded_warehouse.store import WarehouseStore
+from shared_resources.stores.lake import housekeeping as lake_housekeeping
+from shared_resources.stores.lake.store import LakeStore
+from shared_resources.stores.protocol import (
     Compaction,
     Overtaken,
     ProductStore,
     PublishError,
     Version,
 )
-from tests.io_managers.products import (
+from shared_resources.stores.reading import same_rows
+from shared_resources.stores.reading.duck import in_memory
+from shared_resources.stores.staging import compacting
+from tests.stores.products import (
     FLOAT,
     LONG,
     TEXT,

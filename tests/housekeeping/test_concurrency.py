@@ -9,13 +9,13 @@ import time
 
 import pytest
 
-from shared_resources.io_managers.protocol import NotPublished
+from shared_resources.stores.protocol import NotPublished
 from tests.forkserver import ended, forkserver, heard, running
 from tests.housekeeping.workers import keep_house_forever
-from tests.io_managers.conftest import Places
-from tests.io_managers.places import Place
-from tests.io_managers.products import day
-from tests.io_managers.workers import DAILY, ROWS_PER_BATCH, numbers_of, publish_many
+from tests.stores.conftest import Places
+from tests.stores.places import Place
+from tests.stores.products import day
+from tests.stores.workers import DAILY, ROWS_PER_BATCH, numbers_of, publish_many
 
 KEY = DAILY.key
 

@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 
 from shared_resources.contracts.model import Contract
-from shared_resources.io_managers.cloud_warehouse.store import SnowflakeStore
-from shared_resources.io_managers.cloud_warehouse.versions import Versions
-from shared_resources.io_managers.embedded_warehouse.manifests import Manifests
-from shared_resources.io_managers.embedded_warehouse.store import WarehouseStore
-from shared_resources.io_managers.lake.commit import LakeTransaction
-from shared_resources.io_managers.lake.store import LakeStore
-from shared_resources.io_managers.levelling import follow
-from shared_resources.io_managers.protocol import NotPublished, ProductStore
-from tests.io_managers.places import Place
-from tests.io_managers.products import WHY, contract, day, publish, published, stage
+from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
+from shared_resources.stores.cloud_warehouse.versions import Versions
+from shared_resources.stores.embedded_warehouse.manifests import Manifests
+from shared_resources.stores.embedded_warehouse.store import WarehouseStore
+from shared_resources.stores.lake.commit import LakeTransaction
+from shared_resources.stores.lake.store import LakeStore
+from shared_resources.stores.levelling import follow
+from shared_resources.stores.protocol import NotPublished, ProductStore
+from tests.stores.places import Place
+from tests.stores.products import WHY, contract, day, publish, published, stage
 
 SALES = contract()
 DAILY = contract(partitioned=True)

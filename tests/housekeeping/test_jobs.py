@@ -13,13 +13,14 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from shared_resources.housekeeping import jobs, tasks
-from shared_resources.housekeeping.jobs import housekeeping
+from shared_resources.housekeeping import tasks
 from shared_resources.housekeeping.tasks import Task, perform
-from shared_resources.io_managers.lake.store import LakeStore
+from shared_resources.locations import housekeeping_jobs as jobs
+from shared_resources.locations.housekeeping_jobs import housekeeping
+from shared_resources.stores.lake.store import LakeStore
 from tests.guarantees.orders import KEY
 from tests.housekeeping.test_tasks import LATER, later, numbers, orders, publish
-from tests.io_managers.products import contract
+from tests.stores.products import contract
 from tests.tiny_mesh import TinyMesh, column, contract_text, failures
 
 JOBS = ["order_compaction", "order_expiry", "order_orphan_files", "order_quarantine_retention"]

@@ -1,7 +1,7 @@
 """Housekeeping is killed at every step: readers see what they saw, and the next run finishes it.
 
 Belongs here: SIGKILL within compaction, expiry and the removal of orphans.
-Does not belong here: a publisher that dies (tests/io_managers/test_crashes.py).
+Does not belong here: a publisher that dies (tests/stores/test_crashes.py).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import time
 import pytest
 
 from shared_resources.housekeeping.tasks import Task
-from shared_resources.io_managers.protocol import ProductStore
+from shared_resources.stores.protocol import ProductStore
 from tests.forkserver import ended, forkserver, lifetime, running
 from tests.housekeeping.workers import ALL_AGES, keep_house, keep_house_and_die
-from tests.io_managers.conftest import Places
-from tests.io_managers.places import Place
-from tests.io_managers.products import day, publish, published
-from tests.io_managers.workers import DAILY
+from tests.stores.conftest import Places
+from tests.stores.places import Place
+from tests.stores.products import day, publish, published
+from tests.stores.workers import DAILY
 
 IO = "shared_resources.io_managers"
 KEY = DAILY.key

@@ -8,7 +8,7 @@ import pytest
 
 from shared_resources.environment import ProductionEnvironment
 from shared_resources.housekeeping.tasks import NOTHING, Done, Task, perform
-from tests.io_managers.products import contract, day, publish, published
+from tests.stores.products import contract, day, publish, published
 
 DAILY = contract(partitioned=True, retention=timedelta(days=365))
 LATER = timedelta(days=400)

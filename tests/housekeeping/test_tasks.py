@@ -15,20 +15,20 @@ import pytest
 import sqlalchemy as sa
 
 from shared_resources.contracts.model import Contract, Partitioning, Server
-from shared_resources.contracts.odcs import read_contract
+from shared_resources.contracts.reading.odcs import read_contract
 from shared_resources.data_products.publishing import bring_level, rollback
-from shared_resources.data_products.runless import partitions_of_rollback
 from shared_resources.housekeeping.tasks import NOTHING, Done, Task, Unfinished, perform
-from shared_resources.io_managers.lake.store import LakeStore
-from shared_resources.io_managers.pins import pin_of
-from shared_resources.io_managers.protocol import NotPublished, Version
-from shared_resources.state import TABLES
+from shared_resources.reporting.outside_runs import partitions_of_rollback
+from shared_resources.state.database import TABLES
+from shared_resources.stores.lake.store import LakeStore
+from shared_resources.stores.pins import pin_of
+from shared_resources.stores.protocol import NotPublished, Version
+from tests.arrivals.test_sensor import landing_mesh, run_all
 from tests.cli.commands import call
 from tests.contract_factory import make_version
 from tests.guarantees.orders import COLUMNS, KEY, LANDING, amounts, land_orders
-from tests.io_managers.products import WHY
-from tests.io_managers.products import contract as made_contract
-from tests.landing.test_sensor import landing_mesh, run_all
+from tests.stores.products import WHY
+from tests.stores.products import contract as made_contract
 from tests.tiny_mesh import TinyMesh, contract_text, failures
 
 LATER = timedelta(days=400)  # the contracts of these tests keep versions for a year

@@ -14,10 +14,10 @@ from multiprocessing.synchronize import Event
 
 from shared_resources.housekeeping.retention import GRACE, versions_kept_since
 from shared_resources.housekeeping.tasks import Task
-from shared_resources.io_managers.protocol import Overtaken, ProductStore
-from tests.io_managers.places import Place
-from tests.io_managers.products import contract
-from tests.io_managers.workers import DAILY, die_at
+from shared_resources.stores.protocol import Overtaken, ProductStore
+from tests.stores.places import Place
+from tests.stores.products import contract
+from tests.stores.workers import DAILY, die_at
 
 ALL_AGES = timedelta(0)
 READERS_NEED = timedelta(seconds=20)

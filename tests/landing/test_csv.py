@@ -9,10 +9,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from shared_resources.landing import csv_records, text
-from shared_resources.landing.csv import CsvObject
-from shared_resources.landing.csv_records import CsvDamage, Dialect, records
-from shared_resources.landing.csv_shape import CsvShape
+from shared_resources.landing import text
+from shared_resources.landing.formats import csv_records
+from shared_resources.landing.formats.csv import CsvObject
+from shared_resources.landing.formats.csv_records import CsvDamage, Dialect, records
+from shared_resources.landing.formats.csv_shape import CsvShape
 from shared_resources.landing.header import Expected
 from shared_resources.landing.rejects import RejectsWriter
 from shared_resources.landing.text import Limits, TextFile, open_text

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from shared_resources.arrivals.ledger.ledger import Ledger
+from shared_resources.arrivals.ledger.tables import State
 from shared_resources.landing import isolated, reader
-from shared_resources.landing.ledger import Ledger
-from shared_resources.landing.ledger_tables import State
-from shared_resources.landing.parquet_footer import is_ordinary
+from shared_resources.landing.formats.parquet_footer import is_ordinary
 from shared_resources.landing.reader import UnreadableObject, stage_object
-from shared_resources.landing.zone import LandingObject
-from shared_resources.state import StateDatabase
+from shared_resources.landing.zones.zone import LandingObject
+from shared_resources.state.database import StateDatabase
 from tests.landing.staging import landing_contract, stage
 
 CONTRACT = landing_contract("parquet", {"x": "int"})

@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from shared_resources.contracts.types import arrow_schema
-from shared_resources.landing.csv import CsvObject
+from shared_resources.landing.formats.csv import CsvObject
 from shared_resources.landing.reader import UnreadableObject
 from tests.landing.staging import Outcome, landing_contract, stage
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared_resources.contracts.model import Contract
-from shared_resources.landing.csv import CsvObject
+from shared_resources.landing.formats.csv import CsvObject
 from tests.landing.staging import Outcome, landing_contract, stage
 
 

@@ -21,7 +21,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from shared_resources.contracts.types import ColumnType, Family
-from shared_resources.landing.csv import CsvObject
+from shared_resources.landing.formats.csv import CsvObject
 from tests.contract_factory import TYPES
 from tests.landing.staging import Outcome, landing_contract, stage
 

@@ -8,7 +8,7 @@ import pytest
 
 from shared_resources.contracts.model import Landing, LandingFormat, LandingMode, Partitioning
 from shared_resources.landing.objects import match
-from shared_resources.landing.zone import LandingObject
+from shared_resources.landing.zones.zone import LandingObject
 
 
 def landed(key: str, second: int = 0) -> LandingObject:

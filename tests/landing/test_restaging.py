@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared_resources.landing.reader import StagedObject, stage_object
-from shared_resources.landing.restaging import stage_rejects
+from shared_resources.landing.rejects_again import stage_rejects
 from tests.landing.staging import landing_contract
 
 CSV = b'id,name,price\n7,"a, ""b""\n",1.5\n3.7,x,1\n007,"",2\n1,only two\nbad,NA,bad\n'

@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 import pytest
 
-from shared_resources.landing import zone_folder as zone_module
 from shared_resources.landing.errors import LandingError, ObjectChanged, RefusedKey
-from shared_resources.landing.zone_folder import FolderLandingZone as LandingZone
+from shared_resources.landing.zones import folder as zone_module
+from shared_resources.landing.zones.folder import FolderLandingZone as LandingZone
 
 
 @pytest.fixture

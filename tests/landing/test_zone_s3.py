@@ -10,10 +10,10 @@ import botocore.response
 import pytest
 
 from shared_resources.environment import ProductionEnvironment
-from shared_resources.landing import zone_s3
 from shared_resources.landing.errors import ObjectChanged, RefusedKey
-from shared_resources.landing.zone import LandingObject
-from shared_resources.landing.zone_s3 import S3LandingZone
+from shared_resources.landing.zones import s3 as zone_s3
+from shared_resources.landing.zones.s3 import S3LandingZone
+from shared_resources.landing.zones.zone import LandingObject
 
 ODD = [
     "a/white space.csv",

@@ -12,18 +12,20 @@ from shared_resources.contracts.model import Landing, LandingFormat
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import load_time_policies
-from shared_resources.governance.policies import (
+from shared_resources.governance.policies.promises import (
     classified,
     described,
+    loss_budget_capped,
+    owner_known_to_domain,
+    service_levels_declared,
+)
+from shared_resources.governance.policies.structure import (
     in_its_own_folder,
     landing_prefix_owned,
-    loss_budget_capped,
     naming,
     no_cycles,
-    owner_known_to_domain,
     relationships_compare,
     relationships_exist,
-    service_levels_declared,
     unique_keys,
 )
 from shared_resources.mesh import Domain, ProductFolder, ProductReference

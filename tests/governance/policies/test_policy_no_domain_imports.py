@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared_resources.findings import Finding
-from shared_resources.governance.policies.no_domain_imports import POLICY
+from shared_resources.governance.policies.structure.no_domain_imports import POLICY
 from tests.governance.policies.meshes import domain, mesh
 
 

@@ -1,0 +1,204 @@
+"""The ledger's statements: rows are found by key, written once, and changed where they are.
+
+Belongs here: SQL about the rows of one product.
+Does not belong here: what a change means (`ledger.py`), the tables (`ledger_tables.py`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from shared_resources.arrivals.ledger.tables import OBJECTS, REVIVED, WAITING, Entry, State
+from shared_resources.landing.zones.zone import VERSION_MARK, LandingObject, as_listed
+from shared_resources.state.database import StateDatabase, insert
+
+# Keys of one statement: two parameters each, of 32,766 that SQLite takes.
+CHUNK = 500
+# S3 tells times in whole seconds, and clocks differ a little.
+SAME_SECOND = timedelta(seconds=5)
+_T = TypeVar("_T")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class LedgerRows:
+    """The rows of one product."""
+
+    def __init__(
+        self, database: StateDatabase, product: str, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._database = database
+        self.product = product
+        self._clock = clock
+        self._own = OBJECTS.c.product == product
+
+    def _entries(
+        self, *where: sa.ColumnElement[bool], limit: int | None = None, newest_first: bool = False
+    ) -> list[Entry]:
+        order = (OBJECTS.c.modified_at, OBJECTS.c.key)
+        query = (
+            sa.select(OBJECTS)
+            .where(self._own, *where)
+            .order_by(*(column.desc() if newest_first else column for column in order))
+            .limit(limit)
+        )
+        with self._database.begin() as connection:
+            return [Entry.of(row) for row in connection.execute(query)]
+
+    def _waiting(self, connection: sa.Connection, keys: Iterable[str]) -> list[Entry]:
+        """The rows of these keys that no run was asked for, what was passed over among them."""
+        found: list[Entry] = []
+        for chunk in chunks(sorted(keys)):
+            query = sa.select(OBJECTS).where(
+                self._own,
+                OBJECTS.c.key.in_(chunk),
+                OBJECTS.c.state.in_((*WAITING, State.SUPERSEDED)),
+            )
+            found.extend(Entry.of(row) for row in connection.execute(query))
+        return found
+
+    def _known(
+        self, connection: sa.Connection, objects: Sequence[LandingObject]
+    ) -> dict[tuple[str, str], list[Entry]]:
+        """The rows of each key and listed etag, the latest version last."""
+        known: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+        for chunk in chunks(objects):
+            pairs = {(obj.key, obj.listed) for obj in chunk}
+            query = (
+                sa.select(OBJECTS)
+                .where(self._own, OBJECTS.c.key.in_({key for key, _ in pairs}))
+                .where(sa.tuple_(OBJECTS.c.key, OBJECTS.c.listed).in_(pairs))
+                .order_by(OBJECTS.c.discovered_at)
+            )
+            for row in connection.execute(query):
+                entry = Entry.of(row)
+                known[entry.key, as_listed(entry.etag)].append(entry)
+        return known
+
+    def _insert(
+        self, connection: sa.Connection, objects: Iterable[LandingObject], state: State
+    ) -> None:
+        rows = [
+            {
+                **self._row(obj.key, obj.etag, state),
+                "size": obj.size,
+                "modified_at": obj.modified_at,
+                "discovered_at": self._first_sight(obj),
+            }
+            for obj in objects
+        ]
+        self._insert_rows(connection, rows)
+
+    def _insert_rows(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        if rows:
+            connection.execute(insert(connection, OBJECTS).on_conflict_do_nothing(), list(rows))
+
+    def _row(self, key: str, etag: str, state: State) -> dict[str, Any]:
+        return {
+            "product": self.product,
+            "key": key,
+            "etag": etag,
+            "listed": as_listed(etag),
+            "state": state,
+            "discovered_at": self._clock(),
+        }
+
+    def _first_sight(self, obj: LandingObject) -> datetime:
+        """Now; of what claims to be written later than it arrived, its arrival, if that is known."""
+        now = self._clock()
+        return now if obj.arrived_at is None else min(now, obj.arrived_at)
+
+    def _see(
+        self,
+        connection: sa.Connection,
+        pairs: Sequence[tuple[Entry, LandingObject]],
+        **values: Any,
+    ) -> None:
+        """Note what the objects of these rows look like now; with `values`, of forgotten rows only."""
+        if not pairs:
+            return
+        statement = (
+            sa.update(OBJECTS)
+            .where(self._own, OBJECTS.c.key == sa.bindparam("of_key"))
+            .where(OBJECTS.c.etag == sa.bindparam("of_etag"))
+            .values(size=sa.bindparam("seen_size"), modified_at=sa.bindparam("seen_at"), **values)
+        )
+        if values:
+            # No IN, which cannot be sent with many rows at once.
+            statement = statement.where(sa.or_(*(OBJECTS.c.state == one for one in REVIVED)))
+        connection.execute(
+            statement,
+            [
+                {
+                    "of_key": entry.key,
+                    "of_etag": entry.etag,
+                    "seen_size": obj.size,
+                    "seen_at": obj.modified_at,
+                }
+                for entry, obj in pairs
+            ],
+        )
+
+    def _change(
+        self,
+        connection: sa.Connection,
+        entries: Sequence[Entry],
+        *where: sa.ColumnElement[bool],
+        **values: Any,
+    ) -> None:
+        for chunk in chunks(entries):
+            pairs = [(entry.key, entry.etag) for entry in chunk]
+            connection.execute(
+                sa.update(OBJECTS)
+                .where(self._own, OBJECTS.c.key.in_([key for key, _ in pairs]))
+                .where(sa.tuple_(OBJECTS.c.key, OBJECTS.c.etag).in_(pairs), *where)
+                .values(**values)
+            )
+
+    def _upsert(
+        self,
+        connection: sa.Connection,
+        key: str,
+        etag: str,
+        states: Iterable[State],
+        seen_at: datetime | None = None,
+        **values: Any,
+    ) -> None:
+        """Change the object's row if it is in one of the states; write one if there is none.
+
+        A row that was found in a listing learns the version's id.
+        """
+        of_key = sa.and_(self._own, OBJECTS.c.key == key)
+        of_object = OBJECTS.c.etag.in_({etag, as_listed(etag)})
+        query = sa.select(OBJECTS.c.etag).where(of_key, of_object)
+        known = {str(row[0]) for row in connection.execute(query)}
+        if not known:
+            found = self._row(key, etag, State.FOUND)
+            found["discovered_at"] = seen_at or found["discovered_at"]
+            self._insert_rows(connection, [found])
+        row = etag if etag in known or not known else as_listed(etag)
+        connection.execute(
+            sa.update(OBJECTS)
+            .where(of_key, OBJECTS.c.etag == row, OBJECTS.c.state.in_(list(states)))
+            .values(**values, etag=etag)
+        )
+
+
+def same_object(obj: LandingObject, known: Mapping[tuple[str, str], list[Entry]]) -> list[Entry]:
+    """The rows that may be about this very object: the same etag, or one of them names no version."""
+    rows = known.get((obj.key, obj.listed), [])
+    versioned = VERSION_MARK in obj.etag
+    return [
+        row for row in rows if row.etag == obj.etag or not versioned or VERSION_MARK not in row.etag
+    ]
+
+
+def chunks(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))

@@ -1,0 +1,180 @@
+"""The properties of the schema object: the product's columns.
+
+Belongs here: names, types, classification and keys of the columns.
+Does not belong here: the rules that hold for them (`rules.py`, `quality.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from shared_resources.contracts.constants import NotOfType, constant
+from shared_resources.contracts.model import Classification, Column
+from shared_resources.contracts.reading.logical_types import declared_type
+from shared_resources.contracts.reading.node import Node, suggest
+from shared_resources.contracts.reading.vendor import vendor_properties
+from shared_resources.contracts.text_formats import text_format
+from shared_resources.contracts.types import ColumnType, Family
+
+# A leading underscore is the platform's own (`_reasons` in quarantine).
+IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}")
+
+
+COLUMN_PROPERTIES = ("mayBeAbsent",)
+
+
+@dataclass(frozen=True)
+class DeclaredColumn:
+    """A column and the property that declares it. `max_length` is the n of VARCHAR(n).
+
+    A column whose type could not be read has findings and stands here as text, so that what refers
+    to it is not reported too; no rule is made of it.
+    """
+
+    column: Column
+    node: Node
+    max_length: int | None = None
+    readable: bool = True
+
+
+def read_columns(table: Node) -> tuple[DeclaredColumn, ...]:
+    """All columns that have a name of their own; findings for the others."""
+    nodes = list(table.each("properties"))
+    if not nodes and table.value is not None:
+        table.problem("has no columns", "list them under `properties:`")
+    _check_names(nodes)
+    columns: dict[str, DeclaredColumn] = {}
+    for node in nodes:
+        declared = _read_column(node)
+        if IDENTIFIER.fullmatch(declared.column.name):
+            columns.setdefault(declared.column.name, declared)
+    _check_key([node for node in nodes if node.flag("primaryKey")])
+    return tuple(columns.values())
+
+
+def _read_column(node: Node) -> DeclaredColumn:
+    name = node.text("name")
+    declared = declared_type(node)
+    classification = _classification(node)
+    position = node.get("primaryKeyPosition")
+    if position is not None and not node.flag("primaryKey"):
+        position.problem("stands without `primaryKey: true`", "add primaryKey: true, or remove it")
+    physical = node.text("physicalName")
+    if physical and physical != name:
+        _at(node, "physicalName").problem(
+            f"is {physical!r}, but columns are published under their name", f"write {name!r}"
+        )
+    if node.text("semanticType") in ("measure", "dimension"):
+        _at(node, "semanticType").problem(
+            "describes a semantic model; a product's columns are stored", "remove it"
+        )
+    key = node.flag("primaryKey")
+    required = node.flag("required") or key
+    column = Column(
+        name=name,
+        type=declared.type if declared else ColumnType(Family.STRING),
+        description=node.text("description").strip(),
+        classification=classification,
+        required=required,
+        unique=node.flag("unique"),
+        primary_key_position=(node.whole("primaryKeyPosition") or 1) if key else None,
+        absent_before=_absent_before(node, required),
+        business_name=node.text("businessName"),
+        tags=node.strings("tags"),
+        line=node.line,
+        text_format=text_format(node.get("logicalTypeOptions"), declared.type.family)
+        if declared
+        else "",
+    )
+    if declared is None:
+        return DeclaredColumn(column, node, readable=False)
+    return DeclaredColumn(column, node, declared.max_length)
+
+
+def _absent_before(node: Node, required: bool) -> date | None:
+    """`mayBeAbsent`: true, or the day from which on every landed file has the column."""
+    field = vendor_properties(node, COLUMN_PROPERTIES).get("mayBeAbsent")
+    if field is None or field.value is False:
+        return None
+    if required:
+        field.problem(
+            "lets files lack a column that is required",
+            "remove one of the two: where the column is absent, it is null",
+        )
+        return None
+    if field.value is True:
+        return date.max
+    try:
+        day: date = constant(field.value, ColumnType(Family.DATE))
+    except NotOfType:
+        field.problem(
+            f"is {field.value!r}, which is no day",
+            "write true, or the first day on which every file has the column, as 2024-03-01",
+        )
+        return None
+    return day
+
+
+def _classification(node: Node) -> Classification | None:
+    field = node.get("classification")
+    if field is None or not isinstance(field.value, str):
+        return None
+    try:
+        return Classification(field.value)
+    except ValueError:
+        message = f"is {field.value!r}, a classification that does not exist"
+        field.problem(message, suggest(field.value, Classification))
+        return None
+
+
+def _check_names(nodes: Sequence[Node]) -> None:
+    seen: dict[str, str] = {}
+    for node in nodes:
+        field = node.get("name")
+        if field is None or not isinstance(field.value, str):
+            continue
+        name = field.value
+        if not IDENTIFIER.fullmatch(name):
+            field.problem(
+                f"is {name!r}, which cannot name a column everywhere",
+                "start with a letter and use letters, digits and `_` only",
+            )
+        elif name.lower() in seen:
+            other = seen[name.lower()]
+            why = "a second time" if other == name else f"beside {other!r}; SQL ignores case"
+            field.problem(f"names the column {name!r} {why}", "rename or remove one of the two")
+        seen.setdefault(name.lower(), name)
+
+
+def _check_key(keyed: Sequence[Node]) -> None:
+    """The positions of a primary key are 1, 2, 3 ...; a key of one column needs none."""
+    if len(keyed) == 1 and keyed[0].get("primaryKeyPosition") is None:
+        return
+    taken: dict[int, str] = {}
+    number = "1 column" if len(keyed) == 1 else f"{len(keyed)} columns"
+    for node in keyed:
+        field, position = node.get("primaryKeyPosition"), node.whole("primaryKeyPosition")
+        if field is None:
+            node.problem(
+                "is part of a composite primary key and has no place in it",
+                f"add primaryKeyPosition (1 to {len(keyed)})",
+            )
+        elif position in taken:
+            field.problem(
+                f"is {position}, as that of {taken[position]}",
+                f"use each of 1 to {len(keyed)} once",
+            )
+        elif position is not None and not 1 <= position <= len(keyed):
+            field.problem(
+                f"is {position}, but the primary key has {number}",
+                f"use each of 1 to {len(keyed)} once",
+            )
+        if position is not None:
+            taken.setdefault(position, node.text("name"))
+
+
+def _at(node: Node, name: str) -> Node:
+    return node.get(name) or node

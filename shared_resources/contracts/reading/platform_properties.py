@@ -1,0 +1,203 @@
+"""The mesh's custom properties of a contract: landing, partitions, what may be lost or empty, and
+how long what was rejected is kept.
+
+Belongs here: reading and checking their values.
+Does not belong here: objects in the landing zone (`landing/`) or what a budget does (the audit).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from shared_resources.contracts.constants import NotOfType, constant
+from shared_resources.contracts.model import Landing, LandingFormat, LandingMode, Partitioning
+from shared_resources.contracts.numbers import Number, is_number
+from shared_resources.contracts.object_names import check_key, check_object_name
+from shared_resources.contracts.reading.columns import DeclaredColumn
+from shared_resources.contracts.reading.node import Node, suggest
+from shared_resources.contracts.reading.vendor import vendor_properties
+from shared_resources.contracts.types import ColumnType, Family
+
+PROPERTIES = ("landing", "partitions", "lossBudgetPercent", "allowEmpty", "quarantineDays")
+MOST_DAYS = 36_500
+_LANDING = (
+    "prefix",
+    "format",
+    "object",
+    "mode",
+    "encoding",
+    "delimiter",
+    "nullText",
+    "extraColumns",
+)
+_PARTITIONS = ("cadence", "column", "start", "end", "closed")
+_LISTS = ("closed",)
+_DAYS = (Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ)
+
+
+@dataclass(frozen=True)
+class PlatformProperties:
+    """`nodes` are the values by name, for the lines of rules and clauses that follow from them."""
+
+    nodes: dict[str, Node]
+    landing: Landing | None = None
+    partitioning: Partitioning | None = None
+    loss_budget_percent: Number = 0
+    allow_empty: bool = False
+    quarantine_retention: timedelta | None = None
+
+
+def read_platform_properties(root: Node, columns: dict[str, DeclaredColumn]) -> PlatformProperties:
+    nodes = vendor_properties(root, PROPERTIES)
+    partitions, landing = nodes.get("partitions"), nodes.get("landing")
+    partitioned = partitions is not None
+    return PlatformProperties(
+        nodes,
+        landing=_landing(landing, partitioned) if landing else None,
+        partitioning=_partitioning(partitions, columns) if partitions else None,
+        loss_budget_percent=_budget(nodes.get("lossBudgetPercent")),
+        allow_empty=_allow_empty(nodes.get("allowEmpty")),
+        quarantine_retention=_days_kept(nodes.get("quarantineDays")),
+    )
+
+
+def _budget(node: Node | None) -> Number:
+    if node is None:
+        return 0
+    if not is_number(node.value) or not 0 <= node.value <= 100:
+        node.problem("is no percentage", "give a number from 0 to 100")
+        return 0
+    budget: Number = node.value
+    return budget
+
+
+def _allow_empty(node: Node | None) -> bool:
+    if node is not None and not isinstance(node.value, bool):
+        node.problem("is neither true nor false", "write true or false")
+    return node is not None and node.value is True
+
+
+def _days_kept(node: Node | None) -> timedelta | None:
+    if node is None:
+        return None
+    if not is_number(node.value) or not 1 <= node.value <= MOST_DAYS or node.value % 1:
+        node.problem("is no number of days", f"give a whole number from 1 to {MOST_DAYS:,}")
+        return None
+    return timedelta(days=int(node.value))
+
+
+def _mapping(node: Node, known: Collection[str], required: Collection[str]) -> bool:
+    if not isinstance(node.value, dict):
+        node.problem("must be a mapping of fields", f"give it {', '.join(required)}")
+        return False
+    node.unknown_fields(known)
+    complete = True
+    for name, field in node.fields():
+        if name in known and name not in _LISTS and not isinstance(field.value, str):
+            field.problem("must be text", "put it in quotes")
+            complete = False
+    for name in required:
+        if node.get(name) is None:
+            node.problem(f"lacks the field {name!r}", f"add `{name}:`")
+            complete = False
+    return complete
+
+
+# Landing ---------------------------------------------------------------------------------------
+
+
+def _landing(node: Node, partitioned: bool) -> Landing | None:
+    if not _mapping(node, _LANDING, ("prefix", "format", "object")):
+        return None
+    before = len(node.findings)
+    format_ = _choice(node, "format", tuple(LandingFormat), None)
+    mode = _choice(node, "mode", tuple(LandingMode), LandingMode.REPLACE)
+    extra = _choice(node, "extraColumns", ("refuse", "ignore"), "refuse")
+    check_key(node, "prefix")
+    check_key(node, "object")
+    check_object_name(node, mode, format_)
+    _check_text_options(node, format_)
+    if mode == LandingMode.PARTITION and not partitioned:
+        node.problem("lands by partition, but the product has none", "add `partitions`")
+    if mode == LandingMode.REPLACE and partitioned:
+        (node.get("mode") or node).problem(
+            "replaces the whole product, but it has partitions", "write `mode: partition`"
+        )
+    if len(node.findings) > before:
+        return None
+    return Landing(
+        prefix=node.text("prefix").rstrip("/"),
+        format=LandingFormat(format_),
+        object_name=node.text("object"),
+        mode=LandingMode(mode),
+        encoding=node.text("encoding", "utf-8"),
+        delimiter=node.text("delimiter", ","),
+        null_text=node.text("nullText"),
+        ignores_extra=extra == "ignore",
+        line=node.line,
+    )
+
+
+def _choice(node: Node, name: str, allowed: Collection[str], default: str | None) -> str:
+    field = node.get(name)
+    if field is None:
+        return default or ""
+    if field.value not in allowed:
+        field.problem(f"is {field.value!r}, which does not exist", suggest(field.value, allowed))
+    return str(field.value)
+
+
+def _check_text_options(node: Node, format_: str) -> None:
+    allowed = {"csv": ("encoding", "delimiter", "nullText"), "jsonl": ("encoding",)}
+    for name in ("encoding", "delimiter", "nullText"):
+        field = node.get(name)
+        if field and format_ in tuple(LandingFormat) and name not in allowed.get(format_, ()):
+            field.problem(f"means nothing for format {format_}", "remove it")
+    if field := node.get("encoding"):
+        try:
+            "".encode(field.value)  # refuses codecs that are no encodings too, such as base64
+        except (LookupError, ValueError):
+            field.problem(f"is {field.value!r}, an encoding that does not exist", "write 'utf-8'")
+    if (field := node.get("delimiter")) and (len(field.value) != 1 or field.value in '"\r\n\0'):
+        field.problem("is no delimiter", "give one character, such as ',' or ';'")
+
+
+# Partitions ------------------------------------------------------------------------------------
+
+
+def _partitioning(node: Node, columns: dict[str, DeclaredColumn]) -> Partitioning | None:
+    if not _mapping(node, _PARTITIONS, ("cadence", "column", "start")):
+        return None
+    before = len(node.findings)
+    _choice(node, "cadence", ("daily",), None)
+    column, field = node.text("column"), node.get("column")
+    if column not in columns:
+        if field and columns:
+            message = f"is {column!r}, a column that does not exist"
+            field.problem(message, suggest(column, columns))
+    elif columns[column].readable and columns[column].column.type.family not in _DAYS and field:
+        field.problem(f"is {column!r}, which holds no days", "use a date or timestamp column")
+    start, end = _day(node.get("start")), _day(node.get("end"))
+    if start and end and start >= end:
+        (node.get("end") or node).problem(
+            "does not lie after start", "end is the first day that is out"
+        )
+    closed = [_day(day) for day in node.each("closed")]
+    if (days := node.get("closed")) and not isinstance(days.value, list):
+        days.problem("is no list of days", 'write closed: ["2017-12-25"]')
+    if len(node.findings) > before or start is None:
+        return None
+    return Partitioning(column, start, end, tuple(day for day in closed if day))
+
+
+def _day(node: Node | None) -> date | None:
+    if node is None:
+        return None
+    try:
+        day: date = constant(node.value, ColumnType(Family.DATE))
+    except NotOfType as error:
+        node.problem(error.message, error.remedy)
+        return None
+    return day

@@ -1,0 +1,1 @@
+"""data_products.makers.dbt.on_snowflake."""

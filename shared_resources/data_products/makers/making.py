@@ -1,0 +1,164 @@
+"""Making a batch: run the product's function or dbt model, or read its landing objects, and stage it.
+
+Belongs here: one maker a kind of product, each ending in Parquet files that no reader sees.
+Does not belong here: auditing or publishing them, or anything that knows Dagster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from shared_resources.arrivals.ledger.ledger import Ledger
+from shared_resources.confinement.guard import Declared, domain_code
+from shared_resources.contracts.values.lossless import InvalidFrame, conform
+from shared_resources.data_products.batch import Attempt, Made, Unreadable
+from shared_resources.data_products.makers.choice_of_objects import choose_objects
+from shared_resources.data_products.makers.errors import withheld_where_classified
+from shared_resources.data_products.makers.function import (
+    MakingContext,
+    Produced,
+    ProductInput,
+    ProductProblem,
+)
+from shared_resources.data_products.makers.shown_metadata import checked_metadata
+from shared_resources.landing.errors import UnreadableObject
+from shared_resources.landing.reader import stage_object
+from shared_resources.mesh import ProductKind
+from shared_resources.stores.protocol import Snapshot, StagedBatch, StagedFile
+from shared_resources.stores.reading.frames import as_frame
+from shared_resources.stores.staging.staging import write_staged
+
+
+def make(attempt: Attempt, landing_object: str | None = None) -> Made:
+    """Stage the product's next batch in its first store's staging folder.
+
+    `landing_object` is the key of the object that a sensor asked for. Raises whatever the product's
+    own function raises, `ProductProblem`, `NothingToIngest`, `LandingError` or `DbtModelFailed`.
+    """
+    store = attempt.environment.stores_of(attempt.contract)[0]
+    store.discard(attempt.contract, attempt.batch_id)  # what a killed attempt of this run left
+    store.remove_orphans(attempt.contract.key)  # and of runs that nobody will try again
+    folder = store.staging_folder(attempt.contract, attempt.batch_id)
+    match attempt.definition.kind:
+        case ProductKind.INGEST:
+            return _ingest(attempt, folder, landing_object)
+        case ProductKind.DBT:
+            return _build_model(attempt, folder)
+        case ProductKind.FUNCTION:
+            return _call_function(attempt, folder)
+
+
+def _call_function(attempt: Attempt, folder: Path) -> Made:
+    function = attempt.definition.function
+    assert function is not None
+    arguments: dict[str, Any] = {
+        name: _input(attempt, wanted, function.frames[name])
+        for name, wanted in function.inputs.items()
+    }
+    if function.wants_context:
+        arguments["context"] = MakingContext(
+            attempt.definition.key, attempt.run.run_id, attempt.run.partitions
+        )
+    with (
+        withheld_where_classified(attempt),
+        # Until the last row is drawn: a lazy frame or a stream runs the domain's code only then.
+        domain_code(attempt.definition.key, _declared(attempt), attempt.definition.environment),
+    ):
+        result = function(**arguments)
+        if result is None:
+            raise ProductProblem(
+                f"the function of {attempt.definition.key} returned None; return a frame (an empty "
+                "one, if the contract allows empty batches)"
+            )
+        produced = result if isinstance(result, Produced) else Produced(result)
+        metadata = checked_metadata(attempt.definition.key, produced.metadata)
+        try:
+            reader = conform(produced.frame, attempt.contract)
+            files = write_staged(reader, folder, attempt.contract, attempt.run.partitions)
+        except InvalidFrame as problem:
+            raise ProductProblem(str(problem)) from problem
+    return Made(parts=_by_partition(attempt, folder, files), metadata=metadata)
+
+
+def _declared(attempt: Attempt) -> dict[str, Declared]:
+    """What the function may read: its inputs, all columns of one that a parameter takes whole."""
+    assert attempt.definition.function is not None
+    columns: dict[str, tuple[str, ...] | None] = {}
+    for wanted in attempt.definition.function.inputs.values():
+        known = columns.get(wanted.key, ())
+        both = None if known is None or wanted.columns is None else (*known, *wanted.columns)
+        columns[wanted.key] = both
+    return {key: Declared(attempt.inputs[key].snapshot, own) for key, own in columns.items()}
+
+
+def _input(attempt: Attempt, wanted: ProductInput, frame: Any) -> Any:
+    """What the function receives: of a partitioned product the same days that are being made."""
+    snapshot = attempt.inputs[wanted.key].snapshot
+    return as_frame(snapshot, frame, wanted.columns, _days_to_read(attempt, snapshot))
+
+
+def _days_to_read(attempt: Attempt, snapshot: Snapshot) -> tuple[str, ...] | None:
+    """A daily product reads the days that it makes of its daily inputs, and all of the others."""
+    days = snapshot.partitions()
+    if attempt.contract.partitioning is None or not days:
+        return None
+    return attempt.run.partitions if set(days) - set(attempt.run.partitions) else None
+
+
+def _build_model(attempt: Attempt, folder: Path) -> Made:
+    from shared_resources.data_products.makers.dbt.model import DbtModels
+
+    models = DbtModels(attempt.environment)
+    outcome = models.build(attempt.contract, attempt.snapshots, folder, attempt.run.run_id)
+    return Made(
+        parts=_by_partition(attempt, folder, outcome.files),
+        extra_results=outcome.results,
+        column_lineage=outcome.column_lineage,
+    )
+
+
+def _by_partition(
+    attempt: Attempt, folder: Path, files: tuple[StagedFile, ...]
+) -> tuple[StagedBatch, ...]:
+    return tuple(
+        _part(attempt, folder, key, tuple(file for file in files if file.partition == key))
+        for key in attempt.run.partitions
+    )
+
+
+def _part(
+    attempt: Attempt, folder: Path, partition: str, files: tuple[StagedFile, ...]
+) -> StagedBatch:
+    return StagedBatch(attempt.contract.key, attempt.batch_id, folder, files, (partition,))
+
+
+def _ingest(attempt: Attempt, folder: Path, landing_object: str | None) -> Made:
+    zone = attempt.environment.landing_zone
+    ledger = Ledger(attempt.environment.state, attempt.contract.key)
+    parts: list[StagedBatch] = []
+    unreadable: list[Unreadable] = []
+    objects: dict[str, tuple[tuple[str, str], ...]] = {}
+    ignored: set[str] = set()
+    for partition, chosen in choose_objects(attempt, landing_object).items():
+        # The object's own name may be longer than a file's can be; its end says what it is.
+        copy = folder / "landed" / (partition or "all") / f"object{Path(chosen.key).suffix[-16:]}"
+        fetched = zone.fetch(chosen, copy)
+        apart = ledger.tried(fetched) or None
+        ledger.take([fetched], attempt.run.run_id, attempt.batch_id)
+        objects[partition] = ((fetched.key, fetched.etag),)
+        try:
+            staged = stage_object(
+                attempt.contract, copy, fetched.key, folder, partition, apart=apart
+            )
+        except UnreadableObject as problem:
+            lost = Unreadable(partition, fetched.key, fetched.etag, str(problem), copy)
+            unreadable.append(lost)
+            continue
+        copy.unlink()
+        ignored.update(staged.ignored)
+        part = _part(attempt, folder, partition, staged.files)
+        parts.append(replace(part, rejects=staged.rejects, rejected_rows=staged.rejected_rows))
+    left_out = {"columns left out": ", ".join(sorted(ignored))} if ignored else {}
+    return Made(tuple(parts), tuple(unreadable), objects, metadata=left_out)

@@ -1,0 +1,35 @@
+"""Opening an input at the version that the run has pinned.
+
+Belongs here: what a product's function, model or rule reads, and at which version.
+Does not belong here: remembering pins (`pins.py`), Dagster's IO managers (`published.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared_resources.environment import Environment
+from shared_resources.stores.pins import Pin, pin_of
+from shared_resources.stores.protocol import Snapshot
+
+
+@dataclass(frozen=True)
+class PinnedInput:
+    """An upstream product at the version that the run reads. Annotate with it to read lazily."""
+
+    product: str
+    pin: Pin
+    snapshot: Snapshot
+
+
+def open_pinned(environment: Environment, run_id: str, product: str) -> PinnedInput:
+    """Open the version of `product` that the run has pinned, pinning the current one if it has not.
+
+    Raises `NotPublished`.
+    """
+    held = environment.pins.get(run_id, product)
+    if held is None:
+        current = environment.open_product(product).version
+        held = environment.pins.keep_first(run_id, pin_of(current))
+    store = next(store for store in environment.stores.values() if store.name == held.store)
+    return PinnedInput(product, held, store.open(product, held.number))

@@ -1,0 +1,70 @@
+"""The queries that fetch a few rows of a failed rule.
+
+Belongs here: one query a kind of rule, on the view `batch`.
+Does not belong here: masking and shortening (`samples.py`), counting (`counting.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import duckdb
+
+from shared_resources.contracts.model import Contract, Rule, RuleKind
+from shared_resources.governance.audit.samples import SAMPLE_ROWS, masked, shown_columns
+from shared_resources.rules import personal_data, predicates, sets
+from shared_resources.rules.engine import BATCH
+from shared_resources.sql import quote_identifier
+
+SAMPLE_GROUPS = 2
+
+
+def failing_rows(
+    connection: duckdb.DuckDBPyConnection,
+    rule: Rule,
+    contract: Contract,
+    present: Sequence[str],
+    reference: str | None,
+    personal: Collection[str] = (),
+) -> tuple[Mapping[str, Any], ...]:
+    """Up to five rows that break `rule`, masked. `reference` is what a relationship looks into;
+    `personal` are columns in which personal data was found.
+    """
+    columns = shown_columns(contract, rule.columns, present)
+    if not columns:
+        return ()
+    if rule.kind in sets.UNIQUENESS:
+        query = _duplicates(rule, contract, columns)
+    elif rule.kind is RuleKind.RELATIONSHIP:
+        assert reference is not None
+        query = f"{_select(columns)} WHERE {sets.orphaned(rule, reference)} LIMIT {SAMPLE_ROWS}"
+    elif rule.kind is RuleKind.PERSONAL_DATA:
+        condition = personal_data.confirmed(connection, rule, BATCH)
+        query = f"{_select(columns)} WHERE {condition} LIMIT {SAMPLE_ROWS}"
+    elif rule.kind in predicates.ROW_PREDICATES:
+        condition = predicates.violation(rule, contract)
+        query = f"{_select(columns)} WHERE {condition} LIMIT {SAMPLE_ROWS}"
+    else:
+        return ()
+    return masked(columns, connection.execute(query).fetchall(), contract, personal)
+
+
+def _select(columns: Sequence[str]) -> str:
+    listed = ", ".join(f"{BATCH}.{quote_identifier(column)}" for column in columns)
+    return f"SELECT {listed} FROM {BATCH}"
+
+
+def _duplicates(rule: Rule, contract: Contract, columns: Sequence[str]) -> str:
+    """Rows of two keys that repeat, side by side."""
+    key = sets.key_expressions(rule, contract)
+    names = [f"_mesh_k{place}" for place in range(len(key))]
+    repeated = f"{sets.duplicated_keys(rule, contract)} LIMIT {SAMPLE_GROUPS}"
+    same = " AND ".join(
+        f"{expression} IS NOT DISTINCT FROM {name}"
+        for expression, name in zip(key, names, strict=True)
+    )
+    return (
+        f"{_select(columns)} JOIN ({repeated}) AS _mesh_repeated ON {same} "
+        f"ORDER BY {', '.join(names)} LIMIT {SAMPLE_ROWS}"
+    )

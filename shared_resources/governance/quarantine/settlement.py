@@ -1,0 +1,76 @@
+"""Which rejections still stand: what was published since in the place of what was rejected.
+
+Belongs here: telling by versions whether an entry of the quarantine was replaced.
+Does not belong here: keeping entries and people's marks on them (`quarantine.py`), publishing.
+
+What replaced an entry is not stored with it as long as the versions tell: a rollback to before the
+replacement makes the entry stand again. Versions are compared by number, never by clock, which may
+go back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from shared_resources.governance.quarantine.quarantine import QuarantineEntry
+from shared_resources.stores.protocol import Version
+from shared_resources.stores.versions import lineage
+
+
+def with_replacements(
+    entries: Iterable[QuarantineEntry], versions: Sequence[Version]
+) -> list[QuarantineEntry]:
+    """The entries of one product, each with the version that took its place, if one did.
+
+    `versions` are those of the product's leading store, oldest first.
+    """
+    # Nobody knows in whose place a version is that has no evidence.
+    proven = (version for version in lineage(versions) if version.evidence_or_none)
+    current = sorted(proven, key=lambda version: version.number)
+    return [
+        replace(entry, replaced_by=_replacement(entry, current, made_on(entry, versions)))
+        if entry.replaced_by is None
+        else entry
+        for entry in entries
+    ]
+
+
+def made_on(entry: QuarantineEntry, versions: Sequence[Version]) -> int:
+    """The number of the version after which the entry was rejected; 0: there was none.
+
+    Of rows that were set aside it is the version that published the others of their batch. Entries
+    of earlier releases say nothing of it: of them the clock is all that is known.
+    """
+    if entry.kind == "rows":
+        for version in versions:
+            if version.batch_id == entry.batch_id:
+                return version.number
+    if entry.on_top_of is not None:
+        return entry.on_top_of
+    before = (version.number for version in versions if version.published_at <= entry.at)
+    return max(before, default=0)
+
+
+def is_of_batch(entry: QuarantineEntry, version: Version) -> bool:
+    """Whether the version published the batch that the entry is of, or a part of it by a replay."""
+    again = version.evidence.replay_of
+    return entry.batch_id in (version.batch_id, again and again.batch_id)
+
+
+def _replacement(entry: QuarantineEntry, current: Iterable[Version], base: int) -> int | None:
+    """The version, among those that what readers see came from, by which all of it was replaced."""
+    left = set(entry.partitions)
+    for version in current:
+        if version.number <= base or version.rollback_of is not None:
+            continue
+        again = version.evidence.replay_of
+        if again is not None and again.entry == entry.id:
+            return version.number
+        # A replay of others of its batch has published it without these rows.
+        if entry.kind == "rows" and is_of_batch(entry, version):
+            continue
+        left -= set(version.evidence.partitions)
+        if not left:
+            return version.number
+    return None

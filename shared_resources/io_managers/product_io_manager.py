@@ -1,0 +1,119 @@
+"""The shared Dagster IO managers: what an op hands over is published, what it asks for is pinned.
+
+Belongs here: `handle_output` and `load_input`, for the lake and for the warehouse alike.
+Does not belong here: the publish protocol (`protocol.py`), or the decision what may be published.
+
+Only an audited batch can be handed over: a frame from a plain asset has no contract and is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import dagster as dg
+
+from shared_resources import environment as environments
+from shared_resources.data_products.pinned_inputs import PinnedInput, open_pinned
+from shared_resources.environment import Environment
+from shared_resources.evidence.record import NoEvidence
+from shared_resources.mesh import read_mesh
+from shared_resources.stores.protocol import MovedOn, NotPublished, PublishError, Unreadable
+from shared_resources.stores.reading.frames import as_frame
+
+COLUMNS_METADATA = "mesh/columns"
+
+
+class ProductIOManager(dg.ConfigurableIOManager):
+    """Publishes audited batches and loads published versions. `store` names the one that leads."""
+
+    store: str
+
+    @cached_property
+    def _environment(self) -> Environment:
+        return environments.current()
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        from shared_resources.data_products.batch import AuditedBatch, PublishedBefore
+        from shared_resources.data_products.publishing import publish
+        from shared_resources.reporting.metadata import (
+            batch_metadata,
+            version_metadata,
+        )
+        from shared_resources.reporting.run_attempts import note_end
+
+        product = "/".join(context.asset_key.path)
+        if isinstance(obj, PublishedBefore):
+            leading = obj.versions[0]
+            context.add_output_metadata(
+                {"version": leading.number, "dagster/row_count": leading.rows}
+            )
+            return
+        if not isinstance(obj, AuditedBatch):
+            raise dg.Failure(
+                f"{product} handed the {self.store} a {type(obj).__name__} without a contract. "
+                "Nothing is published unaudited: give it a contract in a "
+                "product folder, or give this asset another IO manager.",
+                allow_retries=False,
+            )
+        try:
+            batch = batch_metadata(obj)
+            versions = publish(obj)
+        except Exception as problem:
+            instance = context.step_context.instance
+            note_end(self._environment, obj.attempt.contract, obj.attempt.run, problem, instance)
+            if isinstance(problem, PublishError):
+                raise dg.Failure(str(problem), allow_retries=False) from problem
+            if isinstance(problem, MovedOn):
+                raise dg.Failure(str(problem)) from problem
+            raise
+        context.add_output_metadata(version_metadata(batch, versions))
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        product = "/".join(context.asset_key.path)
+        try:
+            pinned = open_pinned(self._environment, context.step_context.run_id, product)
+        except Exception as problem:
+            _note_input_failure(self._environment, context, problem)
+            if isinstance(problem, NotPublished | NoEvidence | Unreadable):
+                raise dg.Failure(str(problem), allow_retries=False) from problem
+            raise
+        wanted = context.dagster_type.typing_type
+        if wanted is PinnedInput:
+            return pinned
+        columns = (context.definition_metadata or {}).get(COLUMNS_METADATA)
+        return as_frame(pinned.snapshot, wanted, columns, _partitions(context))
+
+
+def _note_input_failure(
+    environment: Environment, context: dg.InputContext, problem: Exception
+) -> None:
+    """The product's op does not begin, so that it cannot say why."""
+    from shared_resources.data_products.batch import Run
+    from shared_resources.reporting.run_attempts import note_end
+
+    step = context.step_context
+    days = step.entity_partitions_def
+    run = Run(step.run_id)
+    if days is not None and step.has_partitions:
+        run = Run(step.run_id, tuple(days.get_partition_keys_in_range(step.partition_key_range)))
+    made = {"/".join(key.path) for key in (step.assets_def.keys if step.assets_def else ())}
+    for product in read_mesh(environment.root).products if made else ():
+        if product.key in made and product.contract is not None:
+            note_end(environment, product.contract, run, problem, step.instance)
+
+
+def _partitions(context: dg.InputContext) -> Sequence[str] | None:
+    """The upstream partitions that the run is about; None (all) where the mapping says all."""
+    if not context.has_asset_partitions or not context.has_partition_key:
+        return None
+    return list(context.asset_partition_keys)
+
+
+def io_managers() -> dict[str, ProductIOManager]:
+    """The resources that every code location shares, by resource key."""
+    return {
+        "lake": ProductIOManager(store="lake"),
+        "warehouse": ProductIOManager(store="warehouse"),
+    }

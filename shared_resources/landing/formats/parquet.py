@@ -1,0 +1,150 @@
+"""A Parquet object: adopted as it is when it conforms, rewritten without loss, or refused.
+
+Belongs here: comparing a footer's schema with the contract, adopting the file.
+Does not belong here: its rows (`parquet_rows.py`), proving it true (`parquet_pages.py`), the
+conversions (`contracts/lossless.py`), writing what is rewritten (`io_managers/staging.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shared_resources.contracts.model import Contract
+from shared_resources.contracts.types import arrow_schema
+from shared_resources.contracts.values.offending import note_of
+from shared_resources.landing.errors import UnreadableObject
+from shared_resources.landing.formats import int96
+from shared_resources.landing.formats.parquet_footer import refuse_encrypted
+from shared_resources.landing.formats.parquet_pages import (
+    DAMAGE,
+    footer_is_true,
+    reason,
+    remedy,
+)
+from shared_resources.landing.formats.parquet_rows import ForeignRows
+from shared_resources.landing.header import compare_columns, expected_columns
+from shared_resources.landing.staged_object import StagedObject, remove_staged
+from shared_resources.stores.protocol import UNPARTITIONED, StagedFile
+from shared_resources.stores.staging.staging import write_staged
+
+# What every engine that reads the lake can decompress and decode.
+ADOPTED_CODECS = frozenset({"UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD"})
+ADOPTED_ENCODINGS = frozenset({"PLAIN", "PLAIN_DICTIONARY", "RLE_DICTIONARY", "RLE", "BIT_PACKED"})
+FIELD_ID = b"PARQUET:field_id"
+
+
+def stage_parquet(
+    contract: Contract, file: Path, object_key: str, folder: Path, partition: str
+) -> StagedObject:
+    """Stage a Parquet object.
+
+    One that is what would be written of it is adopted byte for byte, after it was decoded once.
+    Raises `UnreadableObject` for what is no Parquet, is damaged, or holds other columns or types.
+    """
+    expected = arrow_schema(tuple((c.name, c.type) for c in contract.columns))
+    columns = expected_columns(contract, partition)
+    with _opened(file, object_key) as parquet:
+        found = parquet.schema_arrow
+        compare_columns(object_key, found.names, columns, "its schema")
+        if (
+            _looks_adoptable(parquet, expected)
+            and footer_is_true(file, object_key, contract)
+            and _is_adoptable(parquet.metadata)
+        ):
+            return StagedObject((_adopt(file, parquet.metadata.num_rows, folder, partition),))
+        rows = ForeignRows(parquet, file, object_key, contract)
+        files = _rewrite(contract, rows, expected, object_key, folder, partition)
+        return StagedObject(files, ignored=columns.unknown(found.names))
+
+
+@contextmanager
+def _opened(file: Path, object_key: str) -> Iterator[pq.ParquetFile]:
+    try:
+        refuse_encrypted(file, object_key)
+        parquet = pq.ParquetFile(
+            file, page_checksum_verification=True, coerce_int96_timestamp_unit=int96.UNIT
+        )
+    except DAMAGE as error:
+        problem = f"is no whole Parquet file ({reason(error)})"
+        raise UnreadableObject(object_key, problem, remedy(error)) from error
+    with parquet:
+        yield parquet
+
+
+def _looks_adoptable(parquet: pq.ParquetFile, expected: pa.Schema) -> bool:
+    """Whether the file's schema already is that of what would be written of it."""
+    found = parquet.schema_arrow
+    if found.names != expected.names or found.types != expected.types:
+        return False
+    if int96.int96_columns(parquet.metadata):  # other readers take them for nanoseconds
+        return False
+    return not any(FIELD_ID in (field.metadata or {}) or not field.nullable for field in found)
+
+
+def _is_adoptable(metadata: pq.FileMetaData) -> bool:
+    """Whether every engine can decode the file.
+
+    Asked of a file only after Arrow decoded it: of a damaged footer an answer may end the process,
+    where decoding raises an error.
+    """
+    groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
+    columns = (group.column(i) for group in groups for i in range(group.num_columns))
+    return all(
+        column.compression in ADOPTED_CODECS and ADOPTED_ENCODINGS.issuperset(column.encodings)
+        for column in columns
+    )
+
+
+def _adopt(file: Path, rows: int, folder: Path, partition: str) -> StagedFile:
+    """The file itself in the staging folder; linked when it is the batch's private copy already."""
+    target = folder if partition == UNPARTITIONED else folder / f"partition={partition}"
+    target.mkdir(parents=True, exist_ok=True)
+    path = target / "part-00000.parquet"
+    path.unlink(missing_ok=True)
+    if file.resolve().is_relative_to(folder.resolve()):
+        try:
+            os.link(file, path)
+        except OSError:  # a file system without links
+            shutil.copyfile(file, path)
+    else:
+        shutil.copyfile(file, path)
+    return StagedFile(path, partition, rows)
+
+
+def _rewrite(
+    contract: Contract,
+    rows: ForeignRows,
+    expected: pa.Schema,
+    object_key: str,
+    folder: Path,
+    partition: str,
+) -> tuple[StagedFile, ...]:
+    from shared_resources.contracts.values.lossless import conform
+
+    try:
+        conformed = conform(rows.reader(), contract, valid=True)
+        for name, type_ in zip(expected.names, expected.types, strict=True):
+            field = conformed.schema.field(name)
+            if field.type != type_ or note_of(field):
+                raise UnreadableObject(
+                    object_key,
+                    f"holds {rows.found.field(name).type} where the contract has {type_}, and "
+                    f"{note_of(field)}, which cannot be converted without loss",
+                    "land it with the contract's type, or change the contract",
+                    f"column {name!r}",
+                )
+        return write_staged(conformed, folder, contract, (partition,))
+    except UnreadableObject:
+        remove_staged(folder, partition)
+        raise
+    except DAMAGE as error:
+        remove_staged(folder, partition)
+        problem = f"cannot be read ({reason(error)})"
+        raise UnreadableObject(object_key, problem, remedy(error)) from error

@@ -1,0 +1,209 @@
+"""A domain's folder as one Dagster code location.
+
+Belongs here: `build_domain`, which attaches to every location what the mesh decides centrally.
+Does not belong here: one product's asset (`asset.py`), what the policies look for (`governance/`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from shared_resources import environment as environments
+from shared_resources.data_products.definition import ProductDefinition, define_product
+from shared_resources.data_products.makers.dbt.messages import DbtModelFailed
+from shared_resources.data_products.makers.function import ProductProblem
+from shared_resources.environment import Environment, ProductionEnvironment
+from shared_resources.governance.catalogue import PolicyViolation
+from shared_resources.governance.stopped import ProductStopped, stopped_products, why_resting
+from shared_resources.io_managers.product_io_manager import io_managers
+from shared_resources.locations.additions import Additions, NotAdded
+from shared_resources.locations.asset_spec import (
+    asset_key,
+    partitions_def,
+    quiet_dagster_previews,
+)
+from shared_resources.locations.housekeeping_jobs import housekeeping
+from shared_resources.locations.product_asset import build_asset
+from shared_resources.locations.sensing.landing_sensor import landing_sensor
+from shared_resources.locations.stopped_asset import stopped_asset
+from shared_resources.mesh import Domain, Mesh, ProductFolder, ProductKind, read_mesh
+from shared_resources.mesh.circles import way_back
+from shared_resources.mesh.definitions_file import definitions_findings
+from shared_resources.state.private_files import keep_files_private
+
+_KEY = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9_]+")
+
+
+def build_domain(
+    definitions_file: str,
+    *,
+    jobs: Sequence[dg.JobDefinition | UnresolvedAssetJobDefinition] = (),
+    schedules: Sequence[dg.ScheduleDefinition] = (),
+    sensors: Sequence[dg.SensorDefinition] = (),
+    resources: Mapping[str, Any] | None = None,
+    resource_overrides: Mapping[str, Any] | None = None,
+) -> dg.Definitions:
+    """Everything of the domain whose `definitions.py` this is (pass `__file__`).
+
+    `jobs`, `schedules`, `sensors` and `resources` are the domain's own, beside the platform's.
+    `resource_overrides` replaces shared resources by key, for tests alone. A product that breaks a
+    load-time policy, or whose code cannot be used, is there as an asset that refuses to run. Raises
+    `PolicyViolation`, with every finding in one message, when the domain itself is wrong, and
+    `NotAdded` for an addition that takes the platform's place.
+    """
+    quiet_dagster_previews()
+    keep_files_private()
+    environment = environments.current()
+    mesh = read_mesh(environment.root)
+    domain = mesh.domain(Path(definitions_file).resolve().parent.name)
+    own = Additions(domain.name, jobs, schedules, sensors, resources or {})
+    refuse_other_definitions(domain.folder)
+    if resource_overrides and isinstance(environment, ProductionEnvironment):
+        raise NotAdded(
+            f"domains/{domain.name}/definitions.py: resource_overrides is for tests, and MESH_ENV is "
+            "production; take it out"
+        )
+    stopped = stopped_products(mesh, domain)
+    resting = _resting(domain, stopped)
+    made = dict(_made(environment, domain, stopped, resting))
+    reads = {one.key: one.reads for one in mesh.products}
+    reads |= {key: inputs for key, (_, inputs, _) in made.items()}
+    # Files say less than code: what of it is no circle of the policy's is found here.
+    for key in [key for key in made if way_back(key, reads)]:
+        stopped[key] = f"{key} depends on itself: {' -> '.join(way_back(key, reads))}"
+        del made[key]
+    definitions = [one for one, _, _ in made.values()]
+    nightly = housekeeping(domain.name, [one.contract for one in definitions])
+    return dg.Definitions(
+        assets=[
+            *(asset for _, _, asset in made.values()),
+            *_stopped_assets(domain, stopped, resting, reads),
+            *_foreign_products(
+                mesh, domain, {*stopped, *resting}, (inputs for _, inputs, _ in made.values())
+            ),
+        ],
+        jobs=[*nightly[0], *own.jobs],
+        schedules=[*nightly[1], *own.schedules],
+        sensors=[*_landing_sensors(definitions), _automation(domain), *own.sensors],
+        # A process a step costs 1.5 s; a run is a process of its own already.
+        executor=dg.in_process_executor,
+        resources={**own.resources, **io_managers(), **(resource_overrides or {})},
+    )
+
+
+def _stopped_assets(
+    domain: Domain,
+    stopped: Mapping[str, str],
+    resting: Mapping[str, str],
+    reads: Mapping[str, tuple[str, ...]],
+) -> Iterator[dg.AssetsDefinition]:
+    for product in domain.products:
+        key = product.key
+        # Dagster loads no location with a circle, nor with an input of such a name.
+        known = [read for read in product.reads if _KEY.fullmatch(read)]
+        after = [] if way_back(key, reads) else known
+        if key in stopped:
+            yield stopped_asset(product, after, stopped[key])
+        elif key in resting:
+            yield stopped_asset(product, after, resting[key], broken=False)
+
+
+def _resting(domain: Domain, stopped: Collection[str]) -> dict[str, str]:
+    """Why the products that publish nothing by their contract's status do not, by key."""
+    found = {product.key: why_resting(contract) for product, contract in domain.contracts}
+    return {key: why for key, why in found.items() if why and key not in stopped}
+
+
+def refuse_other_definitions(folder: Path) -> None:
+    """Raises `PolicyViolation` for a `definitions.py` that is more, or less, than `build_domain`.
+
+    What it made beside would be a product to Dagster without any of what makes one.
+    """
+    found = list(definitions_findings(folder))
+    if found:
+        raise PolicyViolation(folder.name, found)
+
+
+def _made(
+    environment: Environment, domain: Domain, stopped: dict[str, str], resting: Collection[str]
+) -> Iterator[tuple[str, tuple[ProductDefinition, tuple[str, ...], dg.AssetsDefinition]]]:
+    """The products that can be made, with what they read and their asset, by key; `stopped` learns
+    of the others."""
+    for product in domain.products:
+        if product.key in stopped or product.key in resting:
+            continue
+        try:
+            definition = define_product(environment, domain, product)
+            inputs = product_inputs(environment, definition)
+            asset = build_asset(definition, inputs)
+        except (ProductProblem, DbtModelFailed) as problem:
+            stopped[product.key] = str(problem)
+        except dg.DagsterError as problem:
+            stopped[product.key] = f"{product.contract_file}: Dagster does not take it: {problem}"
+        else:
+            yield product.key, (definition, inputs, asset)
+
+
+def makeable(mesh: Mesh, key: str) -> tuple[Domain, ProductFolder]:
+    """The product, and its domain, checked against the central policies.
+
+    Raises `ProductStopped`, or `PolicyViolation` for what is wrong with its domain.
+    """
+    product = mesh.product(key)
+    domain = mesh.domain(product.domain)
+    if why := stopped_products(mesh, domain).get(key):
+        raise ProductStopped(why)
+    return domain, product
+
+
+def _foreign_products(
+    mesh: Mesh, domain: Domain, stopped: Collection[str], inputs: Iterable[tuple[str, ...]]
+) -> list[dg.AssetSpec]:
+    """What the domain reads of others: keys only, and their partitions where their contract is here.
+
+    The other location says everything else; in the UI the two are one asset.
+    """
+    of_stopped = (one.reads for one in domain.products if one.key in stopped)
+    read = {key for keys in (*inputs, *of_stopped) for key in keys}
+    foreign = {key for key in read if key.split("/")[0] != domain.name and _KEY.fullmatch(key)}
+    contracts = {p.key: p.contract for d in mesh.domains for p in d.products if p.contract}
+    return [
+        dg.AssetSpec(
+            asset_key(key),
+            partitions_def=partitions_def(contracts[key]) if key in contracts else None,
+        )
+        for key in sorted(foreign)
+    ]
+
+
+def product_inputs(environment: Environment, definition: ProductDefinition) -> tuple[str, ...]:
+    """Every product that this one reads: its inputs, and what its relationships refer to."""
+    read: list[str] = []
+    if definition.function is not None:
+        read.extend(given.key for given in definition.function.inputs.values())
+    if definition.kind is ProductKind.DBT:
+        from shared_resources.data_products.makers.dbt.model import DbtModels
+
+        read.extend(DbtModels(environment).inputs(definition.key))
+    read.extend(definition.referenced_products)
+    return tuple(dict.fromkeys(key for key in read if key != definition.key))
+
+
+def _landing_sensors(definitions: list[ProductDefinition]) -> list[dg.SensorDefinition]:
+    return [landing_sensor(one.contract) for one in definitions if one.kind is ProductKind.INGEST]
+
+
+def _automation(domain: Domain) -> dg.AutomationConditionSensorDefinition:
+    """Consumers follow their producers: a materialization exists only when its audit had passed."""
+    return dg.AutomationConditionSensorDefinition(
+        f"{domain.name}_automation",
+        target=dg.AssetSelection.all(),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=30,
+    )

@@ -1,0 +1,141 @@
+"""Outcomes in Dagster's words: metadata of a materialization, results of checks.
+
+Belongs here: turning reports, versions and audited batches into Dagster metadata.
+Does not belong here: the evidence that is committed with a version (`auditing.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.metadata import normalize_metadata
+
+from shared_resources.contracts.model import Severity
+from shared_resources.contracts.numbers import as_json
+from shared_resources.data_products.batch import AuditedBatch
+from shared_resources.governance.audit.report import AuditReport, RuleResult
+from shared_resources.locations.asset_spec import asset_key
+from shared_resources.stores.protocol import Version
+
+PARTITION_ROWS = "dagster/partition_row_count"
+
+
+def version_metadata(
+    batch: Mapping[str, Any], versions: Sequence[Version]
+) -> dict[str, dg.MetadataValue[Any]]:
+    """What the UI shows of a published version: of its batch (`batch_metadata`), and of itself."""
+    leading = versions[0]
+    of_version: dict[str, Any] = {
+        "dagster/row_count": leading.rows,
+        "version": leading.number,
+        "published to": ", ".join(f"{v.store} v{v.number} ({v.snapshot})" for v in versions),
+    }
+    return {**batch, **normalize_metadata(of_version)}
+
+
+def batch_metadata(audited: AuditedBatch) -> dict[str, dg.MetadataValue[Any]]:
+    """What the UI will show of the batch, in Dagster's types. To be had before it is published:
+
+    what fails afterwards is a failed run of a version that readers see.
+    """
+    metadata: dict[str, Any] = {
+        "contract version": audited.attempt.contract.version,
+        "rows quarantined": sum(entry.rows for entry in audited.quarantined),
+    }
+    if audited.attempt.inputs:
+        metadata["inputs"] = dg.MetadataValue.json(
+            {pin.product: str(pin) for pin in audited.attempt.pins}
+        )
+    if audited.quarantined:
+        metadata["quarantine"] = ", ".join(entry.id for entry in audited.quarantined)
+    if audited.column_lineage:
+        metadata["dagster/column_lineage"] = column_lineage(audited)
+    return dict(normalize_metadata({**audited.metadata, **metadata}))
+
+
+def rows_of_days(audited: AuditedBatch) -> dict[str, int]:
+    """How many rows each partition of what may be published has."""
+    assert audited.staged is not None
+    rows = dict.fromkeys(audited.staged.partitions, 0)
+    for file in audited.staged.files:
+        rows[file.partition] += file.rows
+    return rows
+
+
+def column_lineage(audited: AuditedBatch) -> dg.TableColumnLineage:
+    return dg.TableColumnLineage(
+        {
+            column: [
+                dg.TableColumnDep(asset_key=asset_key(product), column_name=name)
+                for product, name in sources
+            ]
+            for column, sources in audited.column_lineage.items()
+        }
+    )
+
+
+def check_results(report: AuditReport) -> list[dg.AssetCheckResult]:
+    """One result a rule, with its clause, threshold, counts, percentage and masked sample."""
+    key = asset_key(report.product)
+    return [
+        dg.AssetCheckResult(
+            asset_key=key,
+            check_name=result.rule.name,
+            passed=result.passed,
+            severity=(
+                dg.AssetCheckSeverity.ERROR
+                if result.rule.severity is Severity.BLOCKING
+                else dg.AssetCheckSeverity.WARN
+            ),
+            description=result.message,
+            metadata=_result_metadata(result),
+        )
+        for result in report.results
+    ]
+
+
+def _result_metadata(result: RuleResult) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "clause": result.rule.clause,
+        "threshold": str(result.rule.threshold),
+        "rows checked": result.rows_checked,
+        "measured": as_json(result.measured),
+    }
+    if result.rows_failed is not None:
+        metadata["rows failed"] = result.rows_failed
+        metadata["percent failed"] = round(result.percent_failed, 4)
+    if result.rule.reason:
+        metadata["reason"] = result.rule.reason
+    if result.sample:
+        metadata["failing rows"] = _sample_table(result)
+    return metadata
+
+
+def _sample_table(result: RuleResult) -> dg.TableMetadataValue:
+    names = list(result.sample[0])
+    return dg.MetadataValue.table(
+        records=[
+            dg.TableRecord({name: _cell(row.get(name)) for name in names}) for row in result.sample
+        ],
+        schema=dg.TableSchema(columns=[dg.TableColumn(name=name) for name in names]),
+    )
+
+
+def _cell(value: object) -> str | int | float | bool | None:
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return str(value)
+
+
+def refusal_message(audited: AuditedBatch) -> str:
+    """Why a batch was refused, for people: every broken rule, and where the rows are."""
+    lines = [f"{result.rule.name}: {result.message}" for result in audited.report.refusals]
+    where = ", ".join(entry.id for entry in audited.quarantined)
+    refused = [partition for partition in audited.refused if partition]
+    of = f" for {', '.join(refused[:5])}{' ...' if len(refused) > 5 else ''}" if refused else ""
+    return (
+        f"{audited.attempt.definition.key}{of} was refused and nothing of it published; readers keep the "
+        f"last good version.\n" + "\n".join(lines) + f"\nWhat was refused is in quarantine: {where}"
+    )

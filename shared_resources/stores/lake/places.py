@@ -1,0 +1,35 @@
+"""What housekeeping needs to know of a product in the lake.
+
+Belongs here: the product with its catalog, its files and its lock. Does not belong here: what is
+done with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyiceberg.table import Table
+
+from shared_resources.contracts.model import Contract
+from shared_resources.stores.lake.catalog.sqlite import TableCatalog
+from shared_resources.stores.lake.files.local import LakeFiles
+
+
+@dataclass(frozen=True)
+class LakeTable:
+    """`files` knows where its files are, `area` is where its batches are staged, `staging` makes a
+    new staged attempt, `lock` holds off publishers as long as everybody is well.
+    """
+
+    product: str
+    catalog: TableCatalog
+    files: LakeFiles
+    area: Path
+    staging: Callable[[Contract, str], Path]
+    lock: Callable[[], AbstractContextManager[None]]
+
+    def load(self) -> Table | None:
+        return self.catalog.load(self.product)

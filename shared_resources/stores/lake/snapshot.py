@@ -1,0 +1,130 @@
+"""A pinned version of a product in the lake.
+
+Belongs here: finding the version's files and the SQL that reads them with the version's schema.
+Does not belong here: streaming and views (`sql_snapshot.py`), committing (`commit.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+from pyiceberg.manifest import DataFile
+from pyiceberg.schema import Schema
+from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
+
+from shared_resources.sql import quote_identifier, quote_literal
+from shared_resources.stores.intact import PublishedFile, check_files, damaged
+from shared_resources.stores.lake.commit import live_files, partition_of
+from shared_resources.stores.lake.files.local import LakeFiles
+from shared_resources.stores.lake.schema import columns_of_schema
+from shared_resources.stores.protocol import UNPARTITIONED, Verified, Version
+from shared_resources.stores.reading.sql_snapshot import SqlSnapshot
+from shared_resources.stores.staging.fingerprints import digest_in
+
+
+class LakeSnapshot(SqlSnapshot):
+    """Holds the table's metadata of the moment it was opened; its files are immutable."""
+
+    def __init__(
+        self, table: Table, snapshot: IcebergSnapshot, version: Version, place: LakeFiles
+    ) -> None:
+        self._table = table
+        self._place = place
+        self._snapshot = snapshot
+        self._iceberg = schema_of(table, snapshot)
+        super().__init__(version, columns_of_schema(self._iceberg))
+
+    @cached_property
+    def files(self) -> tuple[DataFile, ...]:
+        files = live_files(self._table, self._snapshot).values()
+        rows = sum(file.record_count for file in files)
+        if rows != self._version.rows:
+            problem = f"lists files of {rows:,} rows instead of {self._version.rows:,}"
+            raise damaged(self._version, self._snapshot.manifest_list, problem)
+        return tuple(sorted(files, key=lambda file: file.file_path))
+
+    def of(self, files: Iterable[DataFile]) -> LakeSnapshot:
+        """The same version of nothing but these files: a part of it, or its rows written anew."""
+        part = LakeSnapshot(self._table, self._snapshot, self.version, self._place)
+        part.files = tuple(sorted(files, key=lambda file: file.file_path))
+        return part
+
+    def attach(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Nothing to attach: the files are named in the statement."""
+
+    def partitions(self) -> tuple[str, ...]:
+        keys = {partition_of(file) for file in self.files}
+        return tuple(sorted(keys - {UNPARTITIONED}))
+
+    def paths(self) -> tuple[Path, ...]:
+        return tuple(self._local(self.files))
+
+    def check(self) -> None:
+        """Raise `Damaged` unless every file that lies here is whole; others are when they are read."""
+        if self._place.adopts:
+            self._local(self.files)
+
+    def verify(self) -> Verified:
+        """Compare every byte of the files, wherever they lie."""
+        compared, problems = 0, []
+        for file in self.files:
+            expected = digest_in(file.file_path)
+            if expected is None:
+                continue
+            compared += 1
+            try:
+                found = self._place.sha256(file)
+            except OSError as problem:
+                problems.append(f"{file.file_path} cannot be read ({problem})")
+                continue
+            if found != expected:
+                problems.append(
+                    f"{file.file_path} has the SHA-256 {found[:12]}…, published was {expected[:12]}…"
+                )
+        return Verified(compared, len(self.files) - compared, tuple(problems))
+
+    def _local(self, files: Sequence[DataFile]) -> list[Path]:
+        """Raises `Damaged`."""
+        paths = self._place.local(files)
+        check_files(
+            self._version,
+            (
+                PublishedFile(path, file.file_size_in_bytes, file.record_count, file.file_path)
+                for path, file in zip(paths, files, strict=True)
+            ),
+        )
+        return paths
+
+    def select(self, columns: Sequence[str], partitions: Sequence[str] | None = None) -> str:
+        asked = None if partitions is None else set(partitions)
+        files = [f for f in self.files if asked is None or partition_of(f) in asked]
+        if not files:
+            return self._empty(columns)
+        # What a file holds is known from the manifest: a column of the table that it lacks is null.
+        held = set().union(*(file.value_counts for file in files))
+        expressions = ", ".join(self._expression(name, held) for name in columns)
+        listed = ", ".join(quote_literal(str(path)) for path in self._local(files))
+        # `partition=` in our paths is for people: the rows carry the column themselves.
+        options = "hive_partitioning = false"
+        if len(self._table.metadata.schemas) > 1:
+            options += ", union_by_name = true"
+        return f"SELECT {expressions} FROM read_parquet([{listed}], {options})"  # noqa: S608
+
+    def _expression(self, name: str, held: set[int]) -> str:
+        quoted, type_ = quote_identifier(name), self._columns[name]
+        source = quoted if self._iceberg.find_field(name).field_id in held else "NULL"
+        if source == quoted and len(self._table.metadata.schemas) == 1:
+            return quoted
+        return f"CAST({source} AS {type_}) AS {quoted}"
+
+
+def schema_of(table: Table, snapshot: IcebergSnapshot) -> Schema:
+    """The schema that the version was published with, whatever the table's is now."""
+    for schema in table.metadata.schemas:
+        if schema.schema_id == snapshot.schema_id:
+            return schema
+    return table.schema()

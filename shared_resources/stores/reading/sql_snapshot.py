@@ -1,0 +1,93 @@
+"""A pinned version that DuckDB reads: what the snapshots of the lake and the warehouse share.
+
+Belongs here: streaming, registering as a view, the typed empty version.
+Does not belong here: which files a version has and how to select from them (the stores' snapshots).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from shared_resources.contracts.types import ColumnType, arrow_schema
+from shared_resources.contracts.values.duckdb_to_arrow import arrow_batches
+from shared_resources.sql import quote_identifier
+from shared_resources.stores.protocol import Version
+from shared_resources.stores.reading.duck import in_memory
+
+ROWS_PER_BATCH = 65_536
+
+
+class SqlSnapshot(ABC):
+    """Implements `protocol.Snapshot` on top of one SELECT over immutable files."""
+
+    def __init__(self, version: Version, columns: Sequence[tuple[str, ColumnType]]) -> None:
+        self._version = version
+        self._columns = dict(columns)
+
+    @property
+    def version(self) -> Version:
+        return self._version
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        return arrow_schema(tuple(self._columns.items()))
+
+    def batches(
+        self, columns: Sequence[str] | None = None, partitions: Sequence[str] | None = None
+    ) -> pa.RecordBatchReader:
+        """Stream the rows. Raises `KeyError` for a column that the version does not have."""
+        wanted = self._wanted(columns)
+        schema = pa.schema([self.schema.field(name) for name in wanted])
+        return pa.RecordBatchReader.from_batches(schema, self._stream(wanted, partitions, schema))
+
+    def register(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        """Create the temporary view `name`; an earlier one of that name is replaced."""
+        self.attach(connection)
+        select = self.select(list(self._columns))
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote_identifier(name)} AS {select}")
+
+    @abstractmethod
+    def attach(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Make what `select` names known to the connection, read-only; harmless when done twice."""
+
+    @abstractmethod
+    def select(self, columns: Sequence[str], partitions: Sequence[str] | None = None) -> str:
+        """The statement that reads these columns (of these partitions), in this order."""
+
+    @abstractmethod
+    def partitions(self) -> tuple[str, ...]: ...
+
+    @abstractmethod
+    def paths(self) -> tuple[Path, ...]: ...
+
+    def _wanted(self, columns: Sequence[str] | None) -> list[str]:
+        if columns is None:
+            return list(self._columns)
+        unknown = [name for name in columns if name not in self._columns]
+        if unknown:
+            raise KeyError(
+                f"{self._version.product} version {self._version.number} has no column "
+                f"{', '.join(unknown)}; it has {', '.join(self._columns)}"
+            )
+        return list(columns)
+
+    def _stream(
+        self, columns: Sequence[str], partitions: Sequence[str] | None, schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        with in_memory() as connection:
+            self.attach(connection)
+            rows = connection.sql(self.select(columns, partitions))
+            for batch in arrow_batches(rows, ROWS_PER_BATCH):
+                yield batch if batch.schema == schema else batch.cast(schema)
+
+    def _empty(self, columns: Sequence[str]) -> str:
+        nulls = ", ".join(
+            f"CAST(NULL AS {self._columns[name]}) AS {quote_identifier(name)}" for name in columns
+        )
+        return f"SELECT {nulls} WHERE false"

@@ -1,0 +1,56 @@
+"""The stores under test by name, and where each is: enough for another process to open it.
+
+Belongs here: opening a store from its name, its folder and its environment variables.
+Does not belong here: fixtures (`conftest.py`), what other processes do (`workers.py`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shared_resources.environment import ProductionEnvironment
+from shared_resources.production.settings import ProductionSettings
+from shared_resources.stores.embedded_warehouse.store import WarehouseStore
+from shared_resources.stores.lake.store import LakeStore
+from shared_resources.stores.protocol import ProductStore
+
+LOCAL = ("lake", "warehouse")
+REMOTE = ("lake-s3", "snowflake")
+STORES = (*LOCAL, *REMOTE)
+
+
+@dataclass(frozen=True)
+class Place:
+    """`root` is a folder of the store's own on this machine; `variables` lead to its servers."""
+
+    store: str
+    root: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def open(self) -> ProductStore:
+        """A new object of the store; in a process of its own, which gets the variables."""
+        os.environ.update(self.variables)
+        match self.store:
+            case "lake":
+                return LakeStore(self.root)
+            case "warehouse":
+                return WarehouseStore(self.root)
+            case "lake-s3":
+                from shared_resources.stores.lake.files.s3 import s3_lake
+
+                return s3_lake(self._production().settings, self.root)
+            case "snowflake":
+                from shared_resources.object_store.local_copies import LocalCopies
+                from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
+
+                connect = self._production().settings.snowflake_connection
+                return SnowflakeStore(connect, self.root, LocalCopies(self.root / "copies"))
+            case name:
+                raise ValueError(f"{name!r} is no store under test; there are {', '.join(STORES)}")
+
+    def _production(self) -> ProductionEnvironment:
+        settings = ProductionSettings.read(self.variables)
+        return ProductionEnvironment(root=self.root, home=self.root, settings=settings)
