@@ -180,13 +180,13 @@ class _Ticks:
 
 
 def _environment(s3: Any, home: Path) -> Any:
-    from shared_resources.environment import Environment
     from shared_resources.landing.zones.s3 import S3LandingZone
     from shared_resources.production.settings import S3Location
+    from shared_resources.wiring import LocalEnvironment
 
     nothing = SimpleNamespace(versions=lambda product: [], list=lambda product: [])
 
-    class OverHttp(Environment):
+    class OverHttp(LocalEnvironment):
         @cached_property
         def landing_zone(self) -> Any:
             return S3LandingZone(lambda: s3, S3Location(BUCKET, ZONE))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shared_resources.consuming import read
-    from shared_resources.data_products.makers.function import (
+    from shared_resources.data_products.function import (
         MakingContext,
         Produced,
         data_product,
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["MakingContext", "Produced", "build_domain", "data_product", "product_input", "read"]
 
 _HOMES = {
-    "MakingContext": "shared_resources.data_products.makers.function",
-    "Produced": "shared_resources.data_products.makers.function",
+    "MakingContext": "shared_resources.data_products.function",
+    "Produced": "shared_resources.data_products.function",
     "build_domain": "shared_resources.locations.location",
-    "data_product": "shared_resources.data_products.makers.function",
-    "product_input": "shared_resources.data_products.makers.function",
+    "data_product": "shared_resources.data_products.function",
+    "product_input": "shared_resources.data_products.function",
     "read": "shared_resources.consuming",
 }
 

@@ -1,7 +1,7 @@
 """Reading a product from anywhere: a notebook, a service, `mesh read`.
 
 Belongs here: `read`, the door for consumers outside Dagster; in a product's code it is no other door.
-Does not belong here: inputs of products (`io_managers/published.py`), who may read what.
+Does not belong here: inputs of products (`io_managers/product_io_manager.py`), who may read what.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from shared_resources import environment as environments
+from shared_resources import wiring
 from shared_resources.confinement.guard import Declared, DomainCode, NotDeclared, running_here
+from shared_resources.stores.opening import open_product
 from shared_resources.stores.reading.frames import as_frame
 
 
@@ -32,7 +33,7 @@ def read(
     if code is not None:
         pinned = _pinned(code, product, columns, version)
         return as_frame(pinned.snapshot, as_type, pinned.columns)
-    return as_frame(environments.current().open_product(product, version), as_type, columns)
+    return as_frame(open_product(wiring.current(), product, version), as_type, columns)
 
 
 def _pinned(

@@ -1,50 +1,45 @@
-"""Which environment this process runs in, and where its state is.
+"""The ports: what the rooms above ask of the environment that they are given.
 
-Belongs here: the only place that reads `MESH_ENV` and `MESH_HOME` and that chooses the stores.
-Does not belong here: how a store works (`io_managers/`), or anything done on import.
+Belongs here: where state is, and the name of each port: stores, landing zone, quarantine, state.
+Does not belong here: which implementation stands behind a port, and what chooses it (`wiring/`).
 """
 
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared_resources.confinement.guard import platform_variables, refuse
-from shared_resources.contracts.model import Contract, Server
+from shared_resources.problems import MeshProblem
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
-
     from shared_resources.arrivals.events import LandingQueue
-    from shared_resources.data_products.makers.dbt.target import DbtTarget
+    from shared_resources.contracts.model import Contract, Server
+    from shared_resources.data_products.dbt.target import DbtTarget
     from shared_resources.governance.quarantine.quarantine import Quarantine
     from shared_resources.landing.zones.zone import LandingZone
-    from shared_resources.object_store.local_copies import LocalCopies
-    from shared_resources.production.settings import ProductionSettings
     from shared_resources.state.database import StateDatabase
     from shared_resources.stores.pins import Pins
-    from shared_resources.stores.protocol import ProductStore, Snapshot
+    from shared_resources.stores.protocol import ProductStore
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 
-class EnvironmentProblem(Exception):
+class EnvironmentProblem(MeshProblem):
     """The environment is set up wrongly; the message names the variable and what to do."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
-class Environment:
-    """The embedded environment: everything is a file below `home`. `root` is the project."""
+class Environment(ABC):
+    """`root` is the project. `home` is where this machine keeps its part of the mesh's state."""
 
     root: Path
     home: Path
-
-    def __post_init__(self) -> None:
-        refuse("opens the platform's environment")
 
     @property
     def domains(self) -> Path:
@@ -54,6 +49,19 @@ class Environment:
     def dagster(self) -> Path:
         """Dagster's instance: `DAGSTER_HOME` where it is set."""
         return Path(os.environ.get("DAGSTER_HOME") or self.home / "dagster").resolve()
+
+    @property
+    def dbt(self) -> Path:
+        return self.home / "dbt"
+
+    @property
+    def scratch(self) -> Path:
+        """Where what is needed for a moment lies: spilled memory, what a rule may write."""
+        return self.home / "scratch"
+
+    @property
+    def is_production(self) -> bool:
+        return False
 
     @property
     def holds_anything(self) -> bool:
@@ -66,25 +74,13 @@ class Environment:
         return None
 
     @property
-    def dbt(self) -> Path:
-        return self.home / "dbt"
-
-    @cached_property
+    @abstractmethod
     def stores(self) -> Mapping[Server, ProductStore]:
         """Every store, the lake first: the order in which a product of both is published."""
-        from shared_resources.stores.embedded_warehouse.store import WarehouseStore
-        from shared_resources.stores.lake.store import LakeStore
 
-        return {
-            Server.LAKE: LakeStore(self.home / "lake"),
-            Server.WAREHOUSE: WarehouseStore(self.home / "warehouse"),
-        }
-
-    @cached_property
-    def landing_zone(self) -> LandingZone:
-        from shared_resources.landing.zones.folder import FolderLandingZone
-
-        return FolderLandingZone(self.home / "landing")
+    @property
+    @abstractmethod
+    def landing_zone(self) -> LandingZone: ...
 
     @property
     def sensed_zone(self) -> LandingZone:
@@ -95,161 +91,23 @@ class Environment:
         """Where the events of the product's new objects arrive; None: its prefix is listed."""
         return None
 
-    @cached_property
-    def quarantine(self) -> Quarantine:
-        from shared_resources.governance.quarantine.folder import QuarantineFolder
-        from shared_resources.governance.quarantine.quarantine import Quarantine
+    @property
+    @abstractmethod
+    def quarantine(self) -> Quarantine: ...
 
-        return Quarantine(QuarantineFolder(self.home / "quarantine"))
+    @property
+    @abstractmethod
+    def state(self) -> StateDatabase: ...
 
-    @cached_property
-    def state(self) -> StateDatabase:
-        from shared_resources.state.database import StateDatabase
+    @property
+    @abstractmethod
+    def pins(self) -> Pins: ...
 
-        return StateDatabase(f"sqlite:///{self.home / 'state.db'}", self.home / "locks")
-
-    @cached_property
-    def pins(self) -> Pins:
-        from shared_resources.stores.pins import Pins
-
-        return Pins(self.state)
-
-    @cached_property
+    @property
+    @abstractmethod
     def dbt_target(self) -> DbtTarget:
         """Where dbt models are built."""
-        from shared_resources.data_products.makers.dbt.on_duckdb import DuckDBTarget
-
-        return DuckDBTarget()
 
     def stores_of(self, contract: Contract) -> tuple[ProductStore, ...]:
         """The stores that the contract's `servers` name, the lake first."""
         return tuple(store for server, store in self.stores.items() if server in contract.servers)
-
-    def open_product(self, product: str, number: int | None = None) -> Snapshot:
-        """A published version, from the first store that has the product.
-
-        Raises `NotPublished` when no store has it.
-        """
-        from shared_resources.stores.protocol import NotPublished, Unreadable
-
-        if len(product.split("/")) != 2 or not all(product.split("/")):
-            raise NotPublished(f"{product!r} is no product key; write it as domain/product")
-        trouble: Unreadable | None = None
-        for store in self.stores.values():
-            try:
-                if store.versions(product):
-                    return store.open(product, number)
-            except Unreadable as problem:
-                trouble = trouble or problem
-        if trouble is not None:
-            raise trouble
-        raise NotPublished(
-            f"{product} is not published yet; run `mesh run {product}`, or check its name"
-        )
-
-
-@dataclass(frozen=True)
-class ProductionEnvironment(Environment):
-    """S3, Glue and Snowflake. `home` holds what one machine may lose: staged batches, copies."""
-
-    settings: ProductionSettings
-
-    @property
-    def holds_anything(self) -> bool:
-        return True
-
-    @property
-    def database_url(self) -> str | None:
-        return self.settings.database_url
-
-    @cached_property
-    def copies(self) -> LocalCopies:
-        """Files and tables of the stores that were read on this machine."""
-        from shared_resources.object_store.local_copies import LocalCopies
-
-        return LocalCopies(self.home / "copies")
-
-    @cached_property
-    def stores(self) -> Mapping[Server, ProductStore]:
-        from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
-        from shared_resources.stores.lake.files.s3 import s3_lake
-
-        connect, staging = self.settings.snowflake_connection, self.home / "warehouse"
-        return {
-            Server.LAKE: s3_lake(self.settings, self.home, self.copies),
-            Server.WAREHOUSE: SnowflakeStore(connect, staging, self.copies),
-        }
-
-    @cached_property
-    def quarantine(self) -> Quarantine:
-        from shared_resources.governance.quarantine.quarantine import Quarantine
-        from shared_resources.governance.quarantine.s3 import QuarantineOnS3
-        from shared_resources.object_store.s3_objects import S3Objects
-
-        place = self.settings.quarantine.url()
-        return Quarantine(QuarantineOnS3(place, S3Objects(self.settings), self.copies))
-
-    @cached_property
-    def dbt_target(self) -> DbtTarget:
-        from shared_resources.data_products.makers.dbt.on_snowflake.target import SnowflakeTarget
-        from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
-
-        warehouse = self.stores[Server.WAREHOUSE]
-        assert isinstance(warehouse, SnowflakeStore)
-        return SnowflakeTarget(self.settings.snowflake, warehouse)
-
-    @cached_property
-    def state(self) -> StateDatabase:
-        """SQLite unless there is a Postgres: enough for one machine, and for no more."""
-        from shared_resources.state.database import StateDatabase
-
-        if self.database_url is None:
-            return super().state
-        return StateDatabase(self.database_url, self.home / "locks")
-
-    @cached_property
-    def landing_zone(self) -> LandingZone:
-        from shared_resources.landing.zones.s3 import S3LandingZone
-
-        return S3LandingZone(self.settings.s3, self.settings.landing, self.settings.encryption())
-
-    @cached_property
-    def sensed_zone(self) -> LandingZone:
-        from shared_resources.landing.zones.s3 import S3LandingZone
-        from shared_resources.production.settings import TICK
-
-        return S3LandingZone(lambda: self.settings.s3(TICK), self.settings.landing)
-
-    def landing_queue(self, contract: Contract) -> LandingQueue | None:
-        from shared_resources.arrivals.events import LandingQueue
-
-        template = self.settings.landing_queue
-        if template is None:
-            return None
-        return LandingQueue(lambda: self._sqs, self.settings.landing, template, contract)
-
-    @cached_property
-    def _sqs(self) -> SQSClient:
-        return self.settings.sqs()
-
-
-def current() -> Environment:
-    """The environment of this process. `MESH_ROOT` and `MESH_HOME` move the project and its state.
-
-    Raises `EnvironmentProblem` for a `MESH_ENV` that there is not, or settings that lack something.
-    """
-    variables = platform_variables()
-    root = Path(variables.get("MESH_ROOT") or PROJECT_ROOT).resolve()
-    home = Path(variables.get("MESH_HOME") or root / ".mesh").resolve()
-    match variables.get("MESH_ENV") or "local":
-        case "local":
-            return Environment(root=root, home=home)
-        case "production":
-            from shared_resources.production.settings import ProductionSettings
-
-            return ProductionEnvironment(root, home, ProductionSettings.read(variables))
-        case name:
-            raise EnvironmentProblem(
-                f"MESH_ENV={name!r} is no environment; set it to 'local' (or unset it) or to "
-                "'production'."
-            )

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared_resources.problems import MeshProblem
+
 
 @dataclass(frozen=True, order=True)
 class Finding:
@@ -26,8 +28,10 @@ class Finding:
         return f"{place}: {self.message} [{self.rule}] -> {self.remedy}"
 
 
-class InvalidFile(Exception):
+class InvalidFile(MeshProblem):
     """A contract or a domain file that cannot be used; carries every finding, not only the first."""
+
+    exit_code = 2
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(sorted(findings))

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from shared_resources.environment import ProductionEnvironment, current
 from shared_resources.state.database import StateDatabase
+from shared_resources.wiring import ProductionEnvironment, current
 from tests.stand_ins import StandIns, running_stand_ins
 from tests.stand_ins.postgres import Postgres, running_postgres
 from tests.stand_ins.servers import environment

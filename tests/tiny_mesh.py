@@ -20,11 +20,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from shared_resources.environment import Environment, current
+from shared_resources.dagster_instance.asset_keys import asset_key
+from shared_resources.environment import Environment
 from shared_resources.landing.zones.folder import FolderLandingZone
-from shared_resources.locations.asset_spec import asset_key
 from shared_resources.locations.location import build_domain
+from shared_resources.stores.opening import open_product
 from shared_resources.stores.protocol import Version
+from shared_resources.wiring import current
 
 _LOGICAL = {
     "BIGINT": "integer",
@@ -194,7 +196,7 @@ class TinyMesh:
 
     def rows(self, key: str, number: int | None = None) -> list[dict[str, Any]]:
         """What a reader sees."""
-        rows = self.environment.open_product(key, number).batches().read_all().to_pylist()
+        rows = open_product(self.environment, key, number).batches().read_all().to_pylist()
         return [dict(row) for row in rows]
 
     def versions(self, key: str) -> list[Version]:

@@ -19,7 +19,7 @@ def mesh(folder: Path, data: Path) -> bool:
     """The platform's own path: the contract from YAML, the audit, the report as JSON."""
     import json
 
-    from shared_resources.contracts.reading.odcs import read_contract
+    from shared_resources.contracts.odcs import read_contract
     from shared_resources.governance.audit.audit import audit
     from shared_resources.rules.staged_data import StagedData
     from shared_resources.stores.protocol import StagedBatch, StagedFile

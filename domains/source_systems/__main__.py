@@ -14,7 +14,8 @@ from pathlib import Path
 from domains.source_systems.objects import LandingWriter
 from domains.source_systems.source import SourceMissing
 from domains.source_systems.systems import SYSTEMS
-from shared_resources import environment
+from shared_resources import wiring
+from shared_resources.environment import EnvironmentProblem
 from shared_resources.landing.errors import LandingError
 from shared_resources.landing.zones.folder import FolderLandingZone
 from shared_resources.landing.zones.zone import LandingZone
@@ -59,9 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        to = FolderLandingZone(options.to) if options.to else environment.current().landing_zone
+        to = FolderLandingZone(options.to) if options.to else wiring.current().landing_zone
         land(to, options.days, SYSTEMS.keys())
-    except (SourceMissing, OSError, LandingError, environment.EnvironmentProblem) as error:
+    except (SourceMissing, OSError, LandingError, EnvironmentProblem) as error:
         print(f"nothing more was landed: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,7 +1,7 @@
 """One object of the landing zone, written the way a careful producer writes it.
 
 Belongs here: the three formats. Does not belong here: which objects there are (`systems.py`), how
-the zone makes an object appear whole or not at all (`shared_resources/landing/zone*.py`).
+the zone makes an object appear whole or not at all (`shared_resources/landing/zones/`).
 
 Content that is there already is left alone, so that a second run gives no sensor a reason to fire.
 """

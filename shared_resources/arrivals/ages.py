@@ -1,7 +1,7 @@
 """Which of several full extracts is the newest, though a file may claim any time that it likes.
 
 Belongs here: comparing objects by their own times as far as these can be true.
-Does not belong here: where an object's first sight is written down (`ledger.py`).
+Does not belong here: where an object's first sight is written down (`arrivals/ledger/ledger.py`).
 
 A modification time that lies in the future of its object's first sight, or of now, is no time at
 which it can have been written. Such an object counts as written when it was first seen, so that it

@@ -1,6 +1,6 @@
 """A landing sensor's cursor: where it stands, in a few lines of JSON that a person can read.
 
-Belongs here: its fields, reading and writing it. Does not belong here: moving it (`scan.py`), or
+Belongs here: its fields, reading and writing it. Does not belong here: moving it (`listing.py`), or
 what became of objects, which the ledger keeps: the cursor's size never grows, and losing it costs
 another look at the whole prefix and nothing else.
 """

@@ -3,7 +3,7 @@
 Belongs here: the shapes of the messages
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html,
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html).
-Does not belong here: receiving them and what follows from them (`queue.py`).
+Does not belong here: receiving them and what follows from them (`events.py`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Belongs here: one tick's dealings with SQS.
 Does not belong here: what a message says (`event_messages.py`), what becomes of objects
-(`ledger.py`).
+(`arrivals/ledger/ledger.py`).
 
 An event is a hint and nothing more: it may come twice, late, in any order or not at all. What there
 is, the object itself tells when it is asked for, and what no event told of, the sweep finds.

@@ -2,7 +2,8 @@
 
 Belongs here: reading that from what the stores and the quarantine hold, which is the truth about
 objects that the ledger does not know, or whose run died before it could say what came of them.
-Does not belong here: remembering objects (`ledger.py`): versions expire, and there are many.
+Does not belong here: remembering objects (`arrivals/ledger/ledger.py`): versions expire, and there
+are many.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Making the ledger know what was ingested without it: by an earlier release, on another machine.
 
 Belongs here: copying what stores and quarantine prove, once. Does not belong here: the proof
-(`evidence.py`), or the ledger's rows.
+(`ingested.py`), or the ledger's rows.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Finding new objects by listing: what comes after the position, and slowly all the rest.
 
 Belongs here: how many keys a tick looks at, and how the cursor moves over them.
-Does not belong here: what becomes of what was found (`ledger.py`, `asking.py`), events (`queue.py`).
+Does not belong here: what becomes of what was found (`arrivals/ledger/ledger.py`,
+`locations/sensing/run_requests.py`), events (`events.py`).
 
 Every tick lists from a position that lies WINDOW_KEYS before the last key. A prefix that grows at
 its end, and any small prefix, costs one request, however many keys lie before the position; what is
@@ -21,8 +22,8 @@ from datetime import datetime, timedelta
 from shared_resources.arrivals.cursor import Cursor
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.arrivals.ledger.passed_over import PassedOver
+from shared_resources.arrivals.ledger.strays import strays_of
 from shared_resources.arrivals.ledger.tables import Entry, State
-from shared_resources.arrivals.strays import strays_of
 from shared_resources.contracts.model import Contract
 from shared_resources.landing.errors import RefusedKey, RefusedObject
 from shared_resources.landing.objects import Matched, match

@@ -1,7 +1,7 @@
 """Looking at a whole prefix at once: what `mesh run` does, which has no sensor's memory.
 
 Belongs here: listing, with everything that was passed over written down.
-Does not belong here: the sensor's bounded look (`scan.py`), what is made of the objects.
+Does not belong here: the sensor's bounded look (`listing.py`), what is made of the objects.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from shared_resources.arrivals.ages import newest
 from shared_resources.arrivals.ingested import unseen
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.arrivals.ledger.passed_over import PassedOver
-from shared_resources.arrivals.strays import OUTSIDE, Stray, refused, strays_of
+from shared_resources.arrivals.ledger.strays import OUTSIDE, Stray, refused, strays_of
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.landing.objects import Matched, match

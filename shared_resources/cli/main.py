@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import click
 
 from shared_resources.cli.output import say
+from shared_resources.problems import MeshProblem
 from shared_resources.state.private_files import keep_files_private
 
 _COMMANDS = {
@@ -33,29 +34,6 @@ _COMMANDS = {
     "repair": "tell a store again which versions lie in it, after its record was lost",
 }
 
-# What a command may raise as its verdict: a readable message, and the exit code it means. By name,
-# subclasses included, so that nothing is imported for it.
-_VERDICTS = {
-    "EnvironmentProblem": 2,
-    "InvalidFile": 2,
-    "NotPublished": 2,
-    "ProductProblem": 2,
-    "ProductStopped": 1,
-    "UnsupportedFrame": 2,
-    "UnknownSelection": 2,
-    "UnknownEntry": 2,
-    "UnreadableObject": 1,
-    "StateUnreachable": 2,
-    "DbtModelFailed": 1,
-    "LandingError": 1,
-    "MovedOn": 1,
-    "NoEvidence": 1,
-    "NotReplayable": 1,
-    "PolicyViolation": 1,
-    "PublishError": 1,
-    "Unreadable": 1,
-}
-
 # Whose client says in its own words that it was refused, or could not reach anyone.
 _SERVICES = {"botocore": "AWS", "snowflake": "Snowflake"}
 
@@ -71,7 +49,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"shared_resources.cli.{cmd_name}")
+        module = importlib.import_module(f"shared_resources.cli.commands.{cmd_name}")
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)
         return command
@@ -120,9 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as problem:  # the last place where a message can be made of it
         if os.environ.get("MESH_DEBUG"):
             raise
-        code = next(
-            (_VERDICTS[c.__name__] for c in type(problem).__mro__ if c.__name__ in _VERDICTS), 0
-        )
+        code = problem.exit_code if isinstance(problem, MeshProblem) else 0
         text = str(problem) or type(problem).__name__
         if isinstance(problem, OSError) and problem.errno in _UNUSABLE_HOME:
             code = 2

@@ -1,7 +1,8 @@
 """What lies in the landing zone and was not ingested, for people: named, explained, settled.
 
 Belongs here: showing and settling what was passed over, in `mesh landing` and after `mesh run`.
-Does not belong here: finding and remembering it (`landing/looking.py`, `landing/passed_over.py`).
+Does not belong here: finding and remembering it (`arrivals/whole_prefix.py`,
+`arrivals/ledger/passed_over.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import click
 
 from shared_resources.arrivals.ledger.passed_over import PassedOver, told
-from shared_resources.arrivals.strays import OUTSIDE, Stray
+from shared_resources.arrivals.ledger.strays import OUTSIDE, Stray
 from shared_resources.arrivals.whole_prefix import outside
 from shared_resources.cli.output import say
 from shared_resources.cli.user import user

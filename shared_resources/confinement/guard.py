@@ -2,8 +2,8 @@
 
 Belongs here: knowing whether domain code is running here, refusing what it may not do meanwhile, and
 keeping the platform's variables from it.
-Does not belong here: calling the code (`data_products/making.py`), finding such calls in its text
-(`mesh/platform_use.py`), the list of variables (`domain_variables.py`).
+Does not belong here: calling the code (`data_products/makers/making.py`), finding such calls in its text
+(`mesh/platform_use.py`), the list of variables (`variables.py`).
 
 A product reads what it declares, at the version that its run has pinned; a store that it opens by
 itself would be in no lineage and no evidence. The guard holds in the thread that called the code, in
@@ -25,12 +25,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shared_resources.confinement.variables import IN_THE_PLATFORM, RUNS_DOMAIN_CODE, names_seen
+from shared_resources.problems import MeshProblem
 
 if TYPE_CHECKING:
     from shared_resources.stores.protocol import Snapshot
 
 
-class NotDeclared(Exception):
+class NotDeclared(MeshProblem):
     """Code of a domain reached for what it does not declare; the message says how to declare it."""
 
 

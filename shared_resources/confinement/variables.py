@@ -3,7 +3,7 @@
 Belongs here: the names that every process needs, the names that no domain may ask for, and the
 environment of a child process that runs a domain's code (dbt, rules).
 Does not belong here: reading `domain.yaml`, where a domain asks for more (`mesh/domain_file.py`);
-the guard around code that runs in the platform's own process (`domain_code.py`).
+the guard around code that runs in the platform's own process (`guard.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What an error of a domain's code may say where columns are classified: words, and no value.
 
 Belongs here: masking a message down to words that cannot be a value.
-Does not belong here: rows in samples (`samples.py`), and in cells (`contracts/offending.py`).
+Does not belong here: rows in samples (`governance/audit/samples.py`), and in cells
+(`contracts/values/offending.py`).
 
 A message of somebody's code may hold a value anywhere, quoted or not: `bad salary 81234 of Ada`. So
 nothing is looked for in it. What stays is what stands in the code itself, what the contract names, and

@@ -1,8 +1,8 @@
 """Partition keys as days: which follow each other, and which a product has.
 
 Belongs here: what is true of days wherever they are published.
-Does not belong here: days as a condition in SQL (`io_managers/day_ranges.py`), reading a range that a
-person typed (`cli/pending.py`).
+Does not belong here: days as a condition in SQL (`stores/reading/day_ranges.py`), reading a range that a
+person typed (`running/pending.py`).
 """
 
 from __future__ import annotations

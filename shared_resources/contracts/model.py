@@ -2,7 +2,8 @@
 
 Belongs here: the immutable types that everything else is compiled from (contract, column, rule,
 threshold, landing source), and nothing that reads files or runs checks.
-Does not belong here: parsing (`odcs.py`), compiling rules (`rules.py`), engine types (`types.py`).
+Does not belong here: parsing (`odcs.py`), compiling rules (`contracts/compiling/rules.py`), engine
+types (`types.py`).
 """
 
 from __future__ import annotations

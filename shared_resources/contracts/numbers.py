@@ -1,7 +1,7 @@
 """Numbers of a contract, exact from the file to the verdict: whole ones are `int`, others `Decimal`.
 
 Belongs here: reading a number's text, comparing and showing numbers without rounding them.
-Does not belong here: whether a column can hold a number (`constants.py`).
+Does not belong here: whether a column can hold a number (`contracts/reading/constants.py`).
 
 Decimal's own arithmetic rounds to 28 digits: what is computed here is computed as a fraction.
 """

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from shared_resources.contracts.model import LandingMode
-from shared_resources.contracts.reading.node import Node
+from shared_resources.contracts.node import Node
 
 PARTITION = "{partition}"
 TEMPORARY_SUFFIXES = (".tmp", ".part", ".partial", ".crdownload", "~")

@@ -6,8 +6,9 @@
         schema_for(Path("domains/order/products/baskets")).validate(baskets(lines), lazy=True)
 
 Belongs here: one pandera check a rule, of the rule's name, with its threshold and severity.
-Does not belong here: which rows break a rule (`failing_rows.py`) or the audit that decides about
-publishing (`governance/audit.py`); the two agree on every rule that both can express.
+Does not belong here: which rows break a rule (`contracts/compiling/failing_rows.py`) or the audit
+that decides about publishing (`governance/audit/audit.py`); the two agree on every rule that both
+can express.
 
 Not expressed, because a frame alone does not tell: `sql` and `custom` rules (call the function in
 your test), relationships (they need the other product), `parse` (a frame is parsed already), and
@@ -33,7 +34,7 @@ from shared_resources.contracts.compiling.failing_rows import (
 )
 from shared_resources.contracts.compiling.import_pandera import pandera
 from shared_resources.contracts.model import Column, Contract, Rule, RuleKind, Severity
-from shared_resources.contracts.reading.odcs import read_contract
+from shared_resources.contracts.odcs import read_contract
 from shared_resources.contracts.types import ColumnType
 from shared_resources.contracts.values.conversions import convert, family_of, plain
 from shared_resources.contracts.values.pandas_columns import to_arrow

@@ -3,7 +3,7 @@ stores that have it, and how it is partitioned.
 
 Belongs here: that promise, taken from a contract, written into a version's evidence, read back, and
 what breaks between two of them.
-Does not belong here: who relies on it (`data_products/breaks.py`), refusing it (`io_managers/`).
+Does not belong here: who relies on it (`data_products/compared/breaks.py`), refusing it (`stores/`).
 """
 
 from __future__ import annotations

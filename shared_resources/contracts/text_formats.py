@@ -1,8 +1,8 @@
 """`logicalTypeOptions.format` of texts, dates and timestamps: what it asks of a text.
 
 Belongs here: which formats there are, the parts of a pattern such as `dd.MM.yyyy`, refusing what is
-ambiguous. Does not belong here: the width of numbers (`logical_types.py`), reading text by a pattern
-(`landing/parsing.py`).
+ambiguous. Does not belong here: the width of numbers (`contracts/reading/logical_types.py`),
+reading text by a pattern (`landing/typed_cells.py`).
 
 Patterns are those of JDK's DateTimeFormatter, as ODCS says, without what depends on a language or on
 a guess: names of months, two-digit years, clocks of twelve hours, optional parts.
@@ -14,8 +14,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.patterns import BadPattern
-from shared_resources.contracts.reading.node import Node, suggest
 from shared_resources.contracts.types import Family
 
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

@@ -1,8 +1,8 @@
 """Column types: one closed list, and what each is called in Arrow and DuckDB.
 
 Belongs here: the closed list of types and their names in Arrow and DuckDB.
-Does not belong here: ODCS's names for them (`logical_types.py`), Iceberg's (`iceberg_schema.py`) or
-converting values (`lossless.py`).
+Does not belong here: ODCS's names for them (`contracts/reading/logical_types.py`), Iceberg's
+(`contracts/compiling/iceberg_schema.py`) or converting values (`contracts/values/lossless.py`).
 """
 
 from __future__ import annotations

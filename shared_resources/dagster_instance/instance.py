@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from shared_resources.environment import Environment, EnvironmentProblem, current
+from shared_resources.environment import Environment, EnvironmentProblem
 from shared_resources.state.database import StateUnreachable
+from shared_resources.wiring import current
 
 if TYPE_CHECKING:
     import dagster as dg

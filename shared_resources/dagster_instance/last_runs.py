@@ -1,7 +1,7 @@
 """What Dagster's own records say of the last run of each asset, and of each of its days.
 
 Belongs here: the queries of its tables, without importing Dagster, which takes a second.
-Does not belong here: what attempts said themselves (`last_attempts.py`): a run that ends before its
+Does not belong here: what attempts said themselves (`state/last_attempts.py`): a run that ends before its
 product's function begins (an input that is not published, a launch that failed) says nothing there.
 
 The tables are Dagster's and no public interface; what cannot be read tells of no bad run.

@@ -77,6 +77,7 @@ def audit_published(
         rules=definition.rules,
         references=references,
         folder=definition.folder,
+        scratch=environment.scratch,
     )
     return replace(report, results=(*report.results, *_dbt_results(definition, published.version)))
 

@@ -1,7 +1,8 @@
 """A batch on its way: from its parts as staged to what the audit decided about them.
 
 Belongs here: the types that pass between making, auditing and publishing.
-Does not belong here: doing any of these (`making.py`, `auditing.py`, `publishing.py`).
+Does not belong here: doing any of these (`data_products/makers/making.py`, `auditing.py`,
+`publishing.py`).
 """
 
 from __future__ import annotations

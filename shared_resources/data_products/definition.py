@@ -1,7 +1,8 @@
 """A product ready to be made: its contract, its folder, its maker, and every rule that holds for it.
 
 Belongs here: putting together what stands in a product's folder, its code imported.
-Does not belong here: reading the folder (`mesh/`), Dagster (`asset.py`), running (`making.py`).
+Does not belong here: reading the folder (`mesh/`), Dagster (`locations/product_asset.py`), running
+(`data_products/makers/making.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from traceback import extract_tb
 
 from shared_resources.confinement.guard import domain_code
 from shared_resources.contracts.model import Contract, Rule, RuleKind
-from shared_resources.data_products.makers.function import ProductFunction, ProductProblem
+from shared_resources.data_products.function import ProductFunction, ProductProblem
 from shared_resources.environment import Environment
 from shared_resources.mesh import Domain, ProductFolder, ProductKind, Waiver
 from shared_resources.mesh.model import CODE_FILE
@@ -73,7 +74,7 @@ def define_product(
 ) -> ProductDefinition:
     """Import the product's code, if it has any, and add the central rules.
 
-    Raises `ProductProblem` when `product.py` does not hold exactly one `@data_product` function,
+    Raises `ProductProblem` when `function.py` does not hold exactly one `@data_product` function,
     `DbtModelFailed` when its dbt model does not parse.
     """
     assert product.contract is not None and product.kind is not None, "check_domain refuses these"
@@ -82,7 +83,7 @@ def define_product(
         function = _load_function(product.folder, domain, product.name)
     dbt_tests: tuple[Rule, ...] = ()
     if product.kind is ProductKind.DBT:
-        from shared_resources.data_products.makers.dbt.model import DbtModels
+        from shared_resources.data_products.dbt.model import DbtModels
 
         dbt_tests = tuple(test.rule for test in DbtModels(environment).tests(product.key))
     return ProductDefinition(
@@ -97,7 +98,7 @@ def define_product(
 
 
 def _load_function(folder: Path, domain: Domain, product: str) -> ProductFunction:
-    """The function in `product.py`, loaded by its path: a second mesh in one process stays apart."""
+    """The function in `function.py`, loaded by its path: a second mesh in one process stays apart."""
     file = folder / CODE_FILE
     name = f"domains.{domain.name}.products.{product}.product"
     module = sys.modules.get(name)
@@ -130,3 +131,16 @@ def _import_problem(file: Path, problem: BaseException) -> str:
     ]
     place = f"{file}:{lines[-1]}" if lines else str(file)
     return f"{place}: the product's code cannot be imported: {type(problem).__name__}: {problem}"
+
+
+def product_inputs(environment: Environment, definition: ProductDefinition) -> tuple[str, ...]:
+    """Every product that this one reads: its inputs, and what its relationships refer to."""
+    read: list[str] = []
+    if definition.function is not None:
+        read.extend(given.key for given in definition.function.inputs.values())
+    if definition.kind is ProductKind.DBT:
+        from shared_resources.data_products.dbt.model import DbtModels
+
+        read.extend(DbtModels(environment).inputs(definition.key))
+    read.extend(definition.referenced_products)
+    return tuple(dict.fromkeys(key for key in read if key != definition.key))

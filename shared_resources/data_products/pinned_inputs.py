@@ -1,7 +1,8 @@
 """Opening an input at the version that the run has pinned.
 
 Belongs here: what a product's function, model or rule reads, and at which version.
-Does not belong here: remembering pins (`pins.py`), Dagster's IO managers (`published.py`).
+Does not belong here: remembering pins (`stores/pins.py`), Dagster's IO managers
+(`io_managers/product_io_manager.py`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared_resources.environment import Environment
+from shared_resources.stores.opening import open_product
 from shared_resources.stores.pins import Pin, pin_of
 from shared_resources.stores.protocol import Snapshot
 
@@ -29,7 +31,7 @@ def open_pinned(environment: Environment, run_id: str, product: str) -> PinnedIn
     """
     held = environment.pins.get(run_id, product)
     if held is None:
-        current = environment.open_product(product).version
+        current = open_product(environment, product).version
         held = environment.pins.keep_first(run_id, pin_of(current))
     store = next(store for store in environment.stores.values() if store.name == held.store)
     return PinnedInput(product, held, store.open(product, held.number))

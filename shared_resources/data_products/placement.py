@@ -1,7 +1,8 @@
 """In which store a product lies, against those that its contract names.
 
 Belongs here: whether a contract's `servers` leave a store that readers would go on reading.
-Does not belong here: publishing (`publishing.py`), what else a changed contract breaks (`breaks.py`).
+Does not belong here: publishing (`publishing.py`), what else a changed contract breaks
+(`data_products/compared/breaks.py`).
 
 Readers take a product from the first store that has it, the lake before the warehouse. Whoever
 publishes elsewhere publishes where nobody looks; whoever begins in a store that is looked at

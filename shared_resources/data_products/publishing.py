@@ -1,7 +1,7 @@
 """Publishing an audited batch to every store that its contract names, and rolling back.
 
 Belongs here: the order of stores, finishing what a dead process left half known, re-pinning.
-Does not belong here: how one store publishes (`io_managers/`), what may be published (`auditing.py`).
+Does not belong here: how one store publishes (`stores/`), what may be published (`auditing.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Replay: what was rejected, tried again after the contract or the data was mended.
 
 Belongs here: staging an entry's rows again, auditing them with what is published, publishing once.
-Does not belong here: the quarantine's storage (`governance/quarantine.py`).
+Does not belong here: the quarantine's storage (`governance/quarantine/quarantine.py`).
 
 A batch that was refused whole takes its place, unless a newer one has taken it meanwhile. Rows of a
 batch whose rest was published join that rest, and together they are audited and published again.
@@ -37,12 +37,13 @@ from shared_resources.governance.quarantine.quarantine import QuarantineEntry
 from shared_resources.governance.quarantine.settlement import is_of_batch, made_on
 from shared_resources.landing.reader import stage_object
 from shared_resources.landing.rejects_again import stage_rejects
+from shared_resources.problems import MeshProblem
 from shared_resources.stores.protocol import UNPARTITIONED, StagedBatch, StagedFile, Version
 from shared_resources.stores.staging.staging import write_staged
 from shared_resources.stores.versions import lineage
 
 
-class NotReplayable(Exception):
+class NotReplayable(MeshProblem):
     """The entry cannot take its place any more; the message says why."""
 
 

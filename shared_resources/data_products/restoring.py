@@ -1,7 +1,7 @@
 """What a rollback would bring back: an earlier version, audited against the contract of today.
 
 Belongs here: which of today's rules the rows of a version break.
-Does not belong here: the rollback itself (`publishing.py`), the command (`cli/rollback.py`).
+Does not belong here: the rollback itself (`publishing.py`), the command (`cli/commands/rollback.py`).
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import uuid
 
 from shared_resources.data_products.auditing import audit_published
-from shared_resources.data_products.definition import define_product
+from shared_resources.data_products.definition import define_product, product_inputs
 from shared_resources.data_products.pinned_inputs import open_pinned
 from shared_resources.environment import Environment
 from shared_resources.governance.audit.report import RuleResult
-from shared_resources.locations.location import makeable, product_inputs
+from shared_resources.governance.stopped import makeable
 from shared_resources.mesh import read_mesh
 
 

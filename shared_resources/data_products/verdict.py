@@ -1,7 +1,7 @@
 """The verdict on each part of a batch: publish, publish without some rows, refuse.
 
 Belongs here: deciding by an audit's report, setting failing rows aside, keeping what is refused.
-Does not belong here: checking rules (`governance/audit.py`), the batch as a whole (`auditing.py`).
+Does not belong here: checking rules (`governance/audit/audit.py`), the batch as a whole (`auditing.py`).
 
 What is rejected is in quarantine before anything is published, under names derived from the batch,
 so that a killed run leaves no doubles and no losses.

@@ -2,7 +2,7 @@
 
 Belongs here: every name that begins with `mesh.`, once.
 Does not belong here: what stands under them (`record.py`, and for the stores' own
-`io_managers/versions.py`).
+`stores/versions.py`).
 """
 
 from __future__ import annotations

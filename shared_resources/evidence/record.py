@@ -2,7 +2,7 @@
 
 Belongs here: its type, the one writer of it to a commit's properties and the one reader from them.
 Does not belong here: the properties' names (`keys.py`), deciding what stands in it
-(`data_products/auditing.py`), what only the store knows: number, rows, time (`io_managers/versions.py`).
+(`data_products/auditing.py`), what only the store knows: number, rows, time (`stores/versions.py`).
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import Any
 from shared_resources.contracts.model import UNPARTITIONED, Rule, Severity
 from shared_resources.contracts.promise import Promise
 from shared_resources.evidence import keys
+from shared_resources.problems import MeshProblem
 
 # Without these nobody knows what a version was checked against.
 _NEEDED = (keys.RUN_ID, keys.CONTRACT_VERSION, keys.CONTRACT_DIGEST, keys.CHECKS)
 
 
-class NoEvidence(Exception):
+class NoEvidence(MeshProblem):
     """A version's properties do not say what it was checked against; the message says which."""
 
 
@@ -206,7 +207,7 @@ class Evidence:
 
 
 def _store_and_number(pin: str) -> tuple[str, int]:
-    """Of `lake:7:<snapshot>`, as `io_managers/pins.py` writes it."""
+    """Of `lake:7:<snapshot>`, as `stores/pins.py` writes it."""
     store, _, rest = pin.partition(":")
     number = rest.partition(":")[0]
     return store, int(number) if number.isdecimal() else 0

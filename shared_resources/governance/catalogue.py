@@ -24,11 +24,12 @@ from shared_resources.governance.waivers import (
     soften,
 )
 from shared_resources.mesh import Domain, Mesh, Waiver
+from shared_resources.problems import MeshProblem
 
 __all__ = ["DomainCheck", "PolicyViolation", "WaivedFinding", "check_domain", "data_time_rules"]
 
 
-class PolicyViolation(Exception):
+class PolicyViolation(MeshProblem):
     """Something is wrong with a domain itself, so its location does not load. Lists every finding."""
 
     def __init__(self, domain: str, findings: Iterable[Finding]) -> None:
@@ -43,21 +44,23 @@ class PolicyViolation(Exception):
 
 @cache
 def all_policies() -> dict[str, Policy]:
-    """Every policy of the folder by name, in alphabetical order.
+    """Every policy below the folder by name, in alphabetical order.
 
     Raises `TypeError` for a file there that does not define `POLICY` under its own name.
     """
     found: dict[str, Policy] = {}
-    for module in sorted(pkgutil.iter_modules(policies.__path__), key=lambda m: m.name):
-        where = f"{policies.__name__}.{module.name}"
-        policy = getattr(importlib.import_module(where), "POLICY", None)
-        if not isinstance(policy, LoadTimePolicy | DataTimePolicy) or policy.name != module.name:
+    for module in pkgutil.walk_packages(policies.__path__, f"{policies.__name__}."):
+        if module.ispkg:
+            continue
+        name = module.name.rpartition(".")[2]
+        policy = getattr(importlib.import_module(module.name), "POLICY", None)
+        if not isinstance(policy, LoadTimePolicy | DataTimePolicy) or policy.name != name:
             raise TypeError(
-                f"{where} must define POLICY, a LoadTimePolicy or a DataTimePolicy named "
-                f"{module.name!r}"
+                f"{module.name} must define POLICY, a LoadTimePolicy or a DataTimePolicy named "
+                f"{name!r}"
             )
-        found[policy.name] = policy
-    return found
+        found[name] = policy
+    return dict(sorted(found.items()))
 
 
 def load_time_policies() -> tuple[LoadTimePolicy, ...]:

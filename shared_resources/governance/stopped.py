@@ -16,10 +16,11 @@ from shared_resources.contracts.model import Contract
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import PolicyViolation, check_domain
 from shared_resources.governance.waivers import product_of
-from shared_resources.mesh import Domain, Mesh
+from shared_resources.mesh import Domain, Mesh, ProductFolder
+from shared_resources.problems import MeshProblem
 
 
-class ProductStopped(Exception):
+class ProductStopped(MeshProblem):
     """The product is not made; the message lists the findings."""
 
 
@@ -91,3 +92,15 @@ def _said(key: str, findings: tuple[Finding, ...]) -> str:
     return f"{key} is stopped by {count} finding{'s' if count != 1 else ''}\n" + "\n".join(
         f"  {finding}" for finding in findings
     )
+
+
+def makeable(mesh: Mesh, key: str) -> tuple[Domain, ProductFolder]:
+    """The product, and its domain, checked against the central policies.
+
+    Raises `ProductStopped`, or `PolicyViolation` for what is wrong with its domain.
+    """
+    product = mesh.product(key)
+    domain = mesh.domain(product.domain)
+    if why := stopped_products(mesh, domain).get(key):
+        raise ProductStopped(why)
+    return domain, product

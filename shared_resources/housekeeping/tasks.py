@@ -1,8 +1,8 @@
 """What housekeeping does about one product: four tasks, each on its own, each safe to repeat.
 
 Belongs here: the tasks over all stores of a product, what each did, and what it would do.
-Does not belong here: how a store does it (`io_managers/`), when (`jobs.py`), how long things are
-kept (`retention.py`).
+Does not belong here: how a store does it (`stores/`), when (`locations/housekeeping_jobs.py`), how
+long things are kept (`retention.py`).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from shared_resources.housekeeping.retention import (
     quarantine_kept_since,
     versions_kept_since,
 )
+from shared_resources.problems import MeshProblem
 from shared_resources.stores.protocol import (
     ORPHAN_AGE,
     Compaction,
@@ -99,7 +100,7 @@ def perform(
     return done
 
 
-class Unfinished(Exception):
+class Unfinished(MeshProblem):
     """A task failed in some place; `done` is what it did in the others."""
 
     def __init__(

@@ -1,7 +1,7 @@
 """The shared Dagster IO managers: what an op hands over is published, what it asks for is pinned.
 
 Belongs here: `handle_output` and `load_input`, for the lake and for the warehouse alike.
-Does not belong here: the publish protocol (`protocol.py`), or the decision what may be published.
+Does not belong here: the publish protocol (`stores/protocol.py`), or the decision what may be published.
 
 Only an audited batch can be handed over: a frame from a plain asset has no contract and is refused.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from shared_resources import environment as environments
+from shared_resources import wiring
 from shared_resources.data_products.pinned_inputs import PinnedInput, open_pinned
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import NoEvidence
@@ -32,7 +32,7 @@ class ProductIOManager(dg.ConfigurableIOManager):
 
     @cached_property
     def _environment(self) -> Environment:
-        return environments.current()
+        return wiring.current()
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         from shared_resources.data_products.batch import AuditedBatch, PublishedBefore

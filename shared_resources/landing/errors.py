@@ -7,8 +7,10 @@ Does not belong here: rows that cannot be read, which are no exception but data 
 
 from __future__ import annotations
 
+from shared_resources.problems import MeshProblem
 
-class LandingError(Exception):
+
+class LandingError(MeshProblem):
     """Something in the landing zone cannot be used. The object is kept where it is."""
 
 

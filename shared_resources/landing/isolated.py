@@ -20,11 +20,12 @@ from shared_resources.contracts.model import Contract
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.staged_object import StagedObject, remove_staged
 from shared_resources.landing.text import Limits
+from shared_resources.problems import MeshProblem
 
-_START = "from shared_resources.landing.isolated import main; main()"
+_START = "from shared_resources.landing.reader_process import main; main()"
 
 
-class ReaderFailed(RuntimeError):
+class ReaderFailed(MeshProblem, RuntimeError):
     """The other process raised what is no refusal of the object; the message is its last line."""
 
 
@@ -56,17 +57,3 @@ def stage_apart(
     if isinstance(answer, tuple):
         raise UnreadableObject(*answer)
     return answer
-
-
-def main() -> None:
-    """The other process: reads what is asked from its input, answers on its output."""
-    from shared_resources.landing.reader import stage_object
-
-    contract, file, key, folder, partition, limits = pickle.load(sys.stdin.buffer)
-    answer: StagedObject | tuple[str, str, str, str]
-    try:
-        answer = stage_object(contract, file, key, folder, partition, limits=limits, apart=False)
-    except UnreadableObject as refusal:
-        answer = (refusal.object_key, refusal.problem, refusal.remedy, refusal.place)
-    sys.stdout.buffer.write(pickle.dumps(answer))
-    sys.stdout.buffer.flush()

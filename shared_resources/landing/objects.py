@@ -2,7 +2,8 @@
 
 Belongs here: matching names with the contract's `landing.object`, the newest of several full
 extracts, the partition that an object's name says it holds.
-Does not belong here: listing objects (`zone.py`) or knowing which were ingested (`ledger.py`).
+Does not belong here: listing objects (`landing/zones/zone.py`) or knowing which were ingested
+(`arrivals/ledger/ledger.py`).
 """
 
 from __future__ import annotations

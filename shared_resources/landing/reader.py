@@ -1,8 +1,9 @@
 """One landing object into staged Parquet: every row of it is staged or kept as a reject.
 
 Belongs here: the way from a private copy of an object to the files of a staged batch.
-Does not belong here: the formats (`csv.py`, `jsonl.py`, `parquet.py`), or judging what was staged:
-that rejects refuse a batch is the audit's PARSE rule.
+Does not belong here: the formats (`landing/formats/csv.py`, `landing/formats/jsonl.py`,
+`landing/formats/parquet.py`), or judging what was staged: that rejects refuse a batch is the
+audit's PARSE rule.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Rows that could not be read as the contract's types: kept as text, with their place and reasons.
 
 Belongs here: the columns of the rejects file, writing it in bounded memory.
-Does not belong here: deciding what cannot be read (`parsing.py`, `csv.py`, `jsonl.py`), or what
-becomes of such rows (the audit's PARSE rule).
+Does not belong here: deciding what cannot be read (`typed_cells.py`, `landing/formats/csv.py`,
+`landing/formats/jsonl.py`), or what becomes of such rows (the audit's PARSE rule).
 """
 
 from __future__ import annotations

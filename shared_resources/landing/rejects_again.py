@@ -1,7 +1,7 @@
 """Rejected rows tried again, by what the contract says now.
 
 Belongs here: reading a rejects file back as rows of text.
-Does not belong here: which text is a value (`parsing.py`), or what becomes of rows that fail again.
+Does not belong here: which text is a value (`typed_cells.py`), or what becomes of rows that fail again.
 
 A row that could not be matched to the columns, or a line that could not be split, is no more
 readable than before, whatever the contract says: it stays a reject until the object is mended.

@@ -1,7 +1,7 @@
 """Where the rows of one object are staged, and where its rejects are kept.
 
 Belongs here: writing both in one pass, and removing what a failed pass wrote.
-Does not belong here: finding rows (`reader.py`, `restaging.py`).
+Does not belong here: finding rows (`reader.py`, `rejects_again.py`).
 """
 
 from __future__ import annotations

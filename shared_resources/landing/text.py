@@ -2,7 +2,7 @@
 
 Belongs here: compression by extension, the limit on what it may expand to, encodings, the byte
 order mark, NUL bytes, endless lines.
-Does not belong here: rows and cells (`csv.py`, `jsonl.py`).
+Does not belong here: rows and cells (`landing/formats/csv.py`, `landing/formats/jsonl.py`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Belongs here: which texts are values of which type (as DuckDB expressions), and in words why a text
 is none.
-Does not belong here: how cells are found in an object (`csv.py`, `jsonl.py`).
+Does not belong here: how cells are found in an object (`landing/formats/csv.py`,
+`landing/formats/jsonl.py`).
 
 Nothing is coerced: no rounding (3.7), no dropped zeros (007), no guessed zone or date order, no
 truncation. What a text means must be readable from the value again, up to the way of writing it.

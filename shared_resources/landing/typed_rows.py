@@ -2,7 +2,8 @@
 
 Belongs here: running `parsing.value_query` over a file or over batches, in bounded memory, and
 parting the good rows from the bad.
-Does not belong here: which text is a value (`parsing.py`), finding rows (`csv.py`, `jsonl.py`).
+Does not belong here: which text is a value (`typed_cells.py`), finding rows
+(`landing/formats/csv.py`, `landing/formats/jsonl.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a domain adds to its location: its own jobs, schedules, sensors and resources.
 
 Belongs here: refusing what would stand beside the platform's assets, checks and IO managers.
-Does not belong here: building the location (`domain.py`), the same in the file's text
+Does not belong here: building the location (`location.py`), the same in the file's text
 (`mesh/definitions_file.py`).
 """
 
@@ -14,10 +14,12 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from shared_resources.problems import MeshProblem
+
 PLATFORMS = frozenset({"lake", "warehouse"})  # the keys under which products are stored
 
 
-class NotAdded(Exception):
+class NotAdded(MeshProblem):
     """A domain gives its location what it may not; the message says what."""
 
 

@@ -1,7 +1,7 @@
 """What Dagster is told about a product, all of it from the contract.
 
 Belongs here: the asset spec, the check specs, the partitions definition.
-Does not belong here: the op that makes the product (`asset.py`).
+Does not belong here: the op that makes the product (`product_asset.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import dagster as dg
 
 from shared_resources.contracts.model import HEALTH_CHECK, Column, Contract, Rule, Severity
 from shared_resources.contracts.numbers import as_json
+from shared_resources.dagster_instance.asset_keys import asset_key
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.mesh import ProductKind
 from shared_resources.mesh.model import CODE_FILE, model_file
@@ -23,10 +24,6 @@ _TAG_VALUE = re.compile(r"[^A-Za-z0-9_.-]")
 _LONGEST_TAG = 63
 # Dagster takes no other text for an address: none in a domain of over seven letters, for one.
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
-
-
-def asset_key(product: str) -> dg.AssetKey:
-    return dg.AssetKey(product.split("/"))
 
 
 def asset_spec(definition: ProductDefinition) -> dg.AssetSpec:

@@ -1,7 +1,8 @@
 """Housekeeping as Dagster jobs: one a task and domain, each with a schedule of its own.
 
 Belongs here: the jobs, their ops (one a product) and their schedules.
-Does not belong here: what is done (`tasks.py`), how long things are kept (`retention.py`).
+Does not belong here: what is done (`housekeeping/tasks.py`), how long things are kept
+(`housekeeping/retention.py`).
 
 The schedules run by default: a retention that somebody must first switch on is none. They are
 harmless where nothing is old: a run that finds nothing to do changes nothing, in `make dev` too.
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from shared_resources import environment as environments
+from shared_resources import wiring
 from shared_resources.contracts.model import Contract
 from shared_resources.housekeeping.tasks import Done, Task, Unfinished, perform
 from shared_resources.locations.asset_spec import pool_of
@@ -76,7 +77,7 @@ def _op(contract: Contract) -> dg.OpDefinition:
     def work(context: dg.OpExecutionContext) -> Iterator[dg.Output[None]]:
         task = Task(context.job_def.tags[TASK_TAG])
         try:
-            done = perform(environments.current(), contract, task)
+            done = perform(wiring.current(), contract, task)
         except Unfinished as problem:
             for one in problem.done:
                 context.log.info(_line(one))

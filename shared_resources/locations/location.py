@@ -1,7 +1,8 @@
 """A domain's folder as one Dagster code location.
 
 Belongs here: `build_domain`, which attaches to every location what the mesh decides centrally.
-Does not belong here: one product's asset (`asset.py`), what the policies look for (`governance/`).
+Does not belong here: one product's asset (`product_asset.py`), what the policies look for
+(`governance/`).
 """
 
 from __future__ import annotations
@@ -14,25 +15,29 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from shared_resources import environment as environments
-from shared_resources.data_products.definition import ProductDefinition, define_product
-from shared_resources.data_products.makers.dbt.messages import DbtModelFailed
-from shared_resources.data_products.makers.function import ProductProblem
-from shared_resources.environment import Environment, ProductionEnvironment
+from shared_resources import wiring
+from shared_resources.dagster_instance.asset_keys import asset_key
+from shared_resources.data_products.dbt.messages import DbtModelFailed
+from shared_resources.data_products.definition import (
+    ProductDefinition,
+    define_product,
+    product_inputs,
+)
+from shared_resources.data_products.function import ProductProblem
+from shared_resources.environment import Environment
 from shared_resources.governance.catalogue import PolicyViolation
-from shared_resources.governance.stopped import ProductStopped, stopped_products, why_resting
+from shared_resources.governance.stopped import (
+    stopped_products,
+    why_resting,
+)
 from shared_resources.io_managers.product_io_manager import io_managers
 from shared_resources.locations.additions import Additions, NotAdded
-from shared_resources.locations.asset_spec import (
-    asset_key,
-    partitions_def,
-    quiet_dagster_previews,
-)
+from shared_resources.locations.asset_spec import partitions_def, quiet_dagster_previews
 from shared_resources.locations.housekeeping_jobs import housekeeping
 from shared_resources.locations.product_asset import build_asset
 from shared_resources.locations.sensing.landing_sensor import landing_sensor
 from shared_resources.locations.stopped_asset import stopped_asset
-from shared_resources.mesh import Domain, Mesh, ProductFolder, ProductKind, read_mesh
+from shared_resources.mesh import Domain, Mesh, ProductKind, read_mesh
 from shared_resources.mesh.circles import way_back
 from shared_resources.mesh.definitions_file import definitions_findings
 from shared_resources.state.private_files import keep_files_private
@@ -59,12 +64,12 @@ def build_domain(
     """
     quiet_dagster_previews()
     keep_files_private()
-    environment = environments.current()
+    environment = wiring.current()
     mesh = read_mesh(environment.root)
     domain = mesh.domain(Path(definitions_file).resolve().parent.name)
     own = Additions(domain.name, jobs, schedules, sensors, resources or {})
     refuse_other_definitions(domain.folder)
-    if resource_overrides and isinstance(environment, ProductionEnvironment):
+    if resource_overrides and environment.is_production:
         raise NotAdded(
             f"domains/{domain.name}/definitions.py: resource_overrides is for tests, and MESH_ENV is "
             "production; take it out"
@@ -150,18 +155,6 @@ def _made(
             yield product.key, (definition, inputs, asset)
 
 
-def makeable(mesh: Mesh, key: str) -> tuple[Domain, ProductFolder]:
-    """The product, and its domain, checked against the central policies.
-
-    Raises `ProductStopped`, or `PolicyViolation` for what is wrong with its domain.
-    """
-    product = mesh.product(key)
-    domain = mesh.domain(product.domain)
-    if why := stopped_products(mesh, domain).get(key):
-        raise ProductStopped(why)
-    return domain, product
-
-
 def _foreign_products(
     mesh: Mesh, domain: Domain, stopped: Collection[str], inputs: Iterable[tuple[str, ...]]
 ) -> list[dg.AssetSpec]:
@@ -180,19 +173,6 @@ def _foreign_products(
         )
         for key in sorted(foreign)
     ]
-
-
-def product_inputs(environment: Environment, definition: ProductDefinition) -> tuple[str, ...]:
-    """Every product that this one reads: its inputs, and what its relationships refer to."""
-    read: list[str] = []
-    if definition.function is not None:
-        read.extend(given.key for given in definition.function.inputs.values())
-    if definition.kind is ProductKind.DBT:
-        from shared_resources.data_products.makers.dbt.model import DbtModels
-
-        read.extend(DbtModels(environment).inputs(definition.key))
-    read.extend(definition.referenced_products)
-    return tuple(dict.fromkeys(key for key in read if key != definition.key))
 
 
 def _landing_sensors(definitions: list[ProductDefinition]) -> list[dg.SensorDefinition]:

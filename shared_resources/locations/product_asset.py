@@ -1,8 +1,8 @@
 """A product as one Dagster asset: one op that makes, audits and hands over, its checks included.
 
 Belongs here: the op's body and its wiring to inputs and IO manager.
-Does not belong here: the spec (`asset_spec.py`), the steps themselves (`making.py`, `auditing.py`,
-`publishing.py`).
+Does not belong here: the spec (`asset_spec.py`), the steps themselves
+(`data_products/makers/making.py`, `data_products/auditing.py`, `data_products/publishing.py`).
 
 The checks are outputs of the op itself. They cannot be deselected, and they are decided before the
 IO manager publishes. When only checks are selected, the published version is audited again.
@@ -15,15 +15,16 @@ from typing import Any
 
 import dagster as dg
 
-from shared_resources import environment as environments
+from shared_resources import wiring
 from shared_resources.confinement.guard import NotDeclared
 from shared_resources.contracts.model import HEALTH_CHECK
+from shared_resources.dagster_instance.asset_keys import asset_key
 from shared_resources.data_products.auditing import audit_batch, audit_published
 from shared_resources.data_products.batch import Attempt, AuditedBatch, PublishedBefore, Run
 from shared_resources.data_products.batch import attempt as new_attempt
 from shared_resources.data_products.definition import ProductDefinition
+from shared_resources.data_products.function import ProductProblem
 from shared_resources.data_products.makers.choice_of_objects import NothingToIngest
-from shared_resources.data_products.makers.function import ProductProblem
 from shared_resources.data_products.makers.making import make
 from shared_resources.data_products.pinned_inputs import PinnedInput
 from shared_resources.data_products.publishing import (
@@ -36,7 +37,7 @@ from shared_resources.environment import Environment
 from shared_resources.evidence.record import NoEvidence
 from shared_resources.governance.audit.report import AuditReport
 from shared_resources.landing.errors import LandingError
-from shared_resources.locations.asset_spec import asset_key, asset_spec, check_specs, pool_of
+from shared_resources.locations.asset_spec import asset_spec, check_specs, pool_of
 from shared_resources.locations.sensing.landing_sensor import OBJECT_TAG
 from shared_resources.reporting.metadata import (
     PARTITION_ROWS,
@@ -86,7 +87,7 @@ def build_asset(definition: ProductDefinition, inputs: tuple[str, ...]) -> dg.As
     )
     def product(context: dg.AssetExecutionContext, **pinned: PinnedInput) -> Iterator[_Event]:
         by_key = {item.product: item for item in pinned.values()}
-        op = _Op(environments.current(), definition, context, by_key)
+        op = _Op(wiring.current(), definition, context, by_key)
         if context.op_execution_context.selected_asset_keys:
             yield from op.materialize()
         else:

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from shared_resources.locations.asset_spec import asset_key, owners, partitions_def
+from shared_resources.dagster_instance.asset_keys import asset_key
+from shared_resources.locations.asset_spec import owners, partitions_def
 from shared_resources.mesh import ProductFolder
 
 STOPPED_TAG = "mesh/stopped"

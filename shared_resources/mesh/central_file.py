@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared_resources.contracts.reading.source import read_source
+from shared_resources.contracts.source import read_source
 from shared_resources.findings import InvalidFile
 from shared_resources.mesh.field_reader import FieldReader
 from shared_resources.mesh.model import CENTRAL_FILE, LONGEST_WAIVER_DAYS, Central

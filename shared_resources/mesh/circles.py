@@ -1,8 +1,8 @@
 """Products that depend on themselves, by whatever detour.
 
 Belongs here: finding the way round, in whatever is known of who reads what.
-Does not belong here: what becomes of such products (`governance/policies/no_cycles.py`,
-`data_products/domain.py`).
+Does not belong here: what becomes of such products (`governance/policies/structure/no_cycles.py`,
+`locations/location.py`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Belongs here: that it is `defs = build_domain(__file__, …)` and makes no asset, check or IO manager
 of its own. Does not belong here: `workspace.yaml` (`locations.py`), what is handed to `build_domain`
-when it runs (`data_products/additions.py`).
+when it runs (`locations/additions.py`).
 """
 
 from __future__ import annotations

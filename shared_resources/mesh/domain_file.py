@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from shared_resources.confinement.variables import problem_with
-from shared_resources.contracts.reading.source import Place, read_source
+from shared_resources.contracts.source import Place, read_source
 from shared_resources.findings import Finding, InvalidFile
 from shared_resources.mesh.field_reader import FieldReader, listed
 from shared_resources.mesh.model import DOMAIN_FILE, Archetype, Domain, ProductFolder, Waiver

@@ -14,7 +14,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from shared_resources.contracts.reading.source import Place, Source
+from shared_resources.contracts.source import Place, Source
 from shared_resources.findings import Finding
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

@@ -1,7 +1,7 @@
 """Whether each domain is a code location that Dagster finds.
 
 Belongs here: what `workspace.yaml` and `definitions.py` must have for a domain to be loaded at all.
-Does not belong here: what a location holds, which loading it tells (`data_products/domain.py`).
+Does not belong here: what a location holds, which loading it tells (`locations/location.py`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared_resources.contracts.reading.source import Source, read_source
+from shared_resources.contracts.source import Source, read_source
 from shared_resources.findings import Finding, InvalidFile
 from shared_resources.mesh.definitions_file import definitions_findings
 from shared_resources.mesh.model import DEFINITIONS_FILE, Mesh

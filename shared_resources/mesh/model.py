@@ -131,7 +131,7 @@ class Domain:
 
     Fields that `domain.yaml` lacks or garbles are empty, and `findings` says so; `findings` holds
     everything that is wrong with the domain's files before any policy is asked. `environment` names
-    the variables that its code sees beside those that every domain sees (`domain_variables.py`).
+    the variables that its code sees beside those that every domain sees (`confinement/variables.py`).
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 Belongs here: which names of `shared_resources` each file may use, and the findings for others.
 Does not belong here: what a location holds (`locations.py`), imports of other domains (a policy),
-and refusing the same while the code runs (`domain_code.py`).
+and refusing the same while the code runs (`confinement/guard.py`).
 """
 
 from __future__ import annotations

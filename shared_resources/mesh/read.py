@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.reading.odcs import compile_contract
-from shared_resources.contracts.reading.source import read_source
+from shared_resources.contracts.odcs import compile_contract
+from shared_resources.contracts.source import read_source
 from shared_resources.findings import Finding, InvalidFile
 from shared_resources.mesh.central_file import read_central_file
 from shared_resources.mesh.domain_file import read_domain_file

@@ -2,7 +2,7 @@
 
 Belongs here: pyiceberg's `FileIO` over `s3_objects.py`: one protocol stack, with its retries, checks
 and encryption. Nothing here is for data files: those are uploaded and copied whole.
-Does not belong here: S3's protocol (`s3_objects.py`), where files are (`lake/files_s3.py`).
+Does not belong here: S3's protocol (`s3_objects.py`), where files are (`stores/lake/files/s3.py`).
 """
 
 from __future__ import annotations

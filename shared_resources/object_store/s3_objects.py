@@ -1,7 +1,7 @@
 """Objects on S3, whole or not at all: sent with a checksum and encrypted, read again when cut short.
 
 Belongs here: putting, reading, listing and deleting objects of one client, over whatever network.
-Does not belong here: what an object means (`lake/files_s3.py`, `s3_file_io.py`), settings.
+Does not belong here: what an object means (`stores/lake/files/s3.py`, `iceberg_file_io.py`), settings.
 
 botocore tries a request again, with jitter; a body that breaks off after its request was answered
 is for the caller to read again, which is done here.
@@ -26,8 +26,8 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
+from shared_resources.object_store.stored_file import StoredFile
 from shared_resources.state.per_process import OncePerProcess
-from shared_resources.stores.lake.files.local import StoredFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -2,7 +2,7 @@
 
 Belongs here: what botocore does not see of an answer's body, and what an error must not repeat.
 Does not belong here: how often and how long it tries (`settings.py`), objects of S3, whose bodies
-have checksums (`io_managers/s3_objects.py`), what the clients log (`wire_logs.py`).
+have checksums (`object_store/s3_objects.py`), what the clients log (`wire_logs.py`).
 """
 
 from __future__ import annotations

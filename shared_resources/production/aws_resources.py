@@ -14,7 +14,7 @@ from botocore.config import Config
 from dagster_aws.s3 import S3Resource
 
 from shared_resources.production.aws_answers import hide_credentials
-from shared_resources.production.settings import RUN, Patience, client_config
+from shared_resources.production.patience import RUN, Patience, client_config
 
 
 class PatientS3Resource(S3Resource):

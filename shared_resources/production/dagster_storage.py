@@ -1,6 +1,6 @@
-"""Dagster's storage on Postgres, as `dagster.yaml` names it (see `instance.py`).
+"""Dagster's storage on Postgres, as `dagster.yaml` names it (see `dagster_instance/instance.py`).
 
-Belongs here: the URL's driver. Does not belong here: the mesh's own tables (`state.py`).
+Belongs here: the URL's driver. Does not belong here: the mesh's own tables (`state/database.py`).
 Imported by every process of Dagster in production, so it imports nothing else of ours.
 """
 

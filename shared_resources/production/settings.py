@@ -8,43 +8,20 @@ environments (`environment.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from shared_resources.production.wire_logs import keep_wire_logs_off
+from shared_resources.production.patience import RUN, TICK, Patience, client_config
 
 if TYPE_CHECKING:
-    from botocore.config import Config
     from dagster_aws.s3 import S3Resource
-    from dagster_snowflake import SnowflakeResource
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from snowflake.connector import SnowflakeConnection
 
     from shared_resources.production.snowflake_login import SnowflakeLogin
-
-# Uploads and downloads in parts use ten threads a file; a thread without a connection waits.
-CONNECTIONS = 32
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How often a request is made, the first included, and how many seconds each may take.
-
-    botocore's standard mode waits up to 20 s between two, with jitter.
-    """
-
-    attempts: int
-    connect: int
-    read: int
-
-
-RUN = Patience(attempts=8, connect=10, read=60)
-# A sensor's tick has a minute, and comes again soon: no request may take most of it.
-TICK = Patience(attempts=2, connect=3, read=8)
 
 
 @dataclass(frozen=True)
@@ -85,13 +62,6 @@ class ProductionSettings:
     # The template of the queues' names, with {domain} and {product}; None: prefixes are listed.
     landing_queue: str | None = None
     database_url: str | None = field(default=None, repr=False)
-
-    @classmethod
-    def read(cls, variables: Mapping[str, str]) -> ProductionSettings:
-        """Raises `EnvironmentProblem` with all that is missing or wrong."""
-        from shared_resources.production.checks import read_settings
-
-        return read_settings(variables)
 
     def s3_resource(self, patience: Patience = RUN) -> S3Resource:
         """dagster-aws's resource; credentials and endpoint are boto3's own."""
@@ -135,25 +105,8 @@ class ProductionSettings:
             return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key}
         return {"ServerSideEncryption": "AES256"}
 
-    def snowflake_resource(self) -> SnowflakeResource:
-        """dagster-snowflake's resource; see `snowflake_connection` for the stores' own way."""
-        return self.snowflake.resource()
-
     def snowflake_connection(
         self, **parameters: Any
     ) -> AbstractContextManager[SnowflakeConnection]:
         """An open connection for a `with` block; `parameters` are further ones of the connector."""
         return self.snowflake.connection(**parameters)
-
-
-def client_config(patience: Patience = RUN) -> Config:
-    """How long to wait for AWS, and how often to try again."""
-    from botocore.config import Config
-
-    keep_wire_logs_off()
-    return Config(
-        retries={"mode": "standard", "total_max_attempts": patience.attempts},
-        connect_timeout=patience.connect,
-        read_timeout=patience.read,
-        max_pool_connections=CONNECTIONS,
-    )

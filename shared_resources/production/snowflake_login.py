@@ -1,8 +1,8 @@
 """A login to Snowflake: what the connector is given, and the connection.
 
-Belongs here: the connector's parameters, opening a connection, dagster-snowflake's resource.
+Belongs here: the connector's parameters, opening a connection.
 Does not belong here: reading and checking the settings (`snowflake_settings.py`), what is done over a
-connection (`io_managers/`).
+connection (`stores/`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from shared_resources.production.wire_logs import keep_wire_logs_off
 
 if TYPE_CHECKING:
-    from dagster_snowflake import SnowflakeResource
     from snowflake.connector import SnowflakeConnection
 
 LOGIN_SECONDS = 60
@@ -84,17 +83,12 @@ class SnowflakeLogin:
     def connection(self, **parameters: Any) -> Iterator[SnowflakeConnection]:
         """An open connection, closed at the end; `parameters` are further ones of the connector.
 
-        What `resource().get_connection()` opens, without dagster-snowflake's import of Snowpark: that
-        takes 5 s and 160 MB of each step's process. Besides, this one is closed after an error too.
+        What `resource_of(login).get_connection()` opens, without dagster-snowflake's import of
+        Snowpark: that takes 5 s and 160 MB of each step's process. Besides, this one is closed
+        after an error too.
         """
         import snowflake.connector
 
         keep_wire_logs_off()
         with snowflake.connector.connect(**self.parameters(parameters)) as opened:
             yield opened
-
-    def resource(self) -> SnowflakeResource:
-        """dagster-snowflake's resource with this login, for assets that are not data products."""
-        from shared_resources.production.snowflake_resource import resource_of
-
-        return resource_of(self)

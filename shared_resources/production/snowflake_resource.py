@@ -13,7 +13,7 @@ from typing import Any
 
 from dagster_snowflake import SnowflakeResource
 
-from shared_resources.production.settings import ProductionSettings
+from shared_resources.production.checks import read_settings
 from shared_resources.production.snowflake_login import (
     LOGIN_SECONDS,
     NETWORK_SECONDS,
@@ -27,12 +27,12 @@ class MeshSnowflakeResource(SnowflakeResource):
     @property
     def _connection_args(self) -> Mapping[str, Any]:
         # Dagster makes a copy of a resource from its fields, so that nothing else can be kept in it.
-        login = ProductionSettings.read(os.environ).snowflake
+        login = read_settings(os.environ).snowflake
         return login.parameters({"application": super()._connection_args["application"]})
 
 
 def resource_of(login: SnowflakeLogin) -> SnowflakeResource:
-    """The resource; its configuration holds no secret."""
+    """The resource, for assets that are not data products; its configuration holds no secret."""
     return MeshSnowflakeResource(
         account=login.account,
         user=login.user,

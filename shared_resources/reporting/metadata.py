@@ -1,7 +1,7 @@
 """Outcomes in Dagster's words: metadata of a materialization, results of checks.
 
 Belongs here: turning reports, versions and audited batches into Dagster metadata.
-Does not belong here: the evidence that is committed with a version (`auditing.py`).
+Does not belong here: the evidence that is committed with a version (`data_products/auditing.py`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dagster._core.definitions.metadata import normalize_metadata
 
 from shared_resources.contracts.model import Severity
 from shared_resources.contracts.numbers import as_json
+from shared_resources.dagster_instance.asset_keys import asset_key
 from shared_resources.data_products.batch import AuditedBatch
 from shared_resources.governance.audit.report import AuditReport, RuleResult
-from shared_resources.locations.asset_spec import asset_key
 from shared_resources.stores.protocol import Version
 
 PARTITION_ROWS = "dagster/partition_row_count"

@@ -1,7 +1,8 @@
 """What rollbacks and replays, which are no runs, tell Dagster of a product.
 
 Belongs here: which partitions they changed, and their checks as events.
-Does not belong here: recording the events (`shared_resources/dagster_instance/versions_told.py`), publishing itself.
+Does not belong here: recording the events (`shared_resources/dagster_instance/versions_told.py`),
+publishing itself.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Belongs here: the row that a run leaves when it begins, refuses, raises or is interrupted; the words
 for an exception; the check that shows the product's health in the UI.
-Does not belong here: the table (`last_attempts.py`), what its rows mean (`observing/`).
+Does not belong here: the table (`state/last_attempts.py`), what its rows mean (`observing/`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from contextlib import contextmanager
 import dagster as dg
 
 from shared_resources.contracts.model import HEALTH_CHECK, Contract
+from shared_resources.dagster_instance.asset_keys import asset_key
 from shared_resources.data_products.batch import AuditedBatch, Run
 from shared_resources.data_products.makers.choice_of_objects import NothingToIngest
 from shared_resources.data_products.makers.errors import text_of
 from shared_resources.environment import Environment
-from shared_resources.locations.asset_spec import asset_key
 from shared_resources.observing.health import NAMED, Health
 from shared_resources.observing.product_health import Observer
 from shared_resources.state.last_attempts import LastAttempts, Outcome

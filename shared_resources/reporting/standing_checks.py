@@ -2,7 +2,7 @@
 
 Belongs here: a rule's check that stays failed while a day that broke the rule stands refused; the
 check of the product's health.
-Does not belong here: what stands (`observing/`), recording it outside a run (`runless.py`).
+Does not belong here: what stands (`observing/`), recording it outside a run (`outside_runs.py`).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Mapping
 import dagster as dg
 
 from shared_resources.contracts.model import Contract
+from shared_resources.dagster_instance.asset_keys import asset_key
 from shared_resources.environment import Environment
 from shared_resources.governance.audit.report import AuditReport
-from shared_resources.locations.asset_spec import asset_key
 from shared_resources.observing.health import named
 from shared_resources.observing.product_health import Observed, Observer
 from shared_resources.reporting.metadata import check_results

@@ -1,7 +1,7 @@
 """The view `batch` that every rule is compiled against: all parts, NaN as null.
 
 Belongs here: making the view, whole or of the columns that some rules read.
-Does not belong here: rules, and reading Parquet files (`scan.py`).
+Does not belong here: rules, and reading Parquet files (`engine.py`).
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def prepare_view(
     else:
         parts[0].register(connection, PUBLISHED)
         schemas = [parts[0].schema]
-        query = f"SELECT *, 0 AS {PART}, '' AS {PARTITION} FROM {PUBLISHED}"  # noqa: S608
+        query = f"SELECT *, 0 AS {PART}, '' AS {PARTITION} FROM {PUBLISHED}"
     floats = float_columns(schemas)
     if columns is not None:
         listed = ", ".join([*map(quote_identifier, columns), PART, PARTITION])
-        query = f"SELECT {listed} FROM ({query})"  # noqa: S608 -- quoted above
+        query = f"SELECT {listed} FROM ({query})"
         floats = tuple(name for name in floats if name in columns)
     query = without_nan(query, floats)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {BATCH} AS {query}")

@@ -2,12 +2,12 @@
 
 Belongs here: memory and spill limits, reading staged and published files, NaN as null.
 Does not belong here: the view `batch` (`batch_view.py`), rules (`predicates.py`, `sets.py`,
-`sql_rules.py`).
+`sql.py`).
 
 In the view NaN is null, so that no rule needs to think of it. It is told by `isfinite` and `isinf`
 and never by `isnan`: DuckDB answers `isnan(x)` and `x = 'NaN'` from the minimum and maximum in the
 Parquet footer, from which writers leave NaN out, and then finds none. Nulls, ranges and row counts
-it may take from the footer: `io_managers/staging.py` wrote it, or landing proved it true.
+it may take from the footer: `stores/staging/staging.py` wrote it, or landing proved it true.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from shared_resources.environment import EnvironmentProblem, current
+from shared_resources.environment import EnvironmentProblem
+from shared_resources.problems import MeshProblem
 from shared_resources.sql import quote_identifier, quote_literal
 
 BATCH = "batch"
@@ -41,7 +42,7 @@ OUT_OF_MEMORY = (
 )
 
 
-class UnreadableBatch(Exception):
+class UnreadableBatch(MeshProblem):
     """The staged files cannot be read as Parquet; the message names the file."""
 
 
@@ -52,7 +53,8 @@ def memory_limit() -> str:
 
 @contextmanager
 def audit_connection(scratch: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that spills below `scratch` (by default the environment's home) and forgets it.
+    """A connection that spills below `scratch` (by default where the system keeps temporary files) and
+    forgets it.
 
     DuckDB takes as many threads as the process has processors, control groups considered.
     """
@@ -89,9 +91,8 @@ def _connect() -> duckdb.DuckDBPyConnection:
 
 
 def _spill_folder(scratch: Path | None) -> Path:
-    if scratch is None:
-        scratch = current().home / "scratch"
-    scratch.mkdir(parents=True, exist_ok=True)
+    if scratch is not None:
+        scratch.mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix=".audit-", dir=scratch))
 
 

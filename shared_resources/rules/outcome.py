@@ -1,7 +1,8 @@
 """What a rule came to in one part, before its threshold says whether that passes.
 
-Belongs here: the types that pass between those who run rules (`counting.py`, `domain_rules.py`).
-Does not belong here: results for people and for evidence. (`report.py`)
+Belongs here: the types that pass between those who run rules (`governance/audit/counting.py`,
+`governance/audit/domain_rules.py`).
+Does not belong here: results for people and for evidence. (`governance/audit/report.py`)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The PERSONAL_DATA rule as SQL: text in which a pattern is found, verified where one can be.
 
 Belongs here: the two stages, cheap and exact, and the checksum of payment cards.
-Does not belong here: the patterns. (`policies/no_undeclared_personal_data.py`)
+Does not belong here: the patterns. (`governance/policies/promises/no_undeclared_personal_data.py`)
 
 The first stage runs on every row and short texts skip the regular expressions. Only when it finds
 something does the second look at the rows found, and verify them.
@@ -94,10 +94,7 @@ def confirmed(connection: duckdb.DuckDBPyConnection, rule: Rule, view: str) -> s
 
 
 def _is_dense(connection: duckdb.DuckDBPyConnection, search: _Search, view: str) -> bool:
-    query = (
-        f"SELECT count(*), count_if({search.verified}) FROM {view} "  # noqa: S608 -- quoted above
-        f"WHERE {search.found}"
-    )
+    query = f"SELECT count(*), count_if({search.verified}) FROM {view} WHERE {search.found}"
     found, valid = connection.execute(query).fetchall()[0]
     return bool(valid and valid >= float(search.pattern["min_valid_share"]) * found)
 

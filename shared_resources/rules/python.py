@@ -1,7 +1,7 @@
 """`custom` rules: a Python function in the product's own folder that judges the batch.
 
 Belongs here: finding the function, handing it the batch as its annotation asks, its answer.
-Does not belong here: comparing the answer with the threshold. (`audit.py`)
+Does not belong here: comparing the answer with the threshold. (`governance/audit/audit.py`)
 
 The function takes one argument, the batch, as pandas.DataFrame (also without an annotation),
 polars.DataFrame, polars.LazyFrame, pyarrow.Table, pyarrow.RecordBatchReader or

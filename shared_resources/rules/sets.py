@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from shared_resources.contracts.comparing import column_type, compared_exactly, fitting
 from shared_resources.contracts.model import Contract, Rule, RuleKind
+from shared_resources.contracts.values.comparing import column_type, compared_exactly, fitting
 from shared_resources.rules.engine import BATCH, PART
 from shared_resources.sql import quote_identifier
 

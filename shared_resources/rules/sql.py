@@ -1,7 +1,7 @@
 """`sql` rules: a domain's own query over the staged batch, on a connection that can do no more.
 
 Belongs here: confining the query, its time limit, and its answer: one number.
-Does not belong here: comparing the number with the threshold. (`audit.py`)
+Does not belong here: comparing the number with the threshold. (`governance/audit/audit.py`)
 
 The connection may read the batch's own files and nothing besides: no other file, no network, no
 writing, no extension, no setting. The query sees the batch as the view `batch`.
@@ -23,13 +23,14 @@ import numpy as np
 from shared_resources.confinement.withholding import withheld, words_of
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.numbers import Number, is_number
+from shared_resources.problems import MeshProblem
 from shared_resources.rules.engine import OUT_OF_MEMORY, audit_connection, memory_limit
 from shared_resources.sql import quote_literal
 
 DEFAULT_SECONDS = 300.0
 
 
-class RuleProblem(Exception):
+class RuleProblem(MeshProblem):
     """A rule that could not be checked; the message is the reason, for people."""
 
 
@@ -178,7 +179,8 @@ def line_for(contract: Contract, problem: BaseException) -> str:
 
 
 def first_line(problem: BaseException, private: bool, known: Iterable[str] = ()) -> str:
-    """An error's first line; with `private`, no word of it that may be a value (`withholding.py`).
+    """An error's first line; with `private`, no word of it that may be a value
+    (`confinement/withholding.py`).
 
     `known` are the words of the code that failed.
     """

@@ -1,7 +1,7 @@
 """Staged files as something that can be audited, beside the published snapshots.
 
 Belongs here: reading a staged batch's files and their schemas.
-Does not belong here: staging (`io_managers/staging.py`) or judging (`audit.py`).
+Does not belong here: staging (`stores/staging/staging.py`) or judging (`governance/audit/audit.py`).
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared_resources.environment import Environment
+from shared_resources.problems import MeshProblem
 from shared_resources.state.leases import forget, is_alive, sweep
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ ASK_EVERY_SECONDS = 1.0
 _GRAIN_SECONDS = 5.0
 
 
-class SlotKept(Exception):
+class SlotKept(MeshProblem):
     """Another run has worked on the product for too long; the message says which."""
 
 

@@ -1,7 +1,7 @@
 """Executing one product's run in this process, recorded in the shared Dagster instance.
 
 Belongs here: everything that a run worker does with Dagster, its internals included.
-Does not belong here: the order of products and the display (`run.py`, `workers.py`).
+Does not belong here: the order of products and the display (`cli/commands/run.py`, `workers.py`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from shared_resources.locations.asset_spec import asset_key
+from shared_resources.dagster_instance.asset_keys import asset_key
 from shared_resources.locations.sensing.landing_sensor import (
     PRODUCT_TAG,
     RANGE_END_TAG,
@@ -30,7 +30,7 @@ from shared_resources.locations.sensing.landing_sensor import (
 )
 from shared_resources.running.dead_runs import WORKER_TAG
 from shared_resources.running.measuring import Meter
-from shared_resources.running.workers import RunOutcome, Task
+from shared_resources.running.messages import RunOutcome, Task
 
 PARTITION = "dagster/partition"
 # Planned before the run, so that they are red too if its process dies; of more days, those that

@@ -1,7 +1,8 @@
 """What of a product is to be made: its new or asked-for partitions, as contiguous ranges.
 
 Belongs here: turning landed objects and published partitions into tasks of `mesh run`.
-Does not belong here: executing them, or what a sensor does with new objects (`landing/sensor.py`).
+Does not belong here: executing them, or what a sensor does with new objects
+(`locations/sensing/landing_sensor.py`).
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Never
-
-import click
 
 from shared_resources.arrivals.ingested import unseen
 from shared_resources.arrivals.ledger.ledger import Ledger
@@ -20,8 +19,10 @@ from shared_resources.contracts.model import Contract, LandingMode
 from shared_resources.environment import Environment
 from shared_resources.governance.stopped import why_resting
 from shared_resources.landing.zones.zone import LandingObject
+from shared_resources.problems import MeshProblem
+from shared_resources.running.messages import Task
 from shared_resources.running.selection import product_folder
-from shared_resources.running.workers import Task
+from shared_resources.stores.opening import open_product
 from shared_resources.stores.protocol import NotPublished
 
 
@@ -29,8 +30,14 @@ class UpToDate(Exception):
     """Nothing of the product is to be made; the message says why."""
 
 
-class NothingLanded(Exception):
+class NothingLanded(MeshProblem):
     """Nothing of the product has ever come; the message says where it was looked for."""
+
+
+class NoDays(MeshProblem, ValueError):
+    """What was asked for is no day and no range of days."""
+
+    exit_code = 2
 
 
 def tasks_of(environment: Environment, product: str, asked: str | None) -> list[Task]:
@@ -71,17 +78,16 @@ def _nothing_landed(environment: Environment, contract: Contract) -> Never:
     raise NothingLanded(f"{contract.key}: nothing has landed; looked for {place}")
 
 
-def days_between(asked: str, hint: str = "--partitions") -> list[str]:
-    """The days of FIRST or FIRST..LAST, both included. Raises `click.BadParameter`."""
+def days_between(asked: str) -> list[str]:
+    """The days of FIRST or FIRST..LAST, both included. Raises `NoDays`."""
     first, _, last = asked.partition("..")
     try:
         start, end = date.fromisoformat(first), date.fromisoformat(last or first)
         if end < start:
             raise ValueError("it ends before it begins")
     except ValueError as problem:
-        raise click.BadParameter(
-            f"{asked!r} is no day or range of days; write 2017-03-01 or 2017-03-01..2017-03-31",
-            param_hint=hint,
+        raise NoDays(
+            f"{asked!r} is no day or range of days; write 2017-03-01 or 2017-03-01..2017-03-31"
         ) from problem
     return [(start + timedelta(days=n)).isoformat() for n in range((end - start).days + 1)]
 
@@ -96,7 +102,7 @@ def _new_days(environment: Environment, contract: Contract, reads: Iterable[str]
     days: set[str] = set()
     for upstream in reads:
         try:
-            days.update(environment.open_product(upstream).partitions())
+            days.update(open_product(environment, upstream).partitions())
         except NotPublished:
             continue
     return sorted(days)

@@ -12,10 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.mesh import ProductFolder, read_mesh, read_product
+from shared_resources.problems import MeshProblem
 
 
-class UnknownSelection(LookupError):
+class UnknownSelection(MeshProblem, LookupError):
     """No product or domain of that name; the message names the closest."""
+
+    exit_code = 2
 
 
 def select(wanted: Sequence[str], reads: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
@@ -62,7 +65,7 @@ def product_folder(environment: Environment, key: str) -> ProductFolder:
 
 def product_contract(environment: Environment, key: str) -> Contract:
     """The contract of one product. Raises `UnknownSelection`, `InvalidFile`."""
-    from shared_resources.contracts.reading.odcs import read_contract
+    from shared_resources.contracts.odcs import read_contract
 
     folder = product_folder(environment, key)
     return folder.contract or read_contract(folder.contract_file)

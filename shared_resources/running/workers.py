@@ -1,7 +1,8 @@
 """Worker processes of `mesh run`: one a domain, forked from a server that has imported the libraries.
 
 Belongs here: starting a domain's process, handing it products, and hearing how they ended.
-Does not belong here: which product is next (`run.py`), how a product is executed (`execution.py`).
+Does not belong here: which product is next (`cli/commands/run.py`), how a product is executed
+(`execution.py`).
 
 A domain in a process of its own: one that does not load, crashes or is killed ends alone.
 """
@@ -18,12 +19,12 @@ import threading
 import time
 import traceback
 from collections.abc import Collection
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from shared_resources.environment import Environment
+from shared_resources.running.messages import Loaded, NotLoaded, RunOutcome, Task, Waits
 
 _PRELOADED = (
     "dagster",
@@ -36,47 +37,6 @@ _PRELOADED = (
     "shared_resources.locations.location",
     "shared_resources.stores.lake.store",
 )
-
-
-@dataclass(frozen=True)
-class Task:
-    product: str
-    partitions: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class RunOutcome:
-    """How one run ended. `message` is for people: the refusal or the error, empty when it succeeded."""
-
-    product: str
-    run_id: str
-    succeeded: bool
-    message: str = ""
-    rows: int | None = None
-    version: int | None = None
-    seconds: float = 0.0
-    peak_mib: float | None = None
-    days: tuple[str, ...] = ()  # those that were published, of a product with days
-
-
-@dataclass(frozen=True)
-class Waits:
-    """The task has not begun: `message` says for whom it waits. Its outcome follows."""
-
-    message: str
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A location that loaded: what each of its products reads, and why some of them are stopped."""
-
-    reads: dict[str, tuple[str, ...]]
-    stopped: dict[str, str]
-
-
-@dataclass(frozen=True)
-class NotLoaded:
-    message: str
 
 
 class Worker:

@@ -28,6 +28,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared_resources.confinement.guard import refuse
+from shared_resources.problems import MeshProblem
 from shared_resources.state.per_process import OncePerProcess
 from shared_resources.state.read_only import copy_of, may_write
 from shared_resources.state.sqlite_file import make_database
@@ -68,8 +69,10 @@ class Words(sa.TypeDecorator[str]):
         return value and _NO_TEXT.sub(lambda found: ascii(found[0])[1:-1], value)
 
 
-class StateUnreachable(Exception):
+class StateUnreachable(MeshProblem):
     """The state database does not answer; the message names it, without the password."""
+
+    exit_code = 2
 
 
 class LockKept(StateUnreachable):

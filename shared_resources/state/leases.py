@@ -1,7 +1,7 @@
 """Leases: a name that is held for as long as the process that took it lives.
 
 Belongs here: taking a lease, and telling whether its holder is alive, on whichever machine.
-Does not belong here: what follows from a death (`cli/dead_runs.py`, `observing/`).
+Does not belong here: what follows from a death (`running/dead_runs.py`, `observing/`).
 
 It is a lock on a file, which the system frees whatever the process dies of; and one in Postgres,
 where machines share their runs: there no other machine sees the file.

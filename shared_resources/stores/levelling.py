@@ -9,8 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from shared_resources.contracts.comparing import column_type
 from shared_resources.contracts.model import Column, Contract
+from shared_resources.contracts.values.comparing import column_type
 from shared_resources.evidence.record import RolledBack
 from shared_resources.stores.cleared import clear
 from shared_resources.stores.protocol import (

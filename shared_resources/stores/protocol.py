@@ -27,9 +27,10 @@ from shared_resources.contracts.model import UNPARTITIONED as UNPARTITIONED
 from shared_resources.contracts.model import Contract
 from shared_resources.evidence import keys
 from shared_resources.evidence.record import Evidence, NoEvidence, RolledBack
-from shared_resources.stores.staging.staged import Cleared as Cleared
-from shared_resources.stores.staging.staged import StagedBatch as StagedBatch
-from shared_resources.stores.staging.staged import StagedFile as StagedFile
+from shared_resources.problems import MeshProblem
+from shared_resources.stores.staged import Cleared as Cleared
+from shared_resources.stores.staged import StagedBatch as StagedBatch
+from shared_resources.stores.staged import StagedFile as StagedFile
 
 ORPHAN_AGE = timedelta(days=1)
 
@@ -230,11 +231,11 @@ class ProductStore(Protocol):
         ...
 
 
-class PublishError(Exception):
+class PublishError(MeshProblem):
     """The store refused to publish; the message says why and what to do."""
 
 
-class MovedOn(Exception):
+class MovedOn(MeshProblem):
     """Someone replaced the same rows meanwhile; nothing was published. Try again."""
 
 
@@ -247,7 +248,7 @@ class Overtaken(Exception):
         )
 
 
-class Unreadable(Exception):
+class Unreadable(MeshProblem):
     """What is kept of one product cannot be read; that is its trouble, and no other product's.
 
     `file` names the file, table or object; `remedy` says what to do.
@@ -275,5 +276,7 @@ class Damaged(Unreadable):
     """What lies there is not what was published."""
 
 
-class NotPublished(LookupError):
+class NotPublished(MeshProblem, LookupError):
     """The product, or the version asked for, is not there; the message says which are."""
+
+    exit_code = 2

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared_resources.contracts.model import Contract
-from shared_resources.environment import ProductionEnvironment
+from shared_resources.wiring import ProductionEnvironment
 
 TEMPLATE = "mesh-{domain}-{product}"
 RECEIVED_AT_MOST = 2

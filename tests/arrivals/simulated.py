@@ -28,10 +28,11 @@ from shared_resources.arrivals.ledger.tables import State
 from shared_resources.contracts.model import Contract, LandingMode, Partitioning
 from shared_resources.data_products.batch import Attempt, Run
 from shared_resources.data_products.makers.choice_of_objects import NothingToIngest, choose_objects
-from shared_resources.environment import Environment, ProductionEnvironment
+from shared_resources.environment import Environment
 from shared_resources.landing.errors import ObjectChanged
 from shared_resources.locations.sensing.landing_sensor import landing_sensor
 from shared_resources.stores.protocol import Version
+from shared_resources.wiring import LocalEnvironment, ProductionEnvironment
 from tests.contract_factory import make_version
 from tests.landing.staging import landing_contract
 
@@ -70,7 +71,7 @@ class PublishedBatches:
 
 
 @dataclass(frozen=True)
-class Simulated(Environment):
+class Simulated(LocalEnvironment):
     """The zone, queue and state of another environment, with `batches` for stores."""
 
     of: Environment

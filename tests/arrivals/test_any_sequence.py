@@ -18,8 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from shared_resources.arrivals import listing as scan
 from shared_resources.contracts.model import LandingMode
-from shared_resources.environment import Environment, ProductionEnvironment
+from shared_resources.environment import Environment
 from shared_resources.locations.sensing import run_requests as asking
+from shared_resources.wiring import LocalEnvironment, ProductionEnvironment
 from tests.arrivals.queues import Queue, with_events
 from tests.arrivals.simulated import Daemon, Producer, contract_of
 
@@ -145,7 +146,7 @@ def run_machine(
 
 
 def test_any_sequence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    environment = Environment(root=tmp_path, home=tmp_path / "home")
+    environment = LocalEnvironment(root=tmp_path, home=tmp_path / "home")
     run_machine(environment, monkeypatch, events=False, examples=5, steps=20)
 
 

@@ -15,7 +15,7 @@ from shared_resources.arrivals import listing as scan
 from shared_resources.arrivals.ledger.sensor_notes import read_notes
 from shared_resources.arrivals.ledger.tables import OBJECTS, State
 from shared_resources.contracts.model import LandingMode
-from shared_resources.environment import ProductionEnvironment
+from shared_resources.wiring import ProductionEnvironment
 from tests.arrivals.event_bodies import POISON, s3_body
 from tests.arrivals.queues import RECEIVED_AT_MOST, Queue, with_events
 from tests.arrivals.simulated import Daemon, Producer, contract_of, counted

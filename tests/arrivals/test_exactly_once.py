@@ -22,6 +22,7 @@ from shared_resources.contracts.model import LandingMode
 from shared_resources.environment import Environment
 from shared_resources.locations.sensing import run_outcomes as settling
 from shared_resources.locations.sensing import run_requests as asking
+from shared_resources.wiring import LocalEnvironment
 from tests.arrivals.simulated import Daemon, Producer, contract_of, counted
 from tests.contract_factory import make_version
 
@@ -59,11 +60,12 @@ class Landing(Daemon):
         assert set(self.processed.values()) <= {1}, self.processed
 
 
-@pytest.fixture(params=["folder", "bucket"])
+# Over HTTP each takes seconds; the sensor is the same code.
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.slow)])
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Environment:
     if request.param == "bucket":
         return request.getfixturevalue("production")  # type: ignore[no-any-return]
-    return Environment(root=tmp_path, home=tmp_path / "home")
+    return LocalEnvironment(root=tmp_path, home=tmp_path / "home")
 
 
 @pytest.fixture

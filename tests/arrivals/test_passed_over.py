@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from shared_resources.arrivals.ledger.passed_over import PassedOver
-from shared_resources.arrivals.strays import Stray
+from shared_resources.arrivals.ledger.strays import Stray
 from shared_resources.state.database import StateDatabase
 
 # As listings sort them, by characters; a database's own order may be another.

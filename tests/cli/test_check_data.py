@@ -6,6 +6,7 @@ import pytest
 
 from shared_resources.evidence import keys
 from shared_resources.evidence.record import Evidence
+from shared_resources.stores.opening import open_product
 from tests.cli.commands import call
 from tests.guarantees.orders import KEY, land_orders, orders_product
 from tests.tiny_mesh import TinyMesh
@@ -16,7 +17,7 @@ def test_a_flipped_bit_is_named_with_its_file_and_what_to_do(mesh: TinyMesh) -> 
     land_orders(mesh, [1.0, 2.0])
     assert mesh.run(KEY).success
     assert call("check", "--data").code == 0
-    path = mesh.environment.open_product(KEY).paths()[0]
+    path = open_product(mesh.environment, KEY).paths()[0]
     body = bytearray(path.read_bytes())
     body[len(body) // 3] ^= 1
     path.write_bytes(body)
@@ -31,7 +32,7 @@ def test_a_file_of_another_size_is_refused_to_readers_and_found(mesh: TinyMesh) 
     orders_product(mesh)
     land_orders(mesh, [1.0, 2.0])
     assert mesh.run(KEY).success
-    path = mesh.environment.open_product(KEY).paths()[0]
+    path = open_product(mesh.environment, KEY).paths()[0]
     path.write_bytes(path.read_bytes()[:-1])
     call("read", KEY).refused("bytes instead of", path.name, "mesh rollback", code=1)
     found = call("check", "--data")

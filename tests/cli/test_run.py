@@ -8,8 +8,8 @@ from dagster._core.storage.partition_status_cache import (
     get_and_update_asset_status_cache_value,
 )
 
+from shared_resources.dagster_instance.asset_keys import asset_key
 from shared_resources.dagster_instance.instance import open_instance
-from shared_resources.locations.asset_spec import asset_key
 from shared_resources.mesh import read_mesh
 from tests.cli.commands import (
     Called,

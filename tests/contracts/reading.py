@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from shared_resources.contracts.model import Contract, Rule
-from shared_resources.contracts.reading.odcs import read_contract_text
+from shared_resources.contracts.odcs import read_contract_text
 from shared_resources.findings import Finding, InvalidFile
 
 RICH = Path(__file__).with_name("rich.odcs.yaml")

@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 
 from shared_resources.contracts.compiling.import_pandera import pandera
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.odcs import read_contract_text
 from shared_resources.contracts.pandera_schema import NOT_EXPRESSED, pandera_schema
-from shared_resources.contracts.reading.odcs import read_contract_text
 from shared_resources.contracts.values.lossless import conform
 from shared_resources.governance.audit.audit import audit
 from shared_resources.rules.staged_data import StagedData

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from shared_resources.contracts.compiling import clauses
-from shared_resources.contracts.reading.odcs import read_contract
-from shared_resources.contracts.reading.source import dotted, read_source
+from shared_resources.contracts.odcs import read_contract
+from shared_resources.contracts.source import dotted, read_source
 from tests.contracts.reading import RICH
 
 CONTRACT = read_contract(RICH)

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared_resources.contracts.reading import odcs
-from shared_resources.contracts.reading.source import Source, read_source
+from shared_resources.contracts import odcs
+from shared_resources.contracts.source import Source, read_source
 from shared_resources.findings import InvalidFile
 from tests.contracts.reading import RICH, column_contract, findings, rich
 

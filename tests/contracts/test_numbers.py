@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from shared_resources.contracts.model import Operator, Threshold, Unit
 from shared_resources.contracts.numbers import percent, shown
-from shared_resources.contracts.reading.odcs import read_contract_text
+from shared_resources.contracts.odcs import read_contract_text
 from shared_resources.governance.audit.audit import audit
 from shared_resources.governance.audit.report import RuleResult
 from shared_resources.rules.staged_data import StagedData

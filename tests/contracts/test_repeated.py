@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared_resources.contracts.reading.node import Node
+from shared_resources.contracts.node import Node
 from shared_resources.contracts.reading.repeated import Shapes, referred
-from shared_resources.contracts.reading.source import Source
 from shared_resources.contracts.reading.standard import check_standard
+from shared_resources.contracts.source import Source
 
 SCHEMA = json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8"))
 ANYTHING = st.one_of(

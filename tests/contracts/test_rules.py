@@ -19,7 +19,7 @@ from shared_resources.contracts.model import (
     Threshold,
     Unit,
 )
-from shared_resources.contracts.reading.odcs import read_contract
+from shared_resources.contracts.odcs import read_contract
 from shared_resources.contracts.types import ColumnType, Family
 from tests.contracts.reading import RICH, column_contract, read, rich, rule
 

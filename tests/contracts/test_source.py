@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared_resources.contracts.reading.source import Source, parse_source, read_source
+from shared_resources.contracts.source import Source, parse_source, read_source
 from shared_resources.findings import InvalidFile
 
 FILE = Path("some.yaml")

@@ -13,16 +13,12 @@ import pytest
 import sqlalchemy as sa
 
 from shared_resources.dagster_instance.instance import open_instance, prepare_instance
-from shared_resources.environment import (
-    Environment,
-    EnvironmentProblem,
-    ProductionEnvironment,
-    current,
-)
+from shared_resources.environment import EnvironmentProblem
 from shared_resources.locations.asset_spec import pool_of
 from shared_resources.running import dead_runs
 from shared_resources.running.dead_runs import WORKER_TAG, SlotKept, end_dead_runs, wait_for_slot
 from shared_resources.state.leases import lease
+from shared_resources.wiring import LocalEnvironment, ProductionEnvironment, current
 from tests.stand_ins.postgres import PASSWORD, Postgres
 from tests.stand_ins.servers import environment
 
@@ -101,7 +97,7 @@ def test_a_run_of_another_machine_is_ended_when_its_process_is_dead_and_not_befo
 def test_an_instance_in_sqlite_is_not_taken_for_postgres(
     on_postgres: ProductionEnvironment,
 ) -> None:
-    prepare_instance(Environment(on_postgres.root, on_postgres.home))
+    prepare_instance(LocalEnvironment(on_postgres.root, on_postgres.home))
     with pytest.raises(
         EnvironmentProblem, match=r"keeps Dagster's runs in SQLite; remove the file"
     ):
@@ -113,11 +109,11 @@ def test_an_instance_in_postgres_is_not_opened_without_its_variable(
 ) -> None:
     prepare_instance(on_postgres)
     with pytest.raises(EnvironmentProblem, match=r"MESH_DATABASE_URL is not set"):
-        prepare_instance(Environment(on_postgres.root, on_postgres.home))
+        prepare_instance(LocalEnvironment(on_postgres.root, on_postgres.home))
 
 
 def test_the_embedded_instance_writes_its_file_once(tmp_path: Path) -> None:
-    here = Environment(tmp_path, tmp_path / "home")
+    here = LocalEnvironment(tmp_path, tmp_path / "home")
     prepare_instance(here)
     file = here.dagster / "dagster.yaml"
     file.write_text(file.read_text() + "# mine\n")
@@ -145,7 +141,7 @@ def test_a_folder_that_dagster_would_read_as_another_is_refused(tmp_path: Path, 
 
 def test_other_characters_of_a_folder_are_no_matter(tmp_path: Path) -> None:
     home = tmp_path / "b[ei]r*d 'x\"{a},b;c #$HOME~&=+ 100%ü"
-    with open_instance(Environment(root=tmp_path, home=home)) as instance:
+    with open_instance(LocalEnvironment(root=tmp_path, home=home)) as instance:
         assert greeting.execute_in_process(instance=instance).success
     assert {file.name for file in home.rglob("runs.db")} == {"runs.db"}
 
@@ -153,7 +149,7 @@ def test_other_characters_of_a_folder_are_no_matter(tmp_path: Path) -> None:
 STEP = """
 import os, sys, time
 import dagster as dg
-from shared_resources.environment import current
+from shared_resources.wiring import current
 from shared_resources.dagster_instance.instance import open_instance
 
 

@@ -14,8 +14,9 @@ from dagster._core.storage.partition_status_cache import get_and_update_asset_st
 from shared_resources.dagster_instance.instance import open_instance
 from shared_resources.dagster_instance.last_runs import BadRun, last_bad_runs
 from shared_resources.dagster_instance.versions_told import SETTLED_TAG, report_settled
-from shared_resources.environment import Environment, current
+from shared_resources.environment import Environment
 from shared_resources.state.leases import lease
+from shared_resources.wiring import current
 from tests.stand_ins.postgres import Postgres
 from tests.stand_ins.servers import environment
 

@@ -13,6 +13,7 @@ import yaml
 
 from shared_resources.environment import PROJECT_ROOT, Environment
 from shared_resources.stores.protocol import Version
+from shared_resources.wiring import LocalEnvironment
 from tests.contract_factory import make_contract, make_version
 
 PROJECT = """
@@ -83,7 +84,7 @@ _PHYSICAL = {"date": "DATE", "number": "DOUBLE", "integer": "BIGINT", "string": 
 
 def toy(root: Path) -> Environment:
     """Two domains: shop has the model `daily`, paint has `weekly`, which reads shop's model."""
-    environment = Environment(root=root, home=root / ".mesh")
+    environment = LocalEnvironment(root=root, home=root / ".mesh")
     write(root, "dbt_project.yml", PROJECT)
     for macros in MACROS:
         write(root, f"macros/{macros.name}", macros.read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ from datetime import timedelta
 import dagster as dg
 import yaml
 
-from shared_resources.locations.asset_spec import asset_key
+from shared_resources.dagster_instance.asset_keys import asset_key
 from tests.guarantees.orders import COLUMNS, DAILY, DAY, KEY
 from tests.tiny_mesh import TinyMesh, column, contract_text
 

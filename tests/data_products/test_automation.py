@@ -7,7 +7,7 @@ import os
 import dagster as dg
 import pytest
 
-from shared_resources.locations.asset_spec import asset_key
+from shared_resources.dagster_instance.asset_keys import asset_key
 from tests.guarantees.orders import (
     COLUMNS,
     DAY,

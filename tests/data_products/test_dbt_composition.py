@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from shared_resources.data_products.makers.dbt.composition import compose, digest
-from shared_resources.data_products.makers.dbt.process import DbtModelFailed
+from shared_resources.data_products.dbt.composition import compose, digest
+from shared_resources.data_products.dbt.process import DbtModelFailed
 from shared_resources.environment import Environment
 from tests.data_products.dbt_toy import (
     COLUMNS,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared_resources.data_products.makers.dbt.messages import failure, readable, reason_of
+from shared_resources.data_products.dbt.messages import failure, readable, reason_of
 
 MODEL = """with lines as (
 

@@ -18,9 +18,9 @@ import yaml
 from filelock import FileLock
 
 from shared_resources.contracts.model import Contract, Severity
-from shared_resources.contracts.reading.odcs import read_contract
-from shared_resources.data_products.makers.dbt import process as dbt_process
-from shared_resources.data_products.makers.dbt.model import DbtModelFailed, DbtModels, DbtOutcome
+from shared_resources.contracts.odcs import read_contract
+from shared_resources.data_products.dbt import process as dbt_process
+from shared_resources.data_products.dbt.model import DbtModelFailed, DbtModels, DbtOutcome
 from shared_resources.environment import Environment
 from shared_resources.governance.audit.audit import audit
 from shared_resources.rules.staged_data import StagedData
@@ -443,7 +443,7 @@ def test_a_callers_dbt_settings_do_not_reach_the_run(shop: Shop, monkeypatch: py
 
 @pytest.mark.slow
 def test_a_model_larger_than_memory_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("shared_resources.data_products.makers.dbt.on_duckdb.MEMORY_LIMIT", "300MB")
+    monkeypatch.setattr("shared_resources.data_products.dbt.on_duckdb.MEMORY_LIMIT", "300MB")
     environment = toy(tmp_path)
     write(
         tmp_path,

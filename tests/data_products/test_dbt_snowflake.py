@@ -14,16 +14,17 @@ import pytest
 from filelock import FileLock
 
 from shared_resources.contracts.model import Contract, Severity
-from shared_resources.contracts.reading.odcs import read_contract
-from shared_resources.data_products.makers.dbt.messages import DbtModelFailed
-from shared_resources.data_products.makers.dbt.model import DbtModels, DbtOutcome
-from shared_resources.data_products.makers.dbt.on_snowflake.sealed_login import sealed, unsealed
-from shared_resources.data_products.makers.dbt.on_snowflake.target import SnowflakeTarget
+from shared_resources.contracts.odcs import read_contract
+from shared_resources.data_products.dbt.messages import DbtModelFailed
+from shared_resources.data_products.dbt.model import DbtModels, DbtOutcome
+from shared_resources.data_products.dbt.on_snowflake.sealed_login import sealed, unsealed
+from shared_resources.data_products.dbt.on_snowflake.target import SnowflakeTarget
 from shared_resources.environment import Environment
 from shared_resources.production.snowflake_login import SnowflakeLogin
 from shared_resources.production.snowflake_settings import read_login
 from shared_resources.stores.cloud_warehouse.session import SnowflakeSession
 from shared_resources.stores.protocol import Snapshot
+from shared_resources.wiring import LocalEnvironment
 from tests.data_products.dbt_toy import (
     COLUMNS,
     DAILY,
@@ -136,9 +137,9 @@ def test_no_file_says_who_logs_in_where(shop: Shop):
 
 
 def test_the_digest_follows_the_engine(shop: Shop):
-    from shared_resources.data_products.makers.dbt.composition import digest
+    from shared_resources.data_products.dbt.composition import digest
 
-    elsewhere = Environment(shop.environment.root, shop.environment.home)
+    elsewhere = LocalEnvironment(shop.environment.root, shop.environment.home)
     assert digest(elsewhere, "shop") != digest(shop.environment, "shop")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared_resources.data_products.makers.dbt.on_snowflake.confinement import NotAllowed, check
+from shared_resources.data_products.dbt.on_snowflake.confinement import NotAllowed, check
 
 OWN = "SCRATCH__20260101T000000__ORDER_DAILY"
 

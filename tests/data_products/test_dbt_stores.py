@@ -9,15 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared_resources.contracts.model import Server
-from shared_resources.contracts.reading.odcs import read_contract
+from shared_resources.contracts.odcs import read_contract
 from shared_resources.contracts.values.lossless import conform
-from shared_resources.data_products.makers.dbt.model import DbtModels
-from shared_resources.data_products.makers.dbt.on_snowflake import inputs as dbt_snowflake_inputs
-from shared_resources.environment import ProductionEnvironment
+from shared_resources.data_products.dbt.model import DbtModels
+from shared_resources.data_products.dbt.on_snowflake import inputs as dbt_snowflake_inputs
 from shared_resources.stores.embedded_warehouse.store import WarehouseStore
 from shared_resources.stores.lake.store import LakeStore
 from shared_resources.stores.protocol import ProductStore, Snapshot, StagedBatch
 from shared_resources.stores.staging.staging import write_staged
+from shared_resources.wiring import ProductionEnvironment
 from tests.contract_factory import let_through
 from tests.data_products.dbt_toy import contract_file, table, toy
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared_resources import MakingContext, data_product, product_input
-from shared_resources.data_products.makers.function import ProductProblem
+from shared_resources.data_products.function import ProductProblem
 from tests.cli.commands import readable
 from tests.guarantees.orders import COLUMNS
 from tests.tiny_mesh import TinyMesh, contract_text, failures

@@ -12,8 +12,8 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 
 from shared_resources.contracts.model import Server
+from shared_resources.dagster_instance.asset_keys import asset_key
 from shared_resources.io_managers.product_io_manager import ProductIOManager
-from shared_resources.locations.asset_spec import asset_key
 from shared_resources.locations.location import build_domain
 from shared_resources.stores.embedded_warehouse.store import WarehouseStore
 from tests.guarantees.orders import (

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared_resources.data_products.makers.function import ProductProblem
+from shared_resources.data_products.function import ProductProblem
 from shared_resources.data_products.makers.shown_metadata import RESERVED, RESERVED_PREFIXES
 from shared_resources.data_products.makers.shown_metadata import checked_metadata as checked
 from tests.tiny_mesh import TinyMesh, column, contract_text, failures

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shared_resources.data_products.makers.dbt.model import DbtModels, DbtOutcome
-from shared_resources.environment import PROJECT_ROOT, ProductionEnvironment, current
+from shared_resources.data_products.dbt.model import DbtModels, DbtOutcome
+from shared_resources.environment import PROJECT_ROOT
+from shared_resources.wiring import ProductionEnvironment, current
 from tests.data_products.dbt_toy import ParquetSnapshot
 from tests.dbt_project.real_inputs import pinned, real_inputs
 from tests.domains.products import contract_of

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.reading.odcs import read_contract
-from shared_resources.data_products.makers.dbt.model import DbtModels, DbtOutcome
+from shared_resources.contracts.odcs import read_contract
+from shared_resources.data_products.dbt.model import DbtModels, DbtOutcome
 from shared_resources.environment import PROJECT_ROOT
 from tests.data_products.dbt_toy import ParquetSnapshot
 

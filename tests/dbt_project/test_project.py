@@ -15,13 +15,14 @@ from sqlglot import MappingSchema, exp
 from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.qualify import qualify
 
-from shared_resources.data_products.makers.dbt import process as dbt_process
-from shared_resources.data_products.makers.dbt.model import DbtModels
-from shared_resources.data_products.makers.dbt.on_snowflake.confinement import check
-from shared_resources.data_products.makers.dbt.on_snowflake.target import SnowflakeTarget
-from shared_resources.environment import PROJECT_ROOT, Environment
+from shared_resources.data_products.dbt import process as dbt_process
+from shared_resources.data_products.dbt.model import DbtModels
+from shared_resources.data_products.dbt.on_snowflake.confinement import check
+from shared_resources.data_products.dbt.on_snowflake.target import SnowflakeTarget
+from shared_resources.environment import PROJECT_ROOT
 from shared_resources.production.snowflake_login import SnowflakeLogin
 from shared_resources.stores.cloud_warehouse.sql import type_of
+from shared_resources.wiring import LocalEnvironment
 from tests.domains.products import KEYS, contract_of
 
 PROJECT = PROJECT_ROOT / "dbt_project"
@@ -92,7 +93,7 @@ def test_the_manifest_carries_the_contracts_descriptions(models: DbtModels, prod
 def on_snowflake(tmp_path_factory: pytest.TempPathFactory) -> DbtModels:
     """The models with a login that nobody answers: nothing here may need an answer."""
     home = tmp_path_factory.mktemp("snowflake")
-    environment = Environment(root=PROJECT_ROOT, home=home)
+    environment = LocalEnvironment(root=PROJECT_ROOT, home=home)
     login = SnowflakeLogin(
         "nobody", "mesh", "MESH", "MESH", host="127.0.0.1", port=9, protocol="http", password="none"
     )
@@ -112,6 +113,7 @@ def as_snowflake_sees_them(compiled_in: str) -> MappingSchema:
     return schema
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("domain", sorted({product.split("/")[0] for product in PRODUCTS}))
 def test_the_compiled_sql_is_snowflakes_own(on_snowflake: DbtModels, tmp_path: Path, domain: str):
     """Every model and test, compiled for Snowflake without asking it: names, columns, functions."""

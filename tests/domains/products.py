@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from domains.source_systems.source import TABLES, table_path
 from shared_resources.contracts.model import Contract, RuleKind
-from shared_resources.contracts.reading.odcs import read_contract
+from shared_resources.contracts.odcs import read_contract
 from shared_resources.contracts.types import arrow_schema
 from shared_resources.environment import PROJECT_ROOT
 from shared_resources.governance.audit.audit import audit

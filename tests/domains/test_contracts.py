@@ -14,7 +14,7 @@ from shared_resources.contracts.model import (
     Server,
     Threshold,
 )
-from shared_resources.contracts.reading.odcs import read_contract
+from shared_resources.contracts.odcs import read_contract
 from tests.domains.products import CONTRACT_FILES, KEYS, contract_of, folder_of
 
 EXPECTED = {

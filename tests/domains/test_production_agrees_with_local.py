@@ -5,65 +5,19 @@ The stand-ins are reached over their own protocols; both environments start from
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from domains.source_systems.__main__ import land
-from domains.source_systems.systems import SYSTEMS
-from shared_resources.environment import PROJECT_ROOT
 from tests.cli.commands import states
 from tests.domains.two_environments import Place, described, places, products
 from tests.stand_ins import StandIns
-from tests.tiny_mesh import failures, tiny_mesh
 
 # What the whole year costs is paid once: these tests stay in one process.
 pytestmark = pytest.mark.xdist_group("the year in both environments")
 PRODUCTS = products()
 SERVERS = [(key, server) for key, servers in PRODUCTS.items() for server in servers]
 NAMES = [f"{key} in the {server.value}" for key, server in SERVERS]
-# In this order each finds what it reads. They are made in seconds, without dbt and worker processes.
-QUICK = (
-    "customer/households",
-    "customer/contacts",
-    "product/catalog",
-    "marketing/campaigns",
-    "marketing/campaign_households",
-    "order/transactions",
-    "order/baskets",
-)
-DAILY = ("order/transactions", "order/baskets")
-DAYS = ("2017-01-01", "2017-01-02")
-
-
-def run_in_process(place: Place, folder: Path) -> None:
-    """The quick products of a few days, each in a Dagster run in this process."""
-    with place.entered(), tiny_mesh(folder) as mesh:
-        for key in QUICK:
-            domain, name = key.split("/")
-            mesh.domain(domain)
-            of_domain = Path("domains", domain)
-            shutil.copy(PROJECT_ROOT / of_domain / "domain.yaml", mesh.root / of_domain)
-            product = of_domain / "products" / name
-            shutil.copytree(PROJECT_ROOT / product, mesh.root / product)
-        sent = [key for key in QUICK if key in SYSTEMS]
-        land(mesh.environment.landing_zone, len(DAYS), sent)
-        for key in QUICK:
-            run = mesh.run(key, partitions=DAYS if key in DAILY else ())
-            assert run.success, failures(run)
-
-
-def test_a_few_products_of_a_few_days_agree(stand_ins: StandIns, tmp_path: Path) -> None:
-    local, production = places(stand_ins, tmp_path)
-    for place in (local, production):
-        run_in_process(place, Path(place.variables["MESH_HOME"]).parent)
-    for key in QUICK:
-        for server in PRODUCTS[key]:
-            expected = described(local, key, server)
-            assert expected is not None and expected["rows"] > 0
-            assert described(production, key, server) == expected, (key, server)
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from domains.source_systems.__main__ import main
 from domains.source_systems.contacts import synthetic_contacts
 from domains.source_systems.objects import LandingWriter
 from domains.source_systems.systems import SYSTEMS
-from shared_resources.environment import ProductionEnvironment
 from shared_resources.landing.zones.folder import INCOMING, FolderLandingZone
+from shared_resources.wiring import ProductionEnvironment
 
 TABLE = pa.table({"id": [1, 2], "size": ['12 OZ, "XL"', None], "name": ["é\n", ""]})
 

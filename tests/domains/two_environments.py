@@ -18,10 +18,11 @@ from typing import Any
 import duckdb
 
 from shared_resources.contracts.model import Server
-from shared_resources.contracts.reading.odcs import read_contract
-from shared_resources.environment import PROJECT_ROOT, Environment, current
+from shared_resources.contracts.odcs import read_contract
+from shared_resources.environment import PROJECT_ROOT, Environment
 from shared_resources.sql import quote_identifier
 from shared_resources.stores.protocol import NotPublished, Snapshot
+from shared_resources.wiring import current
 from tests.cli.commands import Called, start
 from tests.stand_ins import StandIns
 from tests.stand_ins.servers import environment

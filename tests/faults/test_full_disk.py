@@ -18,6 +18,7 @@ from shared_resources.governance.quarantine.folder import QuarantineFolder
 from shared_resources.governance.quarantine.quarantine import Quarantine, Rejection
 from shared_resources.object_store.local_copies import LocalCopies
 from shared_resources.stores.staging.staging_area import OWNER
+from shared_resources.wiring import LocalEnvironment
 from tests.faults.small_disk import SmallDisk, on_small_disk
 from tests.guarantees.orders import COLUMNS, KEY, LANDING, orders_table
 from tests.guarantees.processes import make_batch
@@ -39,7 +40,7 @@ def test_a_batch_is_made_while_the_disk_fills_up(mesh: TinyMesh, tmp_path: Path)
 
 
 def _make_batches(disk: SmallDisk, root: Path) -> None:
-    environment = Environment(root, disk.root)
+    environment = LocalEnvironment(root, disk.root)
     chance = random.Random(7)
     current = _land(environment, 0, chance)
     assert make_batch(environment, KEY, "first")

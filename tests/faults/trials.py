@@ -15,7 +15,8 @@ from functools import cached_property
 import boto3
 
 from shared_resources.contracts.model import Contract
-from shared_resources.production.settings import ProductionSettings, S3Location
+from shared_resources.production.checks import read_settings
+from shared_resources.production.settings import S3Location
 from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
 from shared_resources.stores.lake.catalog.owner import OWNER
 from shared_resources.stores.protocol import ProductStore
@@ -173,7 +174,7 @@ def _left_on_s3(product: Product) -> set[str]:
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=lake.bucket, Prefix=lake.prefix)
     there = {f"s3://{lake.bucket}/{o['Key']}" for page in pages for o in page.get("Contents", ())}
     uploads = client.list_multipart_uploads(Bucket=lake.bucket).get("Uploads", ())
-    settings = ProductionSettings.read(product.place.variables)
+    settings = read_settings(product.place.variables)
     named = named_by_iceberg(settings, product.contract.key) | {lake.url(OWNER)}
     return (there - named) | {upload["Key"] for upload in uploads}
 

@@ -17,7 +17,6 @@ import dagster as dg
 
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.definition import define_product
-from shared_resources.environment import ProductionEnvironment, current
 from shared_resources.mesh import read_mesh
 from shared_resources.running.execution import execute_product
 from shared_resources.running.pending import UpToDate, tasks_of
@@ -26,6 +25,7 @@ from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
 from shared_resources.stores.lake.catalog.owner import OWNER
 from shared_resources.stores.protocol import ProductStore, Version
 from shared_resources.stores.reading.duck import in_memory
+from shared_resources.wiring import ProductionEnvironment, current
 from tests.faults.iceberg_files import named_by_iceberg
 
 Content = tuple[int, str]

@@ -48,7 +48,7 @@ def unclassified(*waivers: Waiver) -> Domain:
 
 
 def test_every_file_of_the_folder_is_a_policy() -> None:
-    files = {path.stem for path in Path(policies.__path__[0]).glob("*.py")} - {"__init__"}
+    files = {path.stem for path in Path(policies.__path__[0]).rglob("*.py")} - {"__init__"}
     assert set(all_policies()) == files
     assert len(files) >= 8
 

@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared_resources.contracts.model import Classification, RuleKind
-from shared_resources.environment import ProductionEnvironment
 from shared_resources.governance.audit.audit import audit
 from shared_resources.governance.policies.promises import no_undeclared_personal_data
 from shared_resources.governance.quarantine.folder import QuarantineFolder, QuarantineStore
@@ -33,6 +32,7 @@ from shared_resources.governance.quarantine.quarantine import (
 from shared_resources.governance.quarantine.view import shown_rows
 from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
 from shared_resources.rules.staged_data import StagedData
+from shared_resources.wiring import ProductionEnvironment
 from tests.contract_factory import make_column, make_contract, make_rule, stage, table
 from tests.forkserver import ended, forkserver, heard, running
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shared_resources.environment import ProductionEnvironment, current
 from shared_resources.governance.quarantine import s3 as quarantine_s3
 from shared_resources.object_store import s3_objects
+from shared_resources.wiring import ProductionEnvironment, current
 from tests.governance.test_quarantine import REJECTION, _file
 from tests.stand_ins.servers import environment
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shared_resources.contracts.reading.odcs import read_contract
+from shared_resources.contracts.odcs import read_contract
 from shared_resources.findings import InvalidFile
 from tests.guarantees.orders import KEY
 from tests.tiny_mesh import TinyMesh, column, contract_text, custom, failures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from shared_resources.locations.asset_spec import asset_key
+from shared_resources.dagster_instance.asset_keys import asset_key
 from tests.guarantees.orders import (
     COLUMNS,
     DAILY,

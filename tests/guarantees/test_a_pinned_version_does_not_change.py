@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared_resources.io_managers.product_io_manager import open_pinned
+from shared_resources.stores.opening import open_product
 from tests.guarantees.orders import KEY, land_orders, orders_product
 from tests.tiny_mesh import TinyMesh, column, contract_text
 
@@ -40,7 +41,7 @@ def test_a_half_read_stream_goes_on_in_its_version(mesh: TinyMesh) -> None:
     orders_product(mesh)
     land_orders(mesh, [float(n) for n in range(1, 50_001)])
     mesh.run(KEY)
-    stream = mesh.environment.open_product(KEY).batches()
+    stream = open_product(mesh.environment, KEY).batches()
     seen = stream.read_next_batch().num_rows
     land_orders(mesh, [7.0])
     mesh.run(KEY)

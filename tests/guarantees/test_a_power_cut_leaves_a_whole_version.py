@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from shared_resources.environment import Environment
+from shared_resources.wiring import LocalEnvironment
 from tests.guarantees.orders import COLUMNS, KEY, LANDING, amounts, land_orders, orders_product
 from tests.tiny_mesh import TinyMesh, contract_text
 
@@ -90,7 +90,7 @@ def test_what_was_published_is_there_after_a_power_cut(
     disk.root = tmp_path / "before"
     (home / server).mkdir()
     disk.cut(home / server)
-    after = TinyMesh(Environment(mesh.root, home), mesh.instance)
+    after = TinyMesh(LocalEnvironment(mesh.root, home), mesh.instance)
     assert amounts(after, 1) == [1.0, 2.0]
     assert amounts(after) == [3.0]
 
@@ -107,6 +107,6 @@ def test_what_was_refused_is_there_after_a_power_cut(
     disk.cut(tmp_path / "after")
     shutil.rmtree(home / "quarantine")
     shutil.move(tmp_path / "after", home / "quarantine")
-    quarantine = Environment(mesh.root, home).quarantine
+    quarantine = LocalEnvironment(mesh.root, home).quarantine
     (entry,) = quarantine.list(KEY)
     assert quarantine.rows(entry).read_all()["amount"].to_pylist() == [1.0, -2.0]

@@ -25,7 +25,8 @@ import pyarrow as pa
 
 import shared_resources
 from shared_resources import read
-from shared_resources.environment import Environment, current
+from shared_resources.stores import opening
+from shared_resources.wiring import current, LocalEnvironment
 
 OTHER = "customer/contacts"
 HOME = Path(os.environ["MESH_HOME"])
@@ -77,8 +78,8 @@ def child():
 WAYS = {
     "read": lambda: read(OTHER),
     "the module's read": lambda: shared_resources.read(OTHER),
-    "environment": lambda: current().open_product(OTHER),
-    "an environment of its own": lambda: Environment(HOME.parent, HOME).stores,
+    "environment": lambda: opening.open_product(current(), OTHER),
+    "an environment of its own": lambda: LocalEnvironment(HOME.parent, HOME).stores,
     "lake": lake,
     "warehouse": warehouse,
     "catalog": catalog,

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
-from shared_resources.locations.asset_spec import asset_key
+from shared_resources.dagster_instance.asset_keys import asset_key
 from tests.guarantees.orders import KEY, amounts, land_orders, orders_product
 from tests.guarantees.stock_dagster import orders_with_blocking_check, run_stock, stock_reader
 from tests.tiny_mesh import TinyMesh, evaluations

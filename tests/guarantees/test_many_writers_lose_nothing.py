@@ -9,6 +9,7 @@ from multiprocessing.synchronize import Event
 import pytest
 
 from shared_resources.environment import Environment
+from shared_resources.stores.opening import open_product
 from tests.forkserver import ended, forkserver, running
 from tests.guarantees.orders import KEY, daily_orders_product, land_day
 from tests.guarantees.processes import child, make_batch
@@ -33,7 +34,7 @@ def _read_until(environment: Environment, stop: Event, broken: Event, reads: obj
     """Read again and again; a day of another number of rows is half of a batch."""
     while not stop.is_set():
         try:
-            table = environment.open_product(KEY).batches(["day"]).read_all()
+            table = open_product(environment, KEY).batches(["day"]).read_all()
         except LookupError:
             continue
         counted = Counter(table["day"].to_pylist())

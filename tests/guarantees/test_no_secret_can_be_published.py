@@ -20,9 +20,9 @@ from shared_resources.confinement.variables import (
     problem_with,
     seen_by_domain,
 )
-from shared_resources.contracts.reading.odcs import read_contract
-from shared_resources.data_products.makers.dbt.model import DbtModels
-from shared_resources.data_products.makers.dbt.on_snowflake.target import SnowflakeTarget
+from shared_resources.contracts.odcs import read_contract
+from shared_resources.data_products.dbt.model import DbtModels
+from shared_resources.data_products.dbt.on_snowflake.target import SnowflakeTarget
 from shared_resources.environment import Environment
 from shared_resources.production.checks import KNOWN
 from shared_resources.production.snowflake_settings import VARIABLES, read_login

@@ -9,9 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from shared_resources.cli.commands.check import check
-from shared_resources.governance.stopped import ProductStopped
-from shared_resources.locations.asset_spec import asset_key
-from shared_resources.locations.location import makeable
+from shared_resources.dagster_instance.asset_keys import asset_key
+from shared_resources.governance.stopped import ProductStopped, makeable
 from shared_resources.mesh import read_mesh
 from tests.tiny_mesh import TinyMesh, column, contract_text, failures
 

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from shared_resources.cli.commands.check import check
+from shared_resources.stores.opening import open_product
 from tests.guarantees.orders import DAILY, DAY, KEY, land_orders, orders_table
 from tests.tiny_mesh import TinyMesh, column, contract_text, failures
 
@@ -231,8 +232,8 @@ def test_what_only_adds_to_the_promise_is_no_break(published: TinyMesh) -> None:
 
 
 def test_a_promise_is_read_back_as_it_was_written(published: TinyMesh) -> None:
+    from shared_resources.contracts.odcs import read_contract
     from shared_resources.contracts.promise import Promise
-    from shared_resources.contracts.reading.odcs import read_contract
     from shared_resources.evidence.record import Evidence
 
     file = published.root / "domains" / "order" / "products" / "orders" / "contract.odcs.yaml"
@@ -241,4 +242,4 @@ def test_a_promise_is_read_back_as_it_was_written(published: TinyMesh) -> None:
 
 
 def published_rows(mesh: TinyMesh) -> Any:
-    return mesh.environment.open_product(KEY).batches().read_all()
+    return open_product(mesh.environment, KEY).batches().read_all()

@@ -17,8 +17,8 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster_graphql.schema import create_schema
 
+from shared_resources.dagster_instance.asset_keys import asset_key
 from shared_resources.dagster_instance.instance import open_instance
-from shared_resources.locations.asset_spec import asset_key
 from tests.cli.commands import call, start
 from tests.guarantees.orders import (
     COLUMNS,

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from shared_resources.contracts.model import Contract
+from shared_resources.stores.cloud_warehouse.record.versions import Versions
 from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
-from shared_resources.stores.cloud_warehouse.versions import Versions
 from shared_resources.stores.embedded_warehouse.manifests import Manifests
 from shared_resources.stores.embedded_warehouse.store import WarehouseStore
 from shared_resources.stores.lake.commit import LakeTransaction

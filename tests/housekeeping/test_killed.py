@@ -21,7 +21,7 @@ from tests.stores.places import Place
 from tests.stores.products import day, publish, published
 from tests.stores.workers import DAILY
 
-IO = "shared_resources.io_managers"
+IO = "shared_resources.stores"
 KEY = DAILY.key
 LAKE = {
     Task.COMPACT: [
@@ -47,15 +47,15 @@ STEPS = {
         Task.COMPACT: [*LAKE[Task.COMPACT], "pyiceberg.catalog.sql:SqlCatalog._write_metadata"],
         Task.EXPIRE: [
             *LAKE[Task.EXPIRE],
-            f"{IO}.lake.files:LocalFiles.delete",
+            f"{IO}.lake.files.local:LocalFiles.delete",
             "pathlib:Path.unlink",
         ],
-        Task.ORPHANS: [*LAKE[Task.ORPHANS], f"{IO}.lake.files:LocalFiles.delete"],
+        Task.ORPHANS: [*LAKE[Task.ORPHANS], f"{IO}.lake.files.local:LocalFiles.delete"],
     },
     "lake-s3": {
-        Task.COMPACT: [*LAKE[Task.COMPACT], f"{IO}.lake.files_s3:S3Files.place"],
-        Task.EXPIRE: [*LAKE[Task.EXPIRE], f"{IO}.lake.files_s3:S3Files.delete"],
-        Task.ORPHANS: [*LAKE[Task.ORPHANS], f"{IO}.lake.files_s3:S3Files.delete"],
+        Task.COMPACT: [*LAKE[Task.COMPACT], f"{IO}.lake.files.s3:S3Files.place"],
+        Task.EXPIRE: [*LAKE[Task.EXPIRE], f"{IO}.lake.files.s3:S3Files.delete"],
+        Task.ORPHANS: [*LAKE[Task.ORPHANS], f"{IO}.lake.files.s3:S3Files.delete"],
     },
     "warehouse": {
         Task.COMPACT: [
@@ -70,7 +70,7 @@ STEPS = {
         Task.EXPIRE: [f"{IO}.embedded_warehouse.manifests:Manifests.retire", "pathlib:Path.rename"],
         Task.ORPHANS: [
             f"{IO}.embedded_warehouse.housekeeping:orphans",
-            f"{IO}.staging_area:remove_attempt",
+            f"{IO}.staging.staging_area:remove_attempt",
             "pathlib:Path.unlink",
         ],
     },

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared_resources.environment import ProductionEnvironment
 from shared_resources.housekeeping.tasks import NOTHING, Done, Task, perform
+from shared_resources.wiring import ProductionEnvironment
 from tests.stores.products import contract, day, publish, published
 
 DAILY = contract(partitioned=True, retention=timedelta(days=365))

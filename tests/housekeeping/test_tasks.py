@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from shared_resources.contracts.model import Contract, Partitioning, Server
-from shared_resources.contracts.reading.odcs import read_contract
+from shared_resources.contracts.odcs import read_contract
 from shared_resources.data_products.publishing import bring_level, rollback
 from shared_resources.housekeeping.tasks import NOTHING, Done, Task, Unfinished, perform
 from shared_resources.reporting.outside_runs import partitions_of_rollback

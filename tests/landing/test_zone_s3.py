@@ -9,11 +9,11 @@ from typing import Any
 import botocore.response
 import pytest
 
-from shared_resources.environment import ProductionEnvironment
 from shared_resources.landing.errors import ObjectChanged, RefusedKey
 from shared_resources.landing.zones import s3 as zone_s3
 from shared_resources.landing.zones.s3 import S3LandingZone
 from shared_resources.landing.zones.zone import LandingObject
+from shared_resources.wiring import ProductionEnvironment
 
 ODD = [
     "a/white space.csv",

@@ -7,12 +7,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from shared_resources.environment import ProductionEnvironment
 from shared_resources.governance.catalogue import PolicyViolation
 from shared_resources.locations.additions import NotAdded
 from shared_resources.locations.location import build_domain
 from shared_resources.mesh import read_mesh
 from shared_resources.mesh.locations import location_findings
+from shared_resources.wiring import ProductionEnvironment
 from tests.mesh_files import write_domain
 from tests.tiny_mesh import TinyMesh, column, contract_text
 

@@ -17,11 +17,11 @@ TAKEN = {
     "import shared_resources": "uses shared_resources,",
     "from shared_resources import *": "uses shared_resources.*",
     "from shared_resources import environment": "uses shared_resources.environment",
-    "from shared_resources.environment import current": "uses shared_resources.environment.current",
+    "from shared_resources.wiring import current": "uses shared_resources.wiring.current",
     "from shared_resources.consuming import read": "uses shared_resources.consuming.read",
     "import shared_resources.stores.lake.store": "uses shared_resources.stores.lake.store",
     "from shared_resources import build_domain": "uses shared_resources.build_domain",
-    "import importlib\nimportlib.import_module('shared_resources.state.database')": "uses shared_resources.state.database",
+    "import importlib\nimportlib.import_module('shared_resources.state')": "uses shared_resources.state",
     "__import__('shared_resources')": "uses shared_resources,",
 }
 
@@ -46,7 +46,7 @@ def test_a_products_code_takes_the_names_for_products_and_no_more(
         ("products/lines/product.py", MADE),
         (
             "products/lines/test_lines.py",
-            "from shared_resources.contracts.reading.odcs import read_contract",
+            "from shared_resources.contracts.odcs import read_contract",
         ),
         (
             "products/lines/check.py",

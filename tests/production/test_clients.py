@@ -20,9 +20,10 @@ import pytest
 from botocore.exceptions import ClientError
 from snowflake.connector import SnowflakeConnection
 
-from shared_resources.environment import ProductionEnvironment
-from shared_resources.production.settings import CONNECTIONS, RUN, TICK
+from shared_resources.production.patience import CONNECTIONS, RUN, TICK
+from shared_resources.production.snowflake_resource import resource_of
 from shared_resources.production.wire_logs import keep_wire_logs_off
+from shared_resources.wiring import ProductionEnvironment
 from tests.stand_ins.servers import environment
 
 
@@ -47,7 +48,7 @@ def test_its_region_is_aws_region_where_boto3_would_not_look(
     production: ProductionEnvironment,
 ) -> None:
     with environment({"AWS_DEFAULT_REGION": "", "AWS_REGION": "eu-west-3"}):
-        from shared_resources.environment import current
+        from shared_resources.wiring import current
 
         here = current()
         assert isinstance(here, ProductionEnvironment)
@@ -69,7 +70,7 @@ def test_a_connection_to_snowflake_is_closed_after_an_error(
 def test_the_resource_of_dagster_snowflake_opens_the_same(
     production: ProductionEnvironment,
 ) -> None:
-    resource = production.settings.snowflake_resource()
+    resource = resource_of(production.settings.snowflake)
     login = production.settings.snowflake
     assert login.password is not None
     assert login.password not in repr(resource) + str(resource.model_dump())
@@ -252,7 +253,7 @@ def test_a_request_that_is_signed_is_not_logged(
 
 def test_the_embedded_mesh_imports_none_of_them() -> None:
     code = (
-        "import sys; from shared_resources.environment import current; e = current();"
+        "import sys; from shared_resources.wiring import current; e = current();"
         "e.state, e.pins, e.quarantine, e.landing_zone;"
         "clients = {'boto3', 'snowflake.connector', 'shared_resources.production.settings'};"
         "print(clients & set(sys.modules))"

@@ -22,10 +22,10 @@ import sqlglot
 from sqlglot import exp
 
 from shared_resources.dagster_instance import instance
-from shared_resources.environment import ProductionEnvironment, current
 from shared_resources.mesh import read_mesh
 from shared_resources.production.checks import KNOWN
 from shared_resources.production.snowflake_settings import VARIABLES
+from shared_resources.wiring import ProductionEnvironment, current
 from tests.architecture.tree import ROOT, modules
 from tests.guarantees.orders import KEY, orders_product, orders_table
 from tests.stand_ins import StandIns

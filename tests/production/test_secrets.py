@@ -22,8 +22,9 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from shared_resources.environment import PROJECT_ROOT, Environment
+from shared_resources.environment import PROJECT_ROOT
 from shared_resources.production.dagster_storage import with_driver
+from shared_resources.wiring import LocalEnvironment
 from tests.faults.kinds import Kind
 from tests.faults.plans import NthRequest
 from tests.faults.proxy import Proxy, running_proxy
@@ -49,11 +50,12 @@ logging.getLogger().setLevel(logging.DEBUG)
 _MESH = "from shared_resources.cli.main import main; main()"
 _REPRS = """
 import pickle
-from shared_resources.environment import current
+from shared_resources.production.snowflake_resource import resource_of
+from shared_resources.wiring import current
 here = current()
 login = here.settings.snowflake
 shown = [here, here.settings, login, login.parameters(), here.state, here.state.engine, here.pins,
-         here.settings.s3_resource(), here.settings.snowflake_resource(), here.settings.s3(),
+         here.settings.s3_resource(), resource_of(here.settings.snowflake), here.settings.s3(),
          here.stores, *here.stores.values(), here.landing_zone, here.quarantine, here.dbt_target]
 for one in shown:
     print(repr(one), str(one), f"{one}")
@@ -174,7 +176,7 @@ def planted(
 
 
 def _write_mesh(root: Path, home: Path) -> None:
-    mesh = TinyMesh(Environment(root, home), None)  # type: ignore[arg-type]
+    mesh = TinyMesh(LocalEnvironment(root, home), None)  # type: ignore[arg-type]
     amount = column("amount", "DOUBLE", required=True, logicalTypeOptions={"minimum": 0})
     both = ("lake", "warehouse")
     landing = {
@@ -206,7 +208,7 @@ def _land(planted: Planted, amounts: list[float]) -> None:
     file = planted.root.parent / "extract.parquet"
     pq.write_table(pa.table({"amount": pa.array(amounts, pa.float64())}), file)
     code = (
-        "import sys; from pathlib import Path; from shared_resources.environment import current;"
+        "import sys; from pathlib import Path; from shared_resources.wiring import current;"
         "current().landing_zone.put('order/lines/extract.parquet', Path(sys.argv[1]))"
     )
     done = planted.python(code, str(file))

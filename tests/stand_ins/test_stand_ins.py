@@ -21,7 +21,7 @@ def command(home: Path, *arguments: str) -> list[str]:
 
 def test_a_command_runs_in_an_empty_production_and_ends_as_it_ends(tmp_path: Path) -> None:
     script = (
-        "import os, sys; from shared_resources.environment import current\n"
+        "import os, sys; from shared_resources.wiring import current\n"
         "here = current()\n"
         "print(here.settings.lake.url(), here.home, sorted(os.environ))\n"
         "assert here.settings.s3().list_objects_v2(Bucket=here.settings.lake.bucket)['KeyCount'] == 0\n"

@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from shared_resources.production.settings import ProductionSettings
+from shared_resources.production.checks import read_settings
 from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
 from shared_resources.stores.protocol import ProductStore
 from tests.stores.places import Place
@@ -127,7 +127,7 @@ def _remember_heads(store: SnowflakeStore) -> Restore:
 
 
 def _glue(place: Place) -> tuple[Any, str]:
-    settings = ProductionSettings.read(place.variables)
+    settings = read_settings(place.variables)
     return settings.glue(), f"{settings.glue_prefix}{DOMAIN}"
 
 

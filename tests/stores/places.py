@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared_resources.environment import ProductionEnvironment
-from shared_resources.production.settings import ProductionSettings
+from shared_resources.production.checks import read_settings
 from shared_resources.stores.embedded_warehouse.store import WarehouseStore
 from shared_resources.stores.lake.store import LakeStore
 from shared_resources.stores.protocol import ProductStore
+from shared_resources.wiring import ProductionEnvironment
 
 LOCAL = ("lake", "warehouse")
 REMOTE = ("lake-s3", "snowflake")
@@ -39,7 +39,7 @@ class Place:
             case "warehouse":
                 return WarehouseStore(self.root)
             case "lake-s3":
-                from shared_resources.stores.lake.files.s3 import s3_lake
+                from shared_resources.stores.lake.on_s3 import s3_lake
 
                 return s3_lake(self._production().settings, self.root)
             case "snowflake":
@@ -52,5 +52,5 @@ class Place:
                 raise ValueError(f"{name!r} is no store under test; there are {', '.join(STORES)}")
 
     def _production(self) -> ProductionEnvironment:
-        settings = ProductionSettings.read(self.variables)
+        settings = read_settings(self.variables)
         return ProductionEnvironment(root=self.root, home=self.root, settings=settings)

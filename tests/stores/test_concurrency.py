@@ -30,6 +30,7 @@ def test_sixteen_processes_publishing_lose_nothing(place: Place) -> None:
     _publish_and_watch(place, batches=2, locked=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", REMOTE, indirect=True)
 def test_four_machines_publishing_lose_nothing(place: Place) -> None:
     """No lock of one machine holds them off each other."""

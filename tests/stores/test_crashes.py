@@ -15,14 +15,14 @@ import pytest
 from shared_resources.stores.protocol import ProductStore
 from tests.forkserver import ended, forkserver, lifetime, running
 from tests.stores.conftest import Places
-from tests.stores.places import REMOTE, Place
+from tests.stores.places import LOCAL, REMOTE, Place
 from tests.stores.products import day, publish, published
 from tests.stores.workers import DAILY, publish_and_die, publish_once
 
-IO = "shared_resources.io_managers"
+IO = "shared_resources.stores"
 STEPS = {
     "lake": [
-        f"{IO}.staging_area:new_attempt",
+        f"{IO}.staging.staging_area:new_attempt",
         "tests.stores.products:write_staged",
         f"{IO}.lake.store:read_footers",
         f"{IO}.lake.store:data_files",
@@ -34,13 +34,13 @@ STEPS = {
         f"{IO}.lake.store:LakeStore._commit",
     ],
     "lake-s3": [
-        f"{IO}.staging_area:new_attempt",
+        f"{IO}.staging.staging_area:new_attempt",
         f"{IO}.lake.store:read_footers",
-        f"{IO}.s3_objects:S3Objects.upload",
-        f"{IO}.s3_objects:S3Objects.listing",
-        f"{IO}.local_copies:LocalCopies.adopt",
+        "shared_resources.object_store.s3_objects:S3Objects.upload",
+        "shared_resources.object_store.s3_objects:S3Objects.listing",
+        "shared_resources.object_store.local_copies:LocalCopies.adopt",
         f"{IO}.lake.store:data_files",
-        f"{IO}.s3_objects:S3Objects.put",  # the first manifest
+        "shared_resources.object_store.s3_objects:S3Objects.put",  # the first manifest
         f"{IO}.lake.planning:stage_snapshot",
         "pyiceberg.catalog.glue:GlueCatalog._write_metadata",
         "pyiceberg.catalog.glue:GlueCatalog._update_glue_table",
@@ -49,7 +49,7 @@ STEPS = {
         f"{IO}.lake.store:LakeStore._commit",
     ],
     "warehouse": [
-        f"{IO}.staging_area:new_attempt",
+        f"{IO}.staging.staging_area:new_attempt",
         "tests.stores.products:write_staged",
         f"{IO}.embedded_warehouse.store:read_footers",
         f"{IO}.embedded_warehouse.store:build",
@@ -63,18 +63,18 @@ STEPS = {
     ],
     # Every single statement: test_snowflake_crashes.py.
     "snowflake": [
-        f"{IO}.staging_area:new_attempt",
+        f"{IO}.staging.staging_area:new_attempt",
         "tests.stores.products:write_staged",
         f"{IO}.cloud_warehouse.content:read_footers",
         f"{IO}.cloud_warehouse.loading:Upload._put",
         f"{IO}.cloud_warehouse.loading:_copy",
         f"{IO}.cloud_warehouse.tables:VersionTables.build",
         f"{IO}.cloud_warehouse.store:stamp",
-        f"{IO}.cloud_warehouse.versions:Versions.claim",
-        f"{IO}.cloud_warehouse.versions:Versions.record",
+        f"{IO}.cloud_warehouse.record.versions:Versions.claim",
+        f"{IO}.cloud_warehouse.record.versions:Versions.record",
         f"{IO}.cloud_warehouse.spares:Spares.keep",
         f"{IO}.cloud_warehouse.store:show",
-        f"{IO}.cloud_warehouse.versions:Versions.showing",
+        f"{IO}.cloud_warehouse.record.versions:Versions.showing",
         f"{IO}.cloud_warehouse.store:SnowflakeStore._commit",
     ],
 }
@@ -107,6 +107,11 @@ def test_killed_at_a_step(name: str, step: str, when: str, places: Places) -> No
     _check_next_run(store, [3, 4, 5])
 
 
+@pytest.mark.parametrize(
+    "place",
+    [*LOCAL, *(pytest.param(name, marks=pytest.mark.slow) for name in REMOTE)],
+    indirect=True,
+)
 def test_killed_at_random_moments(place: Place) -> None:
     """Also the very first publish, which creates the product."""
     longest = 2.0 if place.store in REMOTE else 0.25

@@ -24,13 +24,14 @@ import pytest
 
 from shared_resources.object_store import s3_objects
 from shared_resources.object_store.s3_objects import BrokenBody, S3Objects
-from shared_resources.production.settings import ProductionSettings, S3Location
+from shared_resources.object_store.stored_file import StoredFile
+from shared_resources.production.checks import read_settings
+from shared_resources.production.settings import S3Location
 from shared_resources.stores.embedded_warehouse.store import WarehouseStore
 from shared_resources.stores.lake import leftovers
 from shared_resources.stores.lake.catalog.glue import GlueTables
 from shared_resources.stores.lake.catalog.owner import OWNER, Owner, claim
-from shared_resources.stores.lake.files.local import StoredFile
-from shared_resources.stores.lake.files.s3 import s3_lake
+from shared_resources.stores.lake.on_s3 import s3_lake
 from shared_resources.stores.lake.places import LakeTable
 from shared_resources.stores.lake.store import LakeStore
 from shared_resources.stores.levelling import follow
@@ -66,7 +67,7 @@ def store(place: Place) -> LakeStore:
 
 
 def another_machine(place: Place, name: str, **settings: Any) -> LakeStore:
-    read = replace(ProductionSettings.read(place.variables), **settings)
+    read = replace(read_settings(place.variables), **settings)
     return s3_lake(read, place.root / name)
 
 
@@ -107,6 +108,7 @@ def test_every_object_is_encrypted(place: Place, key: str | None) -> None:
         assert head.get("SSEKMSKeyId") == key
 
 
+@pytest.mark.slow
 def test_large_files_are_sent_in_parts_and_read_whole(
     place: Place, store: LakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,7 +237,7 @@ def test_only_this_lakes_tables_are_its_products(place: Place, store: LakeStore)
     glue.create_table(DatabaseName=f"{prefix}order", TableInput=foreign)  # type: ignore[arg-type]
     glue.create_database(DatabaseInput={"Name": f"{prefix}empty"})
     assert store.products() == [KEY]
-    elsewhere = replace(ProductionSettings.read(place.variables).lake, prefix="another")
+    elsewhere = replace(read_settings(place.variables).lake, prefix="another")
     another = another_machine(place, "there", lake=elsewhere)
     assert another.products() == []
     with pytest.raises(PublishError, match="MESH_GLUE_PREFIX"):
@@ -330,7 +332,7 @@ def test_the_first_database_of_an_account_tells_whose_the_lake_is(
     first = another_machine(place, "first")
     assert first.remove_orphans(KEY, timedelta(0)) == []
     publish(first, SALES, "b1", [1])
-    read = S3Objects(ProductionSettings.read(place.variables)).read
+    read = S3Objects(read_settings(place.variables)).read
     said = json.loads(read(f"{place.variables['MESH_LAKE']}/{OWNER}"))
     assert said["catalog"] == "123456789012"
     second = another_machine(place, "second", glue_prefix=(prefix := other_prefix(place)))
@@ -355,7 +357,7 @@ def test_publishing_to_a_table_that_exists_claims_the_lake_or_is_refused(
     unmark(place)
     again("there")
     assert f"lake/{OWNER}" in keys(place)
-    objects = S3Objects(ProductionSettings.read(place.variables))
+    objects = S3Objects(read_settings(place.variables))
     unmark(place)
     claim(objects, place.variables["MESH_LAKE"], Owner("123456789012", "eu-central-1", "other_"))
     data = keys(place, "order/sales/data/")
@@ -388,7 +390,7 @@ def test_whose_a_lake_is_is_asked_once_a_process(
 
 def test_of_two_meshes_that_claim_a_lake_at_once_one_gets_it(place: Place) -> None:
     lake = place.variables["MESH_LAKE"]
-    objects = S3Objects(ProductionSettings.read(place.variables))
+    objects = S3Objects(read_settings(place.variables))
     owners = [Owner("123456789012", "eu-central-1", f"mesh{number}_") for number in range(8)]
 
     def ask(owner: Owner) -> bool:
@@ -452,7 +454,7 @@ def faulty(place: Place, proxy: Proxy) -> Iterator[Callable[[], LakeStore]]:
     """Opens the store behind the proxy, with clients that give up quickly."""
     variables = {**place.variables, **proxy.endpoints}
     with environment(variables), impatient_clients():
-        yield lambda: s3_lake(ProductionSettings.read(variables), place.root / "faulty")
+        yield lambda: s3_lake(read_settings(variables), place.root / "faulty")
 
 
 @pytest.mark.parametrize(
@@ -514,6 +516,7 @@ def test_a_body_that_is_never_whole_is_an_error(
 # -- clearing up ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_no_snapshot_names_is_removed_when_it_is_old(place: Place, store: LakeStore) -> None:
     publish(store, SALES, "b1", [1])
     publish(store, SALES, "b2", [2])

@@ -19,8 +19,8 @@ import pytest
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.evidence import keys
 from shared_resources.stores.cloud_warehouse import loading as snowflake_loading
-from shared_resources.stores.cloud_warehouse.entry import Head
 from shared_resources.stores.cloud_warehouse.loading import load
+from shared_resources.stores.cloud_warehouse.record.entry import Head
 from shared_resources.stores.cloud_warehouse.session import SnowflakeProblem
 from shared_resources.stores.cloud_warehouse.sql import Name, text
 from shared_resources.stores.cloud_warehouse.store import SnowflakeStore

@@ -85,7 +85,8 @@ def test_killed_at_every_statement(
         assert len(published(store, KEY, version.number)) == version.rows
 
 
-@pytest.mark.parametrize("executed", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("executed", [False, True])
 def test_a_connection_lost_at_any_statement_publishes_once(
     store: SnowflakeStore, executed: bool
 ) -> None:

@@ -14,7 +14,6 @@ from multiprocessing.connection import Connection
 import pytest
 from snowflake.connector import SnowflakeConnection
 
-from shared_resources.environment import ProductionEnvironment
 from shared_resources.stores.cloud_warehouse.session import (
     QUEUED_SECONDS,
     STATEMENT_SECONDS,
@@ -24,6 +23,7 @@ from shared_resources.stores.cloud_warehouse.session import (
     SnowflakeSession,
     quoting_nothing,
 )
+from shared_resources.wiring import ProductionEnvironment
 from tests.forkserver import forkserver
 
 

@@ -204,7 +204,7 @@ def test_an_attempt_says_who_owns_it(tmp_path: Path) -> None:
 
 def test_a_dead_owners_attempt_is_removed_and_a_published_one_is_not(tmp_path: Path) -> None:
     program = (
-        "from pathlib import Path; from shared_resources.io_managers import staging_area as s;"
+        "from pathlib import Path; from shared_resources.stores.staging import staging_area as s;"
         f"print(s.new_attempt(Path({str(tmp_path)!r}), 'b1'))"
     )
     made = [

@@ -13,10 +13,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from shared_resources.environment import Environment, EnvironmentProblem, current
+from shared_resources.environment import Environment, EnvironmentProblem
 from shared_resources.production import aws_settings
-from shared_resources.production.checks import KNOWN
-from shared_resources.production.settings import ProductionSettings, S3Location
+from shared_resources.production.checks import KNOWN, read_settings
+from shared_resources.production.settings import S3Location
+from shared_resources.wiring import current
 from tests.architecture.tree import ROOT, modules
 from tests.stand_ins.servers import environment
 
@@ -49,7 +50,7 @@ def changed(changes: Changes) -> dict[str, str]:
 
 def problems(changes: Changes) -> list[str]:
     with pytest.raises(EnvironmentProblem) as raised:
-        ProductionSettings.read(changed(changes))
+        read_settings(changed(changes))
     first, *lines = str(raised.value).splitlines()
     assert first.startswith("MESH_ENV=production cannot be used as it is set up")
     for secret in ("planted", "geheim"):
@@ -65,7 +66,7 @@ NO_PASSWORD = without("SNOWFLAKE_PASSWORD")
 
 
 def test_good_settings_are_read() -> None:
-    settings = ProductionSettings.read(GOOD)
+    settings = read_settings(GOOD)
     assert settings.lake == S3Location("acme-mesh", "lake")
     assert settings.landing.url("a", "b") == "s3://acme-mesh/landing/a/b"
     assert settings.quarantine.key("x") == "x"
@@ -242,7 +243,7 @@ def test_several_problems_are_told_together() -> None:
     ],
 )
 def test_other_good_settings(changes: Changes) -> None:
-    assert "geheim" not in repr(ProductionSettings.read(changed(changes)))
+    assert "geheim" not in repr(read_settings(changed(changes)))
 
 
 # -- where AWS's credentials come from --------------------------------------------------------------
@@ -276,7 +277,7 @@ def test_a_profile_gives_region_and_credentials(
     tmp_path: Path, config: str, credentials: str, profile: str | None
 ) -> None:
     variables = {**aws_files(tmp_path, config, credentials), "AWS_PROFILE": profile}
-    assert ProductionSettings.read(changed(variables)).region == "eu-west-1"
+    assert read_settings(changed(variables)).region == "eu-west-1"
 
 
 @pytest.mark.parametrize(
@@ -299,17 +300,17 @@ def test_roles_of_containers_pods_and_instances(
 ) -> None:
     somewhere = {**NO_KEYS, "AWS_REGION": "eu-west-1"}
     container = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/x"}
-    ProductionSettings.read(changed({**somewhere, **container}))
+    read_settings(changed({**somewhere, **container}))
     (tmp_path / "token").touch()
     pod = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"), "AWS_ROLE_ARN": "arn:aws:x"}
-    ProductionSettings.read(changed({**somewhere, **pod}))
+    read_settings(changed({**somewhere, **pod}))
     assert "AWS_ROLE_ARN is not set" in problems({**somewhere, **pod, "AWS_ROLE_ARN": None})[0]
     gone = {**somewhere, **pod, "AWS_WEB_IDENTITY_TOKEN_FILE": "/no/token"}
     assert "cannot read /no/token" in problems(gone)[0]
     monkeypatch.setattr(aws_settings, "_MACHINE", tmp_path / "vendor")
     assert "nor another source" in problems(somewhere)[0]
     (tmp_path / "vendor").write_text("Amazon EC2\n")
-    ProductionSettings.read(changed(somewhere))
+    read_settings(changed(somewhere))
     assert "nor another" in problems({**somewhere, "AWS_EC2_METADATA_DISABLED": "true"})[0]
 
 
@@ -354,7 +355,7 @@ def test_a_private_key_is_opened_before_it_is_needed(
         "SNOWFLAKE_PRIVATE_KEY_FILE_PWD": passphrase,
     }
     if said is None:
-        read = ProductionSettings.read(changed(variables)).snowflake
+        read = read_settings(changed(variables)).snowflake
         assert read.parameters()["private_key_file"] == str(keys / file)
         assert "geheim" not in repr(read) + repr(read.parameters())
     else:
@@ -392,7 +393,7 @@ def test_a_profile_of_snowflake_with_a_variable_before_it(
         "SNOWFLAKE_DEFAULT_CONNECTION_NAME": "prod",
         "SNOWFLAKE_WAREHOUSE": "big",
     }
-    login = ProductionSettings.read(changed(variables)).snowflake
+    login = read_settings(changed(variables)).snowflake
     assert (login.account, login.warehouse, login.database) == ("acme-main", "BIG", "MESH")
     parameters = login.parameters()
     assert parameters["private_key_file_pwd"] == "geheim"
@@ -483,7 +484,7 @@ def test_without_the_extra_production_says_so_and_the_embedded_mesh_works(tmp_pa
     local = _python(_NOT_INSTALLED + "import domains.product.definitions", home)
     assert local.returncode == 0, local.stderr
     key = {**NO_PASSWORD, "SNOWFLAKE_PRIVATE_KEY_FILE": __file__, "MESH_LAKE": None}
-    code = "from shared_resources.environment import current; current()"
+    code = "from shared_resources.wiring import current; current()"
     done = _python(_NOT_INSTALLED + code, changed({**home, **key}))
     assert (
         "the packages of production are not installed (boto3, cryptography, dagster_aws"

@@ -1,9 +1,10 @@
 """The ledger: what became of each landing object, found by its key however many there are.
 
 Belongs here: the way of an object's row from state to state.
-Does not belong here: questions about rows (`ledger_questions.py`), finding objects (`scan.py`,
-`queue.py`), asking for runs (`asking.py`), finding out what became of these (`settling.py`), or the
-proof of what was ingested (`evidence.py`).
+Does not belong here: questions about rows (`questions.py`), finding objects (`arrivals/listing.py`,
+`arrivals/events.py`), asking for runs (`locations/sensing/run_requests.py`), finding out what
+became of these (`locations/sensing/run_outcomes.py`), or the proof of what was ingested
+(`arrivals/ingested.py`).
 
 A row is written before anything is acknowledged or asked for, so whoever dies has lost nothing;
 a row that is written twice is the same row.

@@ -1,8 +1,8 @@
 """What lies below a product's prefix and was not ingested, by name, until somebody settles it.
 
 Belongs here: writing down what was passed over or is odd, and people's decisions about it.
-Does not belong here: why an object is one of them (`strays.py`), finding objects (`scan.py`,
-`looking.py`), what waits for its run (`ledger.py`).
+Does not belong here: why an object is one of them (`strays.py`), finding objects (`arrivals/listing.py`,
+`arrivals/whole_prefix.py`), what waits for its run (`ledger.py`).
 
 An object that is not there any more, or that is meant after all, is not named any longer: every
 look at a stretch of the prefix says what lies in it.
@@ -19,8 +19,8 @@ import sqlalchemy as sa
 
 from shared_resources.arrivals.ledger.questions import LedgerQuestions
 from shared_resources.arrivals.ledger.rows import chunks, utc_now
+from shared_resources.arrivals.ledger.strays import Settled, Stray, older_extract, writable
 from shared_resources.arrivals.ledger.tables import OBJECTS, SETTLED, STRAYS, State
-from shared_resources.arrivals.strays import Settled, Stray, older_extract, writable
 from shared_resources.state.database import StateDatabase, insert
 
 

@@ -1,7 +1,7 @@
 """The ledger's statements: rows are found by key, written once, and changed where they are.
 
 Belongs here: SQL about the rows of one product.
-Does not belong here: what a change means (`ledger.py`), the tables (`ledger_tables.py`).
+Does not belong here: what a change means (`ledger.py`), the tables (`tables.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`mesh audit`: a contract's rules on a file, without Dagster: for a producer's own CI.
 
 Belongs here: staging the file privately, auditing it, and showing the report.
-Does not belong here: the audit itself (`governance/audit.py`), reading files (`landing/`).
+Does not belong here: the audit itself (`governance/audit/audit.py`), reading files (`landing/`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _NEEDS_THE_MESH = frozenset({RuleKind.RELATIONSHIP, RuleKind.PARTITION})
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def audit(contract: Path, data: Path, as_json: bool) -> None:
     """Check FILE against CONTRACT and the central policies; exit 1 when a blocking rule fails."""
-    from shared_resources.contracts.reading.odcs import read_contract
+    from shared_resources.contracts.odcs import read_contract
 
     read = _with_landing(read_contract(contract), data)
     try:

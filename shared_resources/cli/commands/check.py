@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from shared_resources import environment
+from shared_resources import wiring
 from shared_resources.cli.output import say
 from shared_resources.environment import Environment
 from shared_resources.findings import Finding
@@ -70,7 +70,7 @@ def check(
     """
     if static and data:
         raise click.UsageError("--static looks at nothing published, and --data at all of it")
-    here = environment.current()
+    here = wiring.current()
     root = here.root
     if not (root / "domains").is_dir():
         raise click.UsageError(f"there is no folder {root / 'domains'}; set MESH_ROOT")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shared_resources import environment as environments
+from shared_resources import wiring
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.mesh import read_mesh
@@ -44,7 +44,7 @@ def housekeeping(
     """
     from shared_resources.housekeeping.tasks import NOTHING, Task, Unfinished, perform
 
-    environment = environments.current()
+    environment = wiring.current()
     products = [product.key for product in read_mesh(environment.root).products]
     asked = dict(zip(Task, (compact, expire, orphans, quarantine), strict=True))
     chosen = [task for task in Task if asked[task] or not any(asked.values())]

@@ -2,7 +2,7 @@
 
 Belongs here: the state of the sensors and their ledger for a person, the reset, settling.
 Does not belong here: finding and remembering objects (`landing/`), naming what was passed over
-(`not_ingested.py`), running anything.
+(`cli/not_ingested.py`), running anything.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shared_resources import environment as environments
-from shared_resources.arrivals.strays import OUTSIDE
+from shared_resources import wiring
+from shared_resources.arrivals.ledger.strays import OUTSIDE
 from shared_resources.cli.not_ingested import (
     outsiders,
     passed_over,
@@ -64,7 +64,7 @@ def landing() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def show(product: str | None, all_: bool, as_json: bool) -> None:
     """A row a product that is ingested; more about one. (`show` itself may be left out.)"""
-    environment = environments.current()
+    environment = wiring.current()
     if product is None:
         contracts = _ingested(environment)
     else:
@@ -104,7 +104,7 @@ def reset(product: str, start: str | None, key: str | None) -> None:
     from shared_resources.arrivals.ledger.ledger import Ledger
     from shared_resources.arrivals.ledger.sensor_notes import ask_for_reset, read_notes
 
-    environment = environments.current()
+    environment = wiring.current()
     contract = _with_landing(product_contract(environment, product))
     if start is not None and key is not None:
         raise click.UsageError("--from and --object exclude each other")
@@ -137,7 +137,7 @@ def settle(product: str, keys: tuple[str, ...], everything: bool, reason: str) -
     An object that is written anew is named again. `outside` is the place of objects below no
     product's prefix.
     """
-    environment = environments.current()
+    environment = wiring.current()
     if not reason.strip():
         raise click.BadParameter("is empty; say why", param_hint="--reason")
     if bool(keys) is everything:
@@ -158,7 +158,7 @@ def retry(product: str) -> None:
     """Let the sensor try at once what waits because its runs failed, what is stuck among it."""
     from shared_resources.arrivals.ledger.ledger import Ledger
 
-    environment = environments.current()
+    environment = wiring.current()
     contract = _with_landing(product_contract(environment, product))
     waiting = Ledger(environment.state, contract.key).retry()
     say(f"{contract.key}: {waiting:,} objects are tried again at the sensor's next tick")

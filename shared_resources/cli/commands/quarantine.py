@@ -1,7 +1,8 @@
 """`mesh quarantine`: what was rejected and why; try it again, or settle it.
 
 Belongs here: listing, showing, replaying and closing entries for a person.
-Does not belong here: storage (`governance/quarantine.py`), the replay (`data_products/replaying.py`).
+Does not belong here: storage (`governance/quarantine/quarantine.py`), the replay
+(`data_products/replaying.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from contextlib import suppress
 
 import click
 
-from shared_resources import environment as environments
+from shared_resources import wiring
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import columns_of, print_json, print_table
 from shared_resources.cli.user import user
@@ -42,7 +43,7 @@ def list_entries(product: str | None, all_: bool, as_json: bool) -> None:
 
     An entry is settled when what takes its place is published, or it is replayed or closed.
     """
-    environment = environments.current()
+    environment = wiring.current()
     products = read_mesh(environment.root).products
     # Of all products: entries of one that is no more are found too.
     entries = every_entry(environment, {p.key: p.contract for p in products if p.contract})
@@ -90,7 +91,7 @@ def _row(entry: QuarantineEntry) -> dict[str, object]:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def show(entry_id: str, limit: int, as_json: bool) -> None:
     """One entry: the clauses that were broken, and rows, with classified columns masked."""
-    environment = environments.current()
+    environment = wiring.current()
     entry = environment.quarantine.get(entry_id)
     contract = product_contract(environment, entry.product)
     entry = next(one for one in entries_of(environment, contract) if one.id == entry.id)
@@ -153,13 +154,13 @@ def _details(entry: QuarantineEntry) -> dict[str, object]:
 @click.option("--force", is_flag=True, help="Publish although a newer batch has been published.")
 def replay(entry_id: str, force: bool) -> None:
     """Audit an entry by today's contract and publish what passes, once; exit 1 if nothing does."""
-    from shared_resources.data_products.definition import define_product
+    from shared_resources.data_products.definition import define_product, product_inputs
     from shared_resources.data_products.pinned_inputs import open_pinned
     from shared_resources.data_products.replaying import replay as replay_entry
-    from shared_resources.locations.location import makeable, product_inputs
+    from shared_resources.governance.stopped import makeable
     from shared_resources.reporting.outside_runs import report_version
 
-    environment = environments.current()
+    environment = wiring.current()
     entry = environment.quarantine.get(entry_id)
     product_folder(environment, entry.product)  # which says it when there is no such product
     domain, folder = makeable(read_mesh(environment.root), entry.product)
@@ -195,7 +196,7 @@ def close(entry_id: str, reason: str) -> None:
 
     if not reason.strip():
         raise click.BadParameter("is empty; say why", param_hint="--reason")
-    environment = environments.current()
+    environment = wiring.current()
     quarantine = environment.quarantine
     before = quarantine.get(entry_id)
     if before.closed is not None or not before.open:

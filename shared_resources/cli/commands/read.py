@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shared_resources import environment as environments
+from shared_resources import wiring
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_table
 from shared_resources.environment import Environment
 from shared_resources.running.selection import product_folder
+from shared_resources.stores.opening import open_product
 from shared_resources.stores.protocol import NotPublished, Snapshot
 from shared_resources.stores.reading.frames import as_frame
 
@@ -47,7 +48,7 @@ def read(product: str, columns: str | None, version: int | None, output: Path | 
         raise click.BadParameter(f"{output} must end in .parquet", param_hint="--output")
     if output is not None and not output.parent.is_dir():
         raise click.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
-    snapshot = _open(environments.current(), product, version)
+    snapshot = _open(wiring.current(), product, version)
     try:
         reader: pa.RecordBatchReader = as_frame(snapshot, pa.RecordBatchReader, names)
     except KeyError as problem:
@@ -66,7 +67,7 @@ def read(product: str, columns: str | None, version: int | None, output: Path | 
 
 def _open(environment: Environment, product: str, version: int | None) -> Snapshot:
     try:
-        return environment.open_product(product, version)
+        return open_product(environment, product, version)
     except NotPublished:
         product_folder(environment, product)  # a name that no product has gets the closest that is
         raise

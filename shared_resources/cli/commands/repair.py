@@ -1,7 +1,7 @@
 """`mesh repair`: a store's record of its versions was lost or put back; it is told again what lies there.
 
 Belongs here: the command and its table. Does not belong here: what is repaired, and how
-(`io_managers/`).
+(`stores/`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import nullcontext
 
 import click
 
-from shared_resources import environment as environments
+from shared_resources import wiring
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.mesh import read_mesh
@@ -31,7 +31,7 @@ def repair(selection: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """
     from shared_resources.data_products.publishing import product_lock
 
-    environment = environments.current()
+    environment = wiring.current()
     found = {p.key: p for p in read_mesh(environment.root).products}
     done: list[dict[str, object]] = []
     failed: list[Exception] = []

@@ -1,6 +1,6 @@
 """`mesh rollback`: publish an earlier version again, as the next one.
 
-Belongs here: the command. Does not belong here: the rollback itself (`io_managers/`).
+Belongs here: the command. Does not belong here: the rollback itself (`stores/`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import click
 
-from shared_resources import environment as environments
+from shared_resources import wiring
 from shared_resources.cli.output import say
 from shared_resources.cli.user import user
 from shared_resources.data_products.publishing import rollback as roll_back
@@ -39,7 +39,7 @@ def rollback(product: str, to: int, reason: str, force: bool) -> None:
 
     if force and not reason.strip():
         raise click.UsageError("--force needs --reason: it is kept with the version")
-    environment = environments.current()
+    environment = wiring.current()
     contract = product_contract(environment, product)
     store = environment.stores_of(contract)[0]
     before = store.versions(product)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import click
 
-from shared_resources import environment as environments
+from shared_resources import wiring
+from shared_resources.cli.days import asked_days
 from shared_resources.cli.output import say
 from shared_resources.cli.user import user
 from shared_resources.contracts.model import Contract
 from shared_resources.observing.health import named
 from shared_resources.observing.product_health import Observer
-from shared_resources.running.pending import days_between
 from shared_resources.running.selection import product_contract
 from shared_resources.state.last_attempts import WHOLE, LastAttempts
 
@@ -29,7 +29,7 @@ def settle(product: str, days: str | None, reason: str) -> None:
     from shared_resources.reporting.outside_runs import report_health
     from shared_resources.reporting.standing_checks import broken_rules
 
-    environment = environments.current()
+    environment = wiring.current()
     contract = product_contract(environment, product)
     if not reason.strip():
         raise click.UsageError("--reason is empty; say why nothing is to come of it")
@@ -66,7 +66,7 @@ def _asked(contract: Contract, days: str | None, standing: set[str]) -> set[str]
         return {WHOLE}
     if contract.partitioning is None:
         raise click.UsageError(f"{contract.key} has no days; leave {days!r} away")
-    return set(days_between(days, "FIRST..LAST"))
+    return set(asked_days(days, "FIRST..LAST"))
 
 
 def _what(parts: set[str] | list[str]) -> str:

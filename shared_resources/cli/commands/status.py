@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from shared_resources import environment as environments
+from shared_resources import wiring
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.mesh import ProductFolder, read_mesh
@@ -44,7 +44,7 @@ def status(as_json: bool) -> None:
     product that nobody has tried to make yet, one that is stale, and one whose inputs moved on are
     shown and end nothing.
     """
-    environment = environments.current()
+    environment = wiring.current()
     products = read_mesh(environment.root).products
     observer = Observer(environment)
     observed = {product.key: observer.observe(product) for product in products}

@@ -1,13 +1,13 @@
 """`mesh versions`: what was published, when, and from what.
 
-Belongs here: the command and its table. Does not belong here: keeping versions (`io_managers/`).
+Belongs here: the command and its table. Does not belong here: keeping versions (`stores/`).
 """
 
 from __future__ import annotations
 
 import click
 
-from shared_resources import environment as environments
+from shared_resources import wiring
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.running.selection import product_contract
 from shared_resources.stores.protocol import NotPublished, Version
@@ -18,7 +18,7 @@ from shared_resources.stores.protocol import NotPublished, Version
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def versions(product: str, as_json: bool) -> None:
     """The published versions of a product, oldest first, in each store that its contract names."""
-    environment = environments.current()
+    environment = wiring.current()
     contract = product_contract(environment, product)
     found = [v for store in environment.stores_of(contract) for v in store.versions(product)]
     if not found:

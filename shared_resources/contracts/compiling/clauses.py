@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from shared_resources.contracts.model import Clause, Rule
-from shared_resources.contracts.reading.node import Node
+from shared_resources.contracts.node import Node
 from shared_resources.contracts.reading.quality import OWN_ENGINE
 from shared_resources.contracts.reading.service_levels import FRESHNESS, RETENTION
 from shared_resources.contracts.reading.vendor import VENDOR

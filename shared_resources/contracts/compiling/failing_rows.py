@@ -1,8 +1,9 @@
 """Which rows of an in-memory batch break a rule, in Arrow: what the pandera schema checks with.
 
 Belongs here: the row-level rules as masks, with the audit's meaning of each.
-Does not belong here: thresholds and pandera (`pandera_schema.py`); the audit itself, which does the
-same in SQL over data of any size (`governance/`). A property-based test holds the two together.
+Does not belong here: thresholds and pandera (`contracts/pandera_schema.py`); the audit itself,
+which does the same in SQL over data of any size (`governance/`). A property-based test holds the
+two together.
 
 NaN is null before any rule sees it. A null breaks no rule but those that ask for a value.
 """

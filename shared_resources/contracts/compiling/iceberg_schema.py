@@ -1,7 +1,7 @@
 """The contract as an Iceberg schema and partition spec.
 
 Belongs here: Iceberg's names for the column types, and the daily partitions.
-Does not belong here: tables, commits and schema evolution (`io_managers/`).
+Does not belong here: tables, commits and schema evolution (`stores/`).
 """
 
 from __future__ import annotations

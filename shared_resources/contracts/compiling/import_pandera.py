@@ -1,7 +1,7 @@
 """Importing pandera without what it does to the process.
 
 Belongs here: `pandera`, to be imported from here and nowhere else in the platform.
-Does not belong here: using it (`pandera_schema.py`).
+Does not belong here: using it (`contracts/pandera_schema.py`).
 
 On import pandera sets PYARROW_IGNORE_TIMEZONE, for pyspark's sake. From then on Arrow silently
 drops the offset of every aware datetime that it converts, here and in every child process: a time

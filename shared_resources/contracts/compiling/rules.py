@@ -1,8 +1,9 @@
 """Compiling a contract's rules: every check of a product, in one stable order, each with its name.
 
 Belongs here: order, names and their uniqueness.
-Does not belong here: what a clause implies (`implied.py`), `quality` (`quality.py`),
-`relationships.py`; running rules (`governance/audit.py`).
+Does not belong here: what a clause implies (`contracts/reading/implied.py`), `quality`
+(`contracts/reading/quality.py`), `contracts/reading/relationships.py`; running rules
+(`governance/audit/audit.py`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from shared_resources.contracts.compiling.implied import batch_rules, column_rules, primary_key_rule
 from shared_resources.contracts.model import Rule, RuleKind
+from shared_resources.contracts.node import Node
 from shared_resources.contracts.reading.columns import DeclaredColumn
-from shared_resources.contracts.reading.node import Node
+from shared_resources.contracts.reading.implied import batch_rules, column_rules, primary_key_rule
 from shared_resources.contracts.reading.platform_properties import PlatformProperties
 from shared_resources.contracts.reading.quality import declared_rule
 from shared_resources.contracts.reading.relationships import (

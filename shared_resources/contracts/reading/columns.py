@@ -1,7 +1,7 @@
 """The properties of the schema object: the product's columns.
 
 Belongs here: names, types, classification and keys of the columns.
-Does not belong here: the rules that hold for them (`rules.py`, `quality.py`).
+Does not belong here: the rules that hold for them (`contracts/compiling/rules.py`, `quality.py`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from shared_resources.contracts.constants import NotOfType, constant
 from shared_resources.contracts.model import Classification, Column
+from shared_resources.contracts.node import Node, suggest
+from shared_resources.contracts.reading.constants import NotOfType, constant
 from shared_resources.contracts.reading.logical_types import declared_type
-from shared_resources.contracts.reading.node import Node, suggest
 from shared_resources.contracts.reading.vendor import vendor_properties
 from shared_resources.contracts.text_formats import text_format
 from shared_resources.contracts.types import ColumnType, Family

@@ -1,7 +1,7 @@
 """ODCS types: which column type `logicalType`, `physicalType` and the options mean together.
 
 Belongs here: the closed mapping from the standard's type names to the platform's.
-Does not belong here: the options that are rules, such as `minimum` (`rules.py`).
+Does not belong here: the options that are rules, such as `minimum` (`contracts/compiling/rules.py`).
 
 Where `physicalType` says nothing: integers have 64 bits, numbers are doubles, timestamps carry no
 time zone unless `timezone: true`.
@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared_resources.contracts.reading.node import Node, suggest
+from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.types import ColumnType, Family
 
 _TEXT = ColumnType(Family.STRING)

@@ -11,12 +11,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from shared_resources.contracts.constants import NotOfType, constant
 from shared_resources.contracts.model import Landing, LandingFormat, LandingMode, Partitioning
+from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import Number, is_number
 from shared_resources.contracts.object_names import check_key, check_object_name
 from shared_resources.contracts.reading.columns import DeclaredColumn
-from shared_resources.contracts.reading.node import Node, suggest
+from shared_resources.contracts.reading.constants import NotOfType, constant
 from shared_resources.contracts.reading.vendor import vendor_properties
 from shared_resources.contracts.types import ColumnType, Family
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from shared_resources.contracts.compiling.implied import BOUNDS, bounds, constants, pattern_of
 from shared_resources.contracts.model import (
     HEALTH_CHECK,
     Rule,
@@ -21,9 +20,10 @@ from shared_resources.contracts.model import (
     Threshold,
     Unit,
 )
+from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import is_number
 from shared_resources.contracts.reading.columns import DeclaredColumn
-from shared_resources.contracts.reading.node import Node, suggest
+from shared_resources.contracts.reading.implied import BOUNDS, bounds, constants, pattern_of
 from shared_resources.contracts.reading.thresholds import read_threshold
 from shared_resources.contracts.reading.vendor import vendor_properties
 from shared_resources.contracts.types import Family

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared_resources.contracts.model import Operator, Rule, RuleKind, Severity, Threshold, Unit
+from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import is_number
 from shared_resources.contracts.reading.columns import DeclaredColumn
-from shared_resources.contracts.reading.node import Node, suggest
 from shared_resources.contracts.reading.quality import SEVERITIES
 from shared_resources.contracts.reading.vendor import vendor_properties
 

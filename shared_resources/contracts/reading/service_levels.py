@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 
+from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import is_number
-from shared_resources.contracts.reading.node import Node, suggest
 
 FRESHNESS = ("latency", "frequency")
 RETENTION = ("retention",)

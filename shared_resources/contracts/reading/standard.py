@@ -1,7 +1,7 @@
 """Whether a file has the shape of ODCS: the standard's own JSON schema, read more strictly than it.
 
 Belongs here: validating raw YAML against the schema and saying in plain words what is wrong.
-Does not belong here: what the fields mean, or which of them the platform supports (`odcs.py`).
+Does not belong here: what the fields mean, or which of them the platform supports (`contracts/odcs.py`).
 
 The schema leaves some objects open (`description`, for one) and names an unknown field in ways
 that help nobody, so unknown fields are looked for here, at every depth, from its `properties`.
@@ -22,8 +22,8 @@ from jsonschema import Draft201909Validator, ValidationError, validators
 from jsonschema.exceptions import best_match
 
 from shared_resources.contracts.model import Operator
+from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import is_number
-from shared_resources.contracts.reading.node import Node, suggest
 from shared_resources.contracts.reading.repeated import Shapes, referred
 
 Schema = dict[str, Any]

@@ -7,8 +7,8 @@ Does not belong here: what is measured (`quality.py`) and applying it (`Threshol
 from __future__ import annotations
 
 from shared_resources.contracts.model import Operator, Threshold, Unit
+from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import Number, is_number
-from shared_resources.contracts.reading.node import Node, suggest
 
 OPERATORS = tuple(operator.value for operator in Operator)
 _PAIRS = (Operator.BETWEEN, Operator.NOT_BETWEEN)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 
-from shared_resources.contracts.reading.node import Node, suggest
+from shared_resources.contracts.node import Node, suggest
 
 VENDOR = "mesh"
 

@@ -16,9 +16,10 @@ from shared_resources.contracts.values.conversions import always_converts, conve
 from shared_resources.contracts.values.digits import as_numbers, holds_digits
 from shared_resources.contracts.values.mixed import as_mixed
 from shared_resources.contracts.values.offending import described, first_offending, noted
+from shared_resources.problems import MeshProblem
 
 
-class InvalidFrame(ValueError):
+class InvalidFrame(MeshProblem, ValueError):
     """Arrow data that is not what its own type says; the message names product, column and row."""
 
 

@@ -1,7 +1,7 @@
 """Days and points in time: from the year 1 to the year 9999, and none that is infinite.
 
 Belongs here: that range in Arrow's numbers, and how a value out of it is written.
-Does not belong here: text (`landing/parsing.py` has the same range), or refusing a value: the audit's
+Does not belong here: text (`landing/typed_cells.py` has the same range), or refusing a value: the audit's
 COLUMNS rule does, and `landing/` for an object.
 
 Python, SQL's date literals and most engines end there; Arrow, Parquet and DuckDB do not. A value

@@ -2,7 +2,7 @@
 
 Belongs here: comparing each contract's promise with the published version's, and naming the consumers
 in this mesh that use what breaks.
-Does not belong here: what a break is (`contracts/promise.py`), refusing it (`io_managers/evolution.py`).
+Does not belong here: what a break is (`contracts/promise.py`), refusing it (`stores/evolution.py`).
 
 Nothing here knows Dagster; stores are opened for what is published and nothing else.
 """

@@ -1,7 +1,7 @@
 """Whether what readers see now is what was audited and published.
 
 Belongs here: looking at the current version of every product in every store, as findings.
-Does not belong here: how a store compares (`io_managers/intact.py`), showing findings (`cli/`).
+Does not belong here: how a store compares (`stores/intact.py`), showing findings (`cli/`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What of the products was rejected, and what became of it.
 
 Belongs here: the quarantine's entries together with what was published in their place.
-Does not belong here: either of these alone (`governance/quarantine.py`, `governance/settlement.py`).
+Does not belong here: either of these alone (`governance/quarantine/quarantine.py`,
+`governance/quarantine/settlement.py`).
 
 Whoever asks whether an entry is open asks here: the quarantine knows nothing of versions.
 """

@@ -20,10 +20,11 @@ from shared_resources.data_products.batch import Attempt
 from shared_resources.environment import Environment
 from shared_resources.landing.objects import match
 from shared_resources.landing.zones.zone import PAGE_KEYS, LandingObject, LandingZone
+from shared_resources.problems import MeshProblem
 from shared_resources.stores.protocol import UNPARTITIONED
 
 
-class NothingToIngest(Exception):
+class NothingToIngest(MeshProblem):
     """No landing object is there for the product or partition; the message says where it looked.
 
     `missing` are the partitions without one, where it is about partitions.

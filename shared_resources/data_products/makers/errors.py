@@ -1,7 +1,8 @@
 """Errors of a product's own code, fit to be shown: where columns are classified, without their values.
 
 Belongs here: which errors are withheld, and what is said in their place.
-Does not belong here: which words may be said (`governance/withholding.py`), dbt's (`dbt/messages.py`).
+Does not belong here: which words may be said (`confinement/withholding.py`), dbt's
+(`data_products/dbt/messages.py`).
 
 Dagster keeps an error with all that caused it, in its databases and logs. So what is raised instead is
 not linked to the error that it stands for.
@@ -17,13 +18,14 @@ from dagster import DagsterExecutionInterruptedError
 
 from shared_resources.confinement.withholding import withheld, words_of, words_of_files
 from shared_resources.data_products.batch import Attempt
-from shared_resources.data_products.makers.function import ProductProblem
+from shared_resources.data_products.function import ProductProblem
 from shared_resources.mesh import read_product
+from shared_resources.problems import MeshProblem
 
 _LONGEST = 600
 
 
-class ProductCodeFailed(Exception):
+class ProductCodeFailed(MeshProblem):
     """The product's function raised an error; the message says which, where, and no value."""
 
 

@@ -14,14 +14,14 @@ from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.confinement.guard import Declared, domain_code
 from shared_resources.contracts.values.lossless import InvalidFrame, conform
 from shared_resources.data_products.batch import Attempt, Made, Unreadable
-from shared_resources.data_products.makers.choice_of_objects import choose_objects
-from shared_resources.data_products.makers.errors import withheld_where_classified
-from shared_resources.data_products.makers.function import (
+from shared_resources.data_products.function import (
     MakingContext,
     Produced,
     ProductInput,
     ProductProblem,
 )
+from shared_resources.data_products.makers.choice_of_objects import choose_objects
+from shared_resources.data_products.makers.errors import withheld_where_classified
 from shared_resources.data_products.makers.shown_metadata import checked_metadata
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.reader import stage_object
@@ -108,7 +108,7 @@ def _days_to_read(attempt: Attempt, snapshot: Snapshot) -> tuple[str, ...] | Non
 
 
 def _build_model(attempt: Attempt, folder: Path) -> Made:
-    from shared_resources.data_products.makers.dbt.model import DbtModels
+    from shared_resources.data_products.dbt.model import DbtModels
 
     models = DbtModels(attempt.environment)
     outcome = models.build(attempt.contract, attempt.snapshots, folder, attempt.run.run_id)

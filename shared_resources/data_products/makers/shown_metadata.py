@@ -1,7 +1,7 @@
 """The numbers that a product's function shows beside a version, checked before there is one.
 
 Belongs here: which names and values a function may give (`Produced(metadata=…)`).
-Does not belong here: what the platform itself shows (`evidence_metadata.py`).
+Does not belong here: what the platform itself shows (`reporting/metadata.py`).
 
 Whatever is wrong with them fails the run before anything is published: afterwards it would be a
 failed run of a version that readers see.
@@ -16,7 +16,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from shared_resources.data_products.makers.function import ProductProblem
+from shared_resources.data_products.function import ProductProblem
 
 # What the platform says of a version; under the prefixes Dagster and the mesh may say more one day.
 RESERVED = frozenset(

@@ -1,8 +1,8 @@
 """The audit: every rule of a contract and of the policies, on a batch before it is published.
 
 Belongs here: running compiled rules over one or many parts, and turning counts into results.
-Does not belong here: the SQL of a rule (`predicates.py`, `sets.py`), what becomes of a refused
-batch (`data_products/auditing.py`), Dagster.
+Does not belong here: the SQL of a rule (`rules/predicates.py`, `rules/sets.py`), what becomes of a
+refused batch (`data_products/auditing.py`), Dagster.
 
 When everything passes, the batch is read once by one streaming aggregate, and once more, key
 columns only, for each uniqueness or relationship rule. Parts (the partitions of a run) share those
@@ -47,12 +47,14 @@ def audit(
     folder: Path | None = None,
     rejects: Path | None = None,
     rejected_rows: int = 0,
+    scratch: Path | None = None,
 ) -> AuditReport:
     """Check `rules` (the contract's own by default) on `data`; results come in their order.
 
     `references` are the pinned versions, by product key, that relationships look into. `folder` is
     the product's, where `custom` rules stand; by default the contract's. `rejects` and
-    `rejected_rows` are what could not be read; by default those of the staged batch.
+    `rejected_rows` are what could not be read; by default those of the staged batch. `scratch` is where
+    memory spills to if the data is not staged: staged data has its own folder.
 
     Bad data, and a rule that cannot run on it, is a failed result. Raises `UnreadableBatch` when a
     staged file is no Parquet at all.
@@ -60,7 +62,7 @@ def audit(
     if isinstance(data, StagedData) and rejects is None and not rejected_rows:
         rejects, rejected_rows = data.batch.rejects, data.batch.rejected_rows
     part = _part(data, contract, rejects, rejected_rows)
-    return _audit([part], contract, rules, references, folder)[0]
+    return _audit([part], contract, rules, references, folder, scratch)[0]
 
 
 def audit_parts(
@@ -95,6 +97,7 @@ def _audit(
     rules: Sequence[Rule] | None,
     references: Mapping[str, Snapshot] | None,
     folder: Path | None,
+    scratch: Path | None = None,
 ) -> list[AuditReport]:
     checked = contract.rules if rules is None else tuple(rules)
     reports: dict[int, AuditReport] = {}
@@ -105,6 +108,7 @@ def _audit(
             checked,
             references or {},
             folder or contract.path.parent,
+            scratch,
         )
         for place, counted in zip(places, counts, strict=True):
             reports[place] = _report(parts[place], contract, checked, counted)

@@ -1,9 +1,9 @@
 """Running compiled rules over parts of the same schema: the fewest queries that give every count.
 
 Belongs here: the one aggregate, who runs which rule, the samples.
-Does not belong here: the view of all parts (`batch_view.py`), the SQL of a rule (`predicates.py`,
-`sets.py`, `uniqueness.py`), rules that domains wrote themselves (`domain_rules.py`), the verdict
-(`audit.py`).
+Does not belong here: the view of all parts (`rules/batch_view.py`), the SQL of a rule
+(`rules/predicates.py`, `rules/sets.py`, `rules/uniqueness.py`), rules that domains wrote themselves
+(`domain_rules.py`), the verdict (`audit.py`).
 """
 
 from __future__ import annotations
@@ -52,12 +52,13 @@ def count_rules(
     rules: Sequence[Rule],
     references: Mapping[str, Snapshot],
     folder: Path,
+    scratch: Path | None = None,
 ) -> list[PartCounts]:
     """The outcome of each rule in each part. All parts are staged alike, or there is one.
 
     Raises `UnreadableBatch` when the data cannot be read whatever the rule.
     """
-    scratch = _scratch(parts)
+    scratch = _beside_the_data(parts) or scratch
     domain_rules.prepare(rules)
     with audit_connection(scratch) as connection:
         counter = _Counter(connection, parts, contract, rules, references)
@@ -71,7 +72,7 @@ def count_rules(
     return counter.counts
 
 
-def _scratch(parts: Parts) -> Path | None:
+def _beside_the_data(parts: Parts) -> Path | None:
     data = parts[0][0]
     return data.batch.folder if isinstance(data, StagedData) else None
 

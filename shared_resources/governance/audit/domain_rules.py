@@ -2,7 +2,7 @@
 
 Belongs here: going through them, their limits, the files that they see, and that these stay as they are.
 Does not belong here: the process that they run in (`rule_process/`), confining a query
-(`sql_rules.py`), calling a function (`custom_rules.py`).
+(`rules/sql.py`), calling a function (`rules/python.py`).
 
 All queries of an audit share a child process; each function has one to itself, so that none can
 answer for another. A function gets its answer, or what kept it from one, no further than that.
@@ -23,7 +23,6 @@ import pyarrow.parquet as pq
 
 from shared_resources.confinement.guard import platform_variables
 from shared_resources.contracts.model import Contract, Rule, RuleKind
-from shared_resources.environment import current
 from shared_resources.mesh.domain_file import variables_named
 from shared_resources.rules.engine import memory_limit
 from shared_resources.rules.outcome import Outcome, Parts
@@ -59,15 +58,15 @@ def ask_domain_rules(
 ) -> list[dict[int, Outcome]]:
     """The outcomes of the `sql` and `custom` rules in each part, by the rule's place.
 
-    `rows` are those of each part.
+    `rows` are those of each part. `scratch` is as in `audit_connection`.
     """
     outcomes: list[dict[int, Outcome]] = [{} for _ in parts]
     asked = _questions(parts, rules, outcomes)
     if not asked:
         return outcomes
     variables = _variables(folder)
-    scratch = scratch or current().home / "scratch"
-    scratch.mkdir(parents=True, exist_ok=True)
+    if scratch is not None:
+        scratch.mkdir(parents=True, exist_ok=True)
     own = Path(tempfile.mkdtemp(prefix=".audit-rules-", dir=scratch)).resolve()
     try:
         files = tuple(_files(data, own / f"part-{n}") for n, (data, _) in enumerate(parts))

@@ -2,7 +2,7 @@
 
 Belongs here: which rows of a refused batch are bad, writing both sides, and a few of the bad ones.
 Does not belong here: whether the budget allows it, the second audit (`sifting.py`),
-or keeping the bad rows (`quarantine.py`).
+or keeping the bad rows (`governance/quarantine/quarantine.py`).
 
 Of rows that share a key that must be unique, one is kept when they are identical in every column;
 when they differ nobody can say which is right, and all go.

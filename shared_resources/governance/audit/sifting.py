@@ -1,7 +1,8 @@
 """The rows of a refused batch that broke no rule, and whether they may be published without the others.
 
 Belongs here: the one answer that runs, replays and `mesh audit` give.
-Does not belong here: writing both sides (`split.py`), keeping what was set aside (`quarantine.py`).
+Does not belong here: writing both sides (`loss.py`), keeping what was set aside
+(`governance/quarantine/quarantine.py`).
 """
 
 from __future__ import annotations

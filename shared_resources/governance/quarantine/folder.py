@@ -1,7 +1,7 @@
 """Where the quarantine's entries lie: what every place promises, and the one that is a folder.
 
 Belongs here: keeping an entry at once, finding it again, removing it.
-Does not belong here: what an entry means (`quarantine.py`), the place on S3 (`quarantine_s3.py`).
+Does not belong here: what an entry means (`quarantine.py`), the place on S3 (`s3.py`).
 
 In the folder an entry appears by one rename, when all of it is on disk: what is refused is nowhere
 else, and the refusal is reported next.

@@ -1,10 +1,10 @@
 """Quarantine: what was rejected, kept with the reasons until someone mends and replays it.
 
 Belongs here: keeping, listing and reading entries, the marks on them, their end.
-Does not belong here: what an entry says (`rejection.py`), where entries lie (`quarantine_store.py`,
-`quarantine_s3.py`), deciding what is rejected (`data_products/verdict.py`), trying it again
+Does not belong here: what an entry says (`rejection.py`), where entries lie (`folder.py`,
+`s3.py`), deciding what is rejected (`data_products/verdict.py`), trying it again
 (`data_products/replaying.py`), what was published in its place (`settlement.py`), showing it to
-people (`quarantine_view.py`).
+people (`view.py`).
 
 An entry appears whole and is never changed:
 
@@ -43,6 +43,7 @@ from shared_resources.governance.quarantine.rejection import (
     Rejection,
     Replay,
 )
+from shared_resources.problems import MeshProblem
 from shared_resources.stores.protocol import Unreadable
 
 __all__ = ["Quarantine", "QuarantineEntry", "Rejection", "UnknownEntry"]
@@ -56,8 +57,10 @@ _FILE_NAME = re.compile(r"\d{5,}(\.\w+)?")
 _SUFFIX = re.compile(r"\.[A-Za-z0-9_]+")
 
 
-class UnknownEntry(LookupError):
+class UnknownEntry(MeshProblem, LookupError):
     """There is no entry of that id; the message says how to list them."""
+
+    exit_code = 2
 
 
 class Quarantine:

@@ -2,7 +2,7 @@
 
 Belongs here: header, delimiter and null text, the choice between the fast and the careful parser,
 rows that do not have the header's number of cells.
-Does not belong here: splitting text into cells (`csv_records.py`), types (`parsing.py`).
+Does not belong here: splitting text into cells (`csv_records.py`), types (`landing/typed_cells.py`).
 """
 
 from __future__ import annotations

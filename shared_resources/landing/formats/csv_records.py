@@ -2,7 +2,7 @@
 
 Belongs here: splitting text into rows and cells by RFC 4180, telling a quoted cell from an unquoted
 one, saying where the text stops being CSV.
-Does not belong here: what cells mean (`parsing.py`), which columns there must be (`csv.py`).
+Does not belong here: what cells mean (`landing/typed_cells.py`), which columns there must be (`csv.py`).
 
 DuckDB's parser is ten times as fast and takes over wherever the two cannot differ (`csv.py`).
 """

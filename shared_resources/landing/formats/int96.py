@@ -2,7 +2,7 @@
 
 Belongs here: which columns are written so, and proving that microseconds hold their values.
 Does not belong here: reading the file (`parquet.py`), the years that a point in time may have
-(`contracts/moments.py`).
+(`contracts/values/moments.py`).
 
 It is a day of 32 bits and a nanosecond of 64. In nanoseconds, Arrow's default, all after the year
 2262 wraps round (9999-12-31, Spark's end of time, to 1816); in microseconds what is finer is cut off,

@@ -2,8 +2,8 @@
 
 Belongs here: strict JSON, unknown and repeated fields, which JSON type a column wants, values as
 text.
-Does not belong here: where objects come from (`jsonl.py`, `restaging.py`), dates and ranges
-(`parsing.py`).
+Does not belong here: where objects come from (`jsonl.py`, `landing/rejects_again.py`), dates and ranges
+(`landing/typed_cells.py`).
 
 Python's own reader is used since it alone keeps numbers as they are written: a reader that makes a
 double of each loses digits of decimals and of large integers before anyone can tell. Columns are

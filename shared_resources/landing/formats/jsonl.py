@@ -1,7 +1,7 @@
 """A JSON lines object: one JSON object a line, its fields the contract's columns.
 
 Belongs here: lines, strict JSON, whole documents in place of lines.
-Does not belong here: fields against columns (`json_fields.py`), text values (`parsing.py`).
+Does not belong here: fields against columns (`json_fields.py`), text values (`landing/typed_cells.py`).
 """
 
 from __future__ import annotations

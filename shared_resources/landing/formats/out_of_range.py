@@ -1,7 +1,7 @@
 """Refusing an object for a day or a point in time that no contract's type has.
 
 Belongs here: the refusal, for whoever decodes an object that has types of its own.
-Does not belong here: the range (`contracts/moments.py`), text (`parsing.py`).
+Does not belong here: the range (`contracts/values/moments.py`), text (`landing/typed_cells.py`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Belongs here: comparing a footer's schema with the contract, adopting the file.
 Does not belong here: its rows (`parquet_rows.py`), proving it true (`parquet_pages.py`), the
-conversions (`contracts/lossless.py`), writing what is rewritten (`io_managers/staging.py`).
+conversions (`contracts/values/lossless.py`), writing what is rewritten (`stores/staging/staging.py`).
 """
 
 from __future__ import annotations

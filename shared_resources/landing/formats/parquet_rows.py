@@ -2,8 +2,8 @@
 
 Belongs here: decoding them in bounded memory, what is no value of its own type, text that is not
 marked as such.
-Does not belong here: the contract's types (`contracts/lossless.py`), a file that is adopted as it is
-(`parquet_pages.py`).
+Does not belong here: the contract's types (`contracts/values/lossless.py`), a file that is adopted
+as it is (`parquet_pages.py`).
 """
 
 from __future__ import annotations

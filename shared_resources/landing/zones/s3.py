@@ -2,7 +2,7 @@
 
 Belongs here: everything that knows that objects are in a bucket.
 Does not belong here: what every landing zone promises (`zone.py`), who tells of new objects
-(`queue.py`).
+(`arrivals/events.py`).
 
 S3 tells an object's time in whole seconds, and its version only when it is asked for that object.
 An etag here is `<ETag>@<seconds, hexadecimal>` in a listing, and ends in `#<VersionId>` when the

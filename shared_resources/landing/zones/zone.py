@@ -1,8 +1,9 @@
 """The landing zone: what the platform asks of the place where other systems' objects arrive.
 
 Belongs here: an object as everyone sees it, which names are nobody's business, and the interface
-that a folder (`zone_folder.py`) and a bucket (`zone_s3.py`) have in common.
-Does not belong here: which object a contract means (`objects.py`), or what is in it (`reader.py`).
+that a folder (`folder.py`) and a bucket (`s3.py`) have in common.
+Does not belong here: which object a contract means (`landing/objects.py`), or what is in it
+(`landing/reader.py`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The sensor of a landing prefix: each new object becomes one run of its product, once.
 
 Belongs here: the order of a tick, and what it tells people.
-Does not belong here: the tick's parts: listing (`scan.py`), events (`queue.py`), what became of runs
-(`settling.py`), run requests (`asking.py`), and the memory of it all (`ledger.py`).
+Does not belong here: the tick's parts: listing (`arrivals/listing.py`), events
+(`arrivals/events.py`), what became of runs (`run_outcomes.py`), run requests (`run_requests.py`),
+and the memory of it all (`arrivals/ledger/ledger.py`).
 
 What a tick does is bounded, and does not grow with what was ingested: the rest is left to the next
 ticks. The ledger decides what is new; the cursor only says where to look, so that it can be cleared.
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from shared_resources import environment as environments
+from shared_resources import wiring
 from shared_resources.arrivals.cursor import Cursor, asks_for_reset, read_cursor
 from shared_resources.arrivals.known_before import adopt
 from shared_resources.arrivals.ledger.ledger import Ledger
@@ -64,7 +65,7 @@ the cursor to `{{"reset": true}}` makes it ingest everything that lies there aga
 def landing_sensor(
     contract: Contract,
     *,
-    environment: Callable[[], Environment] = environments.current,
+    environment: Callable[[], Environment] = wiring.current,
     clock: Callable[[], datetime] = utc_now,
 ) -> dg.SensorDefinition:
     """The sensor `<domain>_<product>_landing` of an ingest product.

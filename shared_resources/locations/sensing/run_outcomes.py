@@ -1,7 +1,7 @@
 """What became of the runs that were asked for.
 
 Belongs here: asking Dagster, and the evidence, about objects that are under way.
-Does not belong here: asking for runs (`asking.py`).
+Does not belong here: asking for runs (`run_requests.py`).
 
 A run says itself what came of its objects, after it has published. This is for the runs that could
 not: they were never launched, they died, or what they were asked to read was not there any more.

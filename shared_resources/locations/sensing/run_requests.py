@@ -1,7 +1,8 @@
 """Run requests for objects that were found: each object once, days in a row together.
 
 Belongs here: which objects become one run, its key and its tags.
-Does not belong here: finding objects (`scan.py`, `queue.py`), what became of runs (`settling.py`).
+Does not belong here: finding objects (`arrivals/listing.py`, `arrivals/events.py`), what became of
+runs (`run_outcomes.py`).
 
 A run key names the objects and the attempt. Dagster launches a sensor's run key once, so to ask
 again for a run that nobody saw is harmless.

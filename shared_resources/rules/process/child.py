@@ -1,7 +1,7 @@
 """The child that asks the rules: one kind of them, on the files that it is told, and no more.
 
 Belongs here: its life, from its limits to its last answer.
-Does not belong here: what a query or a function may be (`sql_rules.py`, `custom_rules.py`).
+Does not belong here: what a query or a function may be (`rules/sql.py`, `rules/python.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Asking the rule server: its start, its answers, and its end when a rule takes too long.
 
 Belongs here: what the audit's own process does for a job.
-Does not belong here: which rules are asked, and what their outcomes mean (`domain_rules.py`).
+Does not belong here: which rules are asked, and what their outcomes mean
+(`governance/audit/domain_rules.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from shared_resources.confinement.variables import seen_by_domain
+from shared_resources.problems import MeshProblem
 from shared_resources.rules.outcome import Outcome
 from shared_resources.rules.process.job import (
     MOST_BYTES,
@@ -35,7 +37,7 @@ _START_SECONDS = 30.0
 Answers = dict[tuple[int, int], Outcome]
 
 
-class ServerGone(Exception):
+class ServerGone(MeshProblem):
     """The rule server cannot be started, or has ended."""
 
 

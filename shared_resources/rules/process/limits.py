@@ -5,8 +5,8 @@ Does not belong here: how long it may take; who waits for it ends it (`client.py
 
 Files are made read-only by Landlock, which holds for root as well, and which also keeps the process
 from looking into others' memory and variables, and from ending them. Kernels without it leave the
-files to the audit, which looks whether one was touched (`domain_rules.py`), and others' memory and
-variables to a user namespace.
+files to the audit, which looks whether one was touched (`governance/audit/domain_rules.py`), and
+others' memory and variables to a user namespace.
 """
 
 from __future__ import annotations

@@ -14,8 +14,9 @@ from typing import Protocol
 
 from shared_resources.contracts.model import Contract
 from shared_resources.stores.cleared import check_not_overtaken
-from shared_resources.stores.cloud_warehouse.entry import Entry, Head
 from shared_resources.stores.cloud_warehouse.loading import Upload
+from shared_resources.stores.cloud_warehouse.record.entry import Entry, Head
+from shared_resources.stores.cloud_warehouse.record.versions import Versions
 from shared_resources.stores.cloud_warehouse.session import (
     Locked,
     SnowflakeProblem,
@@ -23,7 +24,6 @@ from shared_resources.stores.cloud_warehouse.session import (
 )
 from shared_resources.stores.cloud_warehouse.sql import Name
 from shared_resources.stores.cloud_warehouse.tables import VersionTables
-from shared_resources.stores.cloud_warehouse.versions import Versions
 from shared_resources.stores.cloud_warehouse.view import view_statement
 from shared_resources.stores.evolution import (
     check_evolution,

@@ -1,17 +1,17 @@
 """Tables in Snowflake that are no version's: made in vain, left by the dead, of expired versions.
 
 Belongs here: which of a product's tables no version has, and dropping them under live publishers.
-Does not belong here: making tables (`tables.py`), the record of versions (`versions.py`), when to look
-(`store.py`).
+Does not belong here: making tables (`tables.py`), the record of versions
+(`stores/cloud_warehouse/record/versions.py`), when to look (`store.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from shared_resources.stores.cloud_warehouse.record.versions import Versions
 from shared_resources.stores.cloud_warehouse.sql import Name
 from shared_resources.stores.cloud_warehouse.tables import VersionTable, VersionTables
-from shared_resources.stores.cloud_warehouse.versions import Versions
 
 
 def unnamed(versions: Versions, candidates: Iterable[VersionTable]) -> list[Name]:

@@ -1,8 +1,8 @@
 """What a product goes on from in Snowflake when the record of its versions was lost or put back.
 
 Belongs here: recording again what has a spare and its table, and making people's view show the newest.
-Does not belong here: noticing that it is needed (`versions.py`), rows that are in the lake
-(`levelling.py`: the next run takes them from there).
+Does not belong here: noticing that it is needed (`stores/cloud_warehouse/record/versions.py`), rows
+that are in the lake (`stores/levelling.py`: the next run takes them from there).
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 
-from shared_resources.stores.cloud_warehouse.entry import Entry, Head
+from shared_resources.stores.cloud_warehouse.record.entry import Entry, Head
+from shared_resources.stores.cloud_warehouse.record.versions import Versions
 from shared_resources.stores.cloud_warehouse.session import Missing
 from shared_resources.stores.cloud_warehouse.tables import VersionTables
-from shared_resources.stores.cloud_warehouse.versions import Versions
 from shared_resources.stores.protocol import MovedOn, OutOfStep
 from shared_resources.stores.versions import number_ranges_of
 

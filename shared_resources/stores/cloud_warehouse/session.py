@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from shared_resources.confinement.guard import refuse
+from shared_resources.problems import MeshProblem
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -66,7 +67,7 @@ _CONNECTORS_OWN = 200_000  # error numbers from here on are the connector's, not
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"")
 
 
-class SnowflakeProblem(Exception):
+class SnowflakeProblem(MeshProblem):
     """A statement failed; the message has Snowflake's number and words, and no values."""
 
 

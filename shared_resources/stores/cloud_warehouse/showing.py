@@ -6,9 +6,9 @@ Does not belong here: the view's statement (`view.py`), when (`store.py`).
 
 from __future__ import annotations
 
-from shared_resources.stores.cloud_warehouse.entry import Entry
+from shared_resources.stores.cloud_warehouse.record.entry import Entry
+from shared_resources.stores.cloud_warehouse.record.versions import Versions
 from shared_resources.stores.cloud_warehouse.session import Missing, SnowflakeSession
-from shared_resources.stores.cloud_warehouse.versions import Versions
 from shared_resources.stores.cloud_warehouse.view import create_tags
 from shared_resources.stores.commit_attempts import Attempts
 

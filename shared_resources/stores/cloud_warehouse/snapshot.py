@@ -1,7 +1,7 @@
 """A pinned version of a product in Snowflake.
 
 Belongs here: streaming its rows over the connection, and the local copy that DuckDB reads.
-Does not belong here: which version it is (`store.py`), where copies lie (`local_copies.py`).
+Does not belong here: which version it is (`store.py`), where copies lie (`object_store/local_copies.py`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shared_resources.object_store.local_copies import LocalCopies
-from shared_resources.stores.cloud_warehouse.entry import Entry
+from shared_resources.stores.cloud_warehouse.record.entry import Entry
+from shared_resources.stores.cloud_warehouse.record.versions import versions_schema
 from shared_resources.stores.cloud_warehouse.session import Missing, SnowflakeSession
 from shared_resources.stores.cloud_warehouse.sql import Name, in_days, names
-from shared_resources.stores.cloud_warehouse.versions import versions_schema
 from shared_resources.stores.embedded_warehouse.files import days_condition, parquet_query
 from shared_resources.stores.intact import damaged
 from shared_resources.stores.protocol import NotPublished, Verified, Version

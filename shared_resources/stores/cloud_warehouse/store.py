@@ -3,7 +3,7 @@
 Belongs here: the publish protocol on Snowflake: what is done in which order, and what after a
 conflict or a lost connection.
 Does not belong here: loading (`loading.py`), the versions' tables (`tables.py`, `leftovers.py`),
-the record of versions and the commit (`versions.py`), the view (`view.py`).
+the record of versions and the commit (`stores/cloud_warehouse/record/versions.py`), the view (`view.py`).
 
     stage locally -> PUT -> clone + DELETE + COPY, unseen -> one UPDATE: it is published -> the view
 
@@ -34,8 +34,13 @@ from shared_resources.stores.cloud_warehouse.content import (
     RestoredContent,
     claim,
 )
-from shared_resources.stores.cloud_warehouse.entry import STORE, Entry, Head
 from shared_resources.stores.cloud_warehouse.leftovers import drop_unnamed, unnamed
+from shared_resources.stores.cloud_warehouse.record.entry import STORE, Entry, Head
+from shared_resources.stores.cloud_warehouse.record.versions import (
+    Versions,
+    products,
+    versions_schema,
+)
 from shared_resources.stores.cloud_warehouse.repair import repair
 from shared_resources.stores.cloud_warehouse.session import (
     ConnectionLost,
@@ -47,11 +52,6 @@ from shared_resources.stores.cloud_warehouse.showing import show
 from shared_resources.stores.cloud_warehouse.snapshot import SnowflakeSnapshot
 from shared_resources.stores.cloud_warehouse.sql import Name
 from shared_resources.stores.cloud_warehouse.tables import VersionTables
-from shared_resources.stores.cloud_warehouse.versions import (
-    Versions,
-    products,
-    versions_schema,
-)
 from shared_resources.stores.cloud_warehouse.view import create_tags
 from shared_resources.stores.commit_attempts import Attempts, advisory_lock
 from shared_resources.stores.protocol import (

@@ -1,7 +1,8 @@
 """The tables that hold the rows of versions in Snowflake: made unseen, never changed afterwards.
 
 Belongs here: their names, making one from its predecessor and the staged files, finding those that
-nobody needs. Does not belong here: which of them is a version (`versions.py`).
+nobody needs. Does not belong here: which of them is a version
+(`stores/cloud_warehouse/record/versions.py`).
 
 A table is a version when a row of `heads` or `versions` names it. Until then nobody else knows it,
 so a death while it is made costs nothing but its removal.
@@ -21,8 +22,9 @@ from datetime import timedelta
 from typing import Any
 
 from shared_resources.contracts.model import Contract
-from shared_resources.stores.cloud_warehouse.entry import Entry
 from shared_resources.stores.cloud_warehouse.loading import Upload
+from shared_resources.stores.cloud_warehouse.record.entry import Entry
+from shared_resources.stores.cloud_warehouse.record.versions import versions_schema
 from shared_resources.stores.cloud_warehouse.session import (
     Missing,
     SnowflakeProblem,
@@ -39,7 +41,6 @@ from shared_resources.stores.cloud_warehouse.sql import (
     type_of,
     widened,
 )
-from shared_resources.stores.cloud_warehouse.versions import versions_schema
 from shared_resources.stores.evolution import columns_of
 from shared_resources.stores.protocol import PublishError
 from shared_resources.stores.staging import staging_area

@@ -1,7 +1,7 @@
 """A pinned version of a product in the warehouse.
 
 Belongs here: attaching the version's files and the SQL over them.
-Does not belong here: streaming and views (`sql_snapshot.py`), publishing (`store.py`).
+Does not belong here: streaming and views (`stores/reading/sql_snapshot.py`), publishing (`store.py`).
 """
 
 from __future__ import annotations

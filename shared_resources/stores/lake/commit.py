@@ -42,7 +42,7 @@ from sqlalchemy.exc import OperationalError
 
 from shared_resources.contracts.model import Contract
 from shared_resources.stores.lake.files.local import Placed
-from shared_resources.stores.lake.manifests import live_entries_of, manifests_of
+from shared_resources.stores.lake.files.manifests import live_entries_of, manifests_of
 from shared_resources.stores.lake.schema import partition_key
 from shared_resources.stores.protocol import UNPARTITIONED
 from shared_resources.stores.staging.footers import Footers

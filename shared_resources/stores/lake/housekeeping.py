@@ -24,7 +24,6 @@ from pyiceberg.table.update import RemoveSnapshotsUpdate
 
 from shared_resources.contracts.model import Contract
 from shared_resources.stores.commit_attempts import Attempts
-from shared_resources.stores.lake.catalog.metadata_files import load_in_step
 from shared_resources.stores.lake.commit import (
     LakeTransaction,
     data_files,
@@ -48,6 +47,7 @@ from shared_resources.stores.lake.leftovers import (
     needed_files,
     remove_leftovers,
 )
+from shared_resources.stores.lake.metadata_files import load_in_step
 from shared_resources.stores.lake.places import LakeTable
 from shared_resources.stores.lake.schema import use_schema
 from shared_resources.stores.lake.snapshot import LakeSnapshot, schema_of

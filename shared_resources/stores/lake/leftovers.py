@@ -20,14 +20,14 @@ from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 
 from shared_resources.stores.lake.catalog.commit_marks import mark_of
-from shared_resources.stores.lake.catalog.metadata_files import (
+from shared_resources.stores.lake.files.manifests import live_entries_of, manifests_of
+from shared_resources.stores.lake.history import may_have_published
+from shared_resources.stores.lake.metadata_files import (
     ASIDE,
     is_in_step,
     load_in_step,
     mark_known,
 )
-from shared_resources.stores.lake.history import may_have_published
-from shared_resources.stores.lake.manifests import live_entries_of, manifests_of
 from shared_resources.stores.lake.places import LakeTable
 from shared_resources.stores.staging import staging_area
 

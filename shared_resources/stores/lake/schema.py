@@ -1,8 +1,8 @@
 """The schema of a lake table over time, and back to the platform's column types.
 
 Belongs here: field ids that stay with their column for life, the name mapping, partition keys.
-Does not belong here: a contract as an Iceberg schema (`contracts/iceberg_schema.py`), whether a
-change may be made (`evolution.py`), committing it (`store.py`).
+Does not belong here: a contract as an Iceberg schema (`contracts/compiling/iceberg_schema.py`), whether a
+change may be made (`stores/evolution.py`), committing it (`store.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A pinned version of a product in the lake.
 
 Belongs here: finding the version's files and the SQL that reads them with the version's schema.
-Does not belong here: streaming and views (`sql_snapshot.py`), committing (`commit.py`).
+Does not belong here: streaming and views (`stores/reading/sql_snapshot.py`), committing (`commit.py`).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ versions (`history.py`), reading (`snapshot.py`), Dagster.
 Every version is one snapshot on main whose summary carries its number, its batch and its evidence,
 and which a tag `v<number>` keeps. In the local lake a staged batch lies below the table's own data
 location, so that publishing it is nothing but that commit: the very files are adopted. Elsewhere
-they are uploaded first (`files.py`), and made visible by the same commit.
+they are uploaded first (`stores/lake/files/local.py`), and made visible by the same commit.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ from shared_resources.evidence.record import Evidence, RolledBack
 from shared_resources.stores.cleared import check_cleared, check_not_overtaken
 from shared_resources.stores.commit_attempts import Attempts, advisory_lock
 from shared_resources.stores.lake import housekeeping as lake_housekeeping
-from shared_resources.stores.lake.catalog.metadata_files import load_in_step
-from shared_resources.stores.lake.catalog.repair import repair
 from shared_resources.stores.lake.catalog.sqlite import LakeCatalog, TableCatalog
 from shared_resources.stores.lake.commit import (
     TABLE_PROPERTIES,
@@ -54,8 +52,10 @@ from shared_resources.stores.lake.history import (
     versions_of,
 )
 from shared_resources.stores.lake.leftovers import stored_bytes, unneeded
+from shared_resources.stores.lake.metadata_files import load_in_step
 from shared_resources.stores.lake.places import LakeTable
 from shared_resources.stores.lake.planning import Base, Files, evolve_table, stage_version
+from shared_resources.stores.lake.repair import repair
 from shared_resources.stores.lake.schema import (
     name_mapping,
     use_schema,

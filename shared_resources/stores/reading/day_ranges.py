@@ -1,7 +1,7 @@
 """Days as a condition of plain ranges, which engines prune by: row groups, micro-partitions.
 
 Belongs here: days in a row as one range. Does not belong here: which days follow each other
-(`days.py`), how an engine writes a midnight (the stores).
+(`contracts/days.py`), how an engine writes a midnight (the stores).
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """A published snapshot as the type that a consumer asked for.
 
 Belongs here: the closed list of frame types that inputs and `read()` may have.
-Does not belong here: which version is read (`pins.py`) or what may be read.
+Does not belong here: which version is read (`stores/pins.py`) or what may be read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from shared_resources.problems import MeshProblem
 
 if TYPE_CHECKING:
     from shared_resources.stores.protocol import Snapshot
@@ -17,8 +19,10 @@ SUPPORTED = (
 )
 
 
-class UnsupportedFrame(TypeError):
+class UnsupportedFrame(MeshProblem, TypeError):
     """A parameter is annotated with a type in which no product can be given."""
+
+    exit_code = 2
 
 
 def as_frame(

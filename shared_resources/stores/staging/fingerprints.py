@@ -2,7 +2,7 @@
 
 Belongs here: computing it, and the name of a published file, which holds it: so whoever lists a
 version's files knows what they must be, however long ago the version expired that brought them.
-Does not belong here: what differs and what becomes of that (`cleared.py`, the stores).
+Does not belong here: what differs and what becomes of that (`stores/cleared.py`, the stores).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Staging: a stream of record batches becomes the Parquet files of a staged batch.
 
 Belongs here: splitting by partition and writing, in bounded memory.
-Does not belong here: converting values (`contracts/lossless.py`), judging them (`governance/`), or
+Does not belong here: converting values (`contracts/values/lossless.py`), judging them (`governance/`), or
 where the folder is (the stores).
 
 Layout: `part-00000.parquet`, for a partitioned product `partition=2017-03-01/part-00000.parquet`.

@@ -2,7 +2,7 @@
 
 Belongs here: what e-mail addresses, phone numbers and payment cards look like in text, chosen so
 that baskets' ids, article numbers, prices and sizes do not.
-Does not belong here: searching the data (`governance/audit.py`).
+Does not belong here: searching the data (`governance/audit/audit.py`).
 
 One check a product, over every text column that is neither confidential nor restricted.
 `Rule.arguments["predicate_patterns"]` holds a mapping for each kind of personal data; a row fails

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shared_resources.contracts.comparing import compared_exactly, fitting
 from shared_resources.contracts.model import Contract, Rule, RuleKind
+from shared_resources.contracts.values.comparing import compared_exactly, fitting
 from shared_resources.findings import Finding
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.mesh import Domain, Mesh

@@ -1,7 +1,7 @@
 """The mark that a commit leaves beside the metadata file that it made the table's.
 
 Belongs here: names of metadata files and their marks, leaving one.
-Does not belong here: what a mark tells (`metadata_files.py`).
+Does not belong here: what a mark tells (`stores/lake/metadata_files.py`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The lake's catalog in AWS Glue, where Athena, Spark, Trino and Snowflake find the same tables.
 
 Belongs here: Glue's names, its limits, and what its answers mean for a commit.
-Does not belong here: what a commit contains (`commit.py`, `store.py`), where files are
-(`files_s3.py`).
+Does not belong here: what a commit contains (`stores/lake/commit.py`, `stores/lake/store.py`),
+where files are (`stores/lake/files/s3.py`).
 
 A commit is one UpdateTable that names the version it was made on; Glue refuses it when the table
 has moved on. botocore may send it twice when an answer is lost, and the second is then refused for

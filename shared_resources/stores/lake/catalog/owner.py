@@ -1,7 +1,7 @@
 """Whose a lake on S3 is: what one mesh's tables do not name there, its clean-up takes for left over.
 
 Belongs here: the object at the top of `MESH_LAKE` that names the catalog whose tables lie there.
-Does not belong here: which files are left over (`leftovers.py`), the catalog (`catalog_glue.py`).
+Does not belong here: which files are left over (`stores/lake/leftovers.py`), the catalog (`glue.py`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The lake's catalog: which table is where. The local one is a SQLite file that processes share.
 
 Belongs here: what the lake asks of a catalog; opening the local one and loading a table from it.
-Does not belong here: AWS Glue (`catalog_glue.py`), what a commit contains (`commit.py`,
-`store.py`).
+Does not belong here: AWS Glue (`glue.py`), what a commit contains (`stores/lake/commit.py`,
+`stores/lake/store.py`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from shared_resources.state.per_process import OncePerProcess
 from shared_resources.state.read_only import copy_of, may_write, state_of
 from shared_resources.state.sqlite_file import make_database
 from shared_resources.stores.lake.catalog.commit_marks import mark_committed
-from shared_resources.stores.lake.files.local_file_io import LocalFileIO
+from shared_resources.stores.lake.catalog.local_file_io import LocalFileIO
 from shared_resources.stores.protocol import Unreadable
 
 BUSY_SECONDS = 60

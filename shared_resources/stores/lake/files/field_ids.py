@@ -2,7 +2,7 @@
 
 Belongs here: reading and writing that part of a footer (Thrift's compact protocol, `FileMetaData` of
 parquet-format).
-Does not belong here: which id a column has (`schema.py`).
+Does not belong here: which id a column has (`stores/lake/schema.py`).
 
 A file is staged before its table is known. Without ids engines go by the table's name mapping, which
 is today's: a column that changed its type since, or is gone, could not be read from older versions.

@@ -1,8 +1,9 @@
-"""Where the lake's files are: in a local folder, or elsewhere (`files_s3.py`).
+"""Where the lake's files are: in a local folder, or elsewhere (`s3.py`).
 
 Belongs here: what the lake asks of the place of its files, and the local folder, where a staged file
 is adopted as it is: it already lies in its table's data location.
-Does not belong here: which files a version has (`store.py`), which table is where (`catalog.py`).
+Does not belong here: which files a version has (`stores/lake/store.py`), which table is where
+(`stores/lake/catalog/sqlite.py`).
 """
 
 from __future__ import annotations
@@ -18,19 +19,11 @@ from typing import Protocol
 from pyiceberg.manifest import DataFile
 from pyiceberg.types import NestedField
 
+from shared_resources.object_store.stored_file import StoredFile
 from shared_resources.state.durable import sync, sync_all
 from shared_resources.stores.protocol import StagedBatch
 from shared_resources.stores.staging import staging_area
 from shared_resources.stores.staging.fingerprints import sha256_of
-
-
-@dataclass(frozen=True)
-class StoredFile:
-    """A file as a listing shows it: its location, its bytes, when it was last written."""
-
-    location: str
-    size: int
-    modified: datetime
 
 
 @dataclass(frozen=True)

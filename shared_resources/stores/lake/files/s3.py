@@ -1,8 +1,8 @@
 """The lake's files on S3: audited files are uploaded when they are published, and copied to be read.
 
-Belongs here: the keys of a product's files, upload and verification, local copies for readers, and
-putting the lake of a production environment together.
-Does not belong here: S3's protocol (`s3_objects.py`), the catalog (`catalog_glue.py`).
+Belongs here: the keys of a product's files, upload and verification, and local copies for readers.
+Does not belong here: S3's protocol (`object_store/s3_objects.py`), the catalog
+(`stores/lake/catalog/glue.py`).
 
 Layout: `MESH_LAKE/<domain>/<product>/data/<batch_id>/<attempt>/…` and `…/metadata/` beside it.
 Batches are staged and audited on the machine, below its own folder.
@@ -19,43 +19,23 @@ from datetime import datetime
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pyiceberg.manifest import DataFile
 from pyiceberg.types import NestedField
 
-from shared_resources.confinement.guard import refuse
-from shared_resources.object_store.iceberg_file_io import S3FileIO
 from shared_resources.object_store.local_copies import LocalCopies
 from shared_resources.object_store.s3_objects import S3Objects
-from shared_resources.stores.lake.catalog.glue import GlueTables
+from shared_resources.object_store.stored_file import StoredFile
 from shared_resources.stores.lake.files.field_ids import write_field_ids
-from shared_resources.stores.lake.files.local import Placed, StoredFile
-from shared_resources.stores.lake.store import LakeStore
+from shared_resources.stores.lake.files.local import Placed
 from shared_resources.stores.protocol import PublishError, StagedBatch
 from shared_resources.stores.staging import staging_area
 from shared_resources.stores.staging.fingerprints import named_by_digest, sha256_of
-
-if TYPE_CHECKING:
-    from shared_resources.production.settings import ProductionSettings
 
 DOWNLOADS = 8
 SENT = "sent"
 # More commits than a table keeps the metadata of.
 MOST_COMMITS = 10_000
-
-
-def s3_lake(
-    settings: ProductionSettings, home: Path, copies: LocalCopies | None = None
-) -> LakeStore:
-    """The lake of a production environment; `home` is this machine's, for staging and copies."""
-    refuse("opens the lake")
-    objects = S3Objects(settings)
-    copies = copies or LocalCopies(home / "copies")
-    tables = GlueTables(settings, objects, S3FileIO(objects, copies))
-    return LakeStore(
-        S3Files(settings.lake.url(), home / "lake", objects, copies, tables.claim), tables
-    )
 
 
 class S3Files:

@@ -1,0 +1,143 @@
+"""What a domain developer writes in `function.py`: a function, and where its inputs come from.
+
+Belongs here: the decorator `data_product`, `product_input`, and what a function may return.
+Does not belong here: turning it into a Dagster asset (`locations/product_asset.py`) or running it
+(`data_products/makers/making.py`).
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared_resources.problems import MeshProblem
+
+_KEY = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
+CONTEXT = "context"
+
+
+class ProductProblem(MeshProblem):
+    """A product's code cannot be used; the message names the function and what to do."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class ProductInput:
+    """A published product that a function reads: `key` is `domain/product`; None means all columns."""
+
+    key: str
+    columns: tuple[str, ...] | None = None
+
+
+def product_input(key: str, columns: Sequence[str] | None = None) -> ProductInput:
+    """An input of which only `columns` are read. Raises `ProductProblem` for a malformed key."""
+    if not _KEY.fullmatch(key):
+        raise ProductProblem(f"{key!r} is no product key; write it as 'domain/product'")
+    return ProductInput(key, tuple(columns) if columns is not None else None)
+
+
+@dataclass(frozen=True)
+class Produced:
+    """A function's result with numbers to show beside every version.
+
+    `metadata` holds JSON values, or numpy's for them; the platform's own names are not to be used.
+    """
+
+    frame: Any
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MakingContext:
+    """What a function learns about its run when it has a parameter named `context`.
+
+    `partitions` are the partition keys to make, `("",)` for a product without partitions.
+    """
+
+    product: str
+    run_id: str
+    partitions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ProductFunction:
+    """A decorated function. `inputs` maps parameters to products, `frames` to annotated types."""
+
+    function: Callable[..., Any]
+    inputs: Mapping[str, ProductInput]
+    frames: Mapping[str, Any]
+    wants_context: bool
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+
+Decorator = Callable[[Callable[..., Any]], ProductFunction]
+
+
+@typing.overload
+def data_product(_function: Callable[..., Any], /) -> ProductFunction: ...
+@typing.overload
+def data_product(**inputs: str | ProductInput) -> Decorator: ...
+def data_product(
+    _function: Callable[..., Any] | None = None, /, **inputs: str | ProductInput
+) -> ProductFunction | Decorator:
+    """Make a function the maker of its folder's product.
+
+        @data_product(transactions="order/transactions")
+        def baskets(transactions: pl.LazyFrame) -> pl.LazyFrame: ...
+
+    Each keyword names a parameter and the product that it receives, as the type that the parameter
+    is annotated with: pandas (the default) or polars frame, Arrow table, stream of record batches.
+    The contract beside the function says the rest. Raises `ProductProblem` when parameters and
+    inputs do not match.
+    """
+
+    if _function is not None and not inspect.isfunction(_function):
+        raise ProductProblem(
+            f"@data_product({_function!r}) names no parameter; write @data_product(name={_function!r})"
+        )
+
+    def decorate(function: Callable[..., Any]) -> ProductFunction:
+        parameters = [name for name in inspect.signature(function).parameters if name != CONTEXT]
+        if sorted(parameters) != sorted(inputs):
+            raise ProductProblem(
+                f"{function.__module__}.{function.__name__} takes ({', '.join(parameters)}) but "
+                f"@data_product names ({', '.join(inputs)}); each parameter needs its product key"
+            )
+        hints = _annotations(function)
+        return ProductFunction(
+            function=function,
+            inputs={name: _as_input(name, given) for name, given in inputs.items()},
+            frames={name: hints.get(name) for name in parameters},
+            wants_context=CONTEXT in inspect.signature(function).parameters,
+        )
+
+    return decorate(_function) if _function is not None else decorate
+
+
+def _as_input(parameter: str, given: object) -> ProductInput:
+    if isinstance(given, ProductInput):
+        return given
+    if not isinstance(given, str):
+        raise ProductProblem(
+            f"{parameter}={given!r} is no product key; write it as 'domain/product', or with "
+            "product_input() to read some of its columns"
+        )
+    return product_input(given)
+
+
+def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
+    """The annotated types. They are looked up when the location loads, unlike a type checker's."""
+    try:
+        return typing.get_type_hints(function)
+    except NameError as problem:
+        raise ProductProblem(
+            f"{function.__module__}.{function.__name__} is annotated with a type that is not "
+            f"imported ({problem}); import it, and not only for type checking"
+        ) from problem

@@ -1,1 +1,0 @@
-"""data_products.makers.dbt.on_snowflake."""

@@ -1,0 +1,284 @@
+"""The engine of `mesh run`: ready products go to their domains' workers until none is left.
+
+Belongs here: that loop, and what each product's run came to.
+Does not belong here: the order (`schedule.py`), the processes (`workers.py`), what is to be made of a
+product (`pending.py`), the display (`cli/progress.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from typing import Protocol
+
+from shared_resources.environment import Environment
+from shared_resources.landing.errors import LandingError
+from shared_resources.observing.health import Reason, named
+from shared_resources.observing.product_health import Observer
+from shared_resources.running.messages import Loaded, NotLoaded, RunOutcome, Task, Waits
+from shared_resources.running.pending import NothingLanded, UpToDate, tasks_of
+from shared_resources.running.schedule import Schedule
+from shared_resources.running.selection import product_folder
+from shared_resources.running.workers import Worker, stop
+from shared_resources.state.last_attempts import WHOLE, LastAttempts
+from shared_resources.state.last_attempts import Outcome as AttemptOutcome
+
+
+@dataclass
+class Outcome:
+    """What a run came to: an entry a product, with its state and what is worth knowing of it."""
+
+    started: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+    products: dict[str, dict[str, object]] = field(default_factory=dict)
+
+    def count(self, state: str) -> int:
+        return sum(entry["state"] == state for entry in self.products.values())
+
+    def in_part(self) -> str:
+        """How many of those that failed published some of their days, for people."""
+        some = sum(bool(entry.get("published")) for entry in self.products.values())
+        return f" ({some} published in part)" if some else ""
+
+
+class Display(Protocol):
+    """What is told of the run while it lasts. Every text may hold more than one line."""
+
+    def note(self, text: str) -> None: ...
+
+    def started(self, product: str) -> None: ...
+
+    def published(self, product: str, rows: int | None, version: int | None) -> None: ...
+
+    def skipped(self, product: str, why: str) -> None: ...
+
+    def failed(self, product: str, message: str) -> None: ...
+
+    def held(self, product: str, because: str) -> None: ...
+
+
+class Engine:
+    """Runs products, each in its domain's worker, and tells a display how they fare.
+
+    `jobs` is how many are made at a time. `partitions` is FIRST or FIRST..LAST, of products with days;
+    None: what landed and is not published.
+    """
+
+    def __init__(
+        self, environment: Environment, display: Display, jobs: int, partitions: str | None
+    ) -> None:
+        self._environment = environment
+        self._display = display
+        self._jobs = jobs
+        self._partitions = partitions
+        self._outcome = Outcome()
+        self._workers: dict[str, Worker] = {}
+        self._queues: dict[str, deque[Task]] = {}
+        self._ended: dict[str, list[RunOutcome]] = {}  # one a range
+        self._stopped: dict[str, str] = {}  # why, of products that are not made
+        self._schedule = Schedule({})
+
+    def run(self, wanted: Mapping[str, tuple[str, ...]]) -> Outcome:
+        """Materialize the products `wanted`, with what each reads, in dependency order."""
+        try:
+            loaded, broken = self._load(wanted)
+            reads = {key: one.reads[key] for one in loaded for key in wanted if key in one.reads}
+            self._stopped = {key: why for one in loaded for key, why in one.stopped.items()}
+            self._schedule = Schedule({**wanted, **reads})
+            self._give_up(broken)
+            while True:
+                while self._start_one():
+                    pass
+                busy = {w.connection: w for w in self._workers.values() if w.running}
+                if not busy:
+                    break
+                for connection in wait(list(busy)):
+                    self._hear(busy[connection])  # type: ignore[index]
+        finally:
+            stop(self._workers.values())
+        self._outcome.seconds = time.monotonic() - self._outcome.started
+        return self._outcome
+
+    def _load(self, wanted: Mapping[str, tuple[str, ...]]) -> tuple[list[Loaded], dict[str, str]]:
+        """Start the domains' workers: the locations that loaded, and why the others did not, by
+        domain."""
+        logs = self._environment.home / "logs"
+        for domain in sorted({key.split("/")[0] for key in wanted}):
+            self._workers[domain] = Worker(self._environment, domain, logs / f"{domain}.log")
+        loaded: list[Loaded] = []
+        broken: dict[str, str] = {}
+        for domain, worker in self._workers.items():
+            why = _why_not_loaded(worker, message := worker.receive())
+            if isinstance(message, Loaded):
+                loaded.append(message)
+            else:
+                broken[domain] = why
+        return loaded, broken
+
+    def _give_up(self, broken: Mapping[str, str]) -> None:
+        """The products of locations that did not load have failed, and hold what reads them."""
+        lost = {
+            key: broken[d] for key in self._schedule.reads if (d := key.split("/")[0]) in broken
+        }
+        for domain, why in broken.items():
+            self._display.note(f"the location {domain} does not load:\n{why}")
+        for key in lost:
+            self._schedule.start(key)
+        for key, why in sorted(lost.items()):
+            self._note(key, f"its location does not load: {why}")
+            self._display.failed(key, "its location does not load")
+            self._record(key, "failed", message=why)
+            self._finish(key, False)
+
+    def _start_one(self) -> bool:
+        """Start the first product that can be, or find that there is nothing to do for it."""
+        for product in self._schedule.ready():
+            running = sum(worker.running is not None for worker in self._workers.values())
+            if self._worker(product).running or running >= self._jobs:
+                continue
+            self._schedule.start(product)
+            if why := self._stopped.get(product):
+                self._note(product, why)
+                self._fail(product, why)
+                return True
+            try:
+                tasks = tasks_of(self._environment, product, self._partitions)
+            except UpToDate as reason:
+                self._unchanged(product, str(reason))
+            except NothingLanded as missing:
+                self._note(product, str(missing), AttemptOutcome.MISSING)
+                self._fail(product, str(missing))
+            except LandingError as problem:
+                self._fail(product, str(problem))
+            else:
+                self._queues[product] = deque(tasks)
+                self._ended[product] = []
+                self._display.started(product)
+                self._start_next(product)
+            return True
+        return False
+
+    def _unchanged(self, product: str, why: str) -> None:
+        """Nothing is to be made; but a process may have died between the commits of two stores."""
+        from shared_resources.data_products.publishing import finish_publishing
+
+        if contract := product_folder(self._environment, product).contract:
+            stores = self._environment.stores_of(contract)
+            try:
+                late = finish_publishing(self._environment, contract, stores)
+            except Exception as problem:  # noqa: BLE001 - of whichever store; the others go on
+                self._fail(product, f"{type(problem).__name__}: {problem}")
+                return
+            if late:
+                why += f"; the {' and the '.join(late)} got what the {stores[0].name} has"
+        standing = [str(one) for one in self._standing(product)]
+        self._display.skipped(product, why)
+        for line in standing:
+            self._display.note(f"      still {line}")
+        self._record(product, "unchanged", message="\n".join([why, *standing]))
+        self._finish(product, True)
+
+    def _standing(self, product: str) -> tuple[Reason, ...]:
+        """What was refused, failed or is missing of a product of which there is nothing to make."""
+        folder = product_folder(self._environment, product)
+        return Observer(self._environment).observe(folder).health.failing
+
+    def _note(
+        self, product: str, why: str, outcome: AttemptOutcome = AttemptOutcome.FAILED
+    ) -> None:
+        """Write down, for `mesh status`, what no run comes to write down."""
+        LastAttempts(self._environment.state, product).failed("", {WHOLE: why}, outcome)
+
+    def _start_next(self, product: str) -> None:
+        """Hand over the product's next task, to a new process if its domain's has died meanwhile."""
+        task = self._queues[product].popleft()
+        try:
+            self._worker(product).start(task)
+        except (BrokenPipeError, ConnectionResetError):
+            why = self._restart(product.split("/")[0])
+            if why:
+                self._end(RunOutcome(product, "", False, why))
+            else:
+                self._worker(product).start(task)
+
+    def _restart(self, domain: str) -> str:
+        """Replace the domain's dead worker; returns why the new one did not load, if it did not."""
+        dead = self._workers[domain]
+        stop([dead])
+        worker = self._workers[domain] = Worker(self._environment, domain, dead.log)
+        return _why_not_loaded(worker, worker.receive())
+
+    def _hear(self, worker: Worker) -> None:
+        task = worker.running
+        assert task is not None
+        message = worker.receive()
+        if isinstance(message, Waits):
+            self._display.note(f"      {task.product} {message.message}")
+            return
+        worker.running = None
+        if not isinstance(message, RunOutcome):
+            why = f"its process died (exit {worker.exit_code}); see {worker.log}"
+            message = RunOutcome(task.product, "", False, why)
+        self._end(message)
+
+    def _end(self, outcome: RunOutcome) -> None:
+        """One run of a product ended: the next range of it, whatever came of this one, or it is done."""
+        product = outcome.product
+        self._ended[product].append(outcome)
+        if self._queues[product]:
+            self._start_next(product)
+            return
+        failed = [one for one in self._ended[product] if not one.succeeded]
+        if failed:
+            self._failed_in_part(product, failed)
+            return
+        self._display.published(product, outcome.rows, outcome.version)
+        self._record(
+            product,
+            "published",
+            run_id=outcome.run_id,
+            rows=outcome.rows,
+            version=outcome.version,
+            seconds=round(sum(one.seconds for one in self._ended[product]), 2),
+            peak_mib=round(max(one.peak_mib or 0.0 for one in self._ended[product])),
+        )
+        self._finish(product, True)
+
+    def _failed_in_part(self, product: str, failed: list[RunOutcome]) -> None:
+        """Some runs of the product failed; the days that were published all the same are named."""
+        ended = self._ended[product]
+        days = sorted({day for one in ended for day in one.days})
+        versions = [one.version for one in ended if one.version is not None]
+        why = "\n".join(one.message for one in failed)
+        if days:
+            why = f"published all the same: {named(days)}, as version {max(versions)}\n{why}"
+        published = {"published": days, "version": max(versions)} if days else {}
+        self._fail(product, why, failed[0].run_id, **published)
+
+    def _worker(self, product: str) -> Worker:
+        return self._workers[product.split("/")[0]]
+
+    def _fail(self, product: str, why: str, run_id: str = "", **details: object) -> None:
+        self._display.failed(product, why)
+        self._record(product, "failed", message=why, run_id=run_id, **details)
+        self._finish(product, False)
+
+    def _finish(self, product: str, succeeded: bool) -> None:
+        for held in self._schedule.finish(product, succeeded):
+            self._display.held(held, product)
+            self._record(held, "held", message=f"waits for {product}")
+
+    def _record(self, product: str, state: str, **details: object) -> None:
+        self._outcome.products[product] = {**details, "product": product, "state": state}
+
+
+def _why_not_loaded(worker: Worker, message: object) -> str:
+    """Why a worker's location did not load; nothing if it did."""
+    if isinstance(message, Loaded):
+        return ""
+    if isinstance(message, NotLoaded):
+        return message.message
+    return f"the location's process died (exit {worker.exit_code}); see {worker.log}"

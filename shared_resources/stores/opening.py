@@ -1,0 +1,31 @@
+"""Opening a product wherever it is: from the first store that has it.
+
+Belongs here: which of an environment's stores a reader is given, and what he is told if none has it.
+Does not belong here: which version a run reads (`pins.py`), how a store opens one.
+"""
+
+from __future__ import annotations
+
+from shared_resources.environment import Environment
+from shared_resources.stores.protocol import NotPublished, Snapshot, Unreadable
+
+
+def open_product(environment: Environment, product: str, number: int | None = None) -> Snapshot:
+    """A published version, from the first store that has the product.
+
+    Raises `NotPublished` when no store has it.
+    """
+    if len(product.split("/")) != 2 or not all(product.split("/")):
+        raise NotPublished(f"{product!r} is no product key; write it as domain/product")
+    trouble: Unreadable | None = None
+    for store in environment.stores.values():
+        try:
+            if store.versions(product):
+                return store.open(product, number)
+        except Unreadable as problem:
+            trouble = trouble or problem
+    if trouble is not None:
+        raise trouble
+    raise NotPublished(
+        f"{product} is not published yet; run `mesh run {product}`, or check its name"
+    )

@@ -1,0 +1,12 @@
+"""Wiring: the one place that chooses implementations, by `MESH_ENV`.
+
+Belongs here: the environments, local and production, and which of them this process is in.
+Does not belong here: what an environment promises (`environment.py`), and how anything works that
+it is made of.
+"""
+
+from shared_resources.wiring.choice import current
+from shared_resources.wiring.local import LocalEnvironment
+from shared_resources.wiring.production import ProductionEnvironment
+
+__all__ = ["LocalEnvironment", "ProductionEnvironment", "current"]

@@ -1,0 +1,73 @@
+"""The embedded environment: everything is a file below `home`.
+
+Belongs here: which implementation stands behind each port when nothing is installed or started.
+Does not belong here: how they work, and when this environment is the one (`choice.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared_resources.confinement.guard import refuse
+from shared_resources.contracts.model import Server
+from shared_resources.environment import Environment
+
+if TYPE_CHECKING:
+    from shared_resources.data_products.dbt.target import DbtTarget
+    from shared_resources.governance.quarantine.quarantine import Quarantine
+    from shared_resources.landing.zones.zone import LandingZone
+    from shared_resources.state.database import StateDatabase
+    from shared_resources.stores.pins import Pins
+    from shared_resources.stores.protocol import ProductStore
+
+
+@dataclass(frozen=True)
+class LocalEnvironment(Environment):
+    """Local files, SQLite and DuckDB. What it is made of is imported when it is asked for."""
+
+    def __post_init__(self) -> None:
+        refuse("opens the platform's environment")
+
+    @cached_property
+    def stores(self) -> Mapping[Server, ProductStore]:
+        from shared_resources.stores.embedded_warehouse.store import WarehouseStore
+        from shared_resources.stores.lake.store import LakeStore
+
+        return {
+            Server.LAKE: LakeStore(self.home / "lake"),
+            Server.WAREHOUSE: WarehouseStore(self.home / "warehouse"),
+        }
+
+    @cached_property
+    def landing_zone(self) -> LandingZone:
+        from shared_resources.landing.zones.folder import FolderLandingZone
+
+        return FolderLandingZone(self.home / "landing")
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        from shared_resources.governance.quarantine.folder import QuarantineFolder
+        from shared_resources.governance.quarantine.quarantine import Quarantine
+
+        return Quarantine(QuarantineFolder(self.home / "quarantine"))
+
+    @cached_property
+    def state(self) -> StateDatabase:
+        from shared_resources.state.database import StateDatabase
+
+        return StateDatabase(f"sqlite:///{self.home / 'state.db'}", self.home / "locks")
+
+    @cached_property
+    def pins(self) -> Pins:
+        from shared_resources.stores.pins import Pins
+
+        return Pins(self.state)
+
+    @cached_property
+    def dbt_target(self) -> DbtTarget:
+        from shared_resources.data_products.dbt.on_duckdb import DuckDBTarget
+
+        return DuckDBTarget()

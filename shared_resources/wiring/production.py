@@ -1,0 +1,117 @@
+"""The production environment: S3, Glue and Snowflake, Postgres where there is one.
+
+Belongs here: which implementation stands behind each port, and what they share.
+Does not belong here: how they work, the settings (`production/`), and when this environment is the
+one (`choice.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared_resources.contracts.model import Contract, Server
+from shared_resources.wiring.local import LocalEnvironment
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+    from shared_resources.arrivals.events import LandingQueue
+    from shared_resources.data_products.dbt.target import DbtTarget
+    from shared_resources.governance.quarantine.quarantine import Quarantine
+    from shared_resources.landing.zones.zone import LandingZone
+    from shared_resources.object_store.local_copies import LocalCopies
+    from shared_resources.production.settings import ProductionSettings
+    from shared_resources.state.database import StateDatabase
+    from shared_resources.stores.protocol import ProductStore
+
+
+@dataclass(frozen=True)
+class ProductionEnvironment(LocalEnvironment):
+    """S3, Glue and Snowflake. `home` holds what one machine may lose: staged batches, copies."""
+
+    settings: ProductionSettings
+
+    @property
+    def is_production(self) -> bool:
+        return True
+
+    @property
+    def holds_anything(self) -> bool:
+        return True
+
+    @property
+    def database_url(self) -> str | None:
+        return self.settings.database_url
+
+    @cached_property
+    def copies(self) -> LocalCopies:
+        """Files and tables of the stores that were read on this machine."""
+        from shared_resources.object_store.local_copies import LocalCopies
+
+        return LocalCopies(self.home / "copies")
+
+    @cached_property
+    def stores(self) -> Mapping[Server, ProductStore]:
+        from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
+        from shared_resources.stores.lake.on_s3 import s3_lake
+
+        connect, staging = self.settings.snowflake_connection, self.home / "warehouse"
+        return {
+            Server.LAKE: s3_lake(self.settings, self.home, self.copies),
+            Server.WAREHOUSE: SnowflakeStore(connect, staging, self.copies),
+        }
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        from shared_resources.governance.quarantine.quarantine import Quarantine
+        from shared_resources.governance.quarantine.s3 import QuarantineOnS3
+        from shared_resources.object_store.s3_objects import S3Objects
+
+        place = self.settings.quarantine.url()
+        return Quarantine(QuarantineOnS3(place, S3Objects(self.settings), self.copies))
+
+    @cached_property
+    def dbt_target(self) -> DbtTarget:
+        from shared_resources.data_products.dbt.on_snowflake.target import SnowflakeTarget
+        from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
+
+        warehouse = self.stores[Server.WAREHOUSE]
+        assert isinstance(warehouse, SnowflakeStore)
+        return SnowflakeTarget(self.settings.snowflake, warehouse)
+
+    @cached_property
+    def state(self) -> StateDatabase:
+        """SQLite unless there is a Postgres: enough for one machine, and for no more."""
+        from shared_resources.state.database import StateDatabase
+
+        if self.database_url is None:
+            return super().state
+        return StateDatabase(self.database_url, self.home / "locks")
+
+    @cached_property
+    def landing_zone(self) -> LandingZone:
+        from shared_resources.landing.zones.s3 import S3LandingZone
+
+        return S3LandingZone(self.settings.s3, self.settings.landing, self.settings.encryption())
+
+    @cached_property
+    def sensed_zone(self) -> LandingZone:
+        from shared_resources.landing.zones.s3 import S3LandingZone
+        from shared_resources.production.patience import TICK
+
+        return S3LandingZone(lambda: self.settings.s3(TICK), self.settings.landing)
+
+    def landing_queue(self, contract: Contract) -> LandingQueue | None:
+        from shared_resources.arrivals.events import LandingQueue
+
+        template = self.settings.landing_queue
+        if template is None:
+            return None
+        return LandingQueue(lambda: self._sqs, self.settings.landing, template, contract)
+
+    @cached_property
+    def _sqs(self) -> SQSClient:
+        return self.settings.sqs()
