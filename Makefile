@@ -48,6 +48,9 @@ lint: setup ## formatting, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+reference: setup ## write the pages and schemas that are made from the code
+	$(BIN)/python -m shared_resources.reference
+
 bench: setup ## every benchmark beside its peers
 	@set -e; for file in benchmarks/[a-z]*.py; do \
 	  name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
@@ -55,4 +58,4 @@ bench: setup ## every benchmark beside its peers
 clean: ## forget all state below .mesh, what landed there too
 	rm -rf .mesh
 
-.PHONY: help setup lock land demo demo-production dev test chaos lint bench clean
+.PHONY: help setup lock land demo demo-production dev test chaos lint reference bench clean

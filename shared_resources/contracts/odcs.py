@@ -27,7 +27,7 @@ SERVER_TYPES = {
     Server.LAKE: ("iceberg", "glue", "custom"),
     Server.WAREHOUSE: ("duckdb", "snowflake", "custom"),
 }
-_VERSION = re.compile(
+VERSION = re.compile(
     r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
     r"(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?"
 )
@@ -96,7 +96,7 @@ LONGEST_NAME = 100
 
 def _check_root(root: Node) -> None:
     version = root.get("version")
-    if version and isinstance(version.value, str) and not _VERSION.fullmatch(version.value):
+    if version and isinstance(version.value, str) and not VERSION.fullmatch(version.value):
         version.problem(f"is {version.value!r}, no semantic version", "write it as '1.0.0'")
     standard = root.get("apiVersion")
     if standard and str(standard.value).startswith("v2"):

@@ -188,7 +188,7 @@ def _table_column(contract: Contract, column: Column) -> dg.TableColumn:
 def quiet_dagster_previews() -> None:
     """Silence the preview and beta warnings of the few Dagster features that the mesh builds on.
 
-    They are named in the README's limits; a warning an asset and process tells nobody anything.
+    They are named in docs/limits.md; a warning an asset and process tells nobody anything.
     """
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
     warnings.filterwarnings("ignore", category=dg.BetaWarning)

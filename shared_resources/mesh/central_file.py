@@ -20,7 +20,7 @@ from shared_resources.mesh.field_reader import FieldReader
 from shared_resources.mesh.model import CENTRAL_FILE, LONGEST_WAIVER_DAYS, Central
 
 RULE = "central"
-_FIELDS = ("approvers", "waiverDays", "lossBudgetPercent", "landingPrefixes")
+FIELDS = ("approvers", "waiverDays", "lossBudgetPercent", "landingPrefixes")
 _EXAMPLES = {
     "approvers": "approvers: [governance@example.com]",
     "waiverDays": f"waiverDays: {LONGEST_WAIVER_DAYS}",
@@ -39,7 +39,7 @@ def read_central_file(root: Path) -> Central:
     except InvalidFile as invalid:
         return Central(file, findings=invalid.findings)
     reader = FieldReader(source, RULE, _EXAMPLES, list(source.findings))
-    reader.expect_fields((), source.data, _FIELDS, optional=_FIELDS[1:])
+    reader.expect_fields((), source.data, FIELDS, optional=FIELDS[1:])
     days = reader.number(("waiverDays",), 1, LONGEST_WAIVER_DAYS)
     budget = reader.number(("lossBudgetPercent",), 0, 100)
     strictest = Central(file)

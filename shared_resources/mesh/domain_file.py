@@ -18,7 +18,7 @@ from shared_resources.mesh.field_reader import FieldReader, listed
 from shared_resources.mesh.model import DOMAIN_FILE, Archetype, Domain, ProductFolder, Waiver
 
 RULE = "domain"
-_WAIVER_FIELDS = ("policy", "product", "reason", "approver", "expires")
+WAIVER_FIELDS = ("policy", "product", "reason", "approver", "expires")
 _EXAMPLES: Mapping[str, str] = {
     "name": "name: order",
     "description": "description: what the team is responsible for",
@@ -34,8 +34,8 @@ _EXAMPLES: Mapping[str, str] = {
     "approver": "approver: governance@example.com",
     "expires": "expires: 2030-12-31",
 }
-_OPTIONAL = ("waivers", "environment")
-_FIELDS = ("name", "description", "archetype", "owner", "owners", "contact", *_OPTIONAL)
+OPTIONAL = ("waivers", "environment")
+FIELDS = ("name", "description", "archetype", "owner", "owners", "contact", *OPTIONAL)
 
 
 def read_domain_file(
@@ -49,7 +49,7 @@ def read_domain_file(
             0,
             RULE,
             "the domain's folder has no domain.yaml",
-            f"add it, with {listed(_FIELDS)}",
+            f"add it, with {listed(FIELDS)}",
         )
         return _domain(folder, products, [*findings, missing])
     try:
@@ -57,8 +57,8 @@ def read_domain_file(
     except InvalidFile as invalid:
         return _domain(folder, products, [*findings, *invalid.findings])
     reader = _Reader(source, RULE, _EXAMPLES, [*findings, *source.findings])
-    reader.expect_fields((), source.data, _FIELDS, optional=_OPTIONAL)
-    given = {name: reader.text((name,)) for name in (*_FIELDS[:4], "contact")}
+    reader.expect_fields((), source.data, FIELDS, optional=OPTIONAL)
+    given = {name: reader.text((name,)) for name in (*FIELDS[:4], "contact")}
     owners = reader.texts(("owners",))
     reader.expect_owner_among(given["owner"], owners)
     archetype = reader.archetype(given["archetype"])
@@ -138,9 +138,9 @@ class _Reader(FieldReader):
             if not isinstance(item, dict):
                 self.add(place, "a waiver without fields", f"write `{_EXAMPLES['waivers']}`")
                 continue
-            self.expect_fields(place, item, _WAIVER_FIELDS, of="waiver: ")
+            self.expect_fields(place, item, WAIVER_FIELDS, of="waiver: ")
             policy, product, reason, approver = (
-                self.text((*place, name)) for name in _WAIVER_FIELDS[:4]
+                self.text((*place, name)) for name in WAIVER_FIELDS[:4]
             )
             expires = self.day((*place, "expires"))
             if policy and product and reason and approver and expires:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from urllib.parse import urlsplit
 
 from tests.architecture.tree import ROOT, tracked_files
@@ -57,3 +58,9 @@ def test_the_lock_pins_every_dependency_with_hashes() -> None:
     for number in pins:
         assert "==" in lines[number], lines[number]
         assert "--hash=sha256:" in lines[number + 1], lines[number]
+
+
+def test_the_package_says_that_it_has_its_types() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert (ROOT / "shared_resources" / "py.typed").is_file()
+    assert "py.typed" in settings["tool"]["setuptools"]["package-data"]["*"]

@@ -336,7 +336,7 @@ def test_the_static_view_imports_neither_dagster_nor_pandas_nor_a_store() -> Non
         "assert mesh.products\n"
         "print({'dagster', 'pandas', 'pyiceberg', 'duckdb', 'polars'} & set(sys.modules))"
     )
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=300
     )

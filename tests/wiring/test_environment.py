@@ -13,11 +13,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from shared_resources.environment import Environment, EnvironmentProblem
+from shared_resources.environment import EnvironmentProblem
 from shared_resources.production import aws_settings
 from shared_resources.production.checks import KNOWN, read_settings
 from shared_resources.production.settings import S3Location
-from shared_resources.wiring import current
+from shared_resources.wiring import LocalEnvironment, current
 from tests.architecture.tree import ROOT, modules
 from tests.stand_ins.servers import environment
 
@@ -505,4 +505,4 @@ def test_an_unknown_environment_is_said() -> None:
     with environment({"MESH_ENV": "staging"}), pytest.raises(EnvironmentProblem, match="'staging'"):
         current()
     with environment({"MESH_ENV": "local"}):
-        assert type(current()) is Environment
+        assert type(current()) is LocalEnvironment

@@ -124,6 +124,16 @@ _PLATFORM: Mapping[str, str] = {
     "quarantineDays": "housekeeping keeps what was rejected so long",
 }
 
+# What stands for a field wherever it stands, by the part of a contract: for whoever explains contracts.
+VERDICTS: Mapping[str, Mapping[str, Verdict]] = {
+    "contract": _ROOT,
+    "table": _TABLE,
+    "column": _PROPERTY,
+    "rule": _BESIDE_A_RULE,
+    "service level": _SERVICE_LEVEL,
+    "mesh": {name: (True, how) for name, how in _PLATFORM.items()},
+}
+
 
 def list_clauses(root: Node, rules: tuple[Rule, ...]) -> tuple[Clause, ...]:
     """Every clause of a valid contract, in the order of the file."""

@@ -21,7 +21,7 @@ _INTEGERS = {32: ColumnType(Family.INTEGER, width=32), 64: ColumnType(Family.INT
 _FLOATS = {32: ColumnType(Family.FLOAT, width=32), 64: ColumnType(Family.FLOAT)}
 _NAIVE, _ZONED = ColumnType(Family.TIMESTAMP), ColumnType(Family.TIMESTAMP_TZ)
 
-_PHYSICAL: Mapping[str, Mapping[str, ColumnType]] = {
+PHYSICAL_TYPES: Mapping[str, Mapping[str, ColumnType]] = {
     "string": dict.fromkeys(("VARCHAR", "STRING", "TEXT", "CHAR"), _TEXT),
     "integer": {
         **dict.fromkeys(("INTEGER", "INT", "INT4", "INT32"), _INTEGERS[32]),
@@ -41,7 +41,7 @@ _PHYSICAL: Mapping[str, Mapping[str, ColumnType]] = {
         **dict.fromkeys(("TIMESTAMPTZ", "TIMESTAMP_TZ", "TIMESTAMP WITH TIME ZONE"), _ZONED),
     },
 }
-_DEFAULTS = {
+LOGICAL_TYPES = {
     "string": _TEXT,
     "integer": _INTEGERS[64],
     "number": _FLOATS[64],
@@ -50,7 +50,7 @@ _DEFAULTS = {
     "timestamp": _NAIVE,
 }
 _FORMATS = {"i32": _INTEGERS[32], "i64": _INTEGERS[64], "f32": _FLOATS[32], "f64": _FLOATS[64]}
-_NESTED = {
+REFUSED_TYPES = {
     "object": "make each of its fields a column of its own",
     "map": "make each of its keys a column, or a product of (key, name, value) rows",
     "array": "make it a product of its own with one row an item",
@@ -71,18 +71,18 @@ class DeclaredType:
 def declared_type(column: Node) -> DeclaredType | None:
     """The type of a property, or None after a finding."""
     logical = column.text("logicalType")
-    if logical in _NESTED:
+    if logical in REFUSED_TYPES:
         node = column.get("logicalType") or column
         why = (
             "which no column can be yet" if logical == "time" else "but columns hold single values"
         )
-        node.problem(f"is {logical!r}, {why}", _NESTED[logical])
+        node.problem(f"is {logical!r}, {why}", REFUSED_TYPES[logical])
         return None
-    if logical not in _DEFAULTS:
+    if logical not in LOGICAL_TYPES:
         if column.get("logicalType") is None:
-            column.problem("has no logicalType", f"add one of {', '.join(_DEFAULTS)}")
+            column.problem("has no logicalType", f"add one of {', '.join(LOGICAL_TYPES)}")
         return None  # another value was reported against the standard
-    declared = DeclaredType(_DEFAULTS[logical])
+    declared = DeclaredType(LOGICAL_TYPES[logical])
     if _states_physical(column):
         physical = _physical_type(column, logical)
         if physical is None:
@@ -101,16 +101,16 @@ def _physical_type(column: Node, logical: str) -> DeclaredType | None:
     assert node is not None
     spelling = _SPELLING.fullmatch(node.value)
     name = " ".join(spelling[1].upper().split()) if spelling else ""
-    known = {name: family for family, names in _PHYSICAL.items() for name in names}
+    known = {name: family for family, names in PHYSICAL_TYPES.items() for name in names}
     if spelling is None or name not in known:
         node.problem(f"is {node.value!r}, a type that does not exist", suggest(name, known))
         return None
     if known[name] != logical:
-        fitting = ", ".join(_PHYSICAL[logical])
+        fitting = ", ".join(PHYSICAL_TYPES[logical])
         message = f"is {node.value!r}, which does not fit logicalType {logical!r}"
         node.problem(message, f"use one of {fitting}, or logicalType: {known[name]}")
         return None
-    found = _PHYSICAL[logical][name]
+    found = PHYSICAL_TYPES[logical][name]
     first, second = (int(n) if n is not None else None for n in spelling.groups()[1:])
     if found.family is Family.DECIMAL:
         return _decimal(node, first, second)

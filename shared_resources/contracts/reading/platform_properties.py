@@ -22,7 +22,7 @@ from shared_resources.contracts.types import ColumnType, Family
 
 PROPERTIES = ("landing", "partitions", "lossBudgetPercent", "allowEmpty", "quarantineDays")
 MOST_DAYS = 36_500
-_LANDING = (
+LANDING_FIELDS = (
     "prefix",
     "format",
     "object",
@@ -32,7 +32,7 @@ _LANDING = (
     "nullText",
     "extraColumns",
 )
-_PARTITIONS = ("cadence", "column", "start", "end", "closed")
+PARTITION_FIELDS = ("cadence", "column", "start", "end", "closed")
 _LISTS = ("closed",)
 _DAYS = (Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ)
 
@@ -109,7 +109,7 @@ def _mapping(node: Node, known: Collection[str], required: Collection[str]) -> b
 
 
 def _landing(node: Node, partitioned: bool) -> Landing | None:
-    if not _mapping(node, _LANDING, ("prefix", "format", "object")):
+    if not _mapping(node, LANDING_FIELDS, ("prefix", "format", "object")):
         return None
     before = len(node.findings)
     format_ = _choice(node, "format", tuple(LandingFormat), None)
@@ -168,7 +168,7 @@ def _check_text_options(node: Node, format_: str) -> None:
 
 
 def _partitioning(node: Node, columns: dict[str, DeclaredColumn]) -> Partitioning | None:
-    if not _mapping(node, _PARTITIONS, ("cadence", "column", "start")):
+    if not _mapping(node, PARTITION_FIELDS, ("cadence", "column", "start")):
         return None
     before = len(node.findings)
     _choice(node, "cadence", ("daily",), None)

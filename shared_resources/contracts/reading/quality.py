@@ -45,8 +45,8 @@ _METRICS = {
     "duplicateValues": RuleKind.DUPLICATE_VALUES,
     "rowCount": RuleKind.ROW_COUNT,
 }
-_OF_A_COLUMN = ("nullValues", "missingValues", "invalidValues", "duplicateValues")
-_OF_A_TABLE = ("rowCount", "duplicateValues")
+METRICS_OF_A_COLUMN = ("nullValues", "missingValues", "invalidValues", "duplicateValues")
+METRICS_OF_A_TABLE = ("rowCount", "duplicateValues")
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 # The most that a domain may give a function of its own.
 LIMITS = {"seconds": 3_600, "memoryMiB": 16_384}
@@ -90,7 +90,7 @@ def _library(
         else:
             field.problem("is no metric", suggest(str(field.value), _METRICS))
         return None
-    allowed = _OF_A_COLUMN if of else _OF_A_TABLE
+    allowed = METRICS_OF_A_COLUMN if of else METRICS_OF_A_TABLE
     if metric not in allowed:
         where = "the schema object" if of else "a property"
         _at(node, "metric").problem(

@@ -20,7 +20,7 @@ from shared_resources.contracts.reading.columns import DeclaredColumn
 from shared_resources.contracts.reading.quality import SEVERITIES
 from shared_resources.contracts.reading.vendor import vendor_properties
 
-_REFERENCE = re.compile(
+REFERENCE = re.compile(
     r"(?P<domain>[A-Za-z][A-Za-z0-9_]*)/products/(?P<product>[A-Za-z][A-Za-z0-9_]*)"
     r"/contract\.odcs\.yaml#/schema/(?P<table>[A-Za-z][A-Za-z0-9_]*)"
     r"/properties/(?P<column>[A-Za-z][A-Za-z0-9_]*)"
@@ -97,7 +97,7 @@ def _targets(field: Node | None, own_key: str) -> list[_Target]:
     if field is not None and not items:
         field.problem("refers to nothing", f"write {_FORM}")
     for item in items:
-        reference = _REFERENCE.fullmatch(item.value) if isinstance(item.value, str) else None
+        reference = REFERENCE.fullmatch(item.value) if isinstance(item.value, str) else None
         if reference is None:
             item.problem(f"is {item.value!r}, a reference that is not understood", f"write {_FORM}")
             return []

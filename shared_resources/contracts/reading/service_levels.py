@@ -20,7 +20,7 @@ DESCRIPTIVE = (
     "availability", "throughput", "errorRate", "generalAvailability", "endOfSupport", "endOfLife",
     "timeOfAvailability", "timeToDetect", "timeToNotify", "timeToRepair",
 )  # fmt: skip
-_UNITS = {
+UNITS = {
     **dict.fromkeys(("s", "sec", "second", "seconds"), timedelta(seconds=1)),
     **dict.fromkeys(("min", "minute", "minutes"), timedelta(minutes=1)),
     **dict.fromkeys(("h", "hr", "hour", "hours"), timedelta(hours=1)),
@@ -83,15 +83,15 @@ def _length(item: Node) -> timedelta | None:
     if unit is None:
         item.problem("has no unit", "add `unit: d`")
         return None
-    if not isinstance(unit.value, str) or unit.value not in _UNITS:
+    if not isinstance(unit.value, str) or unit.value not in UNITS:
         if unit.value == "m":
             unit.problem("may mean minutes or months", "write min or mo")
         else:
             message = f"is {unit.value!r}, which does not exist"
-            unit.problem(message, suggest(str(unit.value), _UNITS))
+            unit.problem(message, suggest(str(unit.value), UNITS))
         return None
     try:
-        microseconds = Fraction(value.value) * (_UNITS[unit.value] // timedelta(microseconds=1))
+        microseconds = Fraction(value.value) * (UNITS[unit.value] // timedelta(microseconds=1))
         length = timedelta(microseconds=round(microseconds))
     except OverflowError:
         value.problem("is too long", "give a shorter time")

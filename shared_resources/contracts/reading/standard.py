@@ -84,7 +84,7 @@ _Validator = validators.extend(  # type: ignore[no-untyped-call]
 
 
 @cache
-def _schema() -> Schema:
+def standard_schema() -> Schema:
     text = files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8")
     schema: Schema = json.loads(text)
     return schema
@@ -92,19 +92,19 @@ def _schema() -> Schema:
 
 @cache
 def _validator() -> Any:
-    return _Validator(_schema())
+    return _Validator(standard_schema())
 
 
 @cache
 def _sound() -> tuple[Shapes, Shapes]:
     """What was found to be sound: by the schema itself, and by the names of its fields."""
-    return Shapes(_schema()), Shapes(_schema())
+    return Shapes(standard_schema()), Shapes(standard_schema())
 
 
 def check_standard(root: Node) -> None:
     """Add a finding to `root.findings` for everything in which the file is not ODCS."""
     validator = _validator()
-    _check_known(root, [_schema()])
+    _check_known(root, [standard_schema()])
     for error in validator.iter_errors(root.value):
         _report(root, error)
 
@@ -175,7 +175,7 @@ def _applying(value: Any, schemas: list[Schema]) -> Iterator[Schema]:
 
 
 def _definition(reference: str) -> Schema:
-    schema: Schema = referred(_schema(), reference)
+    schema: Schema = referred(standard_schema(), reference)
     return schema
 
 

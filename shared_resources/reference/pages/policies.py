@@ -1,0 +1,31 @@
+"""The page of policies: what every domain and every batch is held to.
+
+Belongs here: each policy by its name, what it asks for, when it looks, whether it can be waived.
+Does not belong here: any policy (`governance/policies/`), how to add one (`CONTRIBUTING.md`).
+"""
+
+from __future__ import annotations
+
+from shared_resources.governance.catalogue import all_policies
+from shared_resources.governance.policy import LoadTimePolicy
+from shared_resources.reference.pages.markdown import page, table
+
+_INTRODUCTION = """
+Policies hold in every domain. One that looks at files stops the product that breaks it, and what reads
+it; one that looks at data is a blocking check of every product, `policy_<name>`. A waiver in the domain's
+`domain.yaml` lets a product break one for a while, where that is possible.
+"""
+
+
+def policies_page() -> str:
+    rows = [
+        (
+            f"`{name}`",
+            policy.summary,
+            "files" if isinstance(policy, LoadTimePolicy) else "data",
+            "yes" if policy.waivable else "no",
+        )
+        for name, policy in all_policies().items()
+    ]
+    header = ("policy", "what it asks for", "looks at", "can be waived")
+    return page("The policies", _INTRODUCTION, table(header, rows))

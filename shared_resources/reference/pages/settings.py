@@ -1,0 +1,74 @@
+"""The page of settings: every environment variable that the platform reads.
+
+Belongs here: what each of the mesh's own is for and its default, and where the others are explained.
+Does not belong here: what makes one wrong (`production/checks.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shared_resources.production.checks import KNOWN
+from shared_resources.production.snowflake_settings import VARIABLES
+from shared_resources.reference.described import described
+from shared_resources.reference.pages.markdown import code, page, table
+
+_INTRODUCTION = """
+Settings are environment variables. With `MESH_ENV=production` every `mesh` command and every code
+location checks all of them when it starts, without the network, and says what is missing or wrong in one
+message; a misspelt `MESH_…` variable is an error.
+"""
+# Each variable: its default, and what it is for.
+_MESH: Mapping[str, tuple[str, str]] = {
+    "MESH_ENV": ("`local`", "`local`: nothing to install. `production`: S3, Glue, Snowflake."),
+    "MESH_ROOT": (
+        "the folder that the platform is installed from",
+        "The folder with `domains/`.",
+    ),
+    "MESH_HOME": (
+        "`.mesh` in the project",
+        "State: locally everything, in production staged batches and copies.",
+    ),
+    "MESH_DEBUG": ("", "Set to anything: `mesh` shows a traceback of what it did not expect."),
+    "MESH_AUDIT_MEMORY": ("512MB", "What an audit holds in memory before it spills to disk."),
+    "MESH_AUDIT_SQL_SECONDS": ("300", "How long one `sql` rule of a contract may take."),
+    "MESH_COPIES_BYTES": (
+        "20 GiB",
+        "How much of what was read from S3 is kept below `MESH_HOME`.",
+    ),
+    "MESH_LAKE": ("", "Needed in production: `s3://bucket/prefix` of the lake."),
+    "MESH_LANDING": ("", "Needed in production: `s3://bucket/prefix` of the landing zone."),
+    "MESH_QUARANTINE": ("", "Needed in production: `s3://bucket/prefix` of the quarantine."),
+    "MESH_GLUE_PREFIX": ("", "How the names of the mesh's Glue databases begin."),
+    "MESH_KMS_KEY": (
+        "S3's own keys",
+        "ARN, id or `alias/…` of the key that objects are encrypted with.",
+    ),
+    "MESH_LANDING_EVENTS": ("`listing`", "How sensors hear of new objects: `listing` or `sqs`."),
+    "MESH_LANDING_QUEUE": (
+        "",
+        "Needed with `sqs`: the queues' name, with `{domain}` and `{product}`.",
+    ),
+    "MESH_DATABASE_URL": (
+        "SQLite below `MESH_HOME`",
+        "`postgresql://…` for Dagster's and the mesh's own state: needed for more than one machine.",
+    ),
+}
+
+
+def settings_page() -> str:
+    ours = described(sorted(KNOWN, key=list(_MESH).index), _MESH)
+    rows = [(f"`{name}`", default, what) for name, (default, what) in ours.items()]
+    return page(
+        "The settings",
+        _INTRODUCTION,
+        "## The mesh's own",
+        table(("variable", "default", "what it is for"), rows),
+        "## Of AWS and Snowflake",
+        f"Production reads boto3's own variables (`AWS_…`) and the Snowflake connector's: "
+        f"{code(sorted(VARIABLES))}. "
+        "[What each is for](../production.md#7-variables), with the accounts that they name.",
+        "## Of a domain",
+        "A domain's code sees none of these. It sees what every process needs, and the variables that "
+        "its `domain.yaml` names under `environment`.",
+    )

@@ -1,0 +1,177 @@
+"""The mesh's custom properties as JSON Schema: where each may stand, its values, what it is for.
+
+Belongs here: one schema with a description for each property that `contracts/reading/` knows.
+Does not belong here: the standard's own fields (`contract.py`), reading a value.
+
+The names come from the readers. One that has no description here is an error, so that no property
+can be added without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from shared_resources.contracts.model import LandingFormat, LandingMode
+from shared_resources.contracts.reading.columns import COLUMN_PROPERTIES
+from shared_resources.contracts.reading.platform_properties import (
+    LANDING_FIELDS,
+    MOST_DAYS,
+    PARTITION_FIELDS,
+    PROPERTIES,
+)
+from shared_resources.contracts.reading.quality import LIMITS, SEVERITIES
+from shared_resources.contracts.reading.relationships import PROPERTIES as RELATIONSHIP_PROPERTIES
+from shared_resources.contracts.reading.vendor import VENDOR
+from shared_resources.reference.described import described
+
+Schema = dict[str, Any]
+
+_DAY: Schema = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
+_PERCENT: Schema = {"type": "number", "minimum": 0, "maximum": 100}
+
+_LANDING: Mapping[str, Schema] = {
+    "prefix": {
+        "type": "string",
+        "description": "Where objects of this product land: below `<domain>/`, or a prefix that the "
+        "governance team gave to the domain.",
+    },
+    "format": {"enum": [*LandingFormat], "description": "The format of the objects."},
+    "object": {
+        "type": "string",
+        "description": "The objects' names below the prefix: with `*`, or with `{partition}` once, "
+        "where each object is one day.",
+    },
+    "mode": {
+        "enum": [*LandingMode],
+        "description": "`replace` (default): each object is a full extract, the newest counts. "
+        "`partition`: each object is one day; needs `partitions`.",
+    },
+    "encoding": {"type": "string", "description": "Of csv and jsonl; default utf-8."},
+    "delimiter": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 1,
+        "description": "Of csv; default a comma.",
+    },
+    "nullText": {
+        "type": "string",
+        "description": "Of csv: the text that means null; default the empty cell.",
+    },
+    "extraColumns": {
+        "enum": ["refuse", "ignore"],
+        "description": "`refuse` (default): a column that the contract does not know refuses the "
+        "object. `ignore`: it is left out and named with the run.",
+    },
+}
+_PARTITIONS: Mapping[str, Schema] = {
+    "cadence": {"enum": ["daily"], "description": "How long a partition is."},
+    "column": {
+        "type": "string",
+        "description": "The date or timestamp column that says of which day a row is.",
+    },
+    "start": {**_DAY, "description": "The first day."},
+    "end": {**_DAY, "description": "The first day that is out; default: it goes on."},
+    "closed": {
+        "type": "array",
+        "items": _DAY,
+        "description": "Days of which nothing is to come, so that none of them is missing.",
+    },
+}
+
+
+def _mapping(fields: Mapping[str, Schema], names: Iterable[str], required: list[str]) -> Schema:
+    return {
+        "type": "object",
+        "properties": described(names, fields),
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+_OF_A_CONTRACT: Mapping[str, Schema] = {
+    "landing": {
+        **_mapping(_LANDING, LANDING_FIELDS, ["prefix", "format", "object"]),
+        "description": "The product is an ingest: its rows come from objects in the landing zone.",
+    },
+    "partitions": {
+        **_mapping(_PARTITIONS, PARTITION_FIELDS, ["cadence", "column", "start"]),
+        "description": "The product has a partition a day; each is made, audited and replaced by "
+        "itself.",
+    },
+    "lossBudgetPercent": {
+        **_PERCENT,
+        "description": "So many failing rows may go to quarantine while the rest is published; "
+        "default 0. `domains/governance.yaml` caps it.",
+    },
+    "allowEmpty": {
+        "type": "boolean",
+        "description": "Whether a batch without rows may replace what is published; default false.",
+    },
+    "quarantineDays": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MOST_DAYS,
+        "description": "How long rejected rows are kept; default 90.",
+    },
+}
+_OF_A_COLUMN: Mapping[str, Schema] = {
+    "mayBeAbsent": {
+        "anyOf": [{"type": "boolean"}, _DAY],
+        "description": "A landed file may lack this nullable column: always (true), or before the "
+        "first day that has it.",
+    },
+}
+_OF_A_RELATIONSHIP: Mapping[str, Schema] = {
+    "maxOrphansPercent": {
+        **_PERCENT,
+        "description": "So many rows may refer to something that does not exist; default 0.",
+    },
+    "reason": {"type": "string", "minLength": 1, "description": "Why that many are tolerated."},
+    "severity": {
+        "enum": [*SEVERITIES],
+        "description": "Whether a failure keeps the batch from readers (default) or only warns.",
+    },
+}
+_OF_A_FUNCTION: Mapping[str, Schema] = {
+    "seconds": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": LIMITS["seconds"],
+        "description": "How long the function may take; default 300.",
+    },
+    "memoryMiB": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": LIMITS["memoryMiB"],
+        "description": "How much memory the function may take; default 2048.",
+    },
+}
+
+PLACES: Mapping[str, Mapping[str, Schema]] = {
+    "contract": described(PROPERTIES, _OF_A_CONTRACT),
+    "column": described(COLUMN_PROPERTIES, _OF_A_COLUMN),
+    "relationship": described(RELATIONSHIP_PROPERTIES, _OF_A_RELATIONSHIP),
+    "function": described(LIMITS, _OF_A_FUNCTION),
+}
+
+
+def custom_properties(known: Mapping[str, Schema]) -> Schema:
+    """`customProperties` where the mesh reads `known`; those of other vendors pass as they are."""
+    ours = {"properties": {"vendor": {"const": VENDOR}}, "required": ["vendor"]}
+    values = [
+        {
+            "if": {"properties": {"property": {"const": name}}, "required": ["property"]},
+            "then": {"properties": {"value": schema}},
+        }
+        for name, schema in known.items()
+    ]
+    then: Schema = {"properties": {"property": {"enum": [*known]}}, "allOf": values}
+    item: Schema = {"allOf": [{"$ref": "#/$defs/CustomProperty"}]}
+    if known:
+        without = {"properties": {"property": {"enum": [*known]}}, "not": {"required": ["vendor"]}}
+        item["allOf"].append({"if": without, "then": {"required": ["vendor"]}})
+        item["allOf"].append({"if": ours, "then": then})
+    else:
+        item["allOf"].append({"not": ours})
+    return {"type": "array", "items": item}
