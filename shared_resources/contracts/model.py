@@ -1,9 +1,8 @@
 """What a contract says, once it was read: the platform's own model of an ODCS file.
 
-Belongs here: the immutable types that everything else is compiled from (contract, column, rule,
-threshold, landing source), and nothing that reads files or runs checks.
-Does not belong here: parsing (`odcs.py`), compiling rules (`contracts/compiling/rules.py`), engine
-types (`types.py`).
+Belongs here: the immutable types that everything else is compiled from (contract, column, rule).
+Does not belong here: reading files (`odcs.py`), compiling rules (`contracts/compiling/rules.py`),
+engine types (`types.py`), running checks.
 """
 
 from __future__ import annotations
@@ -277,6 +276,7 @@ class Contract:
     quarantine_retention: timedelta | None = None
     loss_budget_percent: Number = 0
     allow_empty: bool = False
+    always_run: bool | None = None  # None: by whether its code looks at more than its inputs
 
     @property
     def key(self) -> str:

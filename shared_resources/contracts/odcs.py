@@ -86,6 +86,7 @@ def compile_contract(source: Source) -> Contract:
         quarantine_retention=platform.quarantine_retention,
         loss_budget_percent=platform.loss_budget_percent,
         allow_empty=platform.allow_empty,
+        always_run=platform.always_run,
     )
 
 

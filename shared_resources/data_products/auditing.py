@@ -134,6 +134,7 @@ def _evidence(
         ),
         promise=Promise.of(attempt.contract),
         policies=attempt.definition.policies_digest,
+        code=attempt.definition.code.digest,
         refusing=tuple(result.rule.name for result in report.refusals),
         partitions=partitions,
         inputs={pin.product: str(pin) for pin in attempt.pins},

@@ -7,11 +7,9 @@ Does not belong here: reading the folder (`mesh/`), Dagster (`locations/product_
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from traceback import extract_tb
@@ -21,12 +19,16 @@ from shared_resources.contracts.model import Contract, Rule, RuleKind
 from shared_resources.data_products.function import ProductFunction, ProductProblem
 from shared_resources.environment import Environment
 from shared_resources.mesh import Domain, ProductFolder, ProductKind, Waiver
+from shared_resources.mesh.maker_code import MakerCode, maker_code
 from shared_resources.mesh.model import CODE_FILE
 
 
 @dataclass(frozen=True)
 class ProductDefinition:
-    """`dbt_tests` are the rules that a dbt model's own tests amount to, checked by dbt itself."""
+    """`dbt_tests` are the rules that a dbt model's own tests amount to, checked by dbt itself.
+
+    `code` is what stood in its files before they were imported: what was changed since is another.
+    """
 
     contract: Contract
     folder: Path
@@ -35,6 +37,7 @@ class ProductDefinition:
     environment: tuple[str, ...] = ()  # the variables that its domain's code sees beside the usual
     function: ProductFunction | None = None
     dbt_tests: tuple[Rule, ...] = ()
+    code: MakerCode = field(default_factory=lambda: MakerCode(""))
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -64,9 +67,9 @@ class ProductDefinition:
     @cached_property
     def policies_digest(self) -> str:
         """SHA-256 over the rules that do not stand in the contract: which policies were checked."""
-        own = set(self.contract.rules)
-        central = [repr(rule) for rule in self.rules if rule not in own]
-        return hashlib.sha256(json.dumps(central).encode()).hexdigest()
+        from shared_resources.governance.catalogue import policies_digest
+
+        return policies_digest(self.contract, self.waivers)
 
 
 def define_product(
@@ -78,6 +81,7 @@ def define_product(
     `DbtModelFailed` when its dbt model does not parse.
     """
     assert product.contract is not None and product.kind is not None, "check_domain refuses these"
+    code = maker_code(environment.root, product)
     function = None
     if product.kind is ProductKind.FUNCTION:
         function = _load_function(product.folder, domain, product.name)
@@ -94,6 +98,7 @@ def define_product(
         environment=domain.environment,
         function=function,
         dbt_tests=dbt_tests,
+        code=code,
     )
 
 

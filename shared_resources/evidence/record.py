@@ -69,7 +69,8 @@ class Evidence:
     `checks` are of the rows that are published; `refusing` are the rules that kept other partitions
     of the same attempt from it. `partitions` are those that the batch replaced, ``("",)`` of a
     product without: as `StagedBatch` has them. `inputs` are the upstream versions by product key,
-    `promise` is what the contract promised readers then (None of a version of an earlier release),
+    `promise` is what the contract promised readers then and `code` the digest of what made it
+    (None of a version of an earlier release),
     `objects` the landing objects as (key, etag), `quarantined` the entries that the attempt left,
     `files` the batch's files as they were staged. Of a rollback, all this is of the version that it
     restored, but for `rolled_back`.
@@ -81,6 +82,7 @@ class Evidence:
     checks: tuple[CheckOutcome, ...]
     promise: Promise | None = None
     policies: str = ""
+    code: str | None = None
     refusing: tuple[str, ...] = ()
     partitions: tuple[str, ...] = (UNPARTITIONED,)
     inputs: Mapping[str, str] = field(default_factory=dict)
@@ -135,6 +137,8 @@ class Evidence:
         }
         if self.promise is not None:
             written[keys.PROMISE] = self.promise.text()
+        if self.code is not None:
+            written[keys.CODE] = self.code
         if self.refusing:
             written[keys.REFUSING] = _compact(self.refusing)
         if self.replay_of is not None:
@@ -184,6 +188,7 @@ class Evidence:
             checks=tuple(_check_of_json(check) for check in listed(keys.CHECKS)),
             promise=promise_in(properties),
             policies=properties.get(keys.POLICIES, ""),
+            code=properties.get(keys.CODE),
             refusing=tuple(map(str, listed(keys.REFUSING))),
             # Earlier releases wrote no partition of a product without; a batch always has one.
             partitions=tuple(map(str, listed(keys.PARTITIONS))) or (UNPARTITIONED,),

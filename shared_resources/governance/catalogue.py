@@ -6,7 +6,9 @@ Does not belong here: any policy, or which domain may carry which waiver (`waive
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import json
 import pkgutil
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
@@ -93,6 +95,13 @@ def data_time_rules(
         for policy in data_time_policies()
         for rule in soften(policy.rules(contract), holding.get(policy.name))
     )
+
+
+def policies_digest(contract: Contract, waivers: Sequence[Waiver] = ()) -> str:
+    """SHA-256 over the rules that do not stand in the contract: which policies are checked today."""
+    own = set(contract.rules)
+    central = [repr(rule) for rule in data_time_rules(contract, waivers) if rule not in own]
+    return hashlib.sha256(json.dumps(central).encode()).hexdigest()
 
 
 def check_domain(domain: Domain, mesh: Mesh, *, today: date | None = None) -> DomainCheck:

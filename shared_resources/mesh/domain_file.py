@@ -84,6 +84,11 @@ def variables_named(folder: Path) -> tuple[str, ...]:
     return read_domain_file(folder, (), []).environment
 
 
+def waivers_named(folder: Path) -> tuple[Waiver, ...]:
+    """The waivers of the domain in `folder`, whether or not they hold."""
+    return read_domain_file(folder, (), []).waivers
+
+
 def _domain(
     folder: Path, products: tuple[ProductFolder, ...], findings: list[Finding], **fields: Any
 ) -> Domain:

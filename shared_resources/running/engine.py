@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from typing import Protocol
@@ -18,6 +18,7 @@ from shared_resources.environment import Environment
 from shared_resources.landing.errors import LandingError
 from shared_resources.observing.health import Reason, named
 from shared_resources.observing.product_health import Observer
+from shared_resources.running.at_rest import at_rest
 from shared_resources.running.messages import Loaded, NotLoaded, RunOutcome, Task, Waits
 from shared_resources.running.pending import NothingLanded, UpToDate, tasks_of
 from shared_resources.running.schedule import Schedule
@@ -64,27 +65,36 @@ class Engine:
     """Runs products, each in its domain's worker, and tells a display how they fare.
 
     `jobs` is how many are made at a time. `partitions` is FIRST or FIRST..LAST, of products with days;
-    None: what landed and is not published.
+    None: what differs from when it was made; with `again` everything.
     """
 
     def __init__(
-        self, environment: Environment, display: Display, jobs: int, partitions: str | None
+        self,
+        environment: Environment,
+        display: Display,
+        jobs: int,
+        partitions: str | None,
+        again: bool = False,
     ) -> None:
         self._environment = environment
         self._display = display
         self._jobs = jobs
         self._partitions = partitions
+        self._again = again
         self._outcome = Outcome()
         self._workers: dict[str, Worker] = {}
         self._queues: dict[str, deque[Task]] = {}
         self._ended: dict[str, list[RunOutcome]] = {}  # one a range
         self._stopped: dict[str, str] = {}  # why, of products that are not made
         self._schedule = Schedule({})
+        self._at_rest: dict[str, str] = {}  # why, of products that need no location
 
     def run(self, wanted: Mapping[str, tuple[str, ...]]) -> Outcome:
         """Materialize the products `wanted`, with what each reads, in dependency order."""
         try:
-            loaded, broken = self._load(wanted)
+            if not (self._again or self._partitions):
+                self._at_rest = at_rest(self._environment, wanted)
+            loaded, broken = self._load(key for key in wanted if key not in self._at_rest)
             reads = {key: one.reads[key] for one in loaded for key in wanted if key in one.reads}
             self._stopped = {key: why for one in loaded for key, why in one.stopped.items()}
             self._schedule = Schedule({**wanted, **reads})
@@ -102,7 +112,7 @@ class Engine:
         self._outcome.seconds = time.monotonic() - self._outcome.started
         return self._outcome
 
-    def _load(self, wanted: Mapping[str, tuple[str, ...]]) -> tuple[list[Loaded], dict[str, str]]:
+    def _load(self, wanted: Iterable[str]) -> tuple[list[Loaded], dict[str, str]]:
         """Start the domains' workers: the locations that loaded, and why the others did not, by
         domain."""
         logs = self._environment.home / "logs"
@@ -136,6 +146,10 @@ class Engine:
     def _start_one(self) -> bool:
         """Start the first product that can be, or find that there is nothing to do for it."""
         for product in self._schedule.ready():
+            if product in self._at_rest:
+                self._schedule.start(product)
+                self._unchanged(product, self._at_rest[product])
+                return True
             running = sum(worker.running is not None for worker in self._workers.values())
             if self._worker(product).running or running >= self._jobs:
                 continue
@@ -145,7 +159,7 @@ class Engine:
                 self._fail(product, why)
                 return True
             try:
-                tasks = tasks_of(self._environment, product, self._partitions)
+                tasks = tasks_of(self._environment, product, self._partitions, self._again)
             except UpToDate as reason:
                 self._unchanged(product, str(reason))
             except NothingLanded as missing:

@@ -7,7 +7,7 @@ Does not belong here: executing them, or what a sensor does with new objects
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Never
 
@@ -15,15 +15,19 @@ from shared_resources.arrivals.ingested import unseen
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.arrivals.whole_prefix import look, newest_extract
 from shared_resources.contracts.days import has_day, rows_of_days
-from shared_resources.contracts.model import Contract, LandingMode
+from shared_resources.contracts.model import Contract, Partitioning
 from shared_resources.environment import Environment
 from shared_resources.governance.stopped import why_resting
 from shared_resources.landing.zones.zone import LandingObject
+from shared_resources.mesh import ProductFolder
 from shared_resources.problems import MeshProblem
 from shared_resources.running.messages import Task
 from shared_resources.running.selection import product_folder
+from shared_resources.running.unchanged import Unchanged, days_to_try
 from shared_resources.stores.opening import open_product
 from shared_resources.stores.protocol import NotPublished
+
+_NO_DAYS = "it has no partitions, so --partitions leaves it as it is"
 
 
 class UpToDate(Exception):
@@ -40,33 +44,54 @@ class NoDays(MeshProblem, ValueError):
     exit_code = 2
 
 
-def tasks_of(environment: Environment, product: str, asked: str | None) -> list[Task]:
+def tasks_of(
+    environment: Environment, product: str, asked: str | None, again: bool = False
+) -> list[Task]:
     """The runs that make the product. `asked` is FIRST or FIRST..LAST, for partitioned products.
 
-    Raises `UpToDate` when nothing new has landed, or its contract's status lets nothing be published,
-    and `NothingLanded` when nothing ever has.
+    With `again` what is unchanged is made, too. Raises `UpToDate` when nothing that it is made of has
+    changed, or its contract's status lets nothing be published, and `NothingLanded` when nothing ever
+    has landed.
     """
     folder = product_folder(environment, product)
     contract = folder.contract
-    if contract is not None and (why := why_resting(contract)):
-        raise UpToDate(why)
-    if contract is None or contract.partitioning is None:
+    if contract is None:
         if asked:
-            raise UpToDate("it has no partitions, so --partitions leaves it as it is")
-        if (
-            contract is not None
-            and contract.landing is not None
-            and newest_extract(environment, contract) is None
-        ):
-            _nothing_landed(environment, contract)
+            raise UpToDate(_NO_DAYS)
         return [Task(product)]
-    days = days_between(asked) if asked else _new_days(environment, contract, folder.reads)
-    within = [day for day in days if has_day(contract.partitioning, day)]
-    if not within:
+    if why := why_resting(contract):
+        raise UpToDate(why)
+    if contract.partitioning is None:
         if asked:
+            raise UpToDate(_NO_DAYS)
+        _refuse_unchanged(environment, folder, contract, again)
+        return [Task(product)]
+    if asked:
+        days = [day for day in days_between(asked) if has_day(contract.partitioning, day)]
+        if not days:
             raise UpToDate("no such partition")
-        _nothing_landed(environment, contract)
-    return [Task(product, chunk) for chunk in rows_of_days(within)]
+    elif contract.landing is not None:
+        days = _landed_days(environment, contract, contract.partitioning, again)
+    else:
+        days = _days_of_inputs(environment, folder, contract.partitioning, again)
+    return [Task(product, chunk) for chunk in rows_of_days(days)]
+
+
+def _refuse_unchanged(
+    environment: Environment, folder: ProductFolder, contract: Contract, again: bool
+) -> None:
+    """Raise `UpToDate` for a product without days that would be made of what it was made of."""
+    extract = None
+    if contract.landing is not None:
+        extract = newest_extract(environment, contract)
+        if extract is None:
+            _nothing_landed(environment, contract)
+    if not again and Unchanged(environment, folder).why_again(extract) is None:
+        raise UpToDate(
+            "nothing new has landed"
+            if extract is not None
+            else "what it reads, its code and its contract are as they were"
+        )
 
 
 def _nothing_landed(environment: Environment, contract: Contract) -> Never:
@@ -92,20 +117,40 @@ def days_between(asked: str) -> list[str]:
     return [(start + timedelta(days=n)).isoformat() for n in range((end - start).days + 1)]
 
 
-def _new_days(environment: Environment, contract: Contract, reads: Iterable[str]) -> list[str]:
-    """Landed days that are not published yet, or the days of what a function reads."""
-    landing = contract.landing
-    if landing is not None and landing.mode is LandingMode.PARTITION:
-        found = look(environment, contract).by_partition
-        new = set(_to_ingest(environment, contract, list(found.values())))
-        return sorted(day for day, landed in found.items() if landed in new)
-    days: set[str] = set()
-    for upstream in reads:
+def _landed_days(
+    environment: Environment, contract: Contract, partitioning: Partitioning, again: bool
+) -> list[str]:
+    """Landed days that are not published yet, or were refused by another contract than today's.
+
+    A changed contract makes no published day again: what is stricter now would refuse days that were
+    right when they came.
+    """
+    found = look(environment, contract).by_partition
+    found = {day: landed for day, landed in found.items() if has_day(partitioning, day)}
+    if found and (again or contract.always_run):
+        return sorted(found)
+    new = set(_to_ingest(environment, contract, list(found.values())))
+    tried = days_to_try(environment, contract)
+    days = sorted(day for day, landed in found.items() if landed in new or day in tried)
+    return days or _nothing_landed(environment, contract)
+
+
+def _days_of_inputs(
+    environment: Environment, folder: ProductFolder, partitioning: Partitioning, again: bool
+) -> list[str]:
+    """The days of what a function reads, of which something differs from when they were made."""
+    found: set[str] = set()
+    for upstream in folder.reads:
         try:
-            days.update(open_product(environment, upstream).partitions())
+            found.update(open_product(environment, upstream).partitions())
         except NotPublished:
             continue
-    return sorted(days)
+    days = sorted(day for day in found if has_day(partitioning, day))
+    if not days:
+        raise UpToDate("what it reads has no days")
+    if not again and not (days := Unchanged(environment, folder).days_again(days)):
+        raise UpToDate("each day of what it reads, its code and its contract are as they were")
+    return days
 
 
 def _to_ingest(

@@ -28,8 +28,9 @@ from shared_resources.running.selection import select
 @click.option(
     "--partitions",
     metavar="FIRST[..LAST]",
-    help="Days to make again, of partitioned products. Default: what landed and is not published.",
+    help="Days to make again, of partitioned products. Default: what differs from when it was made.",
 )
+@click.option("--again", is_flag=True, help="Make what is unchanged, too.")
 @click.option(
     "--jobs",
     default=os.cpu_count() or 1,
@@ -38,16 +39,19 @@ from shared_resources.running.selection import select
     help="Products at a time.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome of each product as JSON.")
-def run(selection: tuple[str, ...], partitions: str | None, jobs: int, as_json: bool) -> None:
+def run(
+    selection: tuple[str, ...], partitions: str | None, again: bool, jobs: int, as_json: bool
+) -> None:
     """Materialize SELECTION (domains, domain/product, +domain/product with all it reads; default
-    everything), recorded in the Dagster instance that `make dev` shows."""
+    everything), recorded in the Dagster instance that `make dev` shows. What would be made of the
+    same objects, input versions, contract, policies and code as before stays as it is."""
     environment = wiring.current()
     if partitions is not None:
         asked_days(partitions, "--partitions")
     wanted = _static_selection(environment, selection)
     prepare_instance(environment)
     with RunProgress(len(wanted)) as progress:
-        outcome = Engine(environment, progress, max(1, jobs), partitions).run(wanted)
+        outcome = Engine(environment, progress, max(1, jobs), partitions, again).run(wanted)
     passed_over = notes_after_run(environment, wanted)
     for product, notes in passed_over.items():
         outcome.products[product]["not_ingested"] = notes

@@ -122,6 +122,7 @@ _PLATFORM: Mapping[str, str] = {
     "lossBudgetPercent": "the audit: failing rows within it go to quarantine, over it the batch",
     "mayBeAbsent": "the reader of the landing zone: a file that may lack the column has nulls",
     "quarantineDays": "housekeeping keeps what was rejected so long",
+    "alwaysRun": "whether `mesh run` makes it again although nothing that it is made of has changed",
 }
 
 # What stands for a field wherever it stands, by the part of a contract: for whoever explains contracts.

@@ -20,7 +20,14 @@ from shared_resources.contracts.reading.constants import NotOfType, constant
 from shared_resources.contracts.reading.vendor import vendor_properties
 from shared_resources.contracts.types import ColumnType, Family
 
-PROPERTIES = ("landing", "partitions", "lossBudgetPercent", "allowEmpty", "quarantineDays")
+PROPERTIES = (
+    "landing",
+    "partitions",
+    "lossBudgetPercent",
+    "allowEmpty",
+    "quarantineDays",
+    "alwaysRun",
+)
 MOST_DAYS = 36_500
 LANDING_FIELDS = (
     "prefix",
@@ -47,6 +54,7 @@ class PlatformProperties:
     loss_budget_percent: Number = 0
     allow_empty: bool = False
     quarantine_retention: timedelta | None = None
+    always_run: bool | None = None
 
 
 def read_platform_properties(root: Node, columns: dict[str, DeclaredColumn]) -> PlatformProperties:
@@ -58,8 +66,9 @@ def read_platform_properties(root: Node, columns: dict[str, DeclaredColumn]) -> 
         landing=_landing(landing, partitioned) if landing else None,
         partitioning=_partitioning(partitions, columns) if partitions else None,
         loss_budget_percent=_budget(nodes.get("lossBudgetPercent")),
-        allow_empty=_allow_empty(nodes.get("allowEmpty")),
+        allow_empty=_flag(nodes.get("allowEmpty")) is True,
         quarantine_retention=_days_kept(nodes.get("quarantineDays")),
+        always_run=_flag(nodes.get("alwaysRun")),
     )
 
 
@@ -73,10 +82,12 @@ def _budget(node: Node | None) -> Number:
     return budget
 
 
-def _allow_empty(node: Node | None) -> bool:
-    if node is not None and not isinstance(node.value, bool):
+def _flag(node: Node | None) -> bool | None:
+    if node is None:
+        return None
+    if not isinstance(node.value, bool):
         node.problem("is neither true nor false", "write true or false")
-    return node is not None and node.value is True
+    return node.value is True
 
 
 def _days_kept(node: Node | None) -> timedelta | None:
