@@ -13,8 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import pyarrow as pa
-
 MAX_LENGTH = 1000
 _ESCAPES_ANYWHERE = frozenset("dDwWstnrfv")
 _ESCAPES_OUTSIDE = _ESCAPES_ANYWHERE | frozenset("bBS")
@@ -159,6 +157,7 @@ def _compile_with_both(pattern: str) -> None:
 
 
 def _refused_by_re2(pattern: str) -> Iterator[str]:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     try:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Family(StrEnum):
@@ -37,6 +39,8 @@ class ColumnType:
 
     @property
     def arrow(self) -> pa.DataType:
+        import pyarrow as pa  # here: who only reads a contract needs none of it
+
         match self.family:
             case Family.STRING:
                 return pa.string()
@@ -81,4 +85,6 @@ class ColumnType:
 
 def arrow_schema(columns: tuple[tuple[str, ColumnType], ...]) -> pa.Schema:
     """The Arrow schema, nullable throughout (nulls in required columns are the audit's to find)."""
+    import pyarrow as pa
+
     return pa.schema([pa.field(name, type_.arrow) for name, type_ in columns])

@@ -12,8 +12,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from shared_resources.stores.protocol import PublishError
 
 ATTEMPTS = 100
@@ -72,6 +70,8 @@ def advisory_lock(path: Path) -> Iterator[None]:
     It frees itself when its holder dies, and is given up after a minute: a stuck holder costs
     retries, never correctness.
     """
+    from filelock import FileLock, Timeout  # here: it imports asyncio, which readers do without
+
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     with contextlib.ExitStack() as held:

@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from shared_resources.stores.protocol import Damaged, Version
 
 READERS = 8
@@ -76,6 +73,9 @@ def _problem(file: PublishedFile) -> str | None:
 @lru_cache(maxsize=65_536)
 def _rows(path: Path, size: int, modified: int, inode: int) -> int | None:
     """What the footer says; once a process for a file that nobody touched."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         return int(pq.read_metadata(path).num_rows)
     except pa.ArrowInvalid:

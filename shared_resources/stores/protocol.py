@@ -18,10 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
-
-import duckdb
-import pyarrow as pa
+from typing import TYPE_CHECKING, Protocol
 
 from shared_resources.contracts.model import UNPARTITIONED as UNPARTITIONED
 from shared_resources.contracts.model import Contract
@@ -31,6 +28,10 @@ from shared_resources.problems import MeshProblem
 from shared_resources.stores.staged import Cleared as Cleared
 from shared_resources.stores.staged import StagedBatch as StagedBatch
 from shared_resources.stores.staged import StagedFile as StagedFile
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
 
 ORPHAN_AGE = timedelta(days=1)
 

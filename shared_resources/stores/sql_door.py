@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from shared_resources.sql import quote_identifier
 from shared_resources.stores.reading.duck import in_memory
 from shared_resources.stores.reading.sql_snapshot import SqlSnapshot
 
 if TYPE_CHECKING:
+    import duckdb
+
     from shared_resources.stores.protocol import ProductStore
 
 

@@ -17,7 +17,7 @@ from shared_resources.stores.cloud_warehouse.record.versions import Versions
 from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
 from shared_resources.stores.embedded_warehouse.manifests import Manifests
 from shared_resources.stores.embedded_warehouse.store import WarehouseStore
-from shared_resources.stores.lake.commit import LakeTransaction
+from shared_resources.stores.lake.committing.commit import LakeTransaction
 from shared_resources.stores.lake.store import LakeStore
 from shared_resources.stores.levelling import follow
 from shared_resources.stores.protocol import NotPublished, ProductStore

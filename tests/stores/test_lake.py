@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from datetime import date
 
@@ -18,7 +19,7 @@ from pyiceberg.expressions import GreaterThanOrEqual
 from pyiceberg.table import Table, TableProperties
 
 from shared_resources.stores.lake.catalog.sqlite import LakeCatalog
-from shared_resources.stores.lake.commit import MERGE_MANIFESTS_FROM
+from shared_resources.stores.lake.committing.commit import MERGE_MANIFESTS_FROM
 from shared_resources.stores.lake.store import LakeStore
 from tests.contract_factory import let_through
 from tests.stores.products import (
@@ -207,19 +208,19 @@ def test_pyiceberg_never_retries_a_commit_by_itself(lake: LakeStore) -> None:
     assert table_of(lake).properties[TableProperties.COMMIT_NUM_RETRIES] == "0"
 
 
+@pytest.mark.parametrize("load", [LakeCatalog.load, LakeCatalog.described])
 def test_metadata_that_vanished_between_two_reads_is_looked_up_again(
-    lake: LakeStore, monkeypatch: pytest.MonkeyPatch
+    lake: LakeStore, monkeypatch: pytest.MonkeyPatch, load: Callable[..., object]
 ) -> None:
     publish(lake, SALES, "b1", [1])
-    original, failures = SqlCatalog.load_table, iter([FileNotFoundError("gone"), None])
+    original, cleaned_up = LakeCatalog._metadata_of, iter([".gone"])
 
-    def flaky(self: SqlCatalog, identifier: object) -> Table:
-        if problem := next(failures, None):
-            raise problem
-        return original(self, identifier)  # type: ignore[arg-type]
+    def flaky(self: LakeCatalog, product: str) -> str:
+        return f"{original(self, product)}{next(cleaned_up, '')}"
 
-    monkeypatch.setattr(SqlCatalog, "load_table", flaky)
-    assert LakeCatalog(lake.root).load(KEY) is not None
+    monkeypatch.setattr(LakeCatalog, "_metadata_of", flaky)
+    assert load(LakeCatalog(lake.root), KEY) is not None
+    assert next(cleaned_up, None) is None
 
 
 def test_a_product_whose_names_need_quoting(lake: LakeStore) -> None:

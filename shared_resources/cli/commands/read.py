@@ -16,7 +16,6 @@ from shared_resources import wiring
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_table
 from shared_resources.environment import Environment
-from shared_resources.running.selection import product_folder
 from shared_resources.stores.opening import open_product
 from shared_resources.stores.protocol import NotPublished, Snapshot
 from shared_resources.stores.reading.frames import as_frame
@@ -69,6 +68,8 @@ def _open(environment: Environment, product: str, version: int | None) -> Snapsh
     try:
         return open_product(environment, product, version)
     except NotPublished:
+        from shared_resources.running.selection import product_folder
+
         product_folder(environment, product)  # a name that no product has gets the closest that is
         raise
 

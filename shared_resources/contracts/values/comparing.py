@@ -10,10 +10,12 @@ long as one decimal type has room for both.
 
 from __future__ import annotations
 
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from shared_resources.contracts.types import ColumnType, Family
-from shared_resources.contracts.values.conversions import family_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _MOST_DIGITS = 38
 _DIGITS = {32: 10, 64: 19}
@@ -41,6 +43,10 @@ def fitting(type_: ColumnType) -> str:
 
 def column_type(type_: pa.DataType) -> ColumnType | None:
     """The column type that a published version's Arrow type is; None when no contract has it."""
+    import pyarrow as pa
+
+    from shared_resources.contracts.values.conversions import family_of
+
     family = family_of(type_)
     if pa.types.is_dictionary(type_):
         return column_type(type_.value_type)

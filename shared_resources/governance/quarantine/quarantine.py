@@ -29,10 +29,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from shared_resources.confinement.guard import refuse
 from shared_resources.governance.quarantine.folder import KEPT, QuarantineStore, Stored
@@ -45,6 +42,9 @@ from shared_resources.governance.quarantine.rejection import (
 )
 from shared_resources.problems import MeshProblem
 from shared_resources.stores.protocol import Unreadable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Quarantine", "QuarantineEntry", "Rejection", "UnknownEntry"]
 
@@ -169,6 +169,9 @@ class Quarantine:
 
     def rows(self, entry: QuarantineEntry) -> pa.RecordBatchReader:
         """Stream the kept rows as they were staged. None for an `object`, whose bytes are kept."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         files = [] if entry.kind == "object" else list(self.files(entry))
         schema = pq.read_schema(files[0]) if files else pa.schema([])
         return pa.RecordBatchReader.from_batches(schema, _stream(files))
@@ -297,6 +300,8 @@ def _with_successors(entries: Sequence[QuarantineEntry]) -> list[QuarantineEntry
 
 
 def _stream(files: Sequence[Path]) -> Iterator[pa.RecordBatch]:
+    import pyarrow.parquet as pq
+
     for path in files:
         with pq.ParquetFile(path) as parquet:
             yield from parquet.iter_batches()

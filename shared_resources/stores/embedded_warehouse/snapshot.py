@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from shared_resources.stores.embedded_warehouse.files import (
     attach_statement,
@@ -23,6 +22,9 @@ from shared_resources.stores.protocol import Verified, Version
 from shared_resources.stores.reading.sql_snapshot import SqlSnapshot
 from shared_resources.stores.staging.fingerprints import sha256_of
 
+if TYPE_CHECKING:
+    import duckdb
+
 
 class WarehouseSnapshot(SqlSnapshot):
     """A manifest names everything that it needs, and neither it nor its files ever change."""
@@ -33,6 +35,8 @@ class WarehouseSnapshot(SqlSnapshot):
         self._manifest = manifest
 
     def attach(self, connection: duckdb.DuckDBPyConnection) -> None:
+        import duckdb
+
         for file in self._manifest.files:
             path = self._folder / file.path
             try:

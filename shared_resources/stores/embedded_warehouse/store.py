@@ -15,8 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from shared_resources.confinement.guard import refuse
 from shared_resources.contracts.model import Contract
@@ -46,6 +45,9 @@ from shared_resources.stores.staging import staging_area
 from shared_resources.stores.staging.fingerprints import sha256_of
 from shared_resources.stores.staging.footers import Footers, read_footers
 from shared_resources.stores.versions import choose, readable, restored, stamp
+
+if TYPE_CHECKING:
+    import duckdb
 
 # Each file that a reader attaches costs it a third of a millisecond and an open file.
 MERGE_FILES_FROM = 100

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pyiceberg.table import Table
-from pyiceberg.table.snapshots import Snapshot
-
 from shared_resources.evidence.keys import BATCH_ID, NUMBER, PREFIX
+from shared_resources.stores.lake.table_facts import AnyTable, SnapshotFacts, SnapshotT, TableFacts
 from shared_resources.stores.protocol import NotPublished, Version
 from shared_resources.stores.versions import version_of
 
@@ -21,22 +19,22 @@ STORE = "lake"
 HIGHEST = "mesh.highest-number"  # of the table's properties
 
 
-def number_of(snapshot: Snapshot) -> int | None:
+def number_of(snapshot: SnapshotFacts) -> int | None:
     """The version's number; None for a snapshot that another tool made: no reader sees that."""
-    number = snapshot.summary.get(NUMBER) if snapshot.summary else None
+    number = _said(snapshot, NUMBER)
     return int(number) if number else None
 
 
-def numbered(table: Table | None) -> dict[int, Snapshot]:
+def numbered(table: TableFacts[SnapshotT] | None) -> dict[int, SnapshotT]:
     """The snapshot of each version, by its number."""
-    newest: dict[int, Snapshot] = {}
+    newest: dict[int, SnapshotT] = {}
     for snapshot in sorted(table.metadata.snapshots, key=_order) if table else ():
         if (number := number_of(snapshot)) is not None:
             newest[number] = snapshot
     return newest
 
 
-def superseded(table: Table) -> list[tuple[Snapshot, datetime]]:
+def superseded(table: TableFacts[SnapshotT]) -> list[tuple[SnapshotT, datetime]]:
     """Snapshots whose version has a newer one, and since when."""
     newest = numbered(table)
     return [
@@ -47,13 +45,13 @@ def superseded(table: Table) -> list[tuple[Snapshot, datetime]]:
     ]
 
 
-def last_snapshot(table: Table | None) -> Snapshot | None:
+def last_snapshot(table: TableFacts[SnapshotT] | None) -> SnapshotT | None:
     """The snapshot of the highest version, which is what readers see."""
     newest = numbered(table)
     return newest[max(newest)] if newest else None
 
 
-def highest_number(table: Table | None) -> int:
+def highest_number(table: AnyTable | None) -> int:
     """The highest number that a version ever had, one among them that a repair could not bring back."""
     if table is None:
         return 0
@@ -62,28 +60,28 @@ def highest_number(table: Table | None) -> int:
     return max(number or 0, int(table.metadata.properties.get(HIGHEST, 0)))
 
 
-def snapshot_of(table: Table, product: str, number: int) -> Snapshot:
+def snapshot_of(table: TableFacts[SnapshotT], product: str, number: int) -> SnapshotT:
     snapshot = numbered(table).get(number)
     if snapshot is None:
         raise NotPublished(f"{product} has no version {number} in the {STORE} any more")
     return snapshot
 
 
-def versions_of(table: Table | None, product: str) -> list[Version]:
+def versions_of(table: AnyTable | None, product: str) -> list[Version]:
     """All versions, oldest first."""
     return [to_version(product, snapshot) for _, snapshot in sorted(numbered(table).items())]
 
 
-def to_version(product: str, snapshot: Snapshot) -> Version:
+def to_version(product: str, snapshot: SnapshotFacts) -> Version:
     assert snapshot.summary is not None
     summary = snapshot.summary.additional_properties
     properties = {key: value for key, value in summary.items() if key.startswith(PREFIX)}
     return version_of(product, STORE, str(snapshot.snapshot_id), properties)
 
 
-def version_of_batch(table: Table | None, product: str, batch_id: str) -> Version | None:
+def version_of_batch(table: AnyTable | None, product: str, batch_id: str) -> Version | None:
     for snapshot in numbered(table).values():
-        if snapshot.summary and snapshot.summary.get(BATCH_ID) == batch_id:
+        if _said(snapshot, BATCH_ID) == batch_id:
             return to_version(product, snapshot)
     return None
 
@@ -92,7 +90,7 @@ def tag_of(number: int) -> str:
     return f"v{number}"
 
 
-def untagged(table: Table | None) -> dict[str, int]:
+def untagged(table: AnyTable | None) -> dict[str, int]:
     """The snapshots of versions whose tags are gone, by the tag that they should have."""
     if table is None:
         return {}
@@ -101,11 +99,17 @@ def untagged(table: Table | None) -> dict[str, int]:
     return {tag: found for tag, found in wanted.items() if tag not in refs}
 
 
-def _order(snapshot: Snapshot) -> int:
+def _said(snapshot: SnapshotFacts, key: str) -> str | None:
+    return snapshot.summary.additional_properties.get(key) if snapshot.summary else None
+
+
+def _order(snapshot: SnapshotFacts) -> int:
     return snapshot.sequence_number or 0
 
 
-def may_have_published(table: Table | None, product: str, batch_id: str, staged: datetime) -> bool:
+def may_have_published(
+    table: AnyTable | None, product: str, batch_id: str, staged: datetime
+) -> bool:
     """Whether a version of the batch, staged at that time, is there or may have expired."""
     versions = versions_of(table, product)
     if not versions:

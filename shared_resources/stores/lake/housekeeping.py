@@ -24,15 +24,15 @@ from pyiceberg.table.update import RemoveSnapshotsUpdate
 
 from shared_resources.contracts.model import Contract
 from shared_resources.stores.commit_attempts import Attempts
-from shared_resources.stores.lake.commit import (
+from shared_resources.stores.lake.committing.commit import (
     LakeTransaction,
     data_files,
     is_conflict,
-    live_entries,
-    partition_of,
     stage_snapshot,
     unbounded,
 )
+from shared_resources.stores.lake.committing.evolving import use_schema
+from shared_resources.stores.lake.files.manifests import live_entries, partition_of
 from shared_resources.stores.lake.history import (
     last_snapshot,
     number_of,
@@ -49,8 +49,8 @@ from shared_resources.stores.lake.leftovers import (
 )
 from shared_resources.stores.lake.metadata_files import load_in_step
 from shared_resources.stores.lake.places import LakeTable
-from shared_resources.stores.lake.schema import use_schema
-from shared_resources.stores.lake.snapshot import LakeSnapshot, schema_of
+from shared_resources.stores.lake.schema import schema_of
+from shared_resources.stores.lake.snapshot import LakeSnapshot
 from shared_resources.stores.levelling import as_published
 from shared_resources.stores.protocol import (
     Compaction,

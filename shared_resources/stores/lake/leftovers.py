@@ -15,9 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
-
-from pyiceberg.table import Table
-from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
+from typing import TYPE_CHECKING
 
 from shared_resources.stores.lake.catalog.commit_marks import mark_of
 from shared_resources.stores.lake.files.manifests import live_entries_of, manifests_of
@@ -29,7 +27,11 @@ from shared_resources.stores.lake.metadata_files import (
     mark_known,
 )
 from shared_resources.stores.lake.places import LakeTable
+from shared_resources.stores.lake.table_facts import AnyTable, SnapshotFacts
 from shared_resources.stores.staging import staging_area
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
 
 READERS = 8
 
@@ -131,7 +133,7 @@ class _Needed:
         return {area.joinpath(*parts[:2]) for parts in inside}
 
 
-def needed_files(table: Table, snapshots: Iterable[IcebergSnapshot] | None = None) -> set[str]:
+def needed_files(table: AnyTable, snapshots: Iterable[SnapshotFacts] | None = None) -> set[str]:
     """The manifest lists, manifests and data files of these snapshots, by default of all."""
     chosen = table.metadata.snapshots if snapshots is None else list(snapshots)
     with ThreadPoolExecutor(READERS) as pool:

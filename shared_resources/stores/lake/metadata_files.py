@@ -14,17 +14,21 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Collection, Iterable
-
-from pyiceberg.table import Table
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING, TypeVar
 
 from shared_resources.stores.lake.catalog.commit_marks import METADATA, mark_committed, mark_of
 from shared_resources.stores.lake.history import last_snapshot, number_of
 from shared_resources.stores.lake.places import LakeTable
-from shared_resources.stores.protocol import OutOfStep
+from shared_resources.stores.lake.table_facts import AnyTable
+from shared_resources.stores.protocol import OutOfStep, PublishError
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
 
 ASIDE = ".aside"  # what a repair could not use, or the other of two lines of versions
 _MISSING = frozenset({None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR})
+_Loaded = TypeVar("_Loaded", bound=AnyTable)
 _NUMBERED = re.compile(rf"(\d{{5,}})-.*{re.escape(METADATA)}")
 
 
@@ -34,13 +38,13 @@ def number_of_file(name: str) -> int:
     return int(match[1]) if match else -1
 
 
-def known_files(table: Table) -> set[str]:
+def known_files(table: AnyTable) -> set[str]:
     """The names of the metadata files that the table's own names: itself and those before it."""
     metadata_log = (entry.metadata_file for entry in table.metadata.metadata_log)
     return {location.rpartition("/")[2] for location in (table.metadata_location, *metadata_log)}
 
 
-def unknown_commits(names: Collection[str], table: Table | None) -> list[str]:
+def unknown_commits(names: Collection[str], table: AnyTable | None) -> list[str]:
     """Of the names in the metadata folder, those of commits that the table knows nothing of; sorted.
 
     `names` must have been listed before the table was loaded: what was committed by then is known.
@@ -58,15 +62,22 @@ def unknown_commits(names: Collection[str], table: Table | None) -> list[str]:
 
 
 def load_in_step(at: LakeTable, *, publishing: bool = False) -> Table | None:
-    """The table as it is now, if its catalog knows every commit. Raises `OutOfStep`.
+    """The table as it is now, to change it, if its catalog knows every commit. Raises `OutOfStep`.
 
     Raises `PublishError` for a lake that is another mesh's, or, for publishing, looks so.
     """
-    table = at.load()
+    return in_step(at, at.load, publishing=publishing)
+
+
+def in_step(
+    at: LakeTable, load: Callable[[], _Loaded | None], *, publishing: bool = False
+) -> _Loaded | None:
+    """What `load` gives, to change the table or to read it, as `load_in_step` says."""
+    table = load()
     names = at.files.metadata_names(at.product, _oldest_number(table))
     if not unknown_commits(names, table):
         return table
-    table = at.load()  # somebody has perhaps committed since the first look
+    table = load()  # somebody has perhaps committed since the first look
     unknown = unknown_to(at, names, table)
     if not unknown:
         return table
@@ -77,7 +88,22 @@ def load_in_step(at: LakeTable, *, publishing: bool = False) -> Table | None:
     raise _out_of_step(at, table, unknown)
 
 
-def unknown_to(at: LakeTable, names: Collection[str], table: Table | None) -> list[str]:
+def known(at: LakeTable, load: Callable[[], _Loaded | None]) -> _Loaded | None:
+    """What `load` gives. A product that a catalog does not know is new only where nothing of it lies.
+
+    Raises `OutOfStep`.
+    """
+    if table := load():
+        return table
+    try:
+        return in_step(at, load)
+    except OutOfStep:
+        raise
+    except PublishError:  # the lake is another mesh's: nothing of this one lies there
+        return None
+
+
+def unknown_to(at: LakeTable, names: Collection[str], table: AnyTable | None) -> list[str]:
     """The unknown commits; what has a metadata file's name, no mark, and other content is none."""
     return [
         name
@@ -121,18 +147,18 @@ def mark_known(at: LakeTable, table: Table) -> None:
 def is_in_step(at: LakeTable) -> bool:
     """Whether what lies there may be judged by what the catalog says."""
     try:
-        load_in_step(at)
+        in_step(at, at.described)
     except OutOfStep:
         return False
     return True
 
 
-def _oldest_number(table: Table | None) -> int:
+def _oldest_number(table: AnyTable | None) -> int:
     known: Iterable[str] = known_files(table) if table is not None else ()
     return max(0, min((number_of_file(name) for name in known), default=0))
 
 
-def _out_of_step(at: LakeTable, table: Table | None, unknown: list[str]) -> OutOfStep:
+def _out_of_step(at: LakeTable, table: AnyTable | None, unknown: list[str]) -> OutOfStep:
     last = last_snapshot(table)
     knows = f"version {number_of(last)}" if last is not None else "nothing of this product"
     return OutOfStep(

@@ -10,12 +10,15 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-
-from pyiceberg.table import Table
+from typing import TYPE_CHECKING
 
 from shared_resources.contracts.model import Contract
-from shared_resources.stores.lake.catalog.sqlite import TableCatalog
+from shared_resources.stores.lake.catalog.table_catalog import TableCatalog
 from shared_resources.stores.lake.files.local import LakeFiles
+from shared_resources.stores.lake.table_facts import AnyTable
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
 
 
 @dataclass(frozen=True)
@@ -32,4 +35,9 @@ class LakeTable:
     lock: Callable[[], AbstractContextManager[None]]
 
     def load(self) -> Table | None:
+        """For who will change it."""
         return self.catalog.load(self.product)
+
+    def described(self) -> AnyTable | None:
+        """For who only reads it."""
+        return self.catalog.described(self.product)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pyiceberg.table import Table
 
 from shared_resources.stores.lake.catalog.commit_marks import mark_committed, mark_of
-from shared_resources.stores.lake.catalog.sqlite import BrokenCatalog
-from shared_resources.stores.lake.commit import LakeTransaction
+from shared_resources.stores.lake.catalog.table_catalog import BrokenCatalog
+from shared_resources.stores.lake.committing.commit import LakeTransaction
 from shared_resources.stores.lake.history import (
     HIGHEST,
     highest_number,

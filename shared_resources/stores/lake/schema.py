@@ -1,8 +1,8 @@
-"""The schema of a lake table over time, and back to the platform's column types.
+"""A lake table's schema and partitions as the platform's column types and keys.
 
-Belongs here: field ids that stay with their column for life, the name mapping, partition keys.
-Does not belong here: a contract as an Iceberg schema (`contracts/compiling/iceberg_schema.py`), whether a
-change may be made (`stores/evolution.py`), committing it (`store.py`).
+Belongs here: the schema that a version was published with, its columns, partition keys.
+Does not belong here: a contract as an Iceberg schema (`contracts/compiling/iceberg_schema.py`), a schema
+over time (`committing/evolving.py`).
 """
 
 from __future__ import annotations
@@ -10,21 +10,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from pyiceberg.schema import Schema
-from pyiceberg.table import TableProperties, Transaction
-from pyiceberg.table.name_mapping import create_mapping_from_schema
-from pyiceberg.table.update import (
-    AddSchemaUpdate,
-    AssertCurrentSchemaId,
-    AssertLastAssignedFieldId,
-    SetCurrentSchemaUpdate,
-    SetPropertiesUpdate,
-)
-from pyiceberg.types import DecimalType, IcebergType, NestedField
+from pyiceberg.types import DecimalType, IcebergType
 
 from shared_resources.contracts.compiling.iceberg_schema import iceberg_type
-from shared_resources.contracts.model import Contract
-from shared_resources.contracts.promise import widens
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.stores.lake.table_facts import AnyTable, SnapshotFacts
 from shared_resources.stores.protocol import UNPARTITIONED, PublishError
 
 EPOCH = date(1970, 1, 1)
@@ -38,65 +28,16 @@ _FROM_ICEBERG: dict[IcebergType, ColumnType] = {
 }
 
 
+def schema_of(table: AnyTable, snapshot: SnapshotFacts) -> Schema:
+    """The schema that the version was published with, whatever the table's is now."""
+    for schema in table.metadata.schemas:
+        if schema.schema_id == snapshot.schema_id:
+            return schema
+    return table.schema()
+
+
 def columns_of_schema(schema: Schema) -> tuple[tuple[str, ColumnType], ...]:
     return tuple((field.name, column_type(field.field_type)) for field in schema.fields)
-
-
-def evolve(transaction: Transaction, contract: Contract) -> None:
-    """Stage the contract's columns as the table's current schema, in the contract's order.
-
-    A column keeps its field id while its type only widens; a column of another type is another
-    column, with a new id, so that no file is ever read as what it is not.
-    """
-    metadata = transaction.table_metadata
-    current = metadata.schema()
-    held = {field.name: field for field in current.fields}
-    next_id = metadata.last_column_id + 1
-    fields = []
-    for column in contract.columns:
-        type_ = iceberg_type(column.type)
-        old = held.get(column.name)
-        if old is not None and widens(column_type(old.field_type), column.type):
-            field_id = old.field_id
-        else:
-            field_id, next_id = next_id, next_id + 1
-        fields.append(NestedField(field_id, column.name, type_, doc=column.description))
-    use_schema(transaction, Schema(*fields))
-
-
-def use_schema(transaction: Transaction, wanted: Schema) -> None:
-    """Stage `wanted` as the current schema (an older one, on a rollback) with its name mapping."""
-    metadata = transaction.table_metadata
-    current = metadata.schema()
-    if current.fields == wanted.fields:
-        return
-    guards = (
-        AssertCurrentSchemaId.model_validate({"current-schema-id": metadata.current_schema_id}),
-        AssertLastAssignedFieldId.model_validate(
-            {"last-assigned-field-id": metadata.last_column_id}
-        ),
-    )
-    known = next((s for s in metadata.schemas if s.fields == wanted.fields), None)
-    if known is not None:
-        transaction._stage((_set_schema(known.schema_id),), guards)
-    else:
-        schema_id = 1 + max(schema.schema_id for schema in metadata.schemas)
-        added = Schema(*wanted.fields, schema_id=schema_id)
-        transaction._stage(
-            (AddSchemaUpdate.model_validate({"schema": added}), _set_schema(-1)), guards
-        )
-    # Local files have no field ids: every engine finds their columns through this mapping.
-    transaction._stage((SetPropertiesUpdate(updates=name_mapping(wanted)),))
-
-
-def _set_schema(schema_id: int) -> SetCurrentSchemaUpdate:
-    return SetCurrentSchemaUpdate.model_validate({"schema-id": schema_id})
-
-
-def name_mapping(schema: Schema) -> dict[str, str]:
-    return {
-        TableProperties.DEFAULT_NAME_MAPPING: create_mapping_from_schema(schema).model_dump_json()
-    }
 
 
 def partition_key(day: object) -> str:

@@ -9,28 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
 from pyiceberg.manifest import DataFile
-from pyiceberg.schema import Schema
-from pyiceberg.table import Table
-from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 
 from shared_resources.sql import quote_identifier, quote_literal
 from shared_resources.stores.intact import PublishedFile, check_files, damaged
-from shared_resources.stores.lake.commit import live_files, partition_of
 from shared_resources.stores.lake.files.local import LakeFiles
-from shared_resources.stores.lake.schema import columns_of_schema
+from shared_resources.stores.lake.files.manifests import live_files, partition_of
+from shared_resources.stores.lake.schema import columns_of_schema, schema_of
+from shared_resources.stores.lake.table_facts import AnyTable, SnapshotFacts
 from shared_resources.stores.protocol import UNPARTITIONED, Verified, Version
 from shared_resources.stores.reading.sql_snapshot import SqlSnapshot
 from shared_resources.stores.staging.fingerprints import digest_in
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 class LakeSnapshot(SqlSnapshot):
     """Holds the table's metadata of the moment it was opened; its files are immutable."""
 
     def __init__(
-        self, table: Table, snapshot: IcebergSnapshot, version: Version, place: LakeFiles
+        self, table: AnyTable, snapshot: SnapshotFacts, version: Version, place: LakeFiles
     ) -> None:
         self._table = table
         self._place = place
@@ -120,11 +121,3 @@ class LakeSnapshot(SqlSnapshot):
         if source == quoted and len(self._table.metadata.schemas) == 1:
             return quoted
         return f"CAST({source} AS {type_}) AS {quoted}"
-
-
-def schema_of(table: Table, snapshot: IcebergSnapshot) -> Schema:
-    """The schema that the version was published with, whatever the table's is now."""
-    for schema in table.metadata.schemas:
-        if schema.schema_id == snapshot.schema_id:
-            return schema
-    return table.schema()

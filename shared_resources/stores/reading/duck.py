@@ -6,11 +6,16 @@ Does not belong here: statements, and the audit's connection (`governance/`), wh
 
 from __future__ import annotations
 
-import duckdb
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def in_memory() -> duckdb.DuckDBPyConnection:
     """A new in-memory database; the caller closes it."""
+    import duckdb
+
     connection = duckdb.connect(":memory:")
     # In a worker process DuckDB takes itself for interactive, and draws a progress bar on stdout.
     connection.execute("SET enable_progress_bar = false")

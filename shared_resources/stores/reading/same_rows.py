@@ -7,10 +7,12 @@ difference means (the stores' housekeeping).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from shared_resources.sql import quote_identifier
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def checksums(

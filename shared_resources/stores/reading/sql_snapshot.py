@@ -10,15 +10,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-
-import duckdb
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from shared_resources.contracts.types import ColumnType, arrow_schema
-from shared_resources.contracts.values.duckdb_to_arrow import arrow_batches
 from shared_resources.sql import quote_identifier
 from shared_resources.stores.protocol import Version
 from shared_resources.stores.reading.duck import in_memory
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
 
 ROWS_PER_BATCH = 65_536
 
@@ -42,6 +43,8 @@ class SqlSnapshot(ABC):
         self, columns: Sequence[str] | None = None, partitions: Sequence[str] | None = None
     ) -> pa.RecordBatchReader:
         """Stream the rows. Raises `KeyError` for a column that the version does not have."""
+        import pyarrow as pa
+
         wanted = self._wanted(columns)
         schema = pa.schema([self.schema.field(name) for name in wanted])
         return pa.RecordBatchReader.from_batches(schema, self._stream(wanted, partitions, schema))
@@ -80,6 +83,8 @@ class SqlSnapshot(ABC):
     def _stream(
         self, columns: Sequence[str], partitions: Sequence[str] | None, schema: pa.Schema
     ) -> Iterator[pa.RecordBatch]:
+        from shared_resources.contracts.values.duckdb_to_arrow import arrow_batches
+
         with in_memory() as connection:
             self.attach(connection)
             rows = connection.sql(self.select(columns, partitions))

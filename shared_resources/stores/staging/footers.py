@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, TypeAlias
 
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.types import arrow_schema
 from shared_resources.stores.evolution import columns_of
 from shared_resources.stores.protocol import PublishError, StagedFile
 
-Footers = Sequence[tuple[StagedFile, pq.FileMetaData]]
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+Footers: TypeAlias = "Sequence[tuple[StagedFile, pq.FileMetaData]]"
 READERS = 8
 
 
@@ -28,6 +30,8 @@ def read_footers(files: Iterable[StagedFile], contract: Contract) -> Footers:
     Raises `PublishError` for a file that lacks the contract's columns, types or counted rows: what
     the audit passed is what is published, or nothing is.
     """
+    import pyarrow.parquet as pq
+
     wanted = arrow_schema(columns_of(contract))
     with ThreadPoolExecutor(READERS) as pool:
         pairs = list(pool.map(lambda file: (file, pq.read_metadata(file.path)), files))

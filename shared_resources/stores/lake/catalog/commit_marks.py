@@ -7,8 +7,10 @@ Does not belong here: what a mark tells (`stores/lake/metadata_files.py`).
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from pyiceberg.io import FileIO
+if TYPE_CHECKING:
+    from pyiceberg.io import FileIO
 
 METADATA = ".metadata.json"
 COMMITTED = ".committed"

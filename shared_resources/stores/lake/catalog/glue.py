@@ -1,7 +1,7 @@
 """The lake's catalog in AWS Glue, where Athena, Spark, Trino and Snowflake find the same tables.
 
 Belongs here: Glue's names, its limits, and what its answers mean for a commit.
-Does not belong here: what a commit contains (`stores/lake/commit.py`, `stores/lake/store.py`),
+Does not belong here: what a commit contains (`stores/lake/committing/`),
 where files are (`stores/lake/files/s3.py`).
 
 A commit is one UpdateTable that names the version it was made on; Glue refuses it when the table
@@ -28,7 +28,8 @@ from pyiceberg.table.update import TableRequirement, TableUpdate
 from shared_resources.state.per_process import OncePerProcess
 from shared_resources.stores.lake.catalog.commit_marks import METADATA, mark_committed
 from shared_resources.stores.lake.catalog.owner import Owner, claim, is_owner
-from shared_resources.stores.lake.catalog.sqlite import load_patiently, table_at
+from shared_resources.stores.lake.catalog.sqlite_tables import table_at
+from shared_resources.stores.lake.catalog.table_catalog import load_patiently
 from shared_resources.stores.protocol import PublishError
 from shared_resources.stores.staging.staging_area import product_folder
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from shared_resources.object_store.iceberg_file_io import S3FileIO
     from shared_resources.object_store.s3_objects import S3Objects
     from shared_resources.production.settings import ProductionSettings
+    from shared_resources.stores.lake.table_facts import AnyTable
 
 COMMENT_CHARACTERS = 255
 DESCRIPTION_CHARACTERS = 2048
@@ -71,6 +73,9 @@ class GlueTables:
                 "Set MESH_GLUE_PREFIX to a prefix that nobody else uses."
             )
         return table
+
+    def described(self, product: str) -> AnyTable | None:
+        return self.load(product)
 
     def products(self) -> list[str]:
         prefix = self._settings.glue_prefix

@@ -2,39 +2,54 @@
 
 Belongs here: pyiceberg's `FileIO` for the local lake, whose writes outlive a power cut.
 Does not belong here: data files, which are staged before (`stores/lake/files/local.py` syncs them).
+
+pyiceberg's own for local files imports Arrow's datasets, and with them pandas.
 """
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
-from pyiceberg.io import OutputFile
-from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
+from pyiceberg.io import FileIO, InputFile, OutputFile
 
 from shared_resources.state.durable import DurableFile, sync
 from shared_resources.stores.lake.catalog.commit_marks import METADATA
 
 
-class LocalFileIO(PyArrowFileIO):
-    """Reads as pyiceberg does."""
+class LocalFileIO(FileIO):
+    def new_input(self, location: str) -> LocalInputFile:
+        return LocalInputFile(location)
 
-    def new_output(self, location: str) -> LocalOutputFile:  # type: ignore[override]
-        return LocalOutputFile(location, self)
+    def new_output(self, location: str) -> LocalOutputFile:
+        return LocalOutputFile(location)
+
+    def delete(self, location: str | InputFile | OutputFile) -> None:
+        """Raises `FileNotFoundError`."""
+        Path(location if isinstance(location, str) else location.location).unlink()
 
 
-class LocalOutputFile(OutputFile):
-    def __init__(self, location: str, io: LocalFileIO) -> None:
-        super().__init__(location)
-        self._io = io
-
+class LocalInputFile(InputFile):
     def __len__(self) -> int:
         return Path(self.location).stat().st_size
 
     def exists(self) -> bool:
         return Path(self.location).exists()
 
-    def to_input_file(self) -> PyArrowFile:
-        return self._io.new_input(self.location)
+    def open(self, seekable: bool = True) -> io.BufferedReader:
+        """Raises `FileNotFoundError`."""
+        return Path(self.location).open("rb")
+
+
+class LocalOutputFile(OutputFile):
+    def __len__(self) -> int:
+        return Path(self.location).stat().st_size
+
+    def exists(self) -> bool:
+        return Path(self.location).exists()
+
+    def to_input_file(self) -> LocalInputFile:
+        return LocalInputFile(self.location)
 
     def create(self, overwrite: bool = False) -> _Stream:
         path = Path(self.location)

@@ -14,16 +14,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
-
-from pyiceberg.manifest import DataFile
-from pyiceberg.types import NestedField
+from typing import TYPE_CHECKING, Protocol
 
 from shared_resources.object_store.stored_file import StoredFile
 from shared_resources.state.durable import sync, sync_all
 from shared_resources.stores.protocol import StagedBatch
 from shared_resources.stores.staging import staging_area
 from shared_resources.stores.staging.fingerprints import sha256_of
+
+if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.types import NestedField
 
 
 @dataclass(frozen=True)

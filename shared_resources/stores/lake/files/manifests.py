@@ -1,7 +1,8 @@
 """Iceberg's lists of a version's files: the manifest list of a snapshot, and the manifests in it.
 
-Belongs here: reading them, and saying which of them is gone, broken or not what was committed.
-Does not belong here: writing them (`stores/lake/commit.py`), which snapshots are asked for.
+Belongs here: saying which of them is gone, broken or not what was committed.
+Does not belong here: their format (`avro.py`), writing them (`stores/lake/committing/commit.py`), which
+snapshots are asked for.
 
 Avro has no checksum. What a list says of its manifests, and a manifest of its rows, was written into
 two places: they are compared, so that no file is left out in silence.
@@ -9,27 +10,58 @@ two places: they are compared, so that no file is left out in silence.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from pyiceberg.manifest import ManifestEntry, ManifestEntryStatus, ManifestFile
-from pyiceberg.table import Table
-from pyiceberg.table.snapshots import Snapshot
+from pyiceberg.manifest import (
+    DataFile,
+    ManifestContent,
+    ManifestEntry,
+    ManifestEntryStatus,
+    ManifestFile,
+)
 
-from shared_resources.stores.protocol import Damaged
+from shared_resources.stores.lake.files.avro import read_list, read_live_entries
+from shared_resources.stores.lake.schema import partition_key
+from shared_resources.stores.lake.table_facts import AnyTable, SnapshotFacts
+from shared_resources.stores.protocol import UNPARTITIONED, Damaged
 
 
-def manifests_of(table: Table, snapshot: Snapshot) -> list[ManifestFile]:
+def live_entries(table: AnyTable, snapshot: SnapshotFacts | None) -> dict[str, list[ManifestEntry]]:
+    """The entries of the snapshot's files, by the path of the manifest that lists them."""
+    if snapshot is None:
+        return {}
+    return {
+        manifest.manifest_path: live_entries_of(table, manifest)
+        for manifest in manifests_of(table, snapshot)
+        if manifest.content is ManifestContent.DATA
+    }
+
+
+def live_files(table: AnyTable, snapshot: SnapshotFacts | None) -> dict[str, DataFile]:
+    """The snapshot's data files by path."""
+    return files_of(live_entries(table, snapshot))
+
+
+def files_of(live: Mapping[str, list[ManifestEntry]]) -> dict[str, DataFile]:
+    return {e.data_file.file_path: e.data_file for listed in live.values() for e in listed}
+
+
+def partition_of(file: DataFile) -> str:
+    return partition_key(file.partition[0]) if len(file.partition) else UNPARTITIONED
+
+
+def manifests_of(table: AnyTable, snapshot: SnapshotFacts) -> list[ManifestFile]:
     """Raises `Damaged` when the snapshot's list cannot be read, and `OSError` without an answer."""
     with _understood(table, snapshot.manifest_list):
-        return snapshot.manifests(table.io)
+        return read_list(table.io, snapshot.manifest_list)
 
 
-def live_entries_of(table: Table, manifest: ManifestFile) -> list[ManifestEntry]:
+def live_entries_of(table: AnyTable, manifest: ManifestFile) -> list[ManifestEntry]:
     """The files that the manifest lists and that were not deleted. Raises as `manifests_of`."""
     with _understood(table, manifest.manifest_path):
-        entries = manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+        entries = read_live_entries(table.io, manifest)
     added = [entry for entry in entries if entry.status is ManifestEntryStatus.ADDED]
     for what, found, listed in (
         ("files added", len(added), manifest.added_files_count),
@@ -50,7 +82,7 @@ def _rows(manifest: ManifestFile) -> int | None:
 
 
 @contextmanager
-def _understood(table: Table, location: str) -> Iterator[None]:
+def _understood(table: AnyTable, location: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
@@ -67,7 +99,7 @@ def _understood(table: Table, location: str) -> Iterator[None]:
         ) from problem
 
 
-def _damaged(table: Table, location: str, problem: str) -> Damaged:
+def _damaged(table: AnyTable, location: str, problem: str) -> Damaged:
     product = "/".join(table.location().rstrip("/").split("/")[-2:])
     return Damaged(
         product,

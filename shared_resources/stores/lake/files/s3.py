@@ -19,9 +19,7 @@ from datetime import datetime
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-
-from pyiceberg.manifest import DataFile
-from pyiceberg.types import NestedField
+from typing import TYPE_CHECKING
 
 from shared_resources.object_store.local_copies import LocalCopies
 from shared_resources.object_store.s3_objects import S3Objects
@@ -31,6 +29,10 @@ from shared_resources.stores.lake.files.local import Placed
 from shared_resources.stores.protocol import PublishError, StagedBatch
 from shared_resources.stores.staging import staging_area
 from shared_resources.stores.staging.fingerprints import named_by_digest, sha256_of
+
+if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.types import NestedField
 
 DOWNLOADS = 8
 SENT = "sent"

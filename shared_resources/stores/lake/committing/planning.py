@@ -1,7 +1,7 @@
 """What a version in the lake is made on, and the snapshot that makes it one.
 
 Belongs here: the table as a commit finds it, and staging schema and snapshot in its transaction.
-Does not belong here: which files the version has (`store.py`), Iceberg's own updates (`commit.py`).
+Does not belong here: which files the version has (`publishing.py`), Iceberg's own updates (`commit.py`).
 """
 
 from __future__ import annotations
@@ -16,15 +16,11 @@ from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 from shared_resources.contracts.model import Contract
 from shared_resources.evidence.keys import NUMBER
 from shared_resources.stores.evolution import check_evolution, check_partition_column
-from shared_resources.stores.lake.commit import (
-    files_of,
-    live_entries,
-    live_files,
-    stage_snapshot,
-)
+from shared_resources.stores.lake.committing.commit import stage_snapshot
+from shared_resources.stores.lake.committing.evolving import evolve
+from shared_resources.stores.lake.files.manifests import files_of, live_entries, live_files
 from shared_resources.stores.lake.history import last_snapshot, tag_of, to_version, untagged
-from shared_resources.stores.lake.schema import columns_of_schema, evolve
-from shared_resources.stores.lake.snapshot import schema_of
+from shared_resources.stores.lake.schema import columns_of_schema, schema_of
 from shared_resources.stores.protocol import Damaged
 
 Files = dict[str, DataFile]

@@ -21,7 +21,6 @@ from pyiceberg.manifest import (
     DataFile,
     DataFileContent,
     FileFormat,
-    ManifestContent,
     ManifestEntry,
     ManifestEntryStatus,
     ManifestFile,
@@ -29,7 +28,7 @@ from pyiceberg.manifest import (
 from pyiceberg.table import Table, TableProperties, Transaction
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.refs import SnapshotRefType
-from pyiceberg.table.snapshots import Operation, Snapshot, Summary
+from pyiceberg.table.snapshots import Operation, Summary
 from pyiceberg.table.update import (
     AssertRefSnapshotId,
     AssertTableUUID,
@@ -42,9 +41,7 @@ from sqlalchemy.exc import OperationalError
 
 from shared_resources.contracts.model import Contract
 from shared_resources.stores.lake.files.local import Placed
-from shared_resources.stores.lake.files.manifests import live_entries_of, manifests_of
-from shared_resources.stores.lake.schema import partition_key
-from shared_resources.stores.protocol import UNPARTITIONED
+from shared_resources.stores.lake.files.manifests import manifests_of
 from shared_resources.stores.staging.footers import Footers
 
 MERGE_MANIFESTS_FROM = 16
@@ -106,30 +103,6 @@ def without_bounds(columns: Collection[str]) -> dict[str, str]:
     """The table's properties that keep every writer from recording values of the columns."""
     prefix = TableProperties.METRICS_MODE_COLUMN_CONF_PREFIX
     return {f"{prefix}.{column}": "counts" for column in sorted(columns)}
-
-
-def live_entries(table: Table, snapshot: Snapshot | None) -> dict[str, list[ManifestEntry]]:
-    """The entries of the snapshot's files, by the path of the manifest that lists them."""
-    if snapshot is None:
-        return {}
-    return {
-        manifest.manifest_path: live_entries_of(table, manifest)
-        for manifest in manifests_of(table, snapshot)
-        if manifest.content is ManifestContent.DATA
-    }
-
-
-def live_files(table: Table, snapshot: Snapshot | None) -> dict[str, DataFile]:
-    """The snapshot's data files by path."""
-    return files_of(live_entries(table, snapshot))
-
-
-def files_of(live: Mapping[str, list[ManifestEntry]]) -> dict[str, DataFile]:
-    return {e.data_file.file_path: e.data_file for listed in live.values() for e in listed}
-
-
-def partition_of(file: DataFile) -> str:
-    return partition_key(file.partition[0]) if len(file.partition) else UNPARTITIONED
 
 
 class LakeTransaction(Transaction):

@@ -1,0 +1,67 @@
+"""pyiceberg's catalog of the local lake, with which tables are changed.
+
+Belongs here: its commits, whose files are on disk before they are named, and their marks.
+Does not belong here: opening the file, and who only reads a table (`sqlite.py`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from pyiceberg.catalog import Catalog
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.io import FileIO
+from pyiceberg.serializers import FromInputFile
+from pyiceberg.table import CommitTableResponse, Table
+from pyiceberg.table.update import TableRequirement, TableUpdate
+from pyiceberg.typedef import Identifier
+from sqlalchemy.orm import Session
+
+from shared_resources.stores.lake.catalog.commit_marks import mark_committed
+from shared_resources.stores.lake.catalog.local_file_io import LocalFileIO
+
+
+class SqliteTables(SqlCatalog):
+    """pyiceberg's catalog `name`, whose files are on disk before a commit names them."""
+
+    def __init__(
+        self, name: str, file: Path, warehouse: Path, identity: tuple[object, ...], busy: int
+    ) -> None:
+        self.identity = identity
+        uri = f"sqlite:///{file}?timeout={busy}"
+        super().__init__(name, uri=uri, warehouse=str(warehouse))
+
+    def commit_table(
+        self,
+        table: Table,
+        requirements: tuple[TableRequirement, ...],
+        updates: tuple[TableUpdate, ...],
+    ) -> CommitTableResponse:
+        committed = super().commit_table(table, requirements, updates)
+        mark_committed(self._load_file_io(), committed.metadata_location)
+        return committed
+
+    def at(self, name: Identifier, metadata: str) -> Table:
+        return table_at(name, metadata, self._load_file_io(), self)
+
+    def point(self, domain: str, name: str, metadata: str) -> None:
+        row = sa.and_(
+            IcebergTables.catalog_name == self.name,
+            IcebergTables.table_namespace == domain,
+            IcebergTables.table_name == name,
+        )
+        with Session(self.engine) as session:
+            session.execute(sa.delete(IcebergTables).where(row))
+            made = self._create_table_row(domain, name, metadata)
+            session.execute(sa.insert(IcebergTables).values(**made))
+            session.commit()
+
+    def _load_file_io(self, properties: Any = None, location: str | None = None) -> LocalFileIO:
+        return LocalFileIO()
+
+
+def table_at(name: Identifier, metadata: str, io: FileIO, catalog: Catalog) -> Table:
+    read = FromInputFile.table_metadata(io.new_input(metadata))
+    return Table(name, read, metadata, io, catalog)
