@@ -21,7 +21,7 @@ def mesh(folder: Path, data: Path) -> bool:
 
     from shared_resources.contracts.odcs import read_contract
     from shared_resources.governance.audit.audit import audit
-    from shared_resources.rules.staged_data import StagedData
+    from shared_resources.governance.audit.engine.staged_data import StagedData
     from shared_resources.stores.protocol import StagedBatch, StagedFile
 
     contract = read_contract(names.contract_of(folder))

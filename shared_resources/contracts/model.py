@@ -1,8 +1,9 @@
 """What a contract says, once it was read: the platform's own model of an ODCS file.
 
-Belongs here: the immutable types that everything else is compiled from (contract, column, rule).
-Does not belong here: reading files (`odcs.py`), compiling rules (`contracts/compiling/rules.py`),
-engine types (`types.py`), running checks.
+Belongs here: the immutable types that everything else is compiled from (contract, column, rule,
+threshold, landing source), and nothing that reads files or runs checks.
+Does not belong here: parsing (`odcs.py`), kinds of rule (`contracts/rules/`), engine
+types (`types.py`).
 """
 
 from __future__ import annotations
@@ -106,63 +107,18 @@ class Threshold:
         return f"{self.operator.value} {bounds}" + (" %" if self.unit is Unit.PERCENT else " rows")
 
 
-class RuleKind(StrEnum):
-    """Every kind of rule that the audit knows. The comment gives `Rule.arguments`."""
-
-    COLUMNS = "columns"  # missing, extra, type of the whole batch; {}
-    PARSE = "parse"  # text cells that are no value of the declared type; {}
-    NOT_EMPTY = "not_empty"  # {}
-    REQUIRED = "required"  # one column; {}
-    UNIQUE = "unique"  # one column or the composite primary key; {}
-    ENUMERATION = "enumeration"  # {"values": [...]}
-    PATTERN = "pattern"  # {"pattern": str}: ECMA-262 search, as in JSON Schema
-    RANGE = "range"  # {"minimum"|"exclusiveMinimum"|"maximum"|"exclusiveMaximum": value}
-    LENGTH = "length"  # {"minLength"|"maxLength": int}, in Unicode code points
-    MULTIPLE_OF = "multiple_of"  # {"multipleOf": number}
-    NULL_VALUES = "null_values"  # {}
-    MISSING_VALUES = "missing_values"  # {"missingValues": [...]}; a null is missing anyway
-    INVALID_VALUES = "invalid_values"  # {"validValues": [...]}, {"pattern": str}, RANGE's bounds
-    DUPLICATE_VALUES = "duplicate_values"  # one column, or several: the row's combination
-    ROW_COUNT = "row_count"  # {}
-    SQL = "sql"  # {"query": str} with ${object} / ${property} already replaced by `batch`
-    CUSTOM = "custom"  # {"implementation": "rules:function"} in the product's folder
-    RELATIONSHIP = "relationship"  # {"product": "domain/name", "columns": [...]}
-    PARTITION = "partition"  # rows that lie outside their partition; {}
-    PERSONAL_DATA = "personal_data"  # a policy; {"predicate_patterns": [...]}, text columns
-
-
-ROW_LEVEL = frozenset(
-    {
-        RuleKind.PARSE,
-        RuleKind.REQUIRED,
-        RuleKind.UNIQUE,
-        RuleKind.ENUMERATION,
-        RuleKind.PATTERN,
-        RuleKind.RANGE,
-        RuleKind.LENGTH,
-        RuleKind.MULTIPLE_OF,
-        RuleKind.NULL_VALUES,
-        RuleKind.MISSING_VALUES,
-        RuleKind.INVALID_VALUES,
-        RuleKind.DUPLICATE_VALUES,
-        RuleKind.RELATIONSHIP,
-        RuleKind.PARTITION,
-        RuleKind.PERSONAL_DATA,
-    }
-)
-
-
 @dataclass(frozen=True)
 class Rule:
     """One rule of a contract or of a policy: one asset check.
 
-    `name` is unique within the product and fits a Dagster check name (`[A-Za-z0-9_]+`).
+    `name` is unique within the product and fits a Dagster check name (`[A-Za-z0-9_]+`). `kind` is the
+    name of a kind of rule (`contracts/rules/`), which says what `arguments` hold.
     `clause` is where it stands, e.g. `schema.transactions.properties.quantity.quality[0]`, and
     `line` the line there (0 when it is implied). `reason` is why a tolerance is what it is.
     """
 
     name: str
-    kind: RuleKind
+    kind: str
     columns: tuple[str, ...]
     clause: str
     threshold: Threshold = Threshold()
@@ -172,11 +128,6 @@ class Rule:
     dimension: str | None = None
     reason: str = ""
     line: int = 0
-
-    @property
-    def row_level(self) -> bool:
-        """Whether the rule tells which rows fail, so that they alone can go to quarantine."""
-        return self.kind in ROW_LEVEL
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@
         schema_for(Path("domains/order/products/baskets")).validate(baskets(lines), lazy=True)
 
 Belongs here: one pandera check a rule, of the rule's name, with its threshold and severity.
-Does not belong here: which rows break a rule (`contracts/compiling/failing_rows.py`) or the audit
+Does not belong here: which rows break a rule (its kind, in `contracts/rules/`) or the audit
 that decides about publishing (`governance/audit/audit.py`); the two agree on every rule that both
 can express.
 
@@ -26,31 +26,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shared_resources.contracts.compiling.failing_rows import (
-    day_of,
-    failing_rows,
-    outside_partitions,
-    sharing_rows,
-)
 from shared_resources.contracts.compiling.import_pandera import pandera
-from shared_resources.contracts.model import Column, Contract, Rule, RuleKind, Severity
+from shared_resources.contracts.compiling.shared_keys import sharing_rows
+from shared_resources.contracts.model import Column, Contract, Rule, Severity
 from shared_resources.contracts.odcs import read_contract
+from shared_resources.contracts.rules.arrow import day_of
+from shared_resources.contracts.rules.kind import BatchKind, KeyKind, RowKind
+from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.contracts.types import ColumnType
 from shared_resources.contracts.values.conversions import convert, family_of, plain
 from shared_resources.contracts.values.pandas_columns import to_arrow
 
-NOT_EXPRESSED = frozenset(
-    {
-        RuleKind.SQL,
-        RuleKind.CUSTOM,
-        RuleKind.RELATIONSHIP,
-        RuleKind.PARSE,
-        RuleKind.PERSONAL_DATA,
-    }
-)
-_OF_ANY_TYPE = (RuleKind.REQUIRED, RuleKind.NULL_VALUES)
-_KEYED = (RuleKind.UNIQUE, RuleKind.DUPLICATE_VALUES)
-_OF_THE_FRAME = (RuleKind.COLUMNS, RuleKind.NOT_EMPTY, RuleKind.ROW_COUNT)
 _CONTRACT_FILE = "contract.odcs.yaml"
 Failing = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -70,7 +56,7 @@ def pandera_schema(contract: Contract) -> pandera.DataFrameSchema:
     Validate with `lazy=True` to see everything at once: `failure_cases` has the rule's name, the
     row's index and the value. The frame is not changed, and nothing in it is converted.
     """
-    rules = [rule for rule in contract.rules if rule.kind not in NOT_EXPRESSED]
+    rules = [rule for rule in contract.rules if kind_of(rule).for_frames]
     of_frame = [rule for rule in rules if _needs_frame(rule, contract)]
     return pandera.DataFrameSchema(
         {column.name: _column(column, rules, contract) for column in contract.columns},
@@ -82,14 +68,16 @@ def pandera_schema(contract: Contract) -> pandera.DataFrameSchema:
 
 def _needs_frame(rule: Rule, contract: Contract) -> bool:
     """Whether the rule looks at more of the frame than one column of it."""
-    within_days = rule.kind in _KEYED and contract.partitioning is not None
-    return rule.kind in _OF_THE_FRAME or len(rule.columns) > 1 or within_days
+    kind = kind_of(rule)
+    within_days = isinstance(kind, KeyKind) and contract.partitioning is not None
+    return isinstance(kind, BatchKind) or len(rule.columns) > 1 or within_days
 
 
 def _column(column: Column, rules: list[Rule], contract: Contract) -> pandera.Column:
     checks = []
     for rule in rules:
-        if rule.kind is RuleKind.COLUMNS:
+        kind = kind_of(rule)
+        if isinstance(kind, BatchKind) and kind.types:
             checks.append(_check(rule, _type_holds(column)))
         elif rule.columns == (column.name,) and not _needs_frame(rule, contract):
             checks.append(_check(rule, _column_holds(rule, column, contract)))
@@ -146,17 +134,14 @@ def _values(series: pd.Series[Any], type_: ColumnType) -> pa.ChunkedArray:
 
 def _fits(rule: Rule, values: pa.ChunkedArray, type_: ColumnType) -> bool:
     """Whether the rule means something for values of this type."""
-    return rule.kind in (*_OF_ANY_TYPE, *_KEYED) or family_of(values.type) is type_.family
+    return kind_of(rule).of_any_type or family_of(values.type) is type_.family
 
 
 def _failing(rule: Rule, values: pa.ChunkedArray, type_: ColumnType, contract: Contract) -> Failing:
-    if rule.kind in _KEYED:
+    kind = kind_of(rule)
+    if not isinstance(kind, RowKind):
         return sharing_rows([values])
-    if rule.kind is RuleKind.PARTITION and contract.partitioning is not None:
-        mask = outside_partitions(values, contract.partitioning)
-    else:
-        mask = failing_rows(rule, values, type_)
-    return np.asarray(mask.to_numpy(), dtype=np.bool_)
+    return np.asarray(kind.mask(rule, contract, values, type_).to_numpy(), dtype=np.bool_)
 
 
 def _judge(rule: Rule, failing: Failing, index: pd.Index[Any]) -> Any:
@@ -171,14 +156,14 @@ def _judge(rule: Rule, failing: Failing, index: pd.Index[Any]) -> Any:
 
 
 def _frame_holds(rule: Rule, contract: Contract) -> Callable[[pd.DataFrame], Any]:
-    match rule.kind:
-        case RuleKind.COLUMNS:
-            return lambda frame: _has_the_columns(frame, contract)
-        case RuleKind.NOT_EMPTY:
-            return lambda frame: _rows(frame) > 0
-        case RuleKind.ROW_COUNT:
-            return lambda frame: rule.threshold.holds(_rows(frame), _rows(frame))
+    kind = kind_of(rule)
+    if isinstance(kind, BatchKind):
+        return lambda frame: kind.holds(rule, contract, _labels(frame), _rows(frame))
     return lambda frame: _key_holds(frame, rule, contract)
+
+
+def _labels(frame: pd.DataFrame) -> list[str]:
+    return [str(label) for label in frame.columns]
 
 
 def _rows(frame: pd.DataFrame) -> int:
@@ -186,14 +171,8 @@ def _rows(frame: pd.DataFrame) -> int:
     return len(frame) if frame.shape[1] else 0
 
 
-def _has_the_columns(frame: pd.DataFrame, contract: Contract) -> bool:
-    """Neither missing nor extra nor twice; the types are checked column by column."""
-    names = [str(label) for label in frame.columns]
-    return sorted(names) == sorted(column.name for column in contract.columns)
-
-
 def _key_holds(frame: pd.DataFrame, rule: Rule, contract: Contract) -> Any:
-    names = [str(label) for label in frame.columns]
+    names = _labels(frame)
     if any(names.count(name) != 1 for name in rule.columns):
         return False
     keys = [_named_values(frame, name, contract) for name in rule.columns]
@@ -210,5 +189,5 @@ def _key_holds(frame: pd.DataFrame, rule: Rule, contract: Contract) -> Any:
 
 
 def _named_values(frame: pd.DataFrame, name: str, contract: Contract) -> pa.ChunkedArray:
-    place = [str(label) for label in frame.columns].index(name)
+    place = _labels(frame).index(name)
     return _values(frame.iloc[:, place], contract.column(name).type)

@@ -15,7 +15,8 @@ from pathlib import Path
 from traceback import extract_tb
 
 from shared_resources.confinement.guard import domain_code
-from shared_resources.contracts.model import Contract, Rule, RuleKind
+from shared_resources.contracts.model import Contract, Rule
+from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.data_products.function import ProductFunction, ProductProblem
 from shared_resources.environment import Environment
 from shared_resources.mesh import Domain, ProductFolder, ProductKind, Waiver
@@ -61,8 +62,8 @@ class ProductDefinition:
     @cached_property
     def referenced_products(self) -> tuple[str, ...]:
         """Products that the rules look into: relationships to their published versions."""
-        named = (r.arguments["product"] for r in self.rules if r.kind is RuleKind.RELATIONSHIP)
-        return tuple(dict.fromkeys(named))
+        named = (kind_of(rule).product(rule) for rule in self.rules)
+        return tuple(dict.fromkeys(product for product in named if product is not None))
 
     @cached_property
     def policies_digest(self) -> str:

@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from shared_resources.contracts.model import RuleKind
+from shared_resources.contracts.rules.batch.parse import KIND as PARSE
 from shared_resources.data_products.batch import Attempt, Made, Unreadable
 from shared_resources.evidence.record import FileDigest
 from shared_resources.governance.audit.audit import audit_parts
+from shared_resources.governance.audit.engine.connection import UnreadableBatch
 from shared_resources.governance.audit.loss import Split
 from shared_resources.governance.audit.report import AuditReport, RuleResult
 from shared_resources.governance.audit.sifting import Sifted, sift
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry, Rejection
-from shared_resources.rules.engine import UnreadableBatch
 from shared_resources.stores.protocol import StagedBatch
 from shared_resources.stores.staging.fingerprints import fingerprints
 
@@ -145,7 +145,7 @@ class Auditor:
         """The report of a part that cannot be read: the parse rule failed, nothing else was asked."""
         definition = self._attempt.definition
         failed = RuleResult(
-            rule=next(rule for rule in definition.rules if rule.kind is RuleKind.PARSE),
+            rule=next(rule for rule in definition.rules if rule.kind == PARSE.name),
             passed=False,
             rows_checked=0,
             rows_failed=None,

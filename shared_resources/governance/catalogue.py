@@ -1,6 +1,8 @@
 """The catalogue of central policies: finding them, and applying them to a domain.
 
-Belongs here: discovery of `policies/`, `check_domain`, and the rules that policies add to an audit.
+Belongs here: discovery of `policies/` and of other distributions' policies (entry points of the group
+`dagster_data_mesh.policies` that lead to one), `check_domain`, and the rules that policies add to an
+audit.
 Does not belong here: any policy, or which domain may carry which waiver (`waivers.py`).
 """
 
@@ -10,11 +12,12 @@ import hashlib
 import importlib
 import json
 import pkgutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 
 from shared_resources.contracts.model import Contract, Rule
+from shared_resources.extensions import UnusableExtension, extensions
 from shared_resources.findings import Finding
 from shared_resources.governance import policies
 from shared_resources.governance.policy import DataTimePolicy, LoadTimePolicy, Policy
@@ -29,6 +32,9 @@ from shared_resources.mesh import Domain, Mesh, Waiver
 from shared_resources.problems import MeshProblem
 
 __all__ = ["DomainCheck", "PolicyViolation", "WaivedFinding", "check_domain", "data_time_rules"]
+
+
+GROUP = "dagster_data_mesh.policies"
 
 
 class PolicyViolation(MeshProblem):
@@ -46,9 +52,10 @@ class PolicyViolation(MeshProblem):
 
 @cache
 def all_policies() -> dict[str, Policy]:
-    """Every policy below the folder by name, in alphabetical order.
+    """Every policy below the folder, and those of other distributions, by name in alphabetical order.
 
-    Raises `TypeError` for a file there that does not define `POLICY` under its own name.
+    Raises `TypeError` for a file there that does not define `POLICY` under its own name,
+    `UnusableExtension` for an entry point that leads to no policy, or to one whose name is taken.
     """
     found: dict[str, Policy] = {}
     for module in pkgutil.walk_packages(policies.__path__, f"{policies.__name__}."):
@@ -62,6 +69,14 @@ def all_policies() -> dict[str, Policy]:
                 f"{name!r}"
             )
         found[name] = policy
+    others: Iterator[tuple[str, Policy]] = extensions(GROUP, LoadTimePolicy, DataTimePolicy)
+    for added, policy in others:
+        if policy.name in found:
+            raise UnusableExtension(
+                f"{added} adds the policy {policy.name!r}, which there is already; rename it, or "
+                "uninstall one of the two"
+            )
+        found[policy.name] = policy
     return dict(sorted(found.items()))
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from shared_resources.contracts.model import RuleKind
+from shared_resources.contracts.rules.own.sql import KIND as SQL
 from shared_resources.mesh.model import CONTRACT_FILE, ProductFolder, ProductKind
 from shared_resources.mesh.product_code import code_files, parse_python
 
@@ -184,7 +184,7 @@ def _in_sql(name: str, text: str) -> str:
 def _in_rules(product: ProductFolder) -> str:
     """A rule's query may ask the clock, and then let rows through that it refused before."""
     rules = product.contract.rules if product.contract else ()
-    queries = (str(rule.arguments["query"]) for rule in rules if rule.kind is RuleKind.SQL)
+    queries = (str(rule.arguments["query"]) for rule in rules if rule.kind == SQL.name)
     return next(filter(None, (_in_sql("a rule's query", query) for query in queries)), "")
 
 

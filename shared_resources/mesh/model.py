@@ -14,7 +14,8 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
-from shared_resources.contracts.model import Contract, RuleKind
+from shared_resources.contracts.model import Contract
+from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.findings import Finding
 
 
@@ -101,13 +102,13 @@ class ProductFolder:
         """What the contract's columns refer to."""
         return tuple(
             ProductReference(
-                str(rule.arguments["product"]),
+                product,
                 tuple(map(str, rule.arguments.get("columns", ()))),
                 self.contract_file,
                 rule.line,
             )
             for rule in (self.contract.rules if self.contract else ())
-            if rule.kind is RuleKind.RELATIONSHIP
+            if (product := kind_of(rule).product(rule)) is not None
         )
 
     @property

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared_resources.contracts.model import Contract, RuleKind
+from shared_resources.contracts.model import Contract
+from shared_resources.contracts.rules.own.custom import KIND as CUSTOM
 from shared_resources.findings import Finding
 from shared_resources.mesh.model import ProductReference
 
@@ -129,7 +130,7 @@ def _signature(
 def missing_rule_functions(contract: Contract, folder: Path) -> Iterator[Finding]:
     """The custom rules of a contract whose function is not in the product's folder."""
     for rule in contract.rules:
-        if rule.kind is not RuleKind.CUSTOM:
+        if rule.kind != CUSTOM.name:
             continue
         module, _, function = str(rule.arguments["implementation"]).partition(":")
         file = folder / f"{module}.py"

@@ -5,8 +5,8 @@ Does not belong here: what an environment promises (`environment.py`), and how a
 it is made of.
 """
 
-from shared_resources.wiring.choice import current
+from shared_resources.wiring.choice import OtherEnvironment, current
 from shared_resources.wiring.local import LocalEnvironment
 from shared_resources.wiring.production import ProductionEnvironment
 
-__all__ = ["LocalEnvironment", "ProductionEnvironment", "current"]
+__all__ = ["LocalEnvironment", "OtherEnvironment", "ProductionEnvironment", "current"]

@@ -6,15 +6,35 @@ Does not belong here: what an environment is made of (`local.py`, `production.py
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from shared_resources.confinement.guard import platform_variables
 from shared_resources.environment import PROJECT_ROOT, Environment, EnvironmentProblem
+from shared_resources.extensions import extensions
 from shared_resources.wiring.local import LocalEnvironment
+
+GROUP = "dagster_data_mesh.environments"
+
+
+@dataclass(frozen=True)
+class OtherEnvironment:
+    """An environment of another distribution, with stores of its own: what an entry point leads to.
+
+    `build` is given the project's root, where this machine keeps its state, and the platform's
+    variables.
+    """
+
+    name: str
+    build: Callable[[Path, Path, Mapping[str, str]], Environment]
 
 
 def current() -> Environment:
     """The environment of this process. `MESH_ROOT` and `MESH_HOME` move the project and its state.
+
+    Beside `local` and `production` those that other distributions add by entry points of the group
+    `dagster_data_mesh.environments`.
 
     Raises `EnvironmentProblem` for a `MESH_ENV` that there is not, or settings that lack something.
     """
@@ -30,7 +50,11 @@ def current() -> Environment:
 
             return ProductionEnvironment(root, home, read_settings(variables))
         case name:
-            raise EnvironmentProblem(
-                f"MESH_ENV={name!r} is no environment; set it to 'local' (or unset it) or to "
-                "'production'."
-            )
+            others = {other.name: other for _, other in extensions(GROUP, OtherEnvironment)}
+            if name not in others:
+                choices = " or to ".join(map(repr, ("production", *sorted(others))))
+                raise EnvironmentProblem(
+                    f"MESH_ENV={name!r} is no environment; set it to 'local' (or unset it) or to "
+                    f"{choices}."
+                )
+            return others[name].build(root, home, variables)

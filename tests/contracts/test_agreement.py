@@ -25,10 +25,11 @@ from hypothesis import strategies as st
 from shared_resources.contracts.compiling.import_pandera import pandera
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.odcs import read_contract_text
-from shared_resources.contracts.pandera_schema import NOT_EXPRESSED, pandera_schema
+from shared_resources.contracts.pandera_schema import pandera_schema
+from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.contracts.values.lossless import conform
 from shared_resources.governance.audit.audit import audit
-from shared_resources.rules.staged_data import StagedData
+from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.stores.protocol import StagedBatch
 from shared_resources.stores.staging.staging import write_staged
 
@@ -321,7 +322,7 @@ def failed_by_audit(contract: Contract, frame: pd.DataFrame) -> dict[str, int | 
     return {
         result.rule.name: result.rows_failed or None
         for result in report.results
-        if not result.passed and result.rule.kind not in NOT_EXPRESSED
+        if not result.passed and kind_of(result.rule).for_frames
     }
 
 

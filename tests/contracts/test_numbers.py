@@ -17,8 +17,8 @@ from shared_resources.contracts.model import Operator, Threshold, Unit
 from shared_resources.contracts.numbers import percent, shown
 from shared_resources.contracts.odcs import read_contract_text
 from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.audit.report import RuleResult
-from shared_resources.rules.staged_data import StagedData
 from tests.contract_factory import stage
 from tests.contracts.reading import column_contract, findings, read
 

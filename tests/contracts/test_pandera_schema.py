@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 from shared_resources.contracts.compiling.import_pandera import pandera
-from shared_resources.contracts.pandera_schema import NOT_EXPRESSED, pandera_schema, schema_for
+from shared_resources.contracts.pandera_schema import pandera_schema, schema_for
+from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.findings import InvalidFile
 from tests.contracts.reading import column_contract, read, rich
 
@@ -80,7 +81,7 @@ def test_every_rule_that_can_be_expressed_is_a_check_of_its_name() -> None:
     schema = pandera_schema(contract)
     names = {check.name for check in schema.checks}
     names |= {check.name for column in schema.columns.values() for check in column.checks}
-    assert names == {rule.name for rule in contract.rules if rule.kind not in NOT_EXPRESSED}
+    assert names == {rule.name for rule in contract.rules if kind_of(rule).for_frames}
     assert schema.columns["line_id"].description == "The number of the line."
 
 

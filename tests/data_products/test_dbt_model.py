@@ -23,7 +23,7 @@ from shared_resources.data_products.dbt import process as dbt_process
 from shared_resources.data_products.dbt.model import DbtModelFailed, DbtModels, DbtOutcome
 from shared_resources.environment import Environment
 from shared_resources.governance.audit.audit import audit
-from shared_resources.rules.staged_data import StagedData
+from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.stores.protocol import Snapshot, StagedBatch
 from tests.contract_factory import result_of
 from tests.data_products.dbt_toy import (

@@ -12,13 +12,13 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from domains.source_systems.source import TABLES, table_path
-from shared_resources.contracts.model import Contract, RuleKind
+from shared_resources.contracts.model import Contract
 from shared_resources.contracts.odcs import read_contract
 from shared_resources.contracts.types import arrow_schema
 from shared_resources.environment import PROJECT_ROOT
 from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.audit.report import AuditReport
-from shared_resources.rules.staged_data import StagedData
 from shared_resources.stores.protocol import StagedBatch, StagedFile
 
 DOMAINS = PROJECT_ROOT / "domains"
@@ -50,7 +50,7 @@ def audited_file(key: str, path: Path) -> AuditReport:
     contract = contract_of(key)
     staged = StagedFile(path, "", pq.ParquetFile(path).metadata.num_rows)
     batch = StagedBatch(contract.key, "test", path.parent, (staged,))
-    rules = [r for r in contract.rules if r.kind not in (RuleKind.RELATIONSHIP, RuleKind.PARTITION)]
+    rules = [r for r in contract.rules if r.kind not in ("relationship", "partition")]
     return audit(StagedData(batch), contract, rules=rules, folder=folder_of(key))
 
 

@@ -10,7 +10,6 @@ from shared_resources.contracts.model import (
     Classification,
     LandingFormat,
     LandingMode,
-    RuleKind,
     Server,
     Threshold,
 )
@@ -93,7 +92,7 @@ def test_relationships_cross_domains():
         (key, rule.arguments["product"])
         for key in KEYS
         for rule in contract_of(key).rules
-        if rule.kind is RuleKind.RELATIONSHIP
+        if rule.kind == "relationship"
         and rule.arguments["product"].split("/")[0] != key.split("/")[0]
     }
     assert ("order/transactions", "product/catalog") in crossing
@@ -103,5 +102,5 @@ def test_relationships_cross_domains():
 
 def test_the_model_must_beat_its_baseline_or_block():
     rules = {r.name: r for r in contract_of("recommendation/household_recommendations").rules}
-    assert rules["beats_popularity"].kind is RuleKind.CUSTOM
+    assert rules["beats_popularity"].kind == "custom"
     assert rules["beats_popularity"].severity.value == "blocking"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared_resources.contracts.model import RuleKind, Severity
+from shared_resources.contracts.model import Severity
 from shared_resources.evidence import keys
 from shared_resources.evidence.record import (
     CheckOutcome,
@@ -84,8 +84,8 @@ def test_evidence_that_cannot_be_read_is_none(key: str, value: str) -> None:
 
 
 def test_a_blocking_rule_is_proven_by_a_passed_outcome_alone() -> None:
-    blocking = make_rule(RuleKind.NOT_EMPTY)
-    warning = make_rule(RuleKind.ROW_COUNT, severity=Severity.WARNING)
+    blocking = make_rule("not_empty")
+    warning = make_rule("row_count", severity=Severity.WARNING)
     contract = make_contract(rules=[blocking, warning])
 
     def proves(*checks: CheckOutcome) -> list[bool]:

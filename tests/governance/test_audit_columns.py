@@ -13,28 +13,27 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from shared_resources.contracts.model import Classification, RuleKind
+from shared_resources.contracts.model import Classification
 from shared_resources.contracts.values.lossless import conform
 from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.engine.connection import UnreadableBatch
+from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.audit.report import AuditReport
 from shared_resources.governance.quarantine.folder import QuarantineFolder
 from shared_resources.governance.quarantine.quarantine import Quarantine, Rejection
 from shared_resources.governance.quarantine.view import shown_rows
-from shared_resources.rules.engine import UnreadableBatch
-from shared_resources.rules.staged_data import StagedData
 from shared_resources.stores.protocol import StagedBatch, StagedFile
 from shared_resources.stores.staging.staging import write_staged
 from tests.contract_factory import failing, make_column, make_contract, make_rule, result_of, stage
 
-R = RuleKind
 CONTRACT = make_contract(
     {"id": "int", "name": "text", "price": "decimal", "at": "timestamp_tz"},
     [
-        make_rule(R.COLUMNS),
-        make_rule(R.REQUIRED, "id"),
-        make_rule(R.UNIQUE, "id"),
-        make_rule(R.RANGE, "price", minimum=0),
-        make_rule(R.PATTERN, "name", pattern="^a"),
+        make_rule("columns"),
+        make_rule("required", "id"),
+        make_rule("unique", "id"),
+        make_rule("range", "price", minimum=0),
+        make_rule("pattern", "name", pattern="^a"),
     ],
 )
 GOOD: dict[str, Any] = {
@@ -160,7 +159,7 @@ def test_a_day_out_of_the_years_1_to_9999_is_refused_whoever_made_it(
     """It would be published and read by nobody: Python has no such day."""
     type_, frame, value = ENDLESS[kind]
     classification = Classification.RESTRICTED if classified else Classification.INTERNAL
-    rules = [make_rule(R.COLUMNS), make_rule(R.REQUIRED, "x"), make_rule(R.UNIQUE, "x")]
+    rules = [make_rule("columns"), make_rule("required", "x"), make_rule("unique", "x")]
     contract = make_contract([make_column("x", type_, classification=classification)], rules)
     files = write_staged(conform(frame(), contract), tmp_path / "staged", contract, ("",))
     batch = StagedBatch("order/lines", "b", tmp_path / "staged", files)
@@ -190,7 +189,7 @@ def test_what_parquet_stores_alike_is_alike(tmp_path: Path, column: str, found: 
 
 
 def test_a_rule_on_values_of_another_kind_is_not_checked_but_presence_is(tmp_path: Path) -> None:
-    rules = [make_rule(R.REQUIRED, "price"), make_rule(R.RANGE, "price", minimum=0)]
+    rules = [make_rule("required", "price"), make_rule("range", "price", minimum=0)]
     data = StagedData(stage(tmp_path, pa.table({**GOOD, "price": pa.array(["1", None])})))
     required, in_range = audit(data, CONTRACT, rules=rules).results
     assert required.rows_failed == 1
@@ -198,7 +197,7 @@ def test_a_rule_on_values_of_another_kind_is_not_checked_but_presence_is(tmp_pat
 
 
 def test_an_integer_of_another_width_is_still_checked(tmp_path: Path) -> None:
-    rules = [make_rule(R.RANGE, "id", minimum=2)]
+    rules = [make_rule("range", "id", minimum=2)]
     narrow = pa.table({**GOOD, "id": pa.array([1, 2], pa.int32())})
     report = audit(StagedData(stage(tmp_path, narrow)), CONTRACT, rules=rules)
     assert failing(report, "range_id") == 1

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from shared_resources.contracts.model import Classification, RuleKind, Unit
+from shared_resources.contracts.model import Classification, Unit
 from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.audit.report import RuleResult
-from shared_resources.rules.staged_data import StagedData
 from tests.contract_factory import (
     at_most,
     make_column,
@@ -26,7 +26,7 @@ def _ask(folder: Path, source: str, **fields: object) -> RuleResult:
     product = folder / "product"
     product.mkdir(parents=True, exist_ok=True)
     (product / "rules.py").write_text(textwrap.dedent(source))
-    rule = make_rule(RuleKind.CUSTOM, name="own", implementation="rules:judge", **fields)
+    rule = make_rule("custom", name="own", implementation="rules:judge", **fields)
     contract = make_contract({"v": "int", "name": "text"}, [rule])
     batch = stage(folder / "staged", table(contract, v=[1, 2, None], name=["a", "b", None]))
     return result_of(audit(StagedData(batch), contract, folder=product), "own")
@@ -111,7 +111,7 @@ def test_what_cannot_answer_is_a_failed_rule_with_one_message(
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    rule = make_rule(RuleKind.CUSTOM, name="own", implementation="rules:judge")
+    rule = make_rule("custom", name="own", implementation="rules:judge")
     contract = make_contract({"v": "int"}, [rule])
     data = StagedData(stage(tmp_path, table(contract, v=[1])))
     message = result_of(audit(data, contract, folder=tmp_path), "own").message
@@ -127,7 +127,7 @@ def test_two_products_rules_do_not_meet(tmp_path: Path) -> None:
 
 def test_messages_do_not_show_values_of_classified_columns(tmp_path: Path) -> None:
     (tmp_path / "rules.py").write_text("def judge(batch):\n    return batch.mail.astype(int)\n")
-    rule = make_rule(RuleKind.CUSTOM, name="own", implementation="rules:judge")
+    rule = make_rule("custom", name="own", implementation="rules:judge")
     mail = make_column("mail", "text", classification=Classification.CONFIDENTIAL)
     contract = make_contract([mail], [rule])
     data = StagedData(stage(tmp_path / "staged", table(contract, mail=["ada@example.com"])))

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from shared_resources.contracts.model import RuleKind
 from shared_resources.environment import EnvironmentProblem
 from tests.contract_factory import audit_rows, make_contract, make_rule
 
@@ -25,13 +24,13 @@ def values() -> dict[str, Any]:
 
 
 def test_too_little_memory_is_the_environments_and_not_the_datas(tmp_path: Path) -> None:
-    rules = [make_rule(RuleKind.PATTERN, name, pattern="a$") for name in NAMES]
+    rules = [make_rule("pattern", name, pattern="a$") for name in NAMES]
     with pytest.raises(EnvironmentProblem, match=SAID):
         audit_rows(tmp_path, make_contract(dict.fromkeys(NAMES, "text"), rules), **values())
 
 
 def test_a_rule_that_alone_needs_more_is_named(tmp_path: Path) -> None:
-    rules = [make_rule(RuleKind.UNIQUE, *NAMES)]
+    rules = [make_rule("unique", *NAMES)]
     contract = make_contract(dict.fromkeys(NAMES, "text"), rules)
     (result,) = audit_rows(tmp_path, contract, **values()).results
     assert not result.passed and SAID in result.message

@@ -9,24 +9,23 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from shared_resources.contracts.model import Partitioning, RuleKind
+from shared_resources.contracts.model import Partitioning
 from shared_resources.governance.audit import counting
 from shared_resources.governance.audit.audit import audit, audit_parts
-from shared_resources.rules.staged_data import StagedData
+from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.stores.protocol import StagedBatch
 from tests.contract_factory import failing, make_contract, make_rule, stage, table
 
-R = RuleKind
 RULES = [
-    make_rule(R.COLUMNS),
-    make_rule(R.NOT_EMPTY),
-    make_rule(R.REQUIRED, "id"),
-    make_rule(R.UNIQUE, "id"),
-    make_rule(R.RANGE, "id", minimum=1),
-    make_rule(R.PARTITION, "day"),
-    make_rule(R.SQL, query="SELECT count(*) FROM batch WHERE id = 5"),
+    make_rule("columns"),
+    make_rule("not_empty"),
+    make_rule("required", "id"),
+    make_rule("unique", "id"),
+    make_rule("range", "id", minimum=1),
+    make_rule("partition", "day"),
+    make_rule("sql", query="SELECT count(*) FROM batch WHERE id = 5"),
     make_rule(
-        R.PERSONAL_DATA,
+        "personal_data",
         "note",
         predicate_patterns=[{"name": "card", "pattern": "[0-9]{16}", "validator": "luhn"}],
     ),
@@ -99,7 +98,7 @@ def test_a_part_of_several_files_is_one_part(tmp_path: Path) -> None:
 
 
 def test_columns_named_like_duckdbs_own_do_not_mislead(tmp_path: Path) -> None:
-    rules = [make_rule(R.PARTITION, "day"), make_rule(R.REQUIRED, "filename")]
+    rules = [make_rule("partition", "day"), make_rule("required", "filename")]
     contract = make_contract(
         {"filename": "text", "file_index": "int", "day": "date"},
         rules,

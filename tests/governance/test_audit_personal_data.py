@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from shared_resources.contracts.model import Contract, RuleKind
+from shared_resources.contracts.model import Contract
+from shared_resources.contracts.rules.rows import personal_data
 from shared_resources.governance.policies.promises.no_undeclared_personal_data import (
     rules as policy_rules,
 )
-from shared_resources.rules import personal_data
 from tests.contract_factory import audit_rows, make_contract, make_rule
 
 CARDS = ["4111111111111111", "5500 0000 0000 0004", "340000000000009"]
@@ -27,7 +27,7 @@ def how_many(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 def _contract(**pattern: Any) -> Contract:
     found = {"name": "card", "pattern": "[0-9][0-9 ]{11,18}[0-9]", "min_length": 13, **pattern}
-    rule = make_rule(RuleKind.PERSONAL_DATA, "a", "b", predicate_patterns=[found])
+    rule = make_rule("personal_data", "a", "b", predicate_patterns=[found])
     return make_contract({"a": "text", "b": "text"}, [rule])
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from shared_resources.contracts.model import Classification, Column, RuleKind
+from shared_resources.contracts.model import Classification, Column
 from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
-from shared_resources.rules.staged_data import StagedData
 from tests.contract_factory import (
     audit_rows,
     make_column,
@@ -23,8 +23,6 @@ from tests.contract_factory import (
     stage,
     table,
 )
-
-R = RuleKind
 
 
 def _people(*columns: Column, rules: Any = ()) -> Any:
@@ -46,9 +44,9 @@ def test_classified_and_unclassified_columns_are_masked(
 ) -> None:
     mail = make_column("mail", "text", classification=classification)
     rules = [
-        make_rule(R.PATTERN, "mail", pattern="^x"),
-        make_rule(R.UNIQUE, "mail"),
-        make_rule(R.RANGE, "id", maximum=0),
+        make_rule("pattern", "mail", pattern="^x"),
+        make_rule("unique", "mail"),
+        make_rule("range", "id", maximum=0),
     ]
     values = {"id": [1, 2, 3], "mail": ["ada@example.com", "ada@example.com", None]}
     report = audit_rows(tmp_path, _people(mail, rules=rules), **values)
@@ -61,14 +59,14 @@ def test_classified_and_unclassified_columns_are_masked(
 
 def test_a_missing_value_of_a_classified_column_shows_as_missing(tmp_path: Path) -> None:
     mail = make_column("mail", "text", classification=Classification.RESTRICTED)
-    contract = _people(mail, rules=[make_rule(R.REQUIRED, "mail")])
+    contract = _people(mail, rules=[make_rule("required", "mail")])
     report = audit_rows(tmp_path, contract, id=[1], mail=[None])
     assert result_of(report, "required_mail").sample == ({"mail": None, "id": 1},)
 
 
 def test_the_rules_column_and_the_key_come_first_and_long_values_are_cut(tmp_path: Path) -> None:
     wide = [make_column(f"c{place:02}", "text") for place in range(20)]
-    contract = _people(*wide, rules=[make_rule(R.LENGTH, "c15", maxLength=5)])
+    contract = _people(*wide, rules=[make_rule("length", "c15", maxLength=5)])
     values = {column.name: ["x" * 1_000_000] for column in wide}
     report = audit_rows(tmp_path, contract, id=[7], **values)
     (row,) = report.results[0].sample
@@ -78,7 +76,7 @@ def test_the_rules_column_and_the_key_come_first_and_long_values_are_cut(tmp_pat
 
 def test_samples_are_at_most_five_and_fit_json(tmp_path: Path) -> None:
     types = {"t": "timestamp_tz", "d": "date", "m": "decimal", "f": "float", "b": "bool"}
-    contract = make_contract(types, [make_rule(R.REQUIRED, "b")])
+    contract = make_contract(types, [make_rule("required", "b")])
     values = {
         "t": [datetime(2017, 1, 1, tzinfo=UTC)],
         "d": [date(2017, 1, 1)],
@@ -99,7 +97,7 @@ def test_samples_are_at_most_five_and_fit_json(tmp_path: Path) -> None:
 
 
 def test_duplicates_are_shown_side_by_side(tmp_path: Path) -> None:
-    contract = make_contract({"k": "int", "v": "int"}, [make_rule(R.UNIQUE, "k")])
+    contract = make_contract({"k": "int", "v": "int"}, [make_rule("unique", "k")])
     report = audit_rows(tmp_path, contract, k=[1, 2, 3, 1, 2], v=[10, 20, 30, 11, 21])
     result = result_of(report, "unique_k")
     assert [row["k"] for row in result.sample] == [1, 1, 2, 2]
@@ -107,11 +105,11 @@ def test_duplicates_are_shown_side_by_side(tmp_path: Path) -> None:
 
 def test_a_column_that_holds_undeclared_personal_data_is_shown_nowhere(tmp_path: Path) -> None:
     found = make_rule(
-        R.PERSONAL_DATA,
+        "personal_data",
         "note",
         predicate_patterns=[{"name": "e-mail address", "pattern": "[a-z]+@[a-z.]+"}],
     )
-    rules = [make_rule(R.RANGE, "id", maximum=0), found]
+    rules = [make_rule("range", "id", maximum=0), found]
     contract = _people(make_column("note", "text"), rules=rules)
     report = audit_rows(tmp_path, contract, id=[1], note=["mail ada@example.com"])
     assert result_of(report, "personal_data_note").rows_failed == 1
@@ -136,7 +134,7 @@ def test_rejected_rows_are_shown_with_their_place_and_masked(tmp_path: Path) -> 
         )
     path = writer.close()
     mail = make_column("mail", "text", classification=Classification.CONFIDENTIAL)
-    contract = _people(mail, rules=[make_rule(R.PARSE)])
+    contract = _people(mail, rules=[make_rule("parse")])
     batch = stage(
         tmp_path / "staged", table(contract, id=[1], mail=[None]), rejects=path, rejected_rows=7
     )

@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from shared_resources.contracts.model import Partitioning, RuleKind, Unit
+from shared_resources.contracts.model import Partitioning, Unit
 from shared_resources.environment import EnvironmentProblem
 from shared_resources.governance.audit.audit import audit
-from shared_resources.rules.staged_data import StagedData
+from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.stores.protocol import Version
 from tests.contract_factory import (
     at_most,
@@ -29,8 +29,6 @@ from tests.contract_factory import (
     stage,
     table,
 )
-
-R = RuleKind
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class Published:
 
 def test_a_composite_key_counts_every_row_that_shares_it(tmp_path: Path) -> None:
     contract = make_contract(
-        {"basket": "int", "line": "text"}, [make_rule(R.UNIQUE, "basket", "line")]
+        {"basket": "int", "line": "text"}, [make_rule("unique", "basket", "line")]
     )
     report = audit_rows(
         tmp_path,
@@ -81,7 +79,7 @@ def test_a_composite_key_counts_every_row_that_shares_it(tmp_path: Path) -> None
 def test_within_a_partition_only(tmp_path: Path) -> None:
     contract = make_contract(
         {"id": "int", "at": "timestamp"},
-        [make_rule(R.UNIQUE, "id"), make_rule(R.UNIQUE, "id", "at")],
+        [make_rule("unique", "id"), make_rule("unique", "id", "at")],
         partitioning=Partitioning("at", date(2017, 1, 1)),
     )
     first = table(contract, id=[1, 2], at=[datetime(2017, 1, 1, h) for h in (1, 2)])
@@ -96,7 +94,7 @@ def test_within_a_partition_only(tmp_path: Path) -> None:
 def test_keys_that_contain_each_other_are_counted_each_exactly(tmp_path: Path) -> None:
     keys = [("a",), ("a", "b"), ("b", "c"), ("a", "b", "c"), ("c",)]
     types = {"a": "int", "b": "text", "c": "float"}
-    contract = make_contract(types, [make_rule(R.UNIQUE, *key) for key in reversed(keys)])
+    contract = make_contract(types, [make_rule("unique", *key) for key in reversed(keys)])
     random = np.random.default_rng(1)
     nan = float("nan")
     values: dict[str, list[Any]] = {
@@ -115,14 +113,14 @@ def test_keys_that_contain_each_other_are_counted_each_exactly(tmp_path: Path) -
 
 def test_a_key_whose_part_is_unique_is_unique(tmp_path: Path) -> None:
     contract = make_contract(
-        {"a": "int", "b": "text"}, [make_rule(R.UNIQUE, "a", "b"), make_rule(R.UNIQUE, "a")]
+        {"a": "int", "b": "text"}, [make_rule("unique", "a", "b"), make_rule("unique", "a")]
     )
     report = audit_rows(tmp_path, contract, a=[1, 2, None, None], b=["x", "x", "y", "y"])
     assert [result.rows_failed for result in report.results] == [0, 0]
 
 
 def test_a_column_of_another_type_can_still_be_compared_with_itself(tmp_path: Path) -> None:
-    contract = make_contract({"id": "int"}, [make_rule(R.UNIQUE, "id")])
+    contract = make_contract({"id": "int"}, [make_rule("unique", "id")])
     data = StagedData(stage(tmp_path, pa.table({"id": ["007", "7", "007"]})))
     assert failing(audit(data, contract), "unique_id") == 2
 
@@ -133,7 +131,7 @@ CATALOG = Published(pa.table({"product_id": [1, 2, None], "colour": ["red", "red
 def _orphans(arguments: dict[str, Any] | None = None, *columns: str, **fields: Any) -> Any:
     given = {"product": "product/catalog", "columns": ["product_id"], **(arguments or {})}
     return make_rule(
-        R.RELATIONSHIP,
+        "relationship",
         *(columns or ("product",)),
         name="relationship_product",
         arguments=given,
@@ -231,10 +229,10 @@ def test_numbers_of_another_width_are_compared_digit_by_digit(
 
 def test_a_published_version_can_be_audited_again() -> None:
     rules = [
-        make_rule(R.COLUMNS),
-        make_rule(R.REQUIRED, "v"),
-        make_rule(R.UNIQUE, "v"),
-        make_rule(R.SQL, query="SELECT count(*) FROM batch WHERE v IS NULL"),
+        make_rule("columns"),
+        make_rule("required", "v"),
+        make_rule("unique", "v"),
+        make_rule("sql", query="SELECT count(*) FROM batch WHERE v IS NULL"),
     ]
     contract = make_contract({"v": "float"}, rules)
     values = [float("nan"), 1.0, 1.0]
@@ -250,7 +248,7 @@ def test_uniqueness_of_more_keys_than_fit_into_memory(
     rows = 4_000_000
     ids = np.random.default_rng(0).permutation(rows)
     ids[-1] = ids[0]
-    contract = make_contract({"id": "int"}, [make_rule(R.UNIQUE, "id")])
+    contract = make_contract({"id": "int"}, [make_rule("unique", "id")])
     report = audit(StagedData(stage(tmp_path, pa.table({"id": ids}))), contract)
     result = result_of(report, "unique_id")
     assert result.rows_failed == 2 and [row["id"] for row in result.sample] == [ids[0]] * 2

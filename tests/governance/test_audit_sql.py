@@ -10,13 +10,12 @@ import pytest
 from shared_resources.contracts.model import (
     Classification,
     Operator,
-    RuleKind,
     Threshold,
     Unit,
 )
 from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.audit.report import RuleResult
-from shared_resources.rules.staged_data import StagedData
 from tests.contract_factory import (
     audit_rows,
     make_column,
@@ -29,7 +28,7 @@ from tests.contract_factory import (
 
 
 def _ask(folder: Path, query: str, threshold: Threshold = Threshold()) -> RuleResult:  # noqa: B008
-    rule = make_rule(RuleKind.SQL, name="asked", threshold=threshold, query=query)
+    rule = make_rule("sql", name="asked", threshold=threshold, query=query)
     contract = make_contract({"v": "float", "name": "text"}, [rule])
     report = audit_rows(folder, contract, v=[1.0, 2.0, float("nan")], name=["a", "b", None])
     return result_of(report, "asked")
@@ -121,11 +120,11 @@ def test_a_query_cannot_read_anything_but_the_batch(
     import pandas as pd
 
     secret_frame = pd.DataFrame({"n": [42]})
-    rule = make_rule(RuleKind.SQL, name="asked", query="x")
+    rule = make_rule("sql", name="asked", query="x")
     contract = make_contract({"v": "int"}, [rule])
     stage(tmp_path / "other", table(contract, v=[1]))
     text = query.format(secret=secret, folder=tmp_path)
-    rule = make_rule(RuleKind.SQL, name="asked", query=text)
+    rule = make_rule("sql", name="asked", query=text)
     batch = stage(tmp_path / "staged", table(contract, v=[1]))
     result = result_of(audit(StagedData(batch), contract, rules=[rule]), "asked")
     assert result.message.startswith("not checked"), "it answered"
@@ -150,13 +149,13 @@ def test_a_query_cannot_read_anything_but_the_batch(
     ],
 )
 def test_no_statement_but_a_select_is_run(tmp_path: Path, statement: str) -> None:
-    from shared_resources.rules.sql import confined_connection
+    from shared_resources.governance.audit.domain_rules.sql import confined_connection
 
     contract = make_contract({"v": "int"})
     batch = stage(tmp_path / "staged", table(contract, v=[1]))
     before = batch.files[0].path.read_bytes()
     text = statement.format(folder=tmp_path, batch=batch.files[0].path)
-    rule = make_rule(RuleKind.SQL, name="asked", query=text)
+    rule = make_rule("sql", name="asked", query=text)
     result = result_of(audit(StagedData(batch), contract, rules=[rule]), "asked")
     assert "must be one SELECT statement" in result.message
 
@@ -186,7 +185,7 @@ def test_stopping_one_query_does_not_stop_the_next(
     monkeypatch.setenv("MESH_AUDIT_SQL_SECONDS", "0.3")
     forever = "SELECT count(*) FROM range(100000000) a, range(100000000) b"
     rules = [
-        make_rule(RuleKind.SQL, name=f"r{place}", query=forever if place == 1 else "SELECT 0")
+        make_rule("sql", name=f"r{place}", query=forever if place == 1 else "SELECT 0")
         for place in range(4)
     ]
     report = audit_rows(tmp_path, make_contract({"v": "int"}, rules), v=[1])
@@ -194,7 +193,7 @@ def test_stopping_one_query_does_not_stop_the_next(
 
 
 def test_messages_do_not_show_values_of_classified_columns(tmp_path: Path) -> None:
-    rule = make_rule(RuleKind.SQL, name="asked", query="SELECT sum(mail::INT) FROM batch")
+    rule = make_rule("sql", name="asked", query="SELECT sum(mail::INT) FROM batch")
     mail = make_column("mail", "text", classification=Classification.RESTRICTED)
     report = audit_rows(tmp_path, make_contract([mail], [rule]), mail=["ada@example.com"])
     message = result_of(report, "asked").message
@@ -203,8 +202,8 @@ def test_messages_do_not_show_values_of_classified_columns(tmp_path: Path) -> No
 
 def test_one_query_cannot_change_what_the_next_one_sees(tmp_path: Path) -> None:
     rules = [
-        make_rule(RuleKind.SQL, name="first", query="DROP VIEW batch"),
-        make_rule(RuleKind.SQL, name="second", query="SELECT count(*) FROM batch WHERE v > 1"),
+        make_rule("sql", name="first", query="DROP VIEW batch"),
+        make_rule("sql", name="second", query="SELECT count(*) FROM batch WHERE v > 1"),
     ]
     report = audit_rows(tmp_path, make_contract({"v": "int"}, rules), v=[1])
     assert [result.passed for result in report.results] == [False, True]
@@ -216,7 +215,7 @@ def test_a_query_that_needs_more_than_the_memory_spills_though_files_are_out_of_
     monkeypatch.setenv("MESH_AUDIT_MEMORY", "64MB")
     rows = 3_000_000
     query = f"SELECT count(*) - {rows} FROM (SELECT DISTINCT id, id * 3 AS thrice FROM batch)"
-    rule = make_rule(RuleKind.SQL, name="asked", query=query)
+    rule = make_rule("sql", name="asked", query=query)
     contract = make_contract({"id": "int"}, [rule])
     batch = stage(tmp_path, pa.table({"id": pa.array(range(rows))}))
     result = result_of(audit(StagedData(batch), contract), "asked")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from shared_resources.contracts.model import RuleKind, Severity
+from shared_resources.contracts.model import Severity
 from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.extensions import UnusableExtension
 from shared_resources.findings import Finding
 from shared_resources.governance import catalogue, policies
 from shared_resources.governance.catalogue import (
@@ -19,6 +22,7 @@ from shared_resources.governance.catalogue import (
     data_time_rules,
 )
 from shared_resources.mesh import Domain, Waiver
+from tests.distributions import install
 from tests.governance.policies.meshes import (
     OWNER,
     column,
@@ -185,7 +189,7 @@ def text_contract():
 def test_data_time_policies_are_blocking_checks() -> None:
     (rule,) = data_time_rules(text_contract())
     assert rule.name == "policy_no_undeclared_personal_data"
-    assert rule.kind is RuleKind.PERSONAL_DATA
+    assert rule.kind == "personal_data"
     assert rule.severity is Severity.BLOCKING
     assert rule.columns == ("note",)
 
@@ -208,3 +212,46 @@ def test_another_products_or_policys_waiver_changes_no_check(changes: dict[str, 
 
 def test_today_is_the_utc_day() -> None:
     assert abs(catalogue.utc_today() - date.today()) <= timedelta(days=1)
+
+
+POLICY = """
+from shared_resources.findings import Finding
+from shared_resources.governance.policy import LoadTimePolicy
+
+
+def check(domain, mesh):
+    yield Finding(domain.folder, 0, "no_mondays", f"{domain.name} exists on Mondays", "wait")
+
+
+POLICY = LoadTimePolicy("no_mondays", "Nothing exists on Mondays.", check)
+"""
+
+
+@pytest.fixture
+def found_anew() -> Iterator[None]:
+    all_policies.cache_clear()
+    yield
+    all_policies.cache_clear()
+    sys.modules.pop("offices_policies", None)
+
+
+@pytest.mark.usefixtures("found_anew")
+def test_a_policy_of_another_distribution_holds_by_its_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = "no_mondays = offices_policies:POLICY"
+    monkeypatch.syspath_prepend(install(tmp_path, "offices_policies", POLICY, policies=point))
+    order = domain("order", product())
+    found = {finding.rule for finding in check_domain(order, mesh(order), today=TODAY).findings}
+    assert "no_mondays" in found
+
+
+@pytest.mark.usefixtures("found_anew")
+def test_a_policy_whose_name_is_taken_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = POLICY.replace('"no_mondays"', '"classified"')
+    point = "classified = offices_policies:POLICY"
+    monkeypatch.syspath_prepend(install(tmp_path, "offices_policies", code, policies=point))
+    with pytest.raises(UnusableExtension, match=r"'classified' of offices.*there is already"):
+        all_policies()

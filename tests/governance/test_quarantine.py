@@ -19,8 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shared_resources.contracts.model import Classification, RuleKind
+from shared_resources.contracts.model import Classification
 from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.policies.promises import no_undeclared_personal_data
 from shared_resources.governance.quarantine.folder import QuarantineFolder, QuarantineStore
 from shared_resources.governance.quarantine.quarantine import (
@@ -31,7 +32,6 @@ from shared_resources.governance.quarantine.quarantine import (
 )
 from shared_resources.governance.quarantine.view import shown_rows
 from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
-from shared_resources.rules.staged_data import StagedData
 from shared_resources.wiring import ProductionEnvironment
 from tests.contract_factory import make_column, make_contract, make_rule, stage, table
 from tests.forkserver import ended, forkserver, heard, running
@@ -267,10 +267,10 @@ def test_of_a_refused_batch_the_failing_rows_are_shown_not_the_first(
     mail = make_column("mail", "text", classification=Classification.RESTRICTED)
     columns = [make_column("id"), make_column("ref"), mail, make_column("note", "text")]
     rules = [
-        make_rule(RuleKind.REQUIRED, "id"),
-        make_rule(RuleKind.UNIQUE, "id"),
-        make_rule(RuleKind.PATTERN, "mail", pattern=".+@.+"),
-        make_rule(RuleKind.NOT_EMPTY),
+        make_rule("required", "id"),
+        make_rule("unique", "id"),
+        make_rule("pattern", "mail", pattern=".+@.+"),
+        make_rule("not_empty"),
     ]
     contract = make_contract(columns, rules)
     personal = no_undeclared_personal_data.rules(contract)

@@ -15,15 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared_resources.contracts.model import Contract, Partitioning, RuleKind
+from shared_resources.contracts.model import Contract, Partitioning
 from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.audit.loss import Split, split
-from shared_resources.rules.staged_data import StagedData
 from shared_resources.stores.protocol import StagedBatch
 from tests.contract_factory import make_column, make_contract, make_rule, stage, table
 from tests.governance.test_audit_sets import CATALOG
 
-R = RuleKind
 NAN = float("nan")
 
 
@@ -51,10 +50,10 @@ def _reasons(result: Split, key: str) -> list[tuple[Any, list[str]]]:
 
 def test_bad_rows_go_with_every_reason_and_good_ones_stay(tmp_path: Path) -> None:
     rules = [
-        make_rule(R.COLUMNS),
-        make_rule(R.REQUIRED, "name"),
-        make_rule(R.RANGE, "id", maximum=3),
-        make_rule(R.ENUMERATION, "name", values=["a", "b"]),
+        make_rule("columns"),
+        make_rule("required", "name"),
+        make_rule("range", "id", maximum=3),
+        make_rule("enumeration", "name", values=["a", "b"]),
     ]
     contract = make_contract({"id": "int", "name": "text"}, rules)
     batch = stage(tmp_path, table(contract, id=[1, 2, 4, 5], name=["a", None, "b", "z"]))
@@ -71,7 +70,7 @@ def test_bad_rows_go_with_every_reason_and_good_ones_stay(tmp_path: Path) -> Non
 
 def test_of_identical_rows_one_stays_and_contradicting_rows_all_go(tmp_path: Path) -> None:
     contract = make_contract(
-        {"id": "int", "v": "float", "name": "text"}, [make_rule(R.UNIQUE, "id")]
+        {"id": "int", "v": "float", "name": "text"}, [make_rule("unique", "id")]
     )
     rows = table(
         contract,
@@ -85,7 +84,7 @@ def test_of_identical_rows_one_stays_and_contradicting_rows_all_go(tmp_path: Pat
 
 
 def test_identical_rows_in_several_files_keep_one(tmp_path: Path) -> None:
-    contract = make_contract({"id": "int"}, [make_rule(R.UNIQUE, "id")])
+    contract = make_contract({"id": "int"}, [make_rule("unique", "id")])
     one = table(contract, id=[1, 2])
     result = _split(stage(tmp_path, one, one, one), contract, tmp_path / "aside")
     assert sorted(row["id"] for row in _kept(result)) == [1, 2]
@@ -95,7 +94,7 @@ def test_identical_rows_in_several_files_keep_one(tmp_path: Path) -> None:
 def test_the_same_key_in_two_partitions_is_no_duplicate(tmp_path: Path) -> None:
     contract = make_contract(
         {"id": "int", "day": "date"},
-        [make_rule(R.UNIQUE, "id"), make_rule(R.RANGE, "id", maximum=5)],
+        [make_rule("unique", "id"), make_rule("range", "id", maximum=5)],
         partitioning=Partitioning("day", date(2017, 1, 1)),
     )
     days = [date(2017, 1, 1), date(2017, 1, 2)]
@@ -113,12 +112,12 @@ def test_the_same_key_in_two_partitions_is_no_duplicate(tmp_path: Path) -> None:
 def test_orphans_and_personal_data_go(tmp_path: Path) -> None:
     rules = [
         make_rule(
-            R.RELATIONSHIP,
+            "relationship",
             "product",
             arguments={"product": "product/catalog", "columns": ["product_id"]},
         ),
         make_rule(
-            R.PERSONAL_DATA,
+            "personal_data",
             "note",
             predicate_patterns=[
                 {"name": "mail", "pattern": "@"},
@@ -146,7 +145,7 @@ def test_values_of_every_type_come_through_unchanged(tmp_path: Path) -> None:
         "i": "int", "n": "int32", "f": "float", "g": "float32", "m": "decimal",
         "b": "bool", "d": "date", "t": "timestamp", "z": "timestamp_tz", "s": "text",
     }  # fmt: skip
-    contract = make_contract(types, [make_rule(R.RANGE, "i", minimum=0)])
+    contract = make_contract(types, [make_rule("range", "i", minimum=0)])
     values: dict[str, list[Any]] = {
         "i": [2**63 - 1, -(2**63), 0, 1],
         "n": [2**31 - 1, 1, -(2**31), None],
@@ -169,7 +168,7 @@ def test_values_of_every_type_come_through_unchanged(tmp_path: Path) -> None:
 
 
 def test_rows_that_could_not_be_read_are_counted(tmp_path: Path) -> None:
-    contract = make_contract({"id": "int"}, [make_rule(R.PARSE), make_rule(R.RANGE, "id")])
+    contract = make_contract({"id": "int"}, [make_rule("parse"), make_rule("range", "id")])
     batch = stage(tmp_path, table(contract, id=[1, 2]), rejected_rows=3)
     result = _split(batch, contract, tmp_path / "aside")
     assert result.rejected_rows == 3
@@ -179,7 +178,7 @@ def test_rows_that_could_not_be_read_are_counted(tmp_path: Path) -> None:
 
 
 def test_the_batch_itself_stays(tmp_path: Path) -> None:
-    contract = make_contract({"id": "int"}, [make_rule(R.RANGE, "id", minimum=5)])
+    contract = make_contract({"id": "int"}, [make_rule("range", "id", minimum=5)])
     batch = stage(tmp_path / "staged", table(contract, id=[1, 9]))
     before = {path: path.read_bytes() for path in (tmp_path / "staged").rglob("*.parquet")}
     _split(batch, contract, tmp_path / "aside")
@@ -187,7 +186,7 @@ def test_the_batch_itself_stays(tmp_path: Path) -> None:
 
 
 def test_a_column_called_reasons_is_refused(tmp_path: Path) -> None:
-    contract = make_contract([make_column("_reasons")], [make_rule(R.RANGE, "_reasons", minimum=5)])
+    contract = make_contract([make_column("_reasons")], [make_rule("range", "_reasons", minimum=5)])
     with pytest.raises(ValueError, match="cannot be called _reasons"):
         _split(stage(tmp_path, table(contract, _reasons=[1])), contract, tmp_path / "aside")
 
@@ -203,11 +202,11 @@ ROWS = st.lists(
 GENERATED = make_contract(
     {"id": "int", "v": "float", "name": "text"},
     [
-        make_rule(R.COLUMNS),
-        make_rule(R.UNIQUE, "id", "name"),
-        make_rule(R.REQUIRED, "v"),
-        make_rule(R.RANGE, "v", maximum=1),
-        make_rule(R.PATTERN, "name", pattern="^[a-z]*$"),
+        make_rule("columns"),
+        make_rule("unique", "id", "name"),
+        make_rule("required", "v"),
+        make_rule("range", "v", maximum=1),
+        make_rule("pattern", "name", pattern="^[a-z]*$"),
     ],
 )
 

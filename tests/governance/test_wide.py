@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from shared_resources.contracts.model import Contract, Landing, LandingFormat, RuleKind
+from shared_resources.contracts.model import Contract, Landing, LandingFormat
 from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.audit.loss import split
 from shared_resources.landing.reader import stage_object
-from shared_resources.rules.staged_data import StagedData
 from shared_resources.stores.protocol import UNPARTITIONED, StagedBatch
 from tests.contract_factory import failing, make_contract, make_rule
 
@@ -23,13 +23,11 @@ NAMES = [f"c{i}" for i in range(WIDE)]
 
 def wide_contract(format_: str) -> Contract:
     types = {name: "text" if i % 3 == 2 else "float" for i, name in enumerate(NAMES)}
-    ranges = [
-        make_rule(RuleKind.RANGE, name, minimum=0) for name in NAMES if types[name] == "float"
-    ]
-    required = [make_rule(RuleKind.REQUIRED, name) for name in NAMES]
-    rules = [make_rule(RuleKind.COLUMNS), make_rule(RuleKind.UNIQUE, "c0"), *ranges, *required]
+    ranges = [make_rule("range", name, minimum=0) for name in NAMES if types[name] == "float"]
+    required = [make_rule("required", name) for name in NAMES]
+    rules = [make_rule("columns"), make_rule("unique", "c0"), *ranges, *required]
     landing = Landing("order/lines", LandingFormat(format_), "*")
-    return make_contract(types, [*rules, make_rule(RuleKind.PARSE)], landing=landing)
+    return make_contract(types, [*rules, make_rule("parse")], landing=landing)
 
 
 def content(format_: str) -> str:

@@ -19,6 +19,7 @@ from shared_resources.production.checks import KNOWN, read_settings
 from shared_resources.production.settings import S3Location
 from shared_resources.wiring import LocalEnvironment, current
 from tests.architecture.tree import ROOT, modules
+from tests.distributions import install
 from tests.stand_ins.servers import environment
 
 PASSWORD = "planted-password"
@@ -506,3 +507,31 @@ def test_an_unknown_environment_is_said() -> None:
         current()
     with environment({"MESH_ENV": "local"}):
         assert type(current()) is LocalEnvironment
+
+
+OFFICES = """
+from shared_resources.wiring import LocalEnvironment, OtherEnvironment
+
+
+class Offices(LocalEnvironment):
+    pass
+
+
+OFFICES = OtherEnvironment("offices", lambda root, home, _: Offices(root, home))
+"""
+
+
+def test_an_environment_of_another_distribution_is_chosen_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = "offices = offices_environment:OFFICES"
+    site = install(tmp_path / "site", "offices_environment", OFFICES, environments=point)
+    monkeypatch.syspath_prepend(site)
+    with environment({"MESH_ENV": "offices", "MESH_HOME": str(tmp_path)}):
+        chosen = current()
+    assert (type(chosen).__name__, chosen.home) == ("Offices", tmp_path)
+    with (
+        environment({"MESH_ENV": "staging"}),
+        pytest.raises(EnvironmentProblem, match="to 'production' or to 'offices'"),
+    ):
+        current()

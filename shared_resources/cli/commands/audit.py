@@ -17,7 +17,9 @@ import click
 
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
-from shared_resources.contracts.model import Contract, Landing, LandingFormat, Rule, RuleKind
+from shared_resources.contracts.model import Contract, Landing, LandingFormat, Rule
+from shared_resources.contracts.rules.batch.parse import KIND as PARSE
+from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.governance.audit.report import AuditReport
 from shared_resources.landing.errors import UnreadableObject
 
@@ -31,12 +33,10 @@ _FORMATS = {
     ".parquet": LandingFormat.PARQUET,
 }
 _PARSE = Rule(
-    "parse", RuleKind.PARSE, (), clause="schema", dimension="conformity",
+    "parse", PARSE.name, (), clause="schema", dimension="conformity",
     description="every cell of the file is a value of its column's type",
 )  # fmt: skip
 _COMPRESSED = (".gz", ".zst")
-# What needs more than the one file: other products, or the partition it is meant for.
-_NEEDS_THE_MESH = frozenset({RuleKind.RELATIONSHIP, RuleKind.PARTITION})
 
 
 @click.command(epilog="Example: mesh audit contract.odcs.yaml --data extract.csv --json")
@@ -114,7 +114,7 @@ def _with_landing(contract: Contract, data: Path) -> Contract:
     if form is not None and (landing is None or landing.format is not form):
         landing = Landing(prefix=contract.key, format=form, object_name=data.name)
     rules = contract.rules
-    if not any(rule.kind is RuleKind.PARSE for rule in rules):
+    if not any(rule.kind == PARSE.name for rule in rules):
         # What is made by code is not parsed; this file is, and what cannot be read of it counts.
         rules = (*rules, _PARSE)
     return replace(contract, landing=landing, rules=rules)
@@ -122,13 +122,13 @@ def _with_landing(contract: Contract, data: Path) -> Contract:
 
 def _audit_file(contract: Contract, folder: Path, data: Path) -> _Judged:
     from shared_resources.governance.audit.audit import audit as run_audit
+    from shared_resources.governance.audit.engine.staged_data import StagedData
     from shared_resources.governance.catalogue import data_time_rules
     from shared_resources.landing.reader import stage_object
-    from shared_resources.rules.staged_data import StagedData
     from shared_resources.stores.protocol import UNPARTITIONED, StagedBatch
 
     rules = (*contract.rules, *data_time_rules(contract))
-    unchecked = tuple(rule for rule in rules if rule.kind in _NEEDS_THE_MESH)
+    unchecked = tuple(rule for rule in rules if not kind_of(rule).of_one_file)
     checked = [rule for rule in rules if rule not in unchecked]
     with tempfile.TemporaryDirectory(prefix="mesh-audit-") as temporary:
         staged = stage_object(contract, data, str(data), Path(temporary), UNPARTITIONED)
@@ -153,8 +153,8 @@ def _rows_lost(
 ) -> int | None:
     """How many rows the batch would lose to quarantine; None when that would not make it good."""
     from shared_resources.governance.audit.audit import audit as run_audit
+    from shared_resources.governance.audit.engine.staged_data import StagedData
     from shared_resources.governance.audit.sifting import sift
-    from shared_resources.rules.staged_data import StagedData
 
     budget = contract.loss_budget_percent
     if report.passed or not budget:

@@ -18,7 +18,8 @@ from shared_resources import wiring
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import columns_of, print_json, print_table
 from shared_resources.cli.user import user
-from shared_resources.contracts.model import Rule, RuleKind, Server
+from shared_resources.contracts.model import Rule, Server
+from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.data_products.compared.standing import entries_of, every_entry
 from shared_resources.environment import Environment
 from shared_resources.governance.catalogue import data_time_rules
@@ -123,8 +124,8 @@ def _references(
     found: dict[str, Snapshot] = {}
     broken = {name for name, *_ in entry.reasons}
     for rule in rules:
-        product = str(rule.arguments.get("product"))
-        if rule.kind is RuleKind.RELATIONSHIP and rule.name in broken and product in entry.inputs:
+        product = kind_of(rule).product(rule)
+        if product is not None and rule.name in broken and product in entry.inputs:
             store, number, _ = entry.inputs[product].split(":", 2)
             with suppress(NotPublished, Unreadable, KeyError, ValueError):
                 found[product] = environment.stores[Server(store)].open(product, int(number))

@@ -1,5 +1,5 @@
 """What a contract compiles into: rules, clauses, schemas.
 
 Belongs here: every rule in its stable order, what is enforced, Iceberg's schema, what pandera needs.
-Does not belong here: reading (`reading/`), asking a rule of data (`rules/`).
+Does not belong here: reading (`reading/`), one kind of rule (`rules/`).
 """

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from shared_resources.contracts.model import Clause, Rule
 from shared_resources.contracts.node import Node
-from shared_resources.contracts.reading.quality import OWN_ENGINE
 from shared_resources.contracts.reading.service_levels import FRESHNESS, RETENTION
 from shared_resources.contracts.reading.vendor import VENDOR
+from shared_resources.contracts.rules.own.custom import KIND as CUSTOM
+from shared_resources.contracts.rules.registry import all_kinds
 from shared_resources.contracts.text_formats import STRING_FORMATS
 
 Verdict = tuple[bool, str]
@@ -85,16 +86,6 @@ _PROPERTY: Mapping[str, Verdict] = {
     "items": _READER,
     "map": _READER,
     "properties": _READER,
-}
-_OPTION_RULES: Mapping[str, str] = {
-    "minimum": "range",
-    "exclusiveMinimum": "range",
-    "maximum": "range",
-    "exclusiveMaximum": "range",
-    "minLength": "length",
-    "maxLength": "length",
-    "pattern": "pattern",
-    "multipleOf": "multiple_of",
 }
 # What may stand in a rule or relationship beside what it checks.
 _BESIDE_A_RULE: Mapping[str, Verdict] = {
@@ -224,22 +215,19 @@ class _Lister:
                 yield _clause(field, self._property(name, field_name, field))
 
     def _property(self, column: str, name: str, field: Node) -> Verdict:
-        checks = {
-            "required": (f"required_{column}",),
-            "unique": (f"unique_{column}", "primary_key"),
-            "primaryKey": ("primary_key",),
-            "enum": (f"enumeration_{column}",),
-            "partitioned": ("partition",),
-        }
-        if name in checks:
-            return self._check(*checks[name]) if field.value is not False else _NOTHING_ASKED
+        for kind in all_kinds().values():
+            if name in kind.enforces:
+                if field.value is False:
+                    return _NOTHING_ASKED
+                return self._check(*(check.format(column=column) for check in kind.enforces[name]))
         if name == "physicalType" and "(" in field.value and f"length_{column}" in self._names:
             return True, f"check columns; check length_{column}"
         return _PROPERTY[name]
 
     def _option(self, column: str, name: str, field: Node) -> Verdict:
-        if name in _OPTION_RULES:
-            return self._check(f"{_OPTION_RULES[name]}_{column}")
+        for kind in all_kinds().values():
+            if name in kind.enforces_options:
+                return self._check(f"{kind.enforces_options[name]}_{column}")
         if name == "timezone" or field.value in ("i32", "i64", "f32", "f64"):
             return _COLUMNS
         if name == "format":
@@ -271,7 +259,7 @@ class _Lister:
             if rule is not None:
                 yield _clause(node, (True, f"check {rule.name} ({rule.severity.value})"))
             elif node.text("type") == "custom":
-                reason = f"engine {node.text('engine')} is not run; write it for {OWN_ENGINE}"
+                reason = f"engine {node.text('engine')} is not run; write it for {CUSTOM.engine}"
                 yield _clause(node, (False, reason))
             else:
                 yield _clause(node, (False, "prose: write it as a library, sql or custom rule"))
@@ -290,7 +278,10 @@ class _Lister:
     def _custom_properties(self, properties: Node) -> Iterator[Clause]:
         for item in properties.items():
             name = item.text("property")
-            if item.text("vendor") != VENDOR:
+            if (rule := self._by_clause.get(item.path)) is not None:
+                # Of a kind of rule that another distribution adds.
+                yield _clause(item, (True, f"check {rule.name} ({rule.severity.value})"))
+            elif item.text("vendor") != VENDOR:
                 yield _clause(item, _FOR_OTHER_TOOLS)
             elif name == "allowEmpty":
                 empty = "an empty batch is published" if item.flag("value") else "check not_empty"

@@ -1,7 +1,7 @@
 """The properties of the schema object: the product's columns.
 
 Belongs here: names, types, classification and keys of the columns.
-Does not belong here: the rules that hold for them (`contracts/compiling/rules.py`, `quality.py`).
+Does not belong here: the rules that hold for them (`contracts/rules/`).
 """
 
 from __future__ import annotations

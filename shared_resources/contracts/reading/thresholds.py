@@ -1,7 +1,7 @@
 """The operator and unit of a quality rule.
 
 Belongs here: exactly one of the eight operators, its numbers and its unit.
-Does not belong here: what is measured (`quality.py`) and applying it (`Threshold.holds`).
+Does not belong here: what is measured (`contracts/rules/`) and applying it (`Threshold.holds`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`customProperties` of the mesh: what ODCS has no field for.
 
 Belongs here: telling the mesh's own properties from other vendors', wherever they stand.
-Does not belong here: what each one means (`platform_properties.py`, `relationships.py`).
+Does not belong here: what each one means (`platform_properties.py`, kinds of rule in `contracts/rules/`).
 
 Other vendors' properties are kept in the file and not read. A property of vendor `mesh` that is
 not known where it stands is an error, and so is one of ours that lacks its vendor.

@@ -1,7 +1,7 @@
 """Which columns can be compared with each other: those whose values an engine need not convert.
 
 Belongs here: pairs of column types, and what to write where a pair does not do.
-Does not belong here: comparing values, and who refers to whom (`contracts/reading/relationships.py`).
+Does not belong here: comparing values, and who refers to whom (`contracts/rules/rows/relationship.py`).
 
 An engine that is asked whether text equals a number converts one of the two: '007' is 7 then, and
 9007199254740993 is the nearest double. Whole numbers and decimals are compared digit by digit as

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared_resources.contracts.model import Rule, RuleKind, Severity
+from shared_resources.contracts.model import Rule, Severity
+from shared_resources.contracts.rules.own.custom import KIND as CUSTOM
 from shared_resources.data_products.dbt.messages import DbtModelFailed, reason_of, shown
 from shared_resources.governance.audit.report import RuleResult
 
@@ -33,7 +34,7 @@ class DbtTest:
     def rule(self) -> Rule:
         return Rule(
             name=self.name,
-            kind=RuleKind.CUSTOM,
+            kind=CUSTOM.name,
             columns=self.columns,
             clause=f"dbt_project/{self.file}",
             severity=self.severity,

@@ -2,5 +2,5 @@
 
 Belongs here: asking the rules in the fewest queries, their report, samples of failing rows, and
 splitting a batch within its loss budget.
-Does not belong here: one kind of rule (`rules/`), what becomes of a verdict (`data_products/`).
+Does not belong here: one kind of rule (`contracts/rules/`), what becomes of a verdict (`data_products/`).
 """

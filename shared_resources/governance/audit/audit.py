@@ -1,8 +1,8 @@
 """The audit: every rule of a contract and of the policies, on a batch before it is published.
 
 Belongs here: running compiled rules over one or many parts, and turning counts into results.
-Does not belong here: the SQL of a rule (`rules/predicates.py`, `rules/sets.py`), what becomes of a
-refused batch (`data_products/auditing.py`), Dagster.
+Does not belong here: one kind of rule (`contracts/rules/`), what becomes of a refused batch
+(`data_products/auditing.py`), Dagster.
 
 When everything passes, the batch is read once by one streaming aggregate, and once more, key
 columns only, for each uniqueness or relationship rule. Parts (the partitions of a run) share those
@@ -15,14 +15,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared_resources.contracts.model import Contract, Rule, RuleKind
-from shared_resources.governance.audit import messages
+from shared_resources.contracts.model import Contract, Rule
+from shared_resources.contracts.rules import words
+from shared_resources.contracts.rules.kind import BatchFacts, BatchKind, RuleKind
+from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.governance.audit.counting import PartCounts, count_rules
+from shared_resources.governance.audit.engine.columns import ColumnsFound, check_columns
+from shared_resources.governance.audit.engine.outcome import Outcome
+from shared_resources.governance.audit.engine.staged_data import Auditable, NoRows, StagedData
 from shared_resources.governance.audit.report import AuditReport, RuleResult
 from shared_resources.governance.audit.samples import frequent_reasons, reject_sample
-from shared_resources.rules.columns import ColumnsFound, check_columns
-from shared_resources.rules.outcome import Outcome
-from shared_resources.rules.staged_data import Auditable, NoRows, StagedData
 from shared_resources.stores.protocol import Snapshot, StagedBatch
 
 __all__ = ["Auditable", "audit", "audit_parts"]
@@ -139,40 +141,34 @@ def _report(
 def _result(
     rule: Rule, part: Part, contract: Contract, counted: PartCounts, place: int
 ) -> RuleResult:
-    rows = counted.rows
-    match rule.kind:
-        case RuleKind.COLUMNS:
-            return _columns_result(rule, part.found, contract, rows)
-        case RuleKind.PARSE:
-            counted_rows, failed = rows + part.rejected_rows, part.rejected_rows
-            passed = rule.threshold.holds(failed, counted_rows)
-            message = messages.row_level(rule, contract, failed, counted_rows, passed)
-            if failed and (reasons := frequent_reasons(part.rejects, contract)):
-                message += f": {reasons}"
-            sample = reject_sample(part.rejects, contract) if not passed else ()
-            return RuleResult(rule, passed, counted_rows, failed, failed, message, sample)
-        case RuleKind.NOT_EMPTY:
-            passed = rows > 0 or contract.allow_empty
-            message = f"the batch has {messages.rows(rows)}" if rows else "the batch is empty"
-            return RuleResult(rule, passed, rows, None, rows, message)
-        case RuleKind.ROW_COUNT:
-            passed = rule.threshold.holds(rows, rows)
-            message = messages.number(rule, rows, rows, passed)
-            return RuleResult(rule, passed, rows, None, rows, message)
-    return _counted_result(rule, counted.outcomes[place], contract, rows)
+    kind = kind_of(rule)
+    if not isinstance(kind, BatchKind):
+        return _counted_result(rule, kind, counted.outcomes[place], contract, counted.rows)
+    facts = BatchFacts(
+        rows=counted.rows,
+        rejected_rows=part.rejected_rows,
+        problems=len(part.found.problems),
+        said=part.found.message,
+        reasons=lambda: frequent_reasons(part.rejects, contract),
+        sample=lambda: reject_sample(part.rejects, contract),
+    )
+    judged = kind.judge(rule, contract, facts)
+    return RuleResult(
+        rule,
+        judged.passed,
+        judged.rows_checked,
+        judged.rows_failed,
+        judged.measured,
+        judged.message,
+        judged.sample,
+    )
 
 
-def _columns_result(rule: Rule, found: ColumnsFound, contract: Contract, rows: int) -> RuleResult:
-    passed = not found.problems
-    message = found.message
-    if passed:
-        message = f"all {len(contract.columns)} columns are there and of the contract's types"
-    return RuleResult(rule, passed, rows, None, len(found.problems), message)
-
-
-def _counted_result(rule: Rule, outcome: Outcome, contract: Contract, rows: int) -> RuleResult:
+def _counted_result(
+    rule: Rule, kind: RuleKind, outcome: Outcome, contract: Contract, rows: int
+) -> RuleResult:
     if outcome.problem is not None:
-        message = messages.not_checked(outcome.problem)
+        message = words.not_checked(outcome.problem)
         return RuleResult(rule, False, rows, None, 0, message)
     value = outcome.value
     if outcome.verdict is not None:
@@ -180,9 +176,9 @@ def _counted_result(rule: Rule, outcome: Outcome, contract: Contract, rows: int)
         message = f"{function} says that the batch {'passes' if outcome.verdict else 'fails'}"
         return RuleResult(rule, outcome.verdict, rows, None, value, message)
     passed = rule.threshold.holds(value, rows)
-    if rule.kind is RuleKind.SQL:
-        message = messages.number(rule, value, rows, passed)
+    if subject := kind.measured(words.amount(value)):
+        message = words.number(rule, subject, kind.limit(rule), value, rows, passed)
         return RuleResult(rule, passed, rows, None, value, message)
     failed = int(value)
-    message = messages.row_level(rule, contract, failed, rows, passed)
+    message = words.row_level(rule, kind.failing(rule, contract), failed, rows, passed)
     return RuleResult(rule, passed, rows, failed, value, message, outcome.sample)

@@ -1,9 +1,8 @@
 """Running compiled rules over parts of the same schema: the fewest queries that give every count.
 
 Belongs here: the one aggregate, who runs which rule, the samples.
-Does not belong here: the view of all parts (`rules/batch_view.py`), the SQL of a rule
-(`rules/predicates.py`, `rules/sets.py`, `rules/uniqueness.py`), rules that domains wrote themselves
-(`domain_rules.py`), the verdict (`audit.py`).
+Does not belong here: the view of all parts (`engine/batch_view.py`), one kind of rule
+(`contracts/rules/`), rules that domains wrote themselves (`domain_rules/`), the verdict (`audit.py`).
 """
 
 from __future__ import annotations
@@ -15,20 +14,23 @@ from pathlib import Path
 
 import duckdb
 
-from shared_resources.contracts.model import Contract, Rule, RuleKind
-from shared_resources.governance.audit import domain_rules, sampling
-from shared_resources.rules import personal_data, predicates, sets
-from shared_resources.rules.batch_view import prepare_view
-from shared_resources.rules.engine import (
-    BATCH,
-    PART,
+from shared_resources.contracts.model import Contract, Rule
+from shared_resources.contracts.rules.kind import KeyKind, OwnKind, ReferenceKind, RowKind
+from shared_resources.contracts.rules.registry import kind_of
+from shared_resources.contracts.rules.rows.partition import KIND as PARTITION_KIND
+from shared_resources.contracts.rules.view import BATCH, PART
+from shared_resources.governance.audit import sampling
+from shared_resources.governance.audit.domain_rules import asking as domain_rules
+from shared_resources.governance.audit.domain_rules.sql import RuleProblem, line_for
+from shared_resources.governance.audit.engine.batch_view import prepare_view
+from shared_resources.governance.audit.engine.connection import (
     UnreadableBatch,
+    asking,
     audit_connection,
 )
-from shared_resources.rules.outcome import Outcome, Parts
-from shared_resources.rules.sql import RuleProblem, line_for
-from shared_resources.rules.staged_data import StagedData
-from shared_resources.rules.uniqueness import Keys
+from shared_resources.governance.audit.engine.outcome import Outcome, Parts
+from shared_resources.governance.audit.engine.staged_data import StagedData
+from shared_resources.governance.audit.engine.uniqueness import Keys
 from shared_resources.sql import quote_identifier
 from shared_resources.stores.protocol import Snapshot
 
@@ -105,14 +107,15 @@ class _Counter:
             if obstacle is not None:
                 self._cannot(place, obstacle)
                 continue
+            kind = kind_of(rule)
             try:
-                if rule.kind in predicates.ROW_PREDICATES or rule.kind is RuleKind.PERSONAL_DATA:
-                    expression = expressions[place] = self._expression(rule)
+                if isinstance(kind, RowKind):
+                    expression = expressions[place] = kind.count(rule, self._contract)
                     self._read[expression] = self._columns_of(rule)
-                elif rule.kind in sets.UNIQUENESS:
+                elif isinstance(kind, KeyKind):
                     unique[place] = rule
-                elif rule.kind is RuleKind.RELATIONSHIP:
-                    orphans[place] = sets.count_orphans(rule, self._reference(rule))
+                elif isinstance(kind, ReferenceKind):
+                    orphans[place] = self._orphans(kind, rule)
             except (ValueError, RuleProblem) as problem:
                 self._cannot(place, str(problem))
         self._aggregate(expressions)
@@ -121,16 +124,17 @@ class _Counter:
         self._count_duplicates(unique)
 
     def confirm(self) -> None:
-        """Verify what the first stage took for personal data, in the parts where it found some."""
+        """Look again at what rows were only suspected of, in the parts where some were."""
         for place, rule in enumerate(self._rules):
-            if rule.kind is not RuleKind.PERSONAL_DATA:
+            kind = kind_of(rule)
+            if not isinstance(kind, RowKind) or not kind.confirms:
                 continue
             for number, counts in enumerate(self.counts):
                 if counts.outcomes[place].problem is not None or not counts.outcomes[place].value:
                     continue
                 only = f"(SELECT * FROM {BATCH} WHERE {PART} = {number})"
                 view = only if len(self._parts) > 1 else BATCH
-                condition = personal_data.confirmed(self._connection, rule, view)
+                condition = kind.confirmed(rule, self._contract, view, asking(self._connection))
                 query = f"SELECT count(*) FROM {view} WHERE {condition}"
                 failed = self._connection.execute(query).fetchall()[0][0]
                 counts.outcomes[place] = Outcome(failed)
@@ -149,8 +153,8 @@ class _Counter:
                 prepare_view(self._connection, [data])
             for place in failed:
                 rule, outcome = self._rules[place], counts.outcomes[place]
-                reference = self._registered.get(str(rule.arguments.get("product")))
-                personal = self._personal(counts)
+                reference = self._registered.get(kind_of(rule).product(rule) or "")
+                personal = self._concealed(counts)
                 # A count without a sample is still a finding.
                 with suppress(duckdb.Error):
                     rows = sampling.failing_rows(
@@ -158,59 +162,53 @@ class _Counter:
                     )
                     counts.outcomes[place] = Outcome(outcome.value, sample=rows)
 
-    def _personal(self, counts: PartCounts) -> frozenset[str]:
+    def _concealed(self, counts: PartCounts) -> frozenset[str]:
         """Columns that hold personal data without saying so: no sample may show them either."""
         return frozenset(
             column
             for place, outcome in counts.outcomes.items()
-            if self._rules[place].kind is RuleKind.PERSONAL_DATA and outcome.value
+            if outcome.value and kind_of(self._rules[place]).conceals
             for column in self._rules[place].columns
         )
 
     def _to_sample(self, place: int, counts: PartCounts) -> bool:
         rule, outcome = self._rules[place], counts.outcomes[place]
-        if not rule.row_level or outcome.problem is not None or not outcome.value:
+        if not kind_of(rule).row_level or outcome.problem is not None or not outcome.value:
             return False
         return not rule.threshold.holds(outcome.value, counts.rows)
 
     def _obstacle(self, rule: Rule) -> str | None:
         """All parts have the same schema, so the first part's columns speak for all."""
-        columns = rule.columns
-        if rule.kind is RuleKind.SQL or rule.kind is RuleKind.CUSTOM:
+        kind = kind_of(rule)
+        if isinstance(kind, OwnKind):
             return None  # said where they run
+        found = self._parts[0][1]
         partitioning = self._contract.partitioning
-        by_day = rule.kind is RuleKind.PARTITION or rule.kind in sets.UNIQUENESS
-        if partitioning is not None and by_day:
-            found = self._parts[0][1]
-            day = found.obstacle(RuleKind.PARTITION, (partitioning.column,))
+        if partitioning is not None and kind.by_day:
+            # The day is read as one: it must be of its type, whatever else the rule asks.
+            day = found.obstacle(PARTITION_KIND, (partitioning.column,))
             if day is not None:
                 return day
-        return self._parts[0][1].obstacle(rule.kind, columns)
+        return found.obstacle(kind, rule.columns)
 
     def _columns_of(self, rule: Rule) -> Sequence[str]:
         partitioning = self._contract.partitioning
         return (*rule.columns, *([partitioning.column] if partitioning else ()))
 
-    def _expression(self, rule: Rule) -> str:
-        if rule.kind in (RuleKind.REQUIRED, RuleKind.NULL_VALUES):
-            # Unlike a condition, `count(column)` is answered from the Parquet footers alone.
-            return f"count(*) - count({quote_identifier(rule.columns[0])})"
-        if rule.kind is RuleKind.PERSONAL_DATA:
-            condition = personal_data.candidates(rule)
-        else:
-            condition = predicates.violation(rule, self._contract)
-        # Unlike `count(*) FILTER`, `count_if` is answered from the footers where they prove it;
-        # where the condition is NULL in every row, it is NULL.
-        return f"coalesce(count_if({condition}), 0)"
+    def _orphans(self, kind: ReferenceKind, rule: Rule) -> str:
+        """The query for the orphans of each part that has any: (part, rows)."""
+        orphaned = kind.orphaned(rule, self._reference(kind, rule), BATCH)
+        return f"SELECT {PART}, count(*) FROM {BATCH} WHERE {orphaned} GROUP BY {PART}"
 
-    def _reference(self, rule: Rule) -> str:
-        product = str(rule.arguments["product"])
+    def _reference(self, kind: ReferenceKind, rule: Rule) -> str:
+        product = kind.product(rule)
         if product not in self._references:
             raise RuleProblem(f"{product} has no published version to look into")
-        missing = set(rule.arguments["columns"]) - set(self._references[product].schema.names)
+        schema = self._references[product].schema
+        missing = set(rule.arguments["columns"]) - set(schema.names)
         if missing:
             raise RuleProblem(f"{product} has no column {', '.join(sorted(missing))}")
-        if obstacle := sets.not_compared(rule, self._contract, self._references[product].schema):
+        if obstacle := kind.not_compared(rule, self._contract, schema):
             raise RuleProblem(obstacle)
         if product not in self._registered:
             name = f"_mesh_reference_{len(self._registered)}"

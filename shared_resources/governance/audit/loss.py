@@ -18,20 +18,22 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shared_resources.contracts.model import Contract, Rule, RuleKind
+from shared_resources.contracts.model import Contract, Rule
+from shared_resources.contracts.rules.kind import KeyKind, ReferenceKind, RowKind
+from shared_resources.contracts.rules.registry import kind_of
+from shared_resources.contracts.rules.view import BATCH, compared, duplicated_keys, key_expressions
 from shared_resources.contracts.values.duckdb_to_arrow import arrow_batches
-from shared_resources.governance.audit.report import AuditReport
-from shared_resources.rules import personal_data, predicates, sets
-from shared_resources.rules.engine import (
-    BATCH,
+from shared_resources.governance.audit.engine.connection import (
     FILE,
     ROW,
+    asking,
     audit_connection,
     float_columns,
     parquet_scan,
     without_nan,
 )
-from shared_resources.rules.staged_data import StagedData
+from shared_resources.governance.audit.engine.staged_data import StagedData
+from shared_resources.governance.audit.report import AuditReport
 from shared_resources.sql import quote_identifier, quote_literal
 from shared_resources.stores.protocol import Snapshot, StagedFile
 from shared_resources.stores.staging.staging import write_staged
@@ -55,6 +57,11 @@ class Split:
     rejected_rows: int
 
 
+def separates(rule: Rule) -> bool:
+    """Whether the rule tells rows of a batch apart. What could not be read is apart already."""
+    return isinstance(kind_of(rule), RowKind | KeyKind | ReferenceKind)
+
+
 def split(
     data: StagedData,
     contract: Contract,
@@ -70,9 +77,7 @@ def split(
     could not be read too. A rule that could not be checked separates nothing.
     """
     blamed = [
-        result.rule
-        for result in report.refusals
-        if result.rule.row_level and result.rows_failed and result.rule.kind is not RuleKind.PARSE
+        result.rule for result in report.refusals if result.rows_failed and separates(result.rule)
     ]
     unread = data.batch.rejected_rows
     schema = data.schema
@@ -163,25 +168,24 @@ def _condition(
     names: Sequence[str],
 ) -> str:
     """The condition under which a row goes because of `rule`."""
-    if rule.kind in sets.UNIQUENESS:
-        doubles = f"_mesh_doubles_{number}"
-        connection.execute(f"CREATE TEMP TABLE {doubles} AS {_doubles(rule, contract, names)}")
-        return (
-            f"EXISTS (SELECT 1 FROM {doubles} _double WHERE _double.{FILE} = {BATCH}.{FILE} "
-            f"AND _double.{ROW} = {BATCH}.{ROW})"
-        )
-    if rule.kind is RuleKind.RELATIONSHIP:
+    kind = kind_of(rule)
+    if isinstance(kind, RowKind):
+        return kind.confirmed(rule, contract, BATCH, asking(connection))
+    if isinstance(kind, ReferenceKind):
         reference = f"_mesh_reference_{number}"
-        references[str(rule.arguments["product"])].register(connection, reference)
-        return sets.orphaned(rule, reference)
-    if rule.kind is RuleKind.PERSONAL_DATA:
-        return personal_data.confirmed(connection, rule, BATCH)
-    return predicates.violation(rule, contract)
+        references[kind.product(rule)].register(connection, reference)
+        return kind.orphaned(rule, reference, BATCH)
+    doubles = f"_mesh_doubles_{number}"
+    connection.execute(f"CREATE TEMP TABLE {doubles} AS {_doubles(rule, contract, names)}")
+    return (
+        f"EXISTS (SELECT 1 FROM {doubles} _double WHERE _double.{FILE} = {BATCH}.{FILE} "
+        f"AND _double.{ROW} = {BATCH}.{ROW})"
+    )
 
 
 def _doubles(rule: Rule, contract: Contract, names: Sequence[str]) -> str:
     """The places of rows that share a key and must go: all of them, or all but the first."""
-    keys = sets.key_expressions(rule, contract)
+    keys = key_expressions(rule, contract)
     key_names = [f"_mesh_k{place}" for place in range(len(keys))]
     same_key = " AND ".join(
         f"{expression} IS NOT DISTINCT FROM {name}"
@@ -194,8 +198,8 @@ def _doubles(rule: Rule, contract: Contract, names: Sequence[str]) -> str:
         f"SELECT {FILE}, {ROW}, count(*) OVER (PARTITION BY {key}) AS _mesh_sharing, "
         f"count(*) OVER (PARTITION BY {key}, {whole_row}) AS _mesh_identical, "
         f"row_number() OVER (PARTITION BY {key} ORDER BY {FILE}, {ROW}) AS _mesh_place "
-        f"FROM {BATCH} JOIN ({sets.duplicated_keys(rule, contract)}) AS _mesh_repeated "
-        f"ON {same_key} WHERE {sets.compared(rule)}"
+        f"FROM {BATCH} JOIN ({duplicated_keys(rule, contract)}) AS _mesh_repeated "
+        f"ON {same_key} WHERE {compared(rule)}"
         ") WHERE _mesh_sharing <> _mesh_identical OR _mesh_place > 1"
     )
 

@@ -1,7 +1,7 @@
 """Samples: a few failing rows, fit to be shown to anyone.
 
 Belongs here: which columns and how much of a value is shown, and masking.
-Does not belong here: which rows fail. (`rules/predicates.py`, `rules/sets.py`)
+Does not belong here: which rows fail (`contracts/rules/`).
 """
 
 from __future__ import annotations

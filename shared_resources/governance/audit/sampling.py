@@ -1,6 +1,6 @@
 """The queries that fetch a few rows of a failed rule.
 
-Belongs here: one query a kind of rule, on the view `batch`.
+Belongs here: one query a shape of rule, on the view `batch`.
 Does not belong here: masking and shortening (`samples.py`), counting (`counting.py`).
 """
 
@@ -11,10 +11,12 @@ from typing import Any
 
 import duckdb
 
-from shared_resources.contracts.model import Contract, Rule, RuleKind
+from shared_resources.contracts.model import Contract, Rule
+from shared_resources.contracts.rules.kind import KeyKind, ReferenceKind, RowKind
+from shared_resources.contracts.rules.registry import kind_of
+from shared_resources.contracts.rules.view import BATCH, duplicated_keys, key_expressions
+from shared_resources.governance.audit.engine.connection import asking
 from shared_resources.governance.audit.samples import SAMPLE_ROWS, masked, shown_columns
-from shared_resources.rules import personal_data, predicates, sets
-from shared_resources.rules.engine import BATCH
 from shared_resources.sql import quote_identifier
 
 SAMPLE_GROUPS = 2
@@ -34,16 +36,15 @@ def failing_rows(
     columns = shown_columns(contract, rule.columns, present)
     if not columns:
         return ()
-    if rule.kind in sets.UNIQUENESS:
-        query = _duplicates(rule, contract, columns)
-    elif rule.kind is RuleKind.RELATIONSHIP:
-        assert reference is not None
-        query = f"{_select(columns)} WHERE {sets.orphaned(rule, reference)} LIMIT {SAMPLE_ROWS}"
-    elif rule.kind is RuleKind.PERSONAL_DATA:
-        condition = personal_data.confirmed(connection, rule, BATCH)
+    kind = kind_of(rule)
+    if isinstance(kind, RowKind):
+        condition = kind.confirmed(rule, contract, BATCH, asking(connection))
         query = f"{_select(columns)} WHERE {condition} LIMIT {SAMPLE_ROWS}"
-    elif rule.kind in predicates.ROW_PREDICATES:
-        condition = predicates.violation(rule, contract)
+    elif isinstance(kind, KeyKind):
+        query = _duplicates(rule, contract, columns)
+    elif isinstance(kind, ReferenceKind):
+        assert reference is not None
+        condition = kind.orphaned(rule, reference, BATCH)
         query = f"{_select(columns)} WHERE {condition} LIMIT {SAMPLE_ROWS}"
     else:
         return ()
@@ -57,9 +58,9 @@ def _select(columns: Sequence[str]) -> str:
 
 def _duplicates(rule: Rule, contract: Contract, columns: Sequence[str]) -> str:
     """Rows of two keys that repeat, side by side."""
-    key = sets.key_expressions(rule, contract)
+    key = key_expressions(rule, contract)
     names = [f"_mesh_k{place}" for place in range(len(key))]
-    repeated = f"{sets.duplicated_keys(rule, contract)} LIMIT {SAMPLE_GROUPS}"
+    repeated = f"{duplicated_keys(rule, contract)} LIMIT {SAMPLE_GROUPS}"
     same = " AND ".join(
         f"{expression} IS NOT DISTINCT FROM {name}"
         for expression, name in zip(key, names, strict=True)

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.numbers import percent
+from shared_resources.contracts.rules.registry import kind_of
+from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.audit.loss import Split, split
 from shared_resources.governance.audit.report import AuditReport
-from shared_resources.rules.staged_data import StagedData
 from shared_resources.stores.protocol import Snapshot, StagedBatch
 
 
@@ -43,7 +44,7 @@ def sift(
 
     `report` is of the part as it came, `audit` makes one of what stays; files go below `aside`.
     """
-    if not all(result.rule.row_level for result in report.refusals):
+    if not all(kind_of(result.rule).row_level for result in report.refusals):
         return None
     lost = split(
         StagedData(part),

@@ -13,14 +13,15 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from shared_resources.contracts.model import Contract, Rule, RuleKind
+from shared_resources.contracts.model import Contract, Rule
+from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.contracts.values.moments import as_text, first_outside, is_moment
 from shared_resources.environment import EnvironmentProblem
-from shared_resources.governance.audit.loss import REASONS, bad_rows
+from shared_resources.governance.audit.engine.columns import check_columns
+from shared_resources.governance.audit.engine.staged_data import StagedData
+from shared_resources.governance.audit.loss import REASONS, bad_rows, separates
 from shared_resources.governance.audit.samples import masked, reject_sample
 from shared_resources.governance.quarantine.quarantine import Quarantine, QuarantineEntry
-from shared_resources.rules.columns import check_columns
-from shared_resources.rules.staged_data import StagedData
 from shared_resources.stores.protocol import Snapshot, StagedBatch, StagedFile
 
 
@@ -42,9 +43,7 @@ def shown_rows(
     are never shown.
     """
     broken = [rule for rule in rules if any(rule.name == name for name, *_ in entry.reasons)]
-    personal = {
-        column for rule in broken if rule.kind is RuleKind.PERSONAL_DATA for column in rule.columns
-    }
+    personal = {column for rule in broken if kind_of(rule).conceals for column in rule.columns}
     failing = _failing(quarantine, entry, contract, broken, references or {}, limit)
     kept = iter(failing) if failing else quarantine.rows(entry)
     shown = list(islice(_plain(kept, contract, personal), limit))
@@ -66,9 +65,7 @@ def _failing(
     blamed = [
         rule
         for rule in broken
-        if rule.row_level
-        and rule.kind is not RuleKind.PARSE
-        and (rule.kind is not RuleKind.RELATIONSHIP or rule.arguments["product"] in references)
+        if separates(rule) and kind_of(rule).product(rule) in (None, *references)
     ]
     if entry.kind != "batch" or not blamed or not limit:
         return []
@@ -78,7 +75,7 @@ def _failing(
         return []
     data = StagedData(StagedBatch(entry.product, entry.batch_id, files[0].parent, staged))
     found = check_columns(contract, data.paths(), data.schemas, data.footers)
-    usable = [rule for rule in blamed if found.obstacle(rule.kind, rule.columns) is None]
+    usable = [rule for rule in blamed if found.obstacle(kind_of(rule), rule.columns) is None]
     try:
         return bad_rows(data, contract, usable, references, limit) if usable else []
     except (duckdb.Error, ValueError, pa.ArrowException, EnvironmentProblem, OSError):

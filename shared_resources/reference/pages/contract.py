@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared_resources.contracts.compiling.clauses import VERDICTS, Verdict
+from shared_resources.contracts.compiling.quality import metrics
 from shared_resources.contracts.reading.logical_types import (
     LOGICAL_TYPES,
     PHYSICAL_TYPES,
     REFUSED_TYPES,
 )
-from shared_resources.contracts.reading.quality import METRICS_OF_A_COLUMN, METRICS_OF_A_TABLE
 from shared_resources.contracts.reading.service_levels import DESCRIPTIVE, FRESHNESS, RETENTION
 from shared_resources.contracts.reading.standard import standard_schema
 from shared_resources.contracts.text_formats import STRING_FORMATS, SUPPORTED
@@ -197,13 +197,13 @@ _OPTIONS: Mapping[str, str] = {
 
 
 def _metrics() -> Iterator[tuple[str, ...]]:
-    both = dict.fromkeys((*METRICS_OF_A_COLUMN, *METRICS_OF_A_TABLE))
+    both = dict.fromkeys((*metrics(of_a_column=True), *metrics(of_a_column=False)))
     for name, counts in described(both, _METRICS).items():
         under = [
             word
             for word, metrics in (
-                ("a column", METRICS_OF_A_COLUMN),
-                ("the table", METRICS_OF_A_TABLE),
+                ("a column", metrics(of_a_column=True)),
+                ("the table", metrics(of_a_column=False)),
             )
             if name in metrics
         ]

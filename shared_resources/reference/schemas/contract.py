@@ -12,18 +12,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from shared_resources.contracts.compiling.quality import FOREIGN_ENGINES, engines, metrics
 from shared_resources.contracts.model import Classification, Server, Unit
 from shared_resources.contracts.odcs import LONGEST_NAME, SERVER_TYPES, STATUSES, VERSION
 from shared_resources.contracts.reading.columns import IDENTIFIER
 from shared_resources.contracts.reading.logical_types import LOGICAL_TYPES, PHYSICAL_TYPES
-from shared_resources.contracts.reading.quality import (
-    FOREIGN_ENGINES,
-    METRICS_OF_A_COLUMN,
-    METRICS_OF_A_TABLE,
-    OWN_ENGINE,
-    SEVERITIES,
-)
-from shared_resources.contracts.reading.relationships import REFERENCE
 from shared_resources.contracts.reading.service_levels import (
     DESCRIPTIVE,
     FRESHNESS,
@@ -31,6 +24,9 @@ from shared_resources.contracts.reading.service_levels import (
     UNITS,
 )
 from shared_resources.contracts.reading.standard import standard_schema
+from shared_resources.contracts.rules.items import SEVERITIES
+from shared_resources.contracts.rules.own.custom import KIND as CUSTOM
+from shared_resources.contracts.rules.rows.relationship import REFERENCE
 from shared_resources.reference.schemas.mesh_properties import PLACES, Schema, custom_properties
 
 _SERVERS = sorted({type_ for types in SERVER_TYPES.values() for type_ in types})
@@ -99,8 +95,8 @@ def _if(name: str, value: str, then: Schema, required: tuple[str, ...] = ()) -> 
 
 def _narrow_table(definitions: Schema) -> None:
     table = definitions["SchemaObject"]
-    metrics = {"properties": {"metric": {"enum": [*METRICS_OF_A_TABLE]}}}
-    _narrow(table, "quality", items=metrics)
+    measured = {"properties": {"metric": {"enum": [*metrics(of_a_column=False)]}}}
+    _narrow(table, "quality", items=measured)
     _narrow(table, "properties", minItems=1)
     references = definitions["RelationshipBase"]["properties"]["to"]
     one = {"type": "string", "pattern": f"^{_plain(REFERENCE.pattern)}$"}
@@ -118,7 +114,9 @@ def _narrow_column(definitions: Schema) -> None:
     )
     _narrow(column, "classification", enum=[*Classification], examples=[])
     _narrow(column, "semanticType", enum=["column"])
-    _narrow(column, "quality", items={"properties": {"metric": {"enum": [*METRICS_OF_A_COLUMN]}}})
+    _narrow(
+        column, "quality", items={"properties": {"metric": {"enum": [*metrics(of_a_column=True)]}}}
+    )
     column["allOf"] = [branch for branch in column["allOf"] if _is_of_a_kept_type(branch)]
     named = definitions["SchemaProperty"]
     named["properties"] = {"name": dict(_NAME)}
@@ -140,9 +138,9 @@ def _narrow_rules(definitions: Schema) -> None:
     _narrow(rule, "name", pattern="^[A-Za-z0-9_]+$")
     _forbid(definitions["DataQualityLibrary"], "rule")
     custom = definitions["DataQualityCustom"]
-    _narrow(custom, "engine", enum=[OWN_ENGINE, *FOREIGN_ENGINES], examples=[])
+    _narrow(custom, "engine", enum=[*engines(), *FOREIGN_ENGINES], examples=[])
     function = {"type": "string", "pattern": "^rules:[A-Za-z_][A-Za-z0-9_]*$"}
-    custom["allOf"] = [_if("engine", OWN_ENGINE, {"implementation": function})]
+    custom["allOf"] = [_if("engine", CUSTOM.engine, {"implementation": function})]
 
 
 def _narrow_service_levels(level: Schema) -> None:

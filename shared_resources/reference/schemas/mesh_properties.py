@@ -20,9 +20,10 @@ from shared_resources.contracts.reading.platform_properties import (
     PARTITION_FIELDS,
     PROPERTIES,
 )
-from shared_resources.contracts.reading.quality import LIMITS, SEVERITIES
-from shared_resources.contracts.reading.relationships import PROPERTIES as RELATIONSHIP_PROPERTIES
 from shared_resources.contracts.reading.vendor import VENDOR
+from shared_resources.contracts.rules.items import SEVERITIES
+from shared_resources.contracts.rules.own.custom import LIMITS
+from shared_resources.contracts.rules.rows.relationship import PROPERTIES as RELATIONSHIP_PROPERTIES
 from shared_resources.reference.described import described
 
 Schema = dict[str, Any]

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from shared_resources.contracts.model import Classification, Column, Contract, Rule, RuleKind
+from shared_resources.contracts.model import Classification, Column, Contract, Rule
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.mesh import Central, Domain, Mesh, ProductFolder, ProductKind
 
@@ -53,7 +53,7 @@ def contract(key: str = "order/orders", **changes: Any) -> Contract:
 def relationship(to: str, columns: tuple[str, ...] = (), line: int = 30) -> Rule:
     return Rule(
         name="relationship_order_id",
-        kind=RuleKind.RELATIONSHIP,
+        kind="relationship",
         columns=("order_id",),
         clause="schema.orders.properties.order_id.relationships[0]",
         arguments={"product": to, "columns": list(columns)},

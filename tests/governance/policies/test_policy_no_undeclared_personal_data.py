@@ -17,12 +17,12 @@ import pytest
 from shared_resources.contracts.model import Classification
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.audit.report import RuleResult
 from shared_resources.governance.policies.promises.no_undeclared_personal_data import (
     PATTERNS,
     rules,
 )
-from shared_resources.rules.staged_data import StagedData
 from shared_resources.stores.protocol import StagedBatch, StagedFile
 from tests.governance.policies.meshes import column, contract
 

@@ -20,7 +20,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared_resources.contracts.model import Contract, Rule, RuleKind
+from shared_resources.contracts.model import Contract, Rule
+from shared_resources.contracts.rules.rows.personal_data import KIND as PERSONAL_DATA
 from shared_resources.contracts.types import Family
 from shared_resources.governance.policy import CHECK_PREFIX, DataTimePolicy
 
@@ -90,7 +91,7 @@ def rules(contract: Contract) -> tuple[Rule, ...]:
     return (
         Rule(
             name=CHECK_PREFIX + NAME,
-            kind=RuleKind.PERSONAL_DATA,
+            kind=PERSONAL_DATA.name,
             columns=columns,
             clause=f"policies.{NAME}",
             arguments={"predicate_patterns": [dict(pattern) for pattern in PATTERNS]},

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shared_resources.contracts.model import Contract, Rule, RuleKind
+from shared_resources.contracts.model import Contract, Rule
+from shared_resources.contracts.rules.rows.relationship import KIND as RELATIONSHIP
 from shared_resources.contracts.values.comparing import compared_exactly, fitting
 from shared_resources.findings import Finding
 from shared_resources.governance.policy import LoadTimePolicy
@@ -26,7 +27,7 @@ def check(domain: Domain, mesh: Mesh) -> Iterator[Finding]:
             continue
         for rule in product.contract.rules:
             target = contracts.get(str(rule.arguments.get("product")))
-            if rule.kind is RuleKind.RELATIONSHIP and target is not None:
+            if rule.kind == RELATIONSHIP.name and target is not None:
                 for message, remedy in _pairs(rule, product.contract, target):
                     yield Finding(product.contract_file, rule.line, NAME, message, remedy)
 

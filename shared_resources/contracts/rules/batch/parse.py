@@ -1,0 +1,45 @@
+"""PARSE: every cell of a landing object is a value of its column's type. Of what lands.
+
+Belongs here: the clause, the verdict and its words.
+Does not belong here: reading objects (`landing/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shared_resources.contracts.model import Contract, Rule
+from shared_resources.contracts.rules import words
+from shared_resources.contracts.rules.kind import BatchFacts, BatchKind, Declared, Judged
+
+
+class Parse(BatchKind):
+    """`Rule.arguments`: {}. The rows that fail are apart already: they could not be read."""
+
+    name = "parse"
+    rank = 1
+    row_level = True
+
+    def of_batch(self, declared: Declared) -> Iterator[Rule]:
+        table = declared.table
+        if declared.platform.nodes.get("landing") is not None:
+            yield Rule(
+                "parse", self.name, (), clause=f"{table.path}.properties", line=table.line,
+                dimension="conformity",
+                description="every cell of the landing object is a value of its column's type",
+            )  # fmt: skip
+
+    def judge(self, rule: Rule, contract: Contract, facts: BatchFacts) -> Judged:
+        of, failed = facts.rows + facts.rejected_rows, facts.rejected_rows
+        passed = rule.threshold.holds(failed, of)
+        message = words.row_level(rule, self.failing(rule, contract), failed, of, passed)
+        if failed and (reasons := facts.reasons()):
+            message += f": {reasons}"
+        sample = facts.sample() if not passed else ()
+        return Judged(passed, of, failed, message, rows_failed=failed, sample=sample)
+
+    def failing(self, rule: Rule, contract: Contract) -> str:
+        return "could not be read as the contract's types"
+
+
+KIND = Parse()
