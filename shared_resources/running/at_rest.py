@@ -19,6 +19,7 @@ from shared_resources.governance.stopped import stopped_products
 from shared_resources.mesh import Domain, Mesh, read_mesh
 from shared_resources.mesh.definitions_file import definitions_findings
 from shared_resources.mesh.model import DEFINITIONS_FILE
+from shared_resources.mesh.platform_use import PLATFORM
 from shared_resources.mesh.product_code import parse_python
 from shared_resources.running.pending import UpToDate, tasks_of
 
@@ -80,11 +81,19 @@ def _loads(mesh: Mesh, domain: Domain) -> bool:
     What its `definitions.py` adds of its own is only known when it is loaded.
     """
     tree, _ = parse_python(domain.folder / DEFINITIONS_FILE)
-    if tree is None or any(node.keywords for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        return False
-    if any(definitions_findings(domain.folder)):
+    if tree is None or not _plain(tree) or any(definitions_findings(domain.folder)):
         return False
     try:
         return not stopped_products(mesh, domain)
     except PolicyViolation:
         return False
+
+
+def _plain(tree: ast.Module) -> bool:
+    """Whether a `definitions.py` builds its domain from its folder, and does nothing else."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return all(not call.keywords for call in calls) and all(
+        isinstance(node, ast.Expr | ast.Assign)
+        or (isinstance(node, ast.ImportFrom) and node.module in ("__future__", PLATFORM))
+        for node in tree.body
+    )

@@ -81,6 +81,29 @@ def made(mesh: TinyMesh, key: str, *body: str) -> None:
     mesh.product(key, contract_text(key, COLUMNS), code)
 
 
+def test_what_is_unchanged_is_not_made_and_no_location_is_loaded(mesh: TinyMesh) -> None:
+    orders_product(mesh)
+    land(mesh, [1.0, 2.0])
+    copied(mesh, "finance/revenue", KEY)
+    assert states(start("run", "--json")) == {KEY: "published", "finance/revenue": "published"}
+    logs = mesh.environment.home / "logs"
+    for log in logs.iterdir():
+        log.unlink()
+
+    second = start("run", "--json")
+
+    assert (second.code, set(states(second).values())) == (0, {"unchanged"})
+    assert "its code and its contract are as they were" in second.err
+    assert list(logs.iterdir()) == [], "no process was started"
+    asked = start("run", "finance", "--again", "--json")
+    assert states(asked) == {"finance/revenue": "published"}
+    # A location that does not load any more is told all the same.
+    definitions = mesh.root / "domains/finance/definitions.py"
+    definitions.write_text("import nothing_of_that_name\n" + definitions.read_text())
+    broken = start("run", "--json")
+    assert states(broken) == {KEY: "unchanged", "finance/revenue": "failed"}
+
+
 def test_products_follow_their_producers_across_domains_and_are_recorded_in_dagster(
     mesh: TinyMesh,
 ) -> None:

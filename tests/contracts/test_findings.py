@@ -198,6 +198,8 @@ MISTAKES = [
      "is no number of days", "1 to 36,500"),
     ("quarantineDays, vendor: mesh, value: 30", "quarantineDays, vendor: mesh, value: true",
      "is no number of days", "1 to 36,500"),
+    ("alwaysRun, vendor: mesh, value: true", "alwaysRun, vendor: mesh, value: sometimes",
+     "is neither true nor false", "true or false"),
     ("{property: topic, value: lines, vendor: confluent}", "{property: topic, value: x, vendor: mesh}",
      "does not know here", "remove"),
     ("partitioned: true", "partitioned: false", "contradicts", "true"),

@@ -126,7 +126,7 @@ def test_three_hundred_faults_over_the_whole_mesh(meshes: Meshes) -> None:
     meshes.note_contents()
     proxy.end_sessions()
     proxy.plan = NoFaults()
-    _expect_all_published(meshes.mesh_run(meshes.troubled))
+    _expect_all_published(meshes.mesh_run(meshes.troubled, "--again"))
     meshes.check()
     with environment(meshes.troubled):
         mesh = WholeMesh.here()

@@ -126,7 +126,7 @@ def test_the_commands_say_the_same(shop: TinyMesh, tmp_path: Path) -> None:
         assert ran.code == 0, ran.err
         assert set(states(ran).values()) == {"published"}
     # A full extract that is asked for is made again, whether or not a newer one has landed.
-    assert states(start("run", KEY, "--json")) == {KEY: "published"}
+    assert states(start("run", KEY, "--again", "--json")) == {KEY: "published"}
 
     status = {row["key"]: row for row in start("status", "--json").json}
     assert (status[KEY]["rows"], status[KEY]["checks_failed"]) == (2, 0)

@@ -105,6 +105,11 @@ _OF_A_CONTRACT: Mapping[str, Schema] = {
         "description": "So many failing rows may go to quarantine while the rest is published; "
         "default 0. `domains/governance.yaml` caps it.",
     },
+    "alwaysRun": {
+        "type": "boolean",
+        "description": "Whether `mesh run` makes the product again although nothing that it is made "
+        "of has changed.",
+    },
     "allowEmpty": {
         "type": "boolean",
         "description": "Whether a batch without rows may replace what is published; default false.",
