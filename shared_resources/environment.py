@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,10 @@ class Environment(ABC):
 
     root: Path
     home: Path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Sent to another process, which opens by itself what this one has opened."""
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
     @property
     def domains(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -535,3 +536,12 @@ def test_an_environment_of_another_distribution_is_chosen_by_its_name(
         pytest.raises(EnvironmentProblem, match="to 'production' or to 'offices'"),
     ):
         current()
+
+
+def test_an_environment_goes_to_another_process_without_what_it_has_opened() -> None:
+    with environment(GOOD):
+        here = current()
+        opened = (here.stores, here.landing_zone, here.quarantine, here.state)
+        there = pickle.loads(pickle.dumps(here))
+    assert there == here and all(opened)
+    assert vars(there).keys() == {"root", "home", "settings"}
