@@ -18,7 +18,7 @@ from tests.stand_ins.servers import environment
 from tests.tiny_mesh import TinyMesh, tiny_mesh
 
 # Random examples are the same in each run, so that chance decides on no change's landing.
-# `pytest --hypothesis-profile exploring -m slow tests/landing` looks for new ones.
+# `pytest --hypothesis-profile exploring -m slow tests/arrivals` looks for new ones.
 settings.register_profile("repeating", derandomize=True)
 settings.register_profile("exploring", derandomize=False)
 settings.load_profile("repeating")

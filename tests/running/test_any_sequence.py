@@ -5,6 +5,7 @@ Hypothesis chooses what lands, is refused, corrected, rolled back, and whose con
 
 from __future__ import annotations
 
+import os
 import tempfile
 from contextlib import ExitStack
 from datetime import date
@@ -131,7 +132,10 @@ class Anything(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(
+    not os.environ.get("MESH_NIGHTLY"), reason="takes a quarter of an hour; MESH_NIGHTLY=1 runs it"
+)
 def test_any_sequence() -> None:
     run_state_machine_as_test(
         Anything,
