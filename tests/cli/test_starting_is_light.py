@@ -5,12 +5,11 @@ Belongs here: which modules a command may not import. Does not belong here: seco
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.light import imported_of
 
 ENGINES = ("dagster", "pandas", "pandera", "polars", "pyarrow.dataset")
 CHANGING = ("pyiceberg.catalog", "pyiceberg.io.pyarrow", "pyiceberg.table")
@@ -25,40 +24,18 @@ FORBIDDEN = {
 @pytest.mark.parametrize("command", FORBIDDEN)
 def test_a_command_that_asks_the_stores_imports_no_engine(command: str, tmp_path: Path) -> None:
     script = (
-        "import importlib, json, sys\n"
+        "import importlib\n"
         "from shared_resources import wiring\n"
         f"importlib.import_module('shared_resources.cli.commands.{command}')\n"
         "for store in wiring.current().stores.values():\n"
         "    assert store.versions('order/sales') == []\n"
         "    store.check_in_step('order/sales')\n"
-        f"print(json.dumps([name for name in {FORBIDDEN[command]!r} if name in sys.modules]))\n"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=Path(__file__).parents[2],
-        env={"MESH_HOME": str(tmp_path), "PATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert json.loads(ran.stdout) == []
+    variables = {"MESH_HOME": str(tmp_path), "PATH": ""}
+    assert imported_of(FORBIDDEN[command], script, variables) == []
 
 
 def test_opening_a_version_imports_no_transactions() -> None:
     """pyiceberg's own way to a manifest does; `stores/lake/files/avro.py` says why."""
-    script = (
-        "import json, sys\n"
-        "import shared_resources.stores.lake.snapshot\n"
-        f"print(json.dumps([name for name in {(*ENGINES, *CHANGING)!r} if name in sys.modules]))\n"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
-    )
-    assert json.loads(ran.stdout) == []
+    script = "import shared_resources.stores.lake.snapshot"
+    assert imported_of((*ENGINES, *CHANGING), script) == []
