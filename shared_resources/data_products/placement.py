@@ -13,21 +13,13 @@ from __future__ import annotations
 
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
-from shared_resources.stores.protocol import ProductStore
-
-
-def holder(environment: Environment, contract: Contract) -> ProductStore | None:
-    """The store that readers take the product from now; None while it is not published."""
-    for store in environment.stores.values():
-        if store.versions(contract.key):
-            return store
-    return None
+from shared_resources.stores.opening import holding
 
 
 def misplaced(environment: Environment, contract: Contract) -> str | None:
     """Why nothing may be published under the contract's `servers`; None when it may be."""
     leading = environment.stores_of(contract)[0]
-    held = holder(environment, contract)
+    held, _ = holding(environment, contract.key)
     if held is None or held is leading or held in environment.stores_of(contract):
         return None
     named = f"{contract.key} is published in the {held.name}, and {contract.path} names only the"

@@ -16,12 +16,13 @@ from shared_resources.arrivals.ledger.tables import State
 from shared_resources.confinement.guard import refuse
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.batch import AuditedBatch, current_number
-from shared_resources.data_products.placement import holder, misplaced
+from shared_resources.data_products.placement import misplaced
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import RolledBack
 from shared_resources.governance.stopped import why_resting
 from shared_resources.state.last_attempts import LastAttempts
 from shared_resources.stores.levelling import follow
+from shared_resources.stores.opening import holding
 from shared_resources.stores.pins import pin_of
 from shared_resources.stores.protocol import MovedOn, ProductStore, PublishError, Version
 from shared_resources.stores.staging.staging_area import keep_only
@@ -36,7 +37,7 @@ def make_ready(environment: Environment, contract: Contract) -> None:
     if why := misplaced(environment, contract):
         raise PublishError(why)
     stores = environment.stores_of(contract)
-    if len(stores) > 1 and holder(environment, contract) is not stores[0]:
+    if len(stores) > 1 and holding(environment, contract.key)[0] is not stores[0]:
         finish_publishing(environment, contract, stores)
 
 

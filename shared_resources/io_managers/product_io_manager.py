@@ -15,10 +15,14 @@ from typing import Any
 import dagster as dg
 
 from shared_resources import wiring
+from shared_resources.data_products.batch import AuditedBatch, PublishedBefore, Run
 from shared_resources.data_products.pinned_inputs import PinnedInput, open_pinned
+from shared_resources.data_products.publishing import publish
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import NoEvidence
 from shared_resources.mesh import read_mesh
+from shared_resources.reporting.metadata import batch_metadata, version_metadata
+from shared_resources.reporting.run_attempts import note_end
 from shared_resources.stores.protocol import MovedOn, NotPublished, PublishError, Unreadable
 from shared_resources.stores.reading.frames import as_frame
 
@@ -35,14 +39,6 @@ class ProductIOManager(dg.ConfigurableIOManager):
         return wiring.current()
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        from shared_resources.data_products.batch import AuditedBatch, PublishedBefore
-        from shared_resources.data_products.publishing import publish
-        from shared_resources.reporting.metadata import (
-            batch_metadata,
-            version_metadata,
-        )
-        from shared_resources.reporting.run_attempts import note_end
-
         product = "/".join(context.asset_key.path)
         if isinstance(obj, PublishedBefore):
             leading = obj.versions[0]
@@ -90,9 +86,6 @@ def _note_input_failure(
     environment: Environment, context: dg.InputContext, problem: Exception
 ) -> None:
     """The product's op does not begin, so that it cannot say why."""
-    from shared_resources.data_products.batch import Run
-    from shared_resources.reporting.run_attempts import note_end
-
     step = context.step_context
     days = step.entity_partitions_def
     run = Run(step.run_id)

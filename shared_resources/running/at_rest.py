@@ -22,6 +22,7 @@ from shared_resources.mesh.model import DEFINITIONS_FILE
 from shared_resources.mesh.platform_use import PLATFORM
 from shared_resources.mesh.product_code import parse_python
 from shared_resources.running.pending import UpToDate, tasks_of
+from shared_resources.stores.opening import holding
 
 
 def at_rest(environment: Environment, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
@@ -68,11 +69,9 @@ def _why_unchanged(environment: Environment, product: str) -> str | None:
 
 def _read_by_current(environment: Environment, product: str) -> set[str]:
     """What the version that readers see was made of."""
-    for store in environment.stores.values():
-        versions = store.versions(product)
-        if versions and (evidence := versions[-1].evidence_or_none):
-            return set(evidence.inputs)
-    return set()
+    _, versions = holding(environment, product)
+    evidence = versions[-1].evidence_or_none if versions else None
+    return set(evidence.inputs) if evidence else set()
 
 
 def _loads(mesh: Mesh, domain: Domain) -> bool:

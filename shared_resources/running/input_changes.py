@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from shared_resources.contracts.model import UNPARTITIONED
 from shared_resources.environment import Environment
+from shared_resources.stores.opening import holding
 from shared_resources.stores.protocol import Version
 
 
@@ -42,11 +43,8 @@ class InputChanges:
 
 def changes_of(environment: Environment, product: str) -> InputChanges:
     """What changed of a product, by the versions of the store that readers find it in."""
-    for store in environment.stores.values():
-        versions = store.versions(product)
-        if versions:
-            return _by_versions(store.name, versions)
-    return InputChanges()
+    store, versions = holding(environment, product)
+    return InputChanges() if store is None else _by_versions(store.name, versions)
 
 
 def _by_versions(store: str, versions: list[Version]) -> InputChanges:

@@ -7,7 +7,24 @@ Does not belong here: which version a run reads (`pins.py`), how a store opens o
 from __future__ import annotations
 
 from shared_resources.environment import Environment
-from shared_resources.stores.protocol import NotPublished, Snapshot, Unreadable
+from shared_resources.stores.protocol import (
+    NotPublished,
+    ProductStore,
+    Snapshot,
+    Unreadable,
+    Version,
+)
+
+
+def holding(environment: Environment, product: str) -> tuple[ProductStore | None, list[Version]]:
+    """The store that readers take the product from now, and its versions, oldest first.
+
+    ``(None, [])`` while it is not published.
+    """
+    for store in environment.stores.values():
+        if versions := store.versions(product):
+            return store, versions
+    return None, []
 
 
 def open_product(environment: Environment, product: str, number: int | None = None) -> Snapshot:

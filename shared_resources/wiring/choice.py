@@ -14,6 +14,7 @@ from shared_resources.confinement.guard import platform_variables
 from shared_resources.environment import PROJECT_ROOT, Environment, EnvironmentProblem
 from shared_resources.extensions import extensions
 from shared_resources.wiring.local import LocalEnvironment
+from shared_resources.wiring.production import ProductionEnvironment
 
 GROUP = "dagster_data_mesh.environments"
 
@@ -46,7 +47,6 @@ def current() -> Environment:
             return LocalEnvironment(root=root, home=home)
         case "production":
             from shared_resources.production.checks import read_settings
-            from shared_resources.wiring.production import ProductionEnvironment
 
             return ProductionEnvironment(root, home, read_settings(variables))
         case name:

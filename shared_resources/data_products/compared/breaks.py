@@ -13,12 +13,13 @@ from collections.abc import Collection, Iterator, Sequence
 
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.promise import Break, Promise, may_break
-from shared_resources.data_products.placement import holder, misplaced
+from shared_resources.data_products.placement import misplaced
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import Evidence, NoEvidence
 from shared_resources.findings import Finding
 from shared_resources.mesh import Domain, Mesh, ProductFolder
 from shared_resources.stores.evolution import repartitioned
+from shared_resources.stores.opening import holding
 from shared_resources.stores.protocol import Unreadable, Version
 
 RULE = "breaking_change"
@@ -48,10 +49,10 @@ def _of_product(
                 product.contract_file, product.line("servers"), RULE, why, _WHATEVER_VERSION
             )
             return
-        store = holder(environment, contract)
-        if store is None:
+        _, versions = holding(environment, contract.key)
+        if not versions:
             return
-        current = store.versions(contract.key)[-1]
+        current = versions[-1]
         evidence = Evidence.read(current.properties, _named(current))
     except (Unreadable, NoEvidence) as problem:
         yield Finding(

@@ -17,6 +17,7 @@ from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.governance.quarantine.rejection import QuarantineEntry
 from shared_resources.governance.quarantine.settlement import with_replacements
+from shared_resources.stores.opening import holding
 from shared_resources.stores.protocol import Version
 
 
@@ -75,5 +76,4 @@ def _versions(environment: Environment, product: str, contract: Contract | None)
     """Those of the leading store; of a product without a contract, of the first that has any."""
     if contract is not None:
         return environment.stores_of(contract)[0].versions(product)
-    found = (store.versions(product) for store in environment.stores.values())
-    return next((versions for versions in found if versions), [])
+    return holding(environment, product)[1]
