@@ -22,7 +22,7 @@ from botocore.exceptions import (
 from shared_resources.production.aws_answers import refuse_short_answers
 from tests.faults.kinds import Kind
 from tests.faults.plans import AtRandom, NthRequest
-from tests.faults.proxy import Proxy
+from tests.faults.proxy import HOLDING_SECONDS, Proxy
 from tests.faults.requests import Request, Service
 from tests.stand_ins import StandIns
 from tests.stand_ins.servers import CREDENTIALS, environment
@@ -37,9 +37,10 @@ def bucket(stand_ins: StandIns, proxy: Proxy) -> Iterator[str]:
         yield variables["MESH_LAKE"].removeprefix("s3://").partition("/")[0]
 
 
-def client(service: str, attempts: int = 1) -> Any:
+def client(service: str, attempts: int = 1, patience: float = 60) -> Any:
+    """A client that waits *patience* seconds: only one whose answer is held back may be short."""
     retries: Any = {"mode": "standard", "total_max_attempts": attempts}
-    return boto3.client(service, config=Config(retries=retries, read_timeout=0.5))  # type: ignore[call-overload]
+    return boto3.client(service, config=Config(retries=retries, read_timeout=patience))  # type: ignore[call-overload]
 
 
 def code(refused: pytest.ExceptionInfo[ClientError]) -> tuple[str, int]:
@@ -140,8 +141,9 @@ def test_a_connection_cut_before_the_server_saw_the_request_changes_nothing(
 def test_a_lost_answer_leaves_the_work_done(
     proxy: Proxy, bucket: str, kind: Kind, error: type[Exception]
 ) -> None:
+    impatient = client("s3", patience=HOLDING_SECONDS / 3)
     with proxy.following(NthRequest(kind, 1)), pytest.raises(error):
-        client("s3").put_object(Bucket=bucket, Key="k", Body=BODY)
+        impatient.put_object(Bucket=bucket, Key="k", Body=BODY)
     assert client("s3").get_object(Bucket=bucket, Key="k")["Body"].read() == BODY
 
 
@@ -227,9 +229,9 @@ def warehouse(stand_ins: StandIns, proxy: Proxy) -> Iterator[dict[str, Any]]:
         "protocol": "http",
         "database": name,
         "schema": "PUBLIC",
-        "network_timeout": 5,
-        "login_timeout": 5,
-        "socket_timeout": 1,
+        "network_timeout": 120,
+        "login_timeout": 60,
+        "socket_timeout": 60,
     }
 
 
@@ -269,7 +271,8 @@ def test_the_connector_does_not_try_again_after_half_an_answer(
 def test_a_statement_that_is_sent_again_is_executed_once(
     proxy: Proxy, warehouse: dict[str, Any], kind: Kind
 ) -> None:
-    with snowflake.connector.connect(**warehouse) as connection:
+    impatient = warehouse | {"socket_timeout": HOLDING_SECONDS / 3}
+    with snowflake.connector.connect(**impatient) as connection:
         connection.cursor().execute("CREATE TABLE t (a INT)")
         with proxy.following(NthRequest(kind, 1, "snowflake:INSERT")):
             connection.cursor().execute("INSERT INTO t VALUES (1)")
