@@ -16,10 +16,11 @@ from typing import Protocol
 
 from shared_resources.environment import Environment
 from shared_resources.landing.errors import LandingError
+from shared_resources.mesh.model import ProductKind
 from shared_resources.observing.health import Reason, named
 from shared_resources.observing.product_health import Observer
 from shared_resources.running.at_rest import at_rest
-from shared_resources.running.messages import Loaded, NotLoaded, RunOutcome, Task, Waits
+from shared_resources.running.messages import Loaded, RunOutcome, Task, Waits
 from shared_resources.running.pending import NothingLanded, UpToDate, tasks_of
 from shared_resources.running.schedule import Schedule
 from shared_resources.running.selection import product_folder
@@ -85,6 +86,7 @@ class Engine:
         self._workers: dict[str, Worker] = {}
         self._queues: dict[str, deque[Task]] = {}
         self._ended: dict[str, list[RunOutcome]] = {}  # one a range
+        self._begun_again: set[Task] = set()
         self._stopped: dict[str, str] = {}  # why, of products that are not made
         self._schedule = Schedule({})
         self._at_rest: dict[str, str] = {}  # why, of products that need no location
@@ -121,7 +123,7 @@ class Engine:
         loaded: list[Loaded] = []
         broken: dict[str, str] = {}
         for domain, worker in self._workers.items():
-            why = _why_not_loaded(worker, message := worker.receive())
+            why = worker.why_not_loaded(message := worker.receive())
             if isinstance(message, Loaded):
                 loaded.append(message)
             else:
@@ -223,7 +225,7 @@ class Engine:
         dead = self._workers[domain]
         stop([dead])
         worker = self._workers[domain] = Worker(self._environment, domain, dead.log)
-        return _why_not_loaded(worker, worker.receive())
+        return worker.why_not_loaded(worker.receive())
 
     def _hear(self, worker: Worker) -> None:
         task = worker.running
@@ -234,9 +236,23 @@ class Engine:
             return
         worker.running = None
         if not isinstance(message, RunOutcome):
+            if self._begins_again(worker, task):
+                return
             why = f"its process died (exit {worker.exit_code}); see {worker.log}"
             message = RunOutcome(task.product, "", False, why)
         self._end(message)
+
+    def _begins_again(self, worker: Worker, task: Task) -> bool:
+        """Whether the task is tried once more. What an ingest was reading when its process broke down
+        is known, and is read in a process of its own now, whose end is that object's refusal."""
+        kind = product_folder(self._environment, task.product).kind
+        if not worker.broke_down or task in self._begun_again or kind is not ProductKind.INGEST:
+            return False
+        self._begun_again.add(task)
+        self._queues[task.product].appendleft(task)
+        self._display.note(f"      {task.product} begins again: its process broke down")
+        self._start_next(task.product)
+        return True
 
     def _end(self, outcome: RunOutcome) -> None:
         """One run of a product ended: the next range of it, whatever came of this one, or it is done."""
@@ -287,12 +303,3 @@ class Engine:
 
     def _record(self, product: str, state: str, **details: object) -> None:
         self._outcome.products[product] = {**details, "product": product, "state": state}
-
-
-def _why_not_loaded(worker: Worker, message: object) -> str:
-    """Why a worker's location did not load; nothing if it did."""
-    if isinstance(message, Loaded):
-        return ""
-    if isinstance(message, NotLoaded):
-        return message.message
-    return f"the location's process died (exit {worker.exit_code}); see {worker.log}"

@@ -38,6 +38,12 @@ _PRELOADED = (
     "shared_resources.stores.lake.store",
 )
 
+# What ends a process through a fault of a library: an assertion of C++, a bad address. SIGKILL is
+# the system's for want of memory, or somebody's.
+_FAULTS = frozenset(
+    {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGTRAP}
+)
+
 
 class Worker:
     """The handle of one domain's process."""
@@ -74,6 +80,19 @@ class Worker:
     @property
     def exit_code(self) -> int | None:
         return self._process.exitcode
+
+    @property
+    def broke_down(self) -> bool:
+        """Whether it ended by a fault, such as an object that a library cannot stand."""
+        return -(self.exit_code or 0) in _FAULTS
+
+    def why_not_loaded(self, message: object) -> str:
+        """Why the location did not load, by the process's first message; nothing if it did."""
+        if isinstance(message, Loaded):
+            return ""
+        if isinstance(message, NotLoaded):
+            return message.message
+        return f"the location's process died (exit {self.exit_code}); see {self.log}"
 
     def join(self, timeout: float) -> bool:
         """Whether the process has ended within `timeout` seconds."""

@@ -289,6 +289,42 @@ def test_a_product_whose_process_died_is_made_by_the_next_run(mesh: TinyMesh) ->
     assert found == [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 
 
+def test_an_object_at_which_the_process_breaks_down_is_refused_by_the_same_run(
+    mesh: TinyMesh,
+) -> None:
+    """In this mesh every Parquet object but one apart ends the process that reads it: code of the
+    domain sees to that, which no process that reads an object apart loads."""
+    deadly = """
+        import os
+        import signal
+        import sys
+
+        import pandas as pd
+        from shared_resources import data_product
+
+
+        def end(*_: object) -> None:
+            os.kill(os.getpid(), signal.SIGSEGV)
+
+
+        sys.modules["shared_resources.landing.reader"].stage_parquet = end
+
+
+        @data_product()
+        def other() -> pd.DataFrame:
+            return pd.DataFrame({"amount": [1.0]})
+    """
+    orders_product(mesh)
+    mesh.product("order/other", contract_text("order/other", COLUMNS), deadly)
+    land(mesh, [1.0, 2.0])
+
+    done = start("run", KEY, "--json")
+
+    assert (done.code, states(done)) == (0, {KEY: "published"}), done.err
+    assert f"{KEY} begins again: its process broke down" in done.err
+    assert [row["amount"] for row in mesh.rows(KEY)] == [1.0, 2.0]
+
+
 def test_a_process_that_dies_between_two_products_is_replaced(mesh: TinyMesh) -> None:
     its_number = str(mesh.environment.home / "number")
     made(mesh, "dying/first", f"Path({its_number!r}).write_text(str(os.getpid()))")
