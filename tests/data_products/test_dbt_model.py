@@ -456,3 +456,13 @@ def test_a_model_larger_than_memory_is_built(tmp_path: Path, monkeypatch: pytest
     assert sum(file.rows for file in outcome.files) == 4_000_000
     summed = duckdb.sql(f"SELECT sum(total) FROM '{tmp_path}/staged/*.parquet'").fetchall()
     assert summed == [(3_999_999 * 2_000_000.0,)]
+
+
+@pytest.mark.parametrize("name", ["sql", "py", "csv"])
+def test_a_model_named_as_the_end_of_a_file_is_built(tmp_path: Path, name: str):
+    environment = toy(tmp_path)
+    write(tmp_path, f"models/paint/{name}.sql", "select cast(7 as double) as total")
+    write_contract(tmp_path, f"paint/{name}", {"total": "number"})
+    contract = read_contract(contract_file(tmp_path, f"paint/{name}"))
+    built = DbtModels(environment).build(contract, {}, tmp_path / "staged", "run-1")
+    assert [file.rows for file in built.files] == [1]

@@ -117,7 +117,9 @@ class DbtModels:
                 f"{', '.join(sorted(missing))}; publish it first, with `mesh run`"
             )
         target = self.environment.dbt_target
-        selected = [".".join(model["fqn"]), *(test.fqn for test in tests)]
+        # Without its method, a name that ends in `.sql` is one of a file.
+        nodes = [".".join(model["fqn"]), *(test.fqn for test in tests)]
+        selected = [f"fqn:{node}" for node in nodes]
         with self._run_folder(contract, run_id) as run, target.scratch(run, inputs) as scratch:
             named = variables_named(self.environment.domains / contract.domain)
             events = dbt_process.build(run, target, scratch.variables, selected, named)
