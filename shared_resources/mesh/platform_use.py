@@ -1,6 +1,7 @@
-"""What a domain's Python files take from the platform, without being run.
+"""What a domain's Python files import, without being run.
 
-Belongs here: which names of `shared_resources` each file may use, and the findings for others.
+Belongs here: which names of `shared_resources` each file may use, and the findings for others; those
+for modules that there are not.
 Does not belong here: what a location holds (`locations.py`), imports of other domains (a policy),
 and refusing the same while the code runs (`confinement/guard.py`).
 """
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared_resources.findings import Finding
-from shared_resources.mesh.product_code import code_files, parse_python
+from shared_resources.mesh.product_code import code_files, missing_modules, parse_python
 
 RULE = "platform"
 PLATFORM = "shared_resources"
@@ -34,6 +35,7 @@ def platform_findings(folder: Path) -> Iterator[Finding]:
     for file in code_files(folder):
         tree, _ = parse_python(file)  # what is no Python is found where it is read
         if tree is not None:
+            yield from missing_modules(file, tree, folder.parents[1])
             of_product = file.relative_to(folder).parts[0] == "products"
             yield from _of_file(file, tree, of_product)
 

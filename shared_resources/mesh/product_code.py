@@ -8,8 +8,11 @@ models (`model_text.py`).
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import decode_source, find_spec
 from pathlib import Path
 
 from shared_resources.contracts.model import Contract
@@ -41,14 +44,54 @@ def code_files(folder: Path) -> Iterator[Path]:
 def parse_python(file: Path) -> tuple[ast.Module | None, Finding | None]:
     """The file's syntax tree, or the finding that says why there is none."""
     try:
-        return ast.parse(file.read_bytes(), filename=str(file)), None
+        # As an import does it: handed bytes, the parser passes over a comment that is no UTF-8.
+        return ast.parse(decode_source(file.read_bytes()), filename=str(file)), None
     except SyntaxError as error:
         line, problem = error.lineno or 0, error.msg
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        message = f"the file is no {error.encoding}: {error.object[error.start : error.end]!r}"
+        return None, Finding(file, line, "python", message, "save it as UTF-8")
     except (ValueError, OSError, RecursionError, MemoryError) as error:  # NUL, unreadable, too deep
         line, problem = 0, str(error) or "nested too deep"
     return None, Finding(
         file, line, "python", f"the file is no valid Python: {problem}", "mend the syntax"
     )
+
+
+def missing_modules(file: Path, tree: ast.Module, root: Path) -> Iterator[Finding]:
+    """What the file imports that is neither installed nor beside `domains/`; nothing is imported.
+
+    An import within `try` is the author's own business.
+    """
+    tried = {
+        id(node)
+        for attempt in ast.walk(tree)
+        if isinstance(attempt, ast.Try | ast.TryStar)
+        for node in ast.walk(attempt)
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                names = [alias.name for alias in node.names]
+            case ast.ImportFrom(module=str(module), level=0):
+                names = [module]
+            case _:
+                continue
+        if id(node) in tried:
+            continue
+        for name in names:
+            first = name.split(".")[0]
+            beside = (root / first).is_dir() or (root / f"{first}.py").is_file()
+            if not beside and not _installed(first):
+                message = f"the file imports {first!r}, and there is no such module"
+                remedy = "correct the name, or install what has it"
+                yield Finding(file, node.lineno, "python", message, remedy)
+
+
+@lru_cache(maxsize=4096)
+def _installed(module: str) -> bool:
+    return module in sys.modules or find_spec(module) is not None
 
 
 def docstrings(tree: ast.Module) -> set[int]:
