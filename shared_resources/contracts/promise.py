@@ -17,6 +17,7 @@ from shared_resources.contracts.model import Contract
 from shared_resources.contracts.types import ColumnType, Family
 
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+_RELEASE = re.compile(r"v?(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?(?![\d.])", re.ASCII)
 _SIMPLE = {
     type_.duckdb: type_
     for type_ in (
@@ -152,3 +153,17 @@ def may_break(published: str, now: str) -> bool:
     A version that is no number permits nothing.
     """
     return major(published) >= 0 and major(now) > major(published)
+
+
+def goes_back(published: str, now: str) -> bool:
+    """Whether the version `now` of a contract is lower than one that was published under.
+
+    By major, minor and patch, as semver.org orders them; text that has none of these is not lower.
+    """
+    before, after = _numbers(published), _numbers(now)
+    return before is not None and after is not None and after < before
+
+
+def _numbers(version: str) -> tuple[int, ...] | None:
+    parts = _RELEASE.match(version)
+    return tuple(int(part or 0) for part in parts.groups()) if parts else None

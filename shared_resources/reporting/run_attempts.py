@@ -25,6 +25,8 @@ from shared_resources.state.last_attempts import LastAttempts, Outcome
 from shared_resources.state.leases import lease
 from shared_resources.stores.protocol import UNPARTITIONED
 
+_INTERRUPTED = "the run was interrupted"
+
 
 def note_end(
     environment: Environment,
@@ -47,18 +49,21 @@ def followed(environment: Environment, contract: Contract, run: Run) -> Iterator
     attempts = LastAttempts(environment.state, contract.key)
     with lease(environment) as name:
         attempts.begin(run.run_id, run.partitions, name)
-        why = "the run was interrupted"
         try:
             yield
         except GeneratorExit:
-            # Dagster closes what it does not go on with: the output could not be handled.
-            why = f"run {run.run_id} failed after its batch was made; look at the run (`make dev`)"
+            # Dagster does not go on: the output was not handled, which its IO manager has noted. It
+            # is the collector that closes the block, at any moment, perhaps within a transaction of
+            # this very thread, for whose end a write would wait. What is unsaid is a crash: its
+            # lease is free now.
             raise
         except Exception as problem:
             note_failure(attempts, run, problem)
             raise
-        finally:
-            attempts.ended(run.run_id, why)
+        except BaseException:
+            attempts.ended(run.run_id, _INTERRUPTED)
+            raise
+        attempts.ended(run.run_id, _INTERRUPTED)
 
 
 def note_failure(attempts: LastAttempts, run: Run, problem: BaseException) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.promise import Promise, may_break
+from shared_resources.contracts.promise import Promise, goes_back, may_break
 from shared_resources.contracts.types import ColumnType
 from shared_resources.evidence.keys import CONTRACT_VERSION
 from shared_resources.evidence.record import promise_in
@@ -35,7 +35,8 @@ def check_evolution(
     name the contract's version and what it promised. Added columns and widened types always can. A
     column that is gone or has another type, a key that is another, a column that may now be null
     breaks readers: it needs a new major version of the contract, and where rows of two shapes would
-    stand beside each other, a batch that replaces everything.
+    stand beside each other, a batch that replaces everything. A version below the published one
+    would let a break through on its way up again, and two shapes under one number.
     """
     promised = promise_in(evidence)
     shape = Promise(
@@ -46,6 +47,8 @@ def check_evolution(
     )
     breaks = shape.broken_by(Promise.of(contract))
     if not breaks:
+        if why := lowered(contract, evidence.get(CONTRACT_VERSION, "")):
+            raise PublishError(f"{why} Nothing was published.")
         return
     what = "; ".join(found.message for found in breaks)
     if not may_break(evidence.get(CONTRACT_VERSION, ""), contract.version):
@@ -60,6 +63,17 @@ def check_evolution(
             f"{contract.key}: {what}, but this batch replaces only some of the rows, and those "
             f"that stay would have another shape. Publish every partition in one batch."
         )
+
+
+def lowered(contract: Contract, published: str) -> str | None:
+    """What is wrong when the contract's version is below that of what is published."""
+    if not goes_back(published, contract.version):
+        return None
+    return (
+        f"{contract.key} is published under version {published} of its contract, and "
+        f"{contract.path} says {contract.version}. Versions only rise: say {published}, or a higher "
+        "one if the contract has changed; `mesh rollback` takes back data."
+    )
 
 
 def check_partition_column(contract: Contract, published: str | None) -> None:

@@ -128,6 +128,16 @@ def test_a_break_is_found_with_its_consumers_unless_the_major_version_is_new(
         assert checked() == [], change
 
 
+def test_a_version_that_goes_back_is_found_and_not_published(published: TinyMesh) -> None:
+    contract(published, columns(), "1.0.9")
+    (found,) = checked()
+    assert "published under version 1.1.0" in found["message"] and found["line"] > 0
+    land_orders(published, [3.5])
+    assert not published.run(KEY).success
+    contract(published, columns(), "1.1.0")
+    assert published.run(KEY).success
+
+
 def test_publication_refuses_what_is_found(published: TinyMesh) -> None:
     rows = published_rows(published)
     for number, change in enumerate((dropped, nullable, without_key), start=1):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,3 +64,27 @@ def test_a_breaking_change_names_what_breaks_and_where_to_mend_it() -> None:
         check_evolution(changed, before, {}, replaces_everything=True)
     for part in ("order/sales", "label is gone", "id from BIGINT to VARCHAR", str(changed.path)):
         assert part in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("published", "version", "lower"),
+    [
+        ("2.0.0", "1.9.9", True),
+        ("1.10.0", "1.9.0", True),
+        ("1.0.1", "1.0", True),
+        ("1.0.0", "1.0", False),
+        ("v1.2.0", "1.2.0-draft", False),
+        ("1.2.0", "1.2.1", False),
+        ("nonsense", "0.1.0", False),
+        ("1.2.0", "nonsense", False),
+        ("1.2.3.4", "1.2.3.1", False),
+        ("", "1.0.0", False),
+    ],
+)
+def test_a_contracts_version_does_not_go_back(published: str, version: str, lower: bool) -> None:
+    """On its way up again it would let a break through, and two shapes under one number."""
+    now = contract(("id", LONG), version=version)
+    evidence = {keys.CONTRACT_VERSION: published}
+    refused = pytest.raises(PublishError, match="Versions only rise") if lower else nullcontext()
+    with refused:
+        check_evolution(now, columns_of(now), evidence, replaces_everything=True)

@@ -18,7 +18,7 @@ from shared_resources.environment import Environment
 from shared_resources.evidence.record import Evidence, NoEvidence
 from shared_resources.findings import Finding
 from shared_resources.mesh import Domain, Mesh, ProductFolder
-from shared_resources.stores.evolution import repartitioned
+from shared_resources.stores.evolution import lowered, repartitioned
 from shared_resources.stores.opening import holding
 from shared_resources.stores.protocol import Unreadable, Version
 
@@ -68,7 +68,10 @@ def _of_product(
         )
     if may_break(evidence.contract_version, contract.version):
         return
-    for found in evidence.promise.broken_by(Promise.of(contract)):
+    breaks = evidence.promise.broken_by(Promise.of(contract))
+    if not breaks and (why := lowered(contract, evidence.contract_version)):
+        yield Finding(product.contract_file, product.line("version"), RULE, why, _WHATEVER_VERSION)
+    for found in breaks:
         hit = _consumers(mesh, product.key, found.columns)
         yield Finding(
             product.contract_file,
