@@ -297,7 +297,13 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Environme
         del COLUMNS[f"shop/{name}"]
 
 
-@pytest.mark.parametrize("name", BROKEN)
+TYPICAL = ("unknown_column_far_down", "bad_cast", "reads_a_file")  # dbt takes seconds to start
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in TYPICAL else pytest.mark.slow) for name in BROKEN],
+)
 def test_a_model_that_does_not_run_says_where_and_why(
     broken: tuple[Environment, DbtModels], tmp_path: Path, name: str
 ):
@@ -458,7 +464,9 @@ def test_a_model_larger_than_memory_is_built(tmp_path: Path, monkeypatch: pytest
     assert summed == [(3_999_999 * 2_000_000.0,)]
 
 
-@pytest.mark.parametrize("name", ["sql", "py", "csv"])
+@pytest.mark.parametrize(
+    "name", ["sql", *(pytest.param(name, marks=pytest.mark.slow) for name in ("py", "csv"))]
+)
 def test_a_model_named_as_the_end_of_a_file_is_built(tmp_path: Path, name: str):
     environment = toy(tmp_path)
     write(tmp_path, f"models/paint/{name}.sql", "select cast(7 as double) as total")

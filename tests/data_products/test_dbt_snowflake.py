@@ -144,6 +144,7 @@ def test_the_digest_follows_the_engine(shop: Shop):
     assert digest(elsewhere, "shop") != digest(shop.environment, "shop")
 
 
+@pytest.mark.slow
 def test_what_dead_runs_left_is_removed(shop: Shop):
     runs = shop.environment.dbt / "runs"
     now = datetime.now(UTC)
@@ -164,6 +165,7 @@ def test_what_dead_runs_left_is_removed(shop: Shop):
     assert shop.schemas() == [mine]
 
 
+@pytest.mark.slow
 def test_parsing_asks_no_server(tmp_path: Path, stand_ins: StandIns, monkeypatch):
     """Definitions are loaded without a network: neither that of Snowflake nor any other."""
     login = replace(login_to(stand_ins), host="127.0.0.1", port=9)
@@ -174,6 +176,7 @@ def test_parsing_asks_no_server(tmp_path: Path, stand_ins: StandIns, monkeypatch
     assert addresses() == set()
 
 
+@pytest.mark.slow
 def test_a_build_talks_to_snowflake_alone(shop: Shop, tmp_path: Path, monkeypatch):
     addresses = watch_sockets(tmp_path, monkeypatch)
     folder = shop.environment.root / "watched"

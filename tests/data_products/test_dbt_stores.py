@@ -32,7 +32,9 @@ def publish(store: ProductStore, root: Path, product: str, batch_id: str, rows: 
     return store.open(product)
 
 
-@pytest.mark.parametrize("lines_in", [LakeStore, WarehouseStore])
+@pytest.mark.parametrize(
+    "lines_in", [LakeStore, pytest.param(WarehouseStore, marks=pytest.mark.slow)]
+)
 def test_a_model_reads_the_pinned_versions_of_either_store(
     tmp_path: Path, lines_in: type[LakeStore] | type[WarehouseStore]
 ):

@@ -47,12 +47,6 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("place", REMOTE, indirect=True)
-def test_a_day_is_replaced_although_answers_are_lost(place: Place, proxy: Proxy) -> None:
-    """The worst of the faults: what was asked for is done, and who asked does not know."""
-    _try_each_request(place, proxy, CHANGES["replace a day"], Kind.CUT_AFTER, 1)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("place", REMOTE, indirect=True)
 @pytest.mark.parametrize(("change", "kind", "times"), CASES, ids=named)

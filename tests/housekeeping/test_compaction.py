@@ -30,6 +30,7 @@ from shared_resources.stores.protocol import (
 from shared_resources.stores.reading import same_rows
 from shared_resources.stores.reading.duck import in_memory
 from shared_resources.stores.staging import compacting
+from tests.stores.places import everywhere
 from tests.stores.products import (
     FLOAT,
     LONG,
@@ -72,6 +73,7 @@ def test_many_small_files_become_few(store: ProductStore) -> None:
     assert published(store, KEY) == ALL
 
 
+@everywhere
 def test_every_column_of_every_row_is_what_it_was(store: ProductStore) -> None:
     append_many(store)
     before = store.open(KEY).batches().read_all().sort_by("id")

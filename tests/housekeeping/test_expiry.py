@@ -21,7 +21,7 @@ from shared_resources.stores.lake.committing.commit import LakeTransaction
 from shared_resources.stores.lake.store import LakeStore
 from shared_resources.stores.levelling import follow
 from shared_resources.stores.protocol import NotPublished, ProductStore
-from tests.stores.places import Place
+from tests.stores.places import Place, everywhere
 from tests.stores.products import WHY, contract, day, publish, published, stage
 
 SALES = contract()
@@ -41,6 +41,7 @@ def expire_all(store: ProductStore, of: Contract = SALES) -> list[int]:
     return [version.number for version in gone]
 
 
+@everywhere
 def test_versions_published_before_go_and_the_others_stay(store: ProductStore) -> None:
     for number in range(1, 6):
         publish(store, SALES, f"b{number}", [number])

@@ -75,8 +75,15 @@ STEPS = {
         ],
     },
 }
+# The moment after a step is nearly the one before the next.
 CASES = [
-    pytest.param(name, task, step, when, marks=[pytest.mark.slow] if name == "lake-s3" else [])
+    pytest.param(
+        name,
+        task,
+        step,
+        when,
+        marks=[pytest.mark.slow] if name == "lake-s3" or when == "after" else [],
+    )
     for name, tasks in STEPS.items()
     for task, steps in tasks.items()
     for step in steps

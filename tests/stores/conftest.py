@@ -12,7 +12,7 @@ from shared_resources.stores.embedded_warehouse.store import WarehouseStore
 from shared_resources.stores.lake.store import LakeStore
 from shared_resources.stores.protocol import ProductStore
 from tests.stand_ins.servers import environment
-from tests.stores.places import REMOTE, STORES, Place
+from tests.stores.places import LOCAL, REMOTE, Place
 
 Places = Callable[[str], Place]
 
@@ -32,9 +32,10 @@ def places(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Places]:
         yield make
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=[*LOCAL, *(pytest.param(store, marks=pytest.mark.slow) for store in REMOTE)])
 def place(request: pytest.FixtureRequest, places: Places) -> Place:
-    """An empty place, of each store in turn."""
+    """An empty place, of each store in turn; what is said of those with servers is asked by the slow
+    suite, unless a test is `everywhere`."""
     return places(request.param)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from shared_resources.production.checks import read_settings
 from shared_resources.stores.embedded_warehouse.store import WarehouseStore
 from shared_resources.stores.lake.store import LakeStore
@@ -20,6 +22,8 @@ from shared_resources.wiring import ProductionEnvironment
 LOCAL = ("lake", "warehouse")
 REMOTE = ("lake-s3", "snowflake")
 STORES = (*LOCAL, *REMOTE)
+# The test is quick, or telling, enough to ask each store of it at every change.
+everywhere = pytest.mark.parametrize("place", STORES, indirect=True)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from shared_resources.stores.protocol import (
 )
 from shared_resources.stores.staging.staging import write_staged
 from tests.contract_factory import let_through
-from tests.stores.places import Place
+from tests.stores.places import Place, everywhere
 from tests.stores.products import (
     FLOAT,
     INT,
@@ -79,6 +79,7 @@ def test_the_published_rows_are_the_staged_rows(store: ProductStore) -> None:
     assert store.open(KEY).batches().read_all() == rows(SALES, [3, 1, 2])
 
 
+@everywhere
 def test_a_version_says_what_it_is_and_carries_its_evidence(store: ProductStore) -> None:
     before = datetime.now(UTC)
     staged = stage(store, SALES, "b1", [1, 2])
@@ -96,6 +97,7 @@ def test_a_version_says_what_it_is_and_carries_its_evidence(store: ProductStore)
     assert store.open(KEY).version == version
 
 
+@everywhere
 def test_a_batch_replaces_the_product(store: ProductStore) -> None:
     publish(store, SALES, "b1", [1, 2, 3])
     version = publish(store, SALES, "b2", [4])
@@ -104,6 +106,7 @@ def test_a_batch_replaces_the_product(store: ProductStore) -> None:
     assert published(store, KEY) == [4]
 
 
+@everywhere
 def test_an_append_keeps_what_is_there(store: ProductStore) -> None:
     publish(store, SALES, "b1", [1], append=True)
     version = publish(store, SALES, "b2", [2, 3], append=True)
@@ -111,6 +114,7 @@ def test_an_append_keeps_what_is_there(store: ProductStore) -> None:
     assert published(store, KEY) == [1, 2, 3]
 
 
+@everywhere
 def test_publishing_a_batch_twice_publishes_once(store: ProductStore) -> None:
     staged = stage(store, SALES, "b1", [1])
     cleared = let_through(SALES, staged)
@@ -169,6 +173,7 @@ def test_a_product_key_cannot_leave_the_store(store: ProductStore, bad: str) -> 
 # -- partitions ----------------------------------------------------------------------------------
 
 
+@everywhere
 def test_a_partition_replaces_exactly_its_own_rows(store: ProductStore) -> None:
     publish(store, DAILY, "b1", {day(0): [1, 2], day(1): [3, 4], day(2): [5]})
     version = publish(store, DAILY, "b2", {day(1): [6]})
@@ -277,6 +282,7 @@ def test_versions_are_kept_and_readable_by_number(store: ProductStore) -> None:
         store.open(KEY, 6)
 
 
+@everywhere
 def test_a_rollback_is_itself_a_version(store: ProductStore) -> None:
     publish(store, SALES, "b1", [1, 2])
     publish(store, SALES, "b2", [3])
@@ -314,6 +320,7 @@ def test_a_rollback_to_a_version_that_is_not_there_is_refused(store: ProductStor
 # -- reading -------------------------------------------------------------------------------------
 
 
+@everywhere
 def test_a_pinned_version_does_not_change_under_its_reader(store: ProductStore) -> None:
     publish(store, DAILY, "b1", {day(0): [1], day(1): [2]})
     snapshot = store.open(KEY)
@@ -363,6 +370,7 @@ def test_two_versions_can_be_registered_together(store: ProductStore) -> None:
         assert connection.sql(changed).fetchall() == [(3,)]
 
 
+@everywhere
 def test_every_type_comes_back_as_it_went_in(store: ProductStore) -> None:
     instant = datetime(2017, 3, 1, 23, 59, 59, 999_999)
     values: dict[str, tuple[ColumnType, list[object]]] = {
@@ -401,6 +409,7 @@ def test_not_a_number_survives(store: ProductStore) -> None:
 # -- the empty batch -----------------------------------------------------------------------------
 
 
+@everywhere
 def test_an_empty_batch_wipes_nothing(store: ProductStore) -> None:
     publish(store, SALES, "b1", [1])
     with pytest.raises(PublishError, match="empty"):
@@ -452,6 +461,7 @@ def test_old_versions_keep_their_own_schema(store: ProductStore) -> None:
     assert store.open(KEY, 1).batches().read_all() == rows(SALES, [1])
 
 
+@everywhere
 def test_a_type_can_widen(store: ProductStore) -> None:
     narrow = contract(("id", INT), ("amount", ColumnType(Family.FLOAT, width=32)), partitioned=True)
     wide = contract(("id", LONG), ("amount", FLOAT), partitioned=True)
@@ -467,6 +477,7 @@ def test_a_type_can_widen(store: ProductStore) -> None:
         publish(store, narrow, "b3", {day(0): [1]})
 
 
+@everywhere
 def test_an_incompatible_schema_is_refused_and_changes_nothing(store: ProductStore) -> None:
     publish(store, SALES, "b1", [1])
     before = store.versions(KEY)
@@ -536,6 +547,7 @@ def test_discard_of_a_published_batch_keeps_every_version(store: ProductStore) -
     assert published(store, KEY, 2) == [2]
 
 
+@everywhere
 def test_orphans_are_removed_and_versions_and_living_batches_are_not(
     store: ProductStore,
 ) -> None:

@@ -80,12 +80,14 @@ STEPS = {
 }
 # A process that talks to servers takes a second: of those stores' steps only these die in each test.
 QUICK = ("S3Objects.upload", "_update_glue_table", "Versions.claim")
+# And the moment after a step is nearly the one before the next.
+SLOW = pytest.mark.slow
 CASES = [
     pytest.param(
         name,
         step,
         when,
-        marks=[pytest.mark.slow] if name in REMOTE and not step.endswith(QUICK) else [],
+        marks=[] if when == "before" and (name in LOCAL or step.endswith(QUICK)) else [SLOW],
     )
     for name, steps in STEPS.items()
     for step in steps

@@ -101,7 +101,9 @@ def test_repair_brings_every_version_back(name: str, behind: int, places: Places
     assert publish(store, SALES, "b2", [2]).number == 2, "a batch is published once"
 
 
-@pytest.mark.parametrize("name", ["lake", "warehouse", "snowflake"])
+@pytest.mark.parametrize(
+    "name", ["lake", "warehouse", pytest.param("snowflake", marks=pytest.mark.slow)]
+)
 def test_a_number_is_not_given_again_where_its_version_is_lost_for_good(
     name: str, places: Places
 ) -> None:

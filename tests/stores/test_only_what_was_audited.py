@@ -16,6 +16,7 @@ from shared_resources.evidence import keys
 from shared_resources.evidence.record import Evidence, NoEvidence
 from shared_resources.stores.protocol import MovedOn, ProductStore, PublishError
 from tests.contract_factory import let_through
+from tests.stores.places import everywhere
 from tests.stores.products import WHY, contract, day, publish, published, rows, stage
 
 SALES = contract()
@@ -53,6 +54,7 @@ def test_evidence_that_does_not_prove_the_batch_publishes_nothing(
     assert published(store, KEY) == [1]
 
 
+@everywhere
 def test_a_batch_that_nobody_audited_is_refused(store: ProductStore) -> None:
     staged: Any = stage(store, SALES, "b1", [1])
     with pytest.raises(PublishError, match="StagedBatch is no audited batch"):
@@ -61,6 +63,7 @@ def test_a_batch_that_nobody_audited_is_refused(store: ProductStore) -> None:
 
 
 @pytest.mark.parametrize("rows_now", [[7, 8], [7]])
+@everywhere
 def test_a_file_that_was_changed_after_the_audit_is_refused(
     store: ProductStore, rows_now: list[int]
 ) -> None:
@@ -71,6 +74,7 @@ def test_a_file_that_was_changed_after_the_audit_is_refused(
     assert store.versions(KEY) == []
 
 
+@everywhere
 def test_a_stopped_publisher_does_not_replace_what_is_newer(store: ProductStore) -> None:
     publish(store, SALES, "b1", [1])
     late = let_through(SALES, stage(store, SALES, "late", [2]), on_top_of=1)
