@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from shared_resources.arrivals.ledger.ledger import Ledger
+    from shared_resources.contracts.file_formats import CSV
     from shared_resources.contracts.model import Contract
 
 BUCKET, ZONE, PREFIX = "bench", "landing", "order/lines"
@@ -207,7 +208,6 @@ def _contract() -> Contract:
         Column,
         Contract,
         Landing,
-        LandingFormat,
         LandingMode,
         Partitioning,
         Server,
@@ -228,7 +228,7 @@ def _contract() -> Contract:
         columns=(column,),
         rules=(),
         servers=(Server.LAKE,),
-        landing=Landing(PREFIX, LandingFormat.CSV, "{partition}.csv", LandingMode.PARTITION),
+        landing=Landing(PREFIX, CSV, "{partition}.csv", LandingMode.PARTITION),
         partitioning=Partitioning("day", FIRST_DAY, None),
     )
 

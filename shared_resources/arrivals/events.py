@@ -24,7 +24,7 @@ from shared_resources.arrivals.event_messages import ObjectEvent, UnreadableMess
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.arrivals.listing import Budget, Finds
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.object_names import unfinished
+from shared_resources.contracts.reading.object_names import unfinished
 from shared_resources.landing.errors import RefusedKey, RefusedObject
 from shared_resources.landing.zones.zone import LandingObject, LandingZone, parts_of
 from shared_resources.production.settings import S3Location

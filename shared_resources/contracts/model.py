@@ -16,6 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from shared_resources.contracts.file_formats import FileFormat
 from shared_resources.contracts.numbers import Number, comparable, is_number, percent, shown
 from shared_resources.contracts.types import ColumnType
 
@@ -146,12 +147,6 @@ class Column:
     text_format: str = ""  # how a text is read as the value, or what a text is; see text_formats.py
 
 
-class LandingFormat(StrEnum):
-    CSV = "csv"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
-
-
 class LandingMode(StrEnum):
     """`REPLACE`: each object is a full extract. `PARTITION`: each object is one partition."""
 
@@ -168,7 +163,7 @@ class Landing:
     """
 
     prefix: str
-    format: LandingFormat
+    format: FileFormat
     object_name: str
     mode: LandingMode = LandingMode.REPLACE
     encoding: str = "utf-8"

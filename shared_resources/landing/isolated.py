@@ -14,12 +14,10 @@ import pickle
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from dataclasses import replace
 
-from shared_resources.contracts.model import Contract
 from shared_resources.landing.errors import UnreadableObject
-from shared_resources.landing.staged_object import StagedObject, remove_staged
-from shared_resources.landing.text import Limits
+from shared_resources.landing.staged_object import ObjectToStage, StagedObject, remove_staged
 from shared_resources.problems import MeshProblem
 
 _START = "from shared_resources.landing.reader_process import main; main()"
@@ -29,30 +27,26 @@ class ReaderFailed(MeshProblem, RuntimeError):
     """The other process raised what is no refusal of the object; the message is its last line."""
 
 
-def stage_apart(
-    contract: Contract, file: Path, object_key: str, folder: Path, partition: str, limits: Limits
-) -> StagedObject:
+def stage_apart(of: ObjectToStage) -> StagedObject:
     """`reader.stage_object` in another process; raises what it raises.
 
     A process that a signal ended raises `UnreadableObject`.
     """
-    asked = pickle.dumps(
-        (contract, file.resolve(), object_key, folder.resolve(), partition, limits)
-    )
+    asked = pickle.dumps(replace(of, file=of.file.resolve(), folder=of.folder.resolve()))
     done = subprocess.run(
         [sys.executable, "-c", _START], input=asked, capture_output=True, check=False
     )
     if done.returncode < 0:
-        remove_staged(folder, partition)
+        remove_staged(of.folder, of.partition)
         name = signal.Signals(-done.returncode).name
         raise UnreadableObject(
-            object_key,
+            of.key,
             f"ends the process that reads it ({name})",
             "write it anew with a current library, and land that",
         )
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise ReaderFailed(f"{object_key}: {said[-1] if said else 'no answer'}")
+        raise ReaderFailed(f"{of.key}: {said[-1] if said else 'no answer'}")
     answer: StagedObject | tuple[str, str, str, str] = pickle.loads(done.stdout)
     if isinstance(answer, tuple):
         raise UnreadableObject(*answer)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from shared_resources.contracts.model import Landing, LandingMode, Partitioning
-from shared_resources.contracts.object_names import PARTITION
+from shared_resources.contracts.reading.object_names import PARTITION
 from shared_resources.landing.zones.zone import LandingObject
 
 

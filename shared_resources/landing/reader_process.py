@@ -10,16 +10,16 @@ import pickle
 import sys
 
 from shared_resources.landing.errors import UnreadableObject
-from shared_resources.landing.reader import stage_object
-from shared_resources.landing.staged_object import StagedObject
+from shared_resources.landing.formats.format_reader import reader_of
+from shared_resources.landing.staged_object import ObjectToStage, StagedObject
 
 
 def main() -> None:
     """The other process: reads what is asked from its input, answers on its output."""
-    contract, file, key, folder, partition, limits = pickle.load(sys.stdin.buffer)
+    of: ObjectToStage = pickle.load(sys.stdin.buffer)
     answer: StagedObject | tuple[str, str, str, str]
     try:
-        answer = stage_object(contract, file, key, folder, partition, limits=limits, apart=False)
+        answer = reader_of(of.landing.format).stage(of)
     except UnreadableObject as refusal:
         answer = (refusal.object_key, refusal.problem, refusal.remedy, refusal.place)
     sys.stdout.buffer.write(pickle.dumps(answer))

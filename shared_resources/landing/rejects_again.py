@@ -15,7 +15,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from shared_resources.contracts.model import Column, Contract, Landing, LandingFormat
+from shared_resources.contracts.file_formats import JSONL
+from shared_resources.contracts.model import Column, Contract, Landing
 from shared_resources.landing.formats.json_fields import UNKNOWN, Fields, JsonColumns, read_fields
 from shared_resources.landing.rejects import CELLS, TEXT, Reason, Reject, RejectsWriter
 from shared_resources.landing.staged_object import StagedObject, Staging, carefully
@@ -44,7 +45,7 @@ class _Again:
     def __init__(self, columns: Sequence[Column], landing: Landing, rejects: Path) -> None:
         self._names = [column.name for column in columns]
         self._ignores_extra = landing.ignores_extra
-        lines = landing.format is LandingFormat.JSONL
+        lines = landing.format == JSONL
         self._json = JsonColumns(columns, landing.ignores_extra) if lines else None
         self._rejects = rejects
 

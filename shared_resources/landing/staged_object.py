@@ -6,14 +6,17 @@ Does not belong here: finding rows (`reader.py`, `rejects_again.py`).
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
-from shared_resources.contracts.model import Contract
+from shared_resources.contracts.model import Contract, Landing
 from shared_resources.landing.rejects import RejectsWriter
+from shared_resources.landing.text import Limits
 from shared_resources.landing.typed_rows import TextBatch, TypedRows
 from shared_resources.stores.protocol import UNPARTITIONED, StagedFile
 from shared_resources.stores.staging.staging import write_staged
@@ -32,6 +35,28 @@ class StagedObject:
     rejects: Path | None = None
     rejected_rows: int = 0
     ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ObjectToStage:
+    """The object `key`, of which `file` is a copy that is read only, and where its rows go."""
+
+    contract: Contract
+    file: Path
+    key: str
+    folder: Path
+    partition: str
+    limits: Limits
+
+    @property
+    def landing(self) -> Landing:
+        landing = self.contract.landing
+        if landing is None:
+            raise ValueError(
+                f"{self.contract.key}: its contract has no landing, so nothing says how to read "
+                f"{self.key}"
+            )
+        return landing
 
 
 def carefully(batches: Callable[[RejectsWriter], Iterator[TextBatch]]) -> Batches:
@@ -61,14 +86,14 @@ class Staging:
         self._key = key
         self._folder = folder
         self._partition = partition
-        self._work = work
+        self.work = work
         self._rejects = folder / "rejects" / f"{partition or 'all'}.parquet"
 
     def write(self, batches: Batches) -> StagedObject:
         """Write what `batches` gives; its exceptions come out as they are, and nothing is left."""
         rejects = RejectsWriter(self._rejects, self._key)
         try:
-            with TypedRows(self._contract.columns, rejects, self._work) as rows:
+            with TypedRows(self._contract.columns, rejects, self.work) as rows:
                 reader = pa.RecordBatchReader.from_batches(rows.schema, batches(rows, rejects))
                 files = write_staged(reader, self._folder, self._contract, (self._partition,))
             return StagedObject(files, rejects.close(), rejects.rows)
@@ -77,3 +102,14 @@ class Staging:
             self._rejects.unlink(missing_ok=True)
             remove_staged(self._folder, self._partition)
             raise
+
+
+@contextmanager
+def staging(of: ObjectToStage) -> Iterator[Staging]:
+    """Where the object's rows are written, with a folder to work in that goes afterwards."""
+    work = of.folder / ".reading" / (of.partition or "all")
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        yield Staging(of.contract, of.key, of.folder, of.partition, work)
+    finally:
+        shutil.rmtree(work.parent, ignore_errors=True)

@@ -137,7 +137,7 @@ def _kinds(definition: ProductDefinition) -> set[str]:
         case ProductKind.INGEST:
             landing = definition.contract.landing
             assert landing is not None
-            kinds.add({"jsonl": "json"}.get(landing.format.value, landing.format.value))
+            kinds.add(landing.format.tag or landing.format.name)
     return kinds
 
 

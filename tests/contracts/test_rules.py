@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from shared_resources.contracts.file_formats import CSV
 from shared_resources.contracts.model import (
     Landing,
-    LandingFormat,
     LandingMode,
     Operator,
     Partitioning,
@@ -70,7 +70,7 @@ def test_the_fields_of_a_contract_are_read() -> None:
     assert CONTRACT.primary_key == ("line_id", "sold_at")
     assert CONTRACT.partitioning == Partitioning("sold_at", date(2017, 1, 1), date(2018, 1, 2))
     assert CONTRACT.landing == Landing(
-        prefix="order/lines", format=LandingFormat.CSV, object_name="{partition}.csv",
+        prefix="order/lines", format=CSV, object_name="{partition}.csv",
         mode=LandingMode.PARTITION, encoding="utf-8", delimiter=";", null_text="NULL",
         line=CONTRACT.landing.line if CONTRACT.landing else 0,
     )  # fmt: skip

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from shared_resources.contracts.model import LandingFormat
+from shared_resources.contracts.file_formats import OWN, all_formats
 from shared_resources.governance import policies
 from shared_resources.governance.catalogue import all_policies, check_domain
+from shared_resources.landing.formats.format_reader import FormatReader, reader_of
 from shared_resources.reference.pages.policies import policies_page
 from tests.architecture.tree import ROOT
 from tests.governance.policies.meshes import column, domain, mesh, with_contract
@@ -60,13 +61,11 @@ def test_the_example_of_a_policy_holds_in_a_domain_that_never_heard_of_it() -> N
     assert f"| `{POLICY}` | Columns are called by words. | files | yes |" in policies_page()
 
 
-@pytest.mark.parametrize("format_", LandingFormat)
-def test_a_file_format_stands_in_each_place_that_is_named_for_one(format_: LandingFormat) -> None:
-    """CSV is what the reader reads when it is nothing else."""
-    for place in places("format"):
-        assert f"LandingFormat.{format_.name}" in code_of(place) or format_ in code_of(place), place
+@pytest.mark.parametrize("name", [one.name for one in OWN])
+def test_a_file_format_has_a_module_of_its_name_whose_reader_is_found(name: str) -> None:
     modules = {file.stem for file in (ROOT / "shared_resources/landing/formats").glob("*.py")}
-    assert format_ in modules
+    assert name in modules
+    assert isinstance(reader_of(all_formats()[name]), FormatReader)
 
 
 def test_a_kind_of_rule_stands_in_each_place_that_is_named_for_one() -> None:

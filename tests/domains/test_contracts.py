@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from shared_resources.contracts.file_formats import OWN
 from shared_resources.contracts.model import (
     Classification,
-    LandingFormat,
     LandingMode,
     Server,
     Threshold,
@@ -73,7 +73,7 @@ def test_products_are_published_where_their_readers_are():
 
 def test_each_landing_format_occurs():
     landings = [contract_of(key).landing for key in KEYS]
-    assert {landing.format for landing in landings if landing} == set(LandingFormat)
+    assert {landing.format for landing in landings if landing} == set(OWN)
     transactions = contract_of("order/transactions").landing
     assert transactions is not None and transactions.mode is LandingMode.PARTITION
 

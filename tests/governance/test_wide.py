@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from shared_resources.contracts.model import Contract, Landing, LandingFormat
+from shared_resources.contracts.file_formats import all_formats
+from shared_resources.contracts.model import Contract, Landing
 from shared_resources.governance.audit.audit import audit
 from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.audit.loss import split
@@ -26,7 +27,7 @@ def wide_contract(format_: str) -> Contract:
     ranges = [make_rule("range", name, minimum=0) for name in NAMES if types[name] == "float"]
     required = [make_rule("required", name) for name in NAMES]
     rules = [make_rule("columns"), make_rule("unique", "c0"), *ranges, *required]
-    landing = Landing("order/lines", LandingFormat(format_), "*")
+    landing = Landing("order/lines", all_formats()[format_], "*")
     return make_contract(types, [*rules, make_rule("parse")], landing=landing)
 
 

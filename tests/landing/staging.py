@@ -10,7 +10,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from shared_resources.contracts.model import Contract, Landing, LandingFormat
+from shared_resources.contracts.file_formats import all_formats
+from shared_resources.contracts.model import Contract, Landing
 from shared_resources.contracts.types import ColumnType, arrow_schema
 from shared_resources.landing.reader import Limits, UnreadableObject, stage_object
 from tests.contract_factory import make_contract
@@ -39,7 +40,7 @@ def landing_contract(
     format_: str, columns: Mapping[str, str | ColumnType] = COLUMNS, **landing: Any
 ) -> Contract:
     fields = {"prefix": "shop/items", "object_name": "*", **landing}
-    return make_contract(columns, landing=Landing(format=LandingFormat(format_), **fields))
+    return make_contract(columns, landing=Landing(format=all_formats()[format_], **fields))
 
 
 def stage(

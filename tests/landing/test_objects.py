@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from shared_resources.contracts.model import Landing, LandingFormat, LandingMode, Partitioning
+from shared_resources.contracts.file_formats import CSV
+from shared_resources.contracts.model import Landing, LandingMode, Partitioning
 from shared_resources.landing.objects import match
 from shared_resources.landing.zones.zone import LandingObject
 
@@ -17,11 +18,11 @@ def landed(key: str, second: int = 0) -> LandingObject:
 
 
 def extract(name: str) -> Landing:
-    return Landing("shop/items", LandingFormat.CSV, name)
+    return Landing("shop/items", CSV, name)
 
 
 def daily(name: str) -> Landing:
-    return Landing("shop/items", LandingFormat.CSV, name, LandingMode.PARTITION)
+    return Landing("shop/items", CSV, name, LandingMode.PARTITION)
 
 
 def test_the_newest_extract_supersedes_the_others() -> None:

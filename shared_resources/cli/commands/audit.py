@@ -17,7 +17,8 @@ import click
 
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
-from shared_resources.contracts.model import Contract, Landing, LandingFormat, Rule
+from shared_resources.contracts.file_formats import all_formats, by_ending
+from shared_resources.contracts.model import Contract, Landing, Rule
 from shared_resources.contracts.rules.batch.parse import KIND as PARSE
 from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.governance.audit.report import AuditReport
@@ -26,12 +27,6 @@ from shared_resources.landing.errors import UnreadableObject
 if TYPE_CHECKING:
     from shared_resources.stores.protocol import StagedBatch
 
-_FORMATS = {
-    ".csv": LandingFormat.CSV,
-    ".jsonl": LandingFormat.JSONL,
-    ".ndjson": LandingFormat.JSONL,
-    ".parquet": LandingFormat.PARQUET,
-}
 _PARSE = Rule(
     "parse", PARSE.name, (), clause="schema", dimension="conformity",
     description="every cell of the file is a value of its column's type",
@@ -103,21 +98,25 @@ def _with_landing(contract: Contract, data: Path) -> Contract:
     """
     suffixes = [suffix.lower() for suffix in data.suffixes]
     named = [suffix for suffix in suffixes if suffix not in _COMPRESSED]
-    form = _FORMATS.get(named[-1] if named else "")
+    form = by_ending(named[-1] if named else "")
     landing = contract.landing
     if landing is None and form is None:
         raise click.BadParameter(
-            f"{data} ends in none of {', '.join(_FORMATS)}, and {contract.path} has no landing that "
+            f"{data} ends in none of {', '.join(_endings())}, and {contract.path} has no landing that "
             "names a format",
             param_hint="--data",
         )
-    if form is not None and (landing is None or landing.format is not form):
+    if form is not None and (landing is None or landing.format != form):
         landing = Landing(prefix=contract.key, format=form, object_name=data.name)
     rules = contract.rules
     if not any(rule.kind == PARSE.name for rule in rules):
         # What is made by code is not parsed; this file is, and what cannot be read of it counts.
         rules = (*rules, _PARSE)
     return replace(contract, landing=landing, rules=rules)
+
+
+def _endings() -> list[str]:
+    return [ending for one in all_formats().values() for ending in one.endings]
 
 
 def _audit_file(contract: Contract, folder: Path, data: Path) -> _Judged:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from shared_resources.contracts.file_formats import all_formats
 from shared_resources.contracts.model import Clause, Rule
 from shared_resources.contracts.node import Node
 from shared_resources.contracts.reading.service_levels import FRESHNESS, RETENTION
@@ -246,7 +247,8 @@ class _Lister:
             return False, "says how the text is treated, not which text it is"
         for item in self._root.each("customProperties"):
             landing = item.get("value") if item.text("property") == "landing" else None
-            if landing is not None and landing.text("format") in ("csv", "jsonl"):
+            form = all_formats().get(landing.text("format")) if landing is not None else None
+            if form is not None and "encoding" in form.options:
                 return True, "landed text is read by it; check parse"
         return False, "describes text, and this product reads none"
 

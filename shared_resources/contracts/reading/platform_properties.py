@@ -11,12 +11,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from shared_resources.contracts.model import Landing, LandingFormat, LandingMode, Partitioning
+from shared_resources.contracts.file_formats import TEXT_OPTIONS, all_formats
+from shared_resources.contracts.model import Landing, LandingMode, Partitioning
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import Number, is_number
-from shared_resources.contracts.object_names import check_key, check_object_name
 from shared_resources.contracts.reading.columns import DeclaredColumn
 from shared_resources.contracts.reading.constants import NotOfType, constant
+from shared_resources.contracts.reading.object_names import check_key, check_object_name
 from shared_resources.contracts.reading.vendor import vendor_properties
 from shared_resources.contracts.types import ColumnType, Family
 
@@ -123,7 +124,7 @@ def _landing(node: Node, partitioned: bool) -> Landing | None:
     if not _mapping(node, LANDING_FIELDS, ("prefix", "format", "object")):
         return None
     before = len(node.findings)
-    format_ = _choice(node, "format", tuple(LandingFormat), None)
+    format_ = _choice(node, "format", all_formats(), None)
     mode = _choice(node, "mode", tuple(LandingMode), LandingMode.REPLACE)
     extra = _choice(node, "extraColumns", ("refuse", "ignore"), "refuse")
     check_key(node, "prefix")
@@ -140,7 +141,7 @@ def _landing(node: Node, partitioned: bool) -> Landing | None:
         return None
     return Landing(
         prefix=node.text("prefix").rstrip("/"),
-        format=LandingFormat(format_),
+        format=all_formats()[format_],
         object_name=node.text("object"),
         mode=LandingMode(mode),
         encoding=node.text("encoding", "utf-8"),
@@ -161,10 +162,10 @@ def _choice(node: Node, name: str, allowed: Collection[str], default: str | None
 
 
 def _check_text_options(node: Node, format_: str) -> None:
-    allowed = {"csv": ("encoding", "delimiter", "nullText"), "jsonl": ("encoding",)}
-    for name in ("encoding", "delimiter", "nullText"):
+    chosen = all_formats().get(format_)
+    for name in TEXT_OPTIONS:
         field = node.get(name)
-        if field and format_ in tuple(LandingFormat) and name not in allowed.get(format_, ()):
+        if field and chosen and name not in chosen.options:
             field.problem(f"means nothing for format {format_}", "remove it")
     if field := node.get("encoding"):
         try:

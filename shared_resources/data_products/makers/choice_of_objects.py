@@ -15,7 +15,7 @@ from shared_resources.arrivals.ingested import objects
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.arrivals.whole_prefix import newest_extract
 from shared_resources.contracts.model import Contract, Landing, LandingMode
-from shared_resources.contracts.object_names import PARTITION
+from shared_resources.contracts.reading.object_names import PARTITION
 from shared_resources.data_products.batch import Attempt
 from shared_resources.environment import Environment
 from shared_resources.landing.objects import match

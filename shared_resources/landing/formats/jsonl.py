@@ -8,18 +8,46 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from shared_resources.contracts.model import Column
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.formats.json_fields import Fields, JsonColumns, read_fields
 from shared_resources.landing.rejects import TEXT, Reason, Reject, RejectsWriter
-from shared_resources.landing.text import TextFile
+from shared_resources.landing.staged_object import (
+    ObjectToStage,
+    StagedObject,
+    carefully,
+    staging,
+)
+from shared_resources.landing.text import TextFile, open_text
 from shared_resources.landing.typed_rows import (
     BATCH_CELLS,
     BATCH_CHARACTERS,
     BATCH_ROWS,
     TextBatch,
 )
+
+
+class JsonLinesReader:
+    """See `FormatReader`. Nothing in text ends a process."""
+
+    def is_ordinary(self, file: Path) -> bool:
+        return True
+
+    def stage(self, of: ObjectToStage) -> StagedObject:
+        landing = of.landing
+        with (
+            staging(of) as stage,
+            open_text(of.file, of.key, landing.encoding, stage.work, of.limits) as text,
+        ):
+            lines = JsonLinesObject(text, of.key, of.contract.columns, landing.ignores_extra)
+            staged = stage.write(carefully(lines.batches))
+            return replace(staged, ignored=lines.ignored)
+
+
+READER = JsonLinesReader()
 
 
 class JsonLinesObject:

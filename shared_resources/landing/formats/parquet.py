@@ -16,12 +16,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shared_resources.contracts.model import Contract
 from shared_resources.contracts.types import arrow_schema
 from shared_resources.contracts.values.offending import note_of
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.formats import int96
-from shared_resources.landing.formats.parquet_footer import refuse_encrypted
+from shared_resources.landing.formats.parquet_footer import is_ordinary, refuse_encrypted
 from shared_resources.landing.formats.parquet_pages import (
     DAMAGE,
     footer_is_true,
@@ -30,7 +29,7 @@ from shared_resources.landing.formats.parquet_pages import (
 )
 from shared_resources.landing.formats.parquet_rows import ForeignRows
 from shared_resources.landing.header import compare_columns, expected_columns
-from shared_resources.landing.staged_object import StagedObject, remove_staged
+from shared_resources.landing.staged_object import ObjectToStage, StagedObject, remove_staged
 from shared_resources.stores.protocol import UNPARTITIONED, StagedFile
 from shared_resources.stores.staging.staging import write_staged
 
@@ -40,27 +39,39 @@ ADOPTED_ENCODINGS = frozenset({"PLAIN", "PLAIN_DICTIONARY", "RLE_DICTIONARY", "R
 FIELD_ID = b"PARQUET:field_id"
 
 
-def stage_parquet(
-    contract: Contract, file: Path, object_key: str, folder: Path, partition: str
-) -> StagedObject:
+class ParquetReader:
+    """See `FormatReader`."""
+
+    def is_ordinary(self, file: Path) -> bool:
+        return is_ordinary(file)
+
+    def stage(self, of: ObjectToStage) -> StagedObject:
+        return stage_parquet(of)
+
+
+READER = ParquetReader()
+
+
+def stage_parquet(of: ObjectToStage) -> StagedObject:
     """Stage a Parquet object.
 
     One that is what would be written of it is adopted byte for byte, after it was decoded once.
     Raises `UnreadableObject` for what is no Parquet, is damaged, or holds other columns or types.
     """
+    contract = of.contract
     expected = arrow_schema(tuple((c.name, c.type) for c in contract.columns))
-    columns = expected_columns(contract, partition)
-    with _opened(file, object_key) as parquet:
+    columns = expected_columns(contract, of.partition)
+    with _opened(of.file, of.key) as parquet:
         found = parquet.schema_arrow
-        compare_columns(object_key, found.names, columns, "its schema")
+        compare_columns(of.key, found.names, columns, "its schema")
         if (
             _looks_adoptable(parquet, expected)
-            and footer_is_true(file, object_key, contract)
+            and footer_is_true(of.file, of.key, contract)
             and _is_adoptable(parquet.metadata)
         ):
-            return StagedObject((_adopt(file, parquet.metadata.num_rows, folder, partition),))
-        rows = ForeignRows(parquet, file, object_key, contract)
-        files = _rewrite(contract, rows, expected, object_key, folder, partition)
+            rows = parquet.metadata.num_rows
+            return StagedObject((_adopt(of.file, rows, of.folder, of.partition),))
+        files = _rewrite(of, ForeignRows(parquet, of.file, of.key, contract), expected)
         return StagedObject(files, ignored=columns.unknown(found.names))
 
 
@@ -118,33 +129,26 @@ def _adopt(file: Path, rows: int, folder: Path, partition: str) -> StagedFile:
     return StagedFile(path, partition, rows)
 
 
-def _rewrite(
-    contract: Contract,
-    rows: ForeignRows,
-    expected: pa.Schema,
-    object_key: str,
-    folder: Path,
-    partition: str,
-) -> tuple[StagedFile, ...]:
+def _rewrite(of: ObjectToStage, rows: ForeignRows, expected: pa.Schema) -> tuple[StagedFile, ...]:
     from shared_resources.contracts.values.lossless import conform
 
     try:
-        conformed = conform(rows.reader(), contract, valid=True)
+        conformed = conform(rows.reader(), of.contract, valid=True)
         for name, type_ in zip(expected.names, expected.types, strict=True):
             field = conformed.schema.field(name)
             if field.type != type_ or note_of(field):
                 raise UnreadableObject(
-                    object_key,
+                    of.key,
                     f"holds {rows.found.field(name).type} where the contract has {type_}, and "
                     f"{note_of(field)}, which cannot be converted without loss",
                     "land it with the contract's type, or change the contract",
                     f"column {name!r}",
                 )
-        return write_staged(conformed, folder, contract, (partition,))
+        return write_staged(conformed, of.folder, of.contract, (of.partition,))
     except UnreadableObject:
-        remove_staged(folder, partition)
+        remove_staged(of.folder, of.partition)
         raise
     except DAMAGE as error:
-        remove_staged(folder, partition)
+        remove_staged(of.folder, of.partition)
         problem = f"cannot be read ({reason(error)})"
-        raise UnreadableObject(object_key, problem, remedy(error)) from error
+        raise UnreadableObject(of.key, problem, remedy(error)) from error

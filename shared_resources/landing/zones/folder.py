@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 
 from shared_resources.confinement.guard import refuse
-from shared_resources.contracts.object_names import unfinished
+from shared_resources.contracts.reading.object_names import unfinished
 from shared_resources.landing.errors import LandingError, ObjectChanged, RefusedKey
 from shared_resources.landing.zones.zone import LandingObject, Page, parts_of
 

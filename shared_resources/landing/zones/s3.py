@@ -21,7 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared_resources.contracts.object_names import unfinished
+from shared_resources.contracts.reading.object_names import unfinished
 from shared_resources.landing.errors import LandingError, ObjectChanged, RefusedKey, RefusedObject
 from shared_resources.landing.zones.zone import (
     PAGE_KEYS,

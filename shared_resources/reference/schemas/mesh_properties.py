@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from shared_resources.contracts.model import LandingFormat, LandingMode
+from shared_resources.contracts.file_formats import OWN
+from shared_resources.contracts.model import LandingMode
 from shared_resources.contracts.reading.columns import COLUMN_PROPERTIES
 from shared_resources.contracts.reading.platform_properties import (
     LANDING_FIELDS,
@@ -37,7 +38,7 @@ _LANDING: Mapping[str, Schema] = {
         "description": "Where objects of this product land: below `<domain>/`, or a prefix that the "
         "governance team gave to the domain.",
     },
-    "format": {"enum": [*LandingFormat], "description": "The format of the objects."},
+    "format": {"enum": [one.name for one in OWN], "description": "The format of the objects."},
     "object": {
         "type": "string",
         "description": "The objects' names below the prefix: with `*`, or with `{partition}` once, "

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared_resources.contracts.model import Landing, LandingFormat
+from shared_resources.contracts.file_formats import CSV
+from shared_resources.contracts.model import Landing
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import load_time_policies
@@ -270,7 +271,7 @@ def test_a_cycle_across_domains_is_found_in_each_of_them() -> None:
 
 
 def landed(key: str, prefix: str) -> ProductFolder:
-    return with_contract(key, landing=Landing(prefix, LandingFormat.CSV, "*.csv", line=40))
+    return with_contract(key, landing=Landing(prefix, CSV, "*.csv", line=40))
 
 
 @pytest.mark.parametrize(
