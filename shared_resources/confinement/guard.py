@@ -3,7 +3,7 @@
 Belongs here: knowing whether domain code is running here, refusing what it may not do meanwhile, and
 keeping the platform's variables from it.
 Does not belong here: calling the code (`data_products/makers/making.py`), finding such calls in its text
-(`mesh/platform_use.py`), the list of variables (`variables.py`).
+(`mesh/code/platform_use.py`), the list of variables (`variables.py`).
 
 A product reads what it declares, at the version that its run has pinned; a store that it opens by
 itself would be in no lineage and no evidence. The guard holds in the thread that called the code, in

@@ -20,7 +20,8 @@ from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.data_products.function import ProductFunction, ProductProblem
 from shared_resources.environment import Environment
 from shared_resources.mesh import Domain, ProductFolder, ProductKind, Waiver
-from shared_resources.mesh.maker_code import MakerCode, maker_code
+from shared_resources.mesh.code.maker_code import MakerCode, maker_code
+from shared_resources.mesh.code.makers import Maker, maker_in
 from shared_resources.mesh.model import CODE_FILE
 
 
@@ -37,6 +38,7 @@ class ProductDefinition:
     waivers: tuple[Waiver, ...] = ()
     environment: tuple[str, ...] = ()  # the variables that its domain's code sees beside the usual
     function: ProductFunction | None = None
+    maker: Maker | None = None  # of another distribution, which gave the function
     dbt_tests: tuple[Rule, ...] = ()
     code: MakerCode = field(default_factory=lambda: MakerCode(""))
 
@@ -84,7 +86,10 @@ def define_product(
     assert product.contract is not None and product.kind is not None, "check_domain refuses these"
     code = maker_code(environment.root, product)
     function = None
-    if product.kind is ProductKind.FUNCTION:
+    maker = maker_in(product.folder) if product.kind is ProductKind.ADDED else None
+    if maker is not None:
+        function = _function_of(maker, product.folder / maker.file, domain, product)
+    elif product.kind is ProductKind.FUNCTION:
         function = _load_function(product.folder, domain, product.name)
     dbt_tests: tuple[Rule, ...] = ()
     if product.kind is ProductKind.DBT:
@@ -98,6 +103,7 @@ def define_product(
         waivers=domain.waivers,
         environment=domain.environment,
         function=function,
+        maker=maker,
         dbt_tests=dbt_tests,
         code=code,
     )
@@ -128,6 +134,34 @@ def _load_function(folder: Path, domain: Domain, product: str) -> ProductFunctio
             f"{file} holds {len(found)} functions with @data_product; one makes the product"
         )
     return found[0]
+
+
+def _function_of(
+    maker: Maker, file: Path, domain: Domain, product: ProductFolder
+) -> ProductFunction:
+    """What another distribution's maker makes of the file."""
+    try:
+        with domain_code(product.key, named=domain.environment):
+            function = maker.function(file)
+    except Exception as problem:
+        message = f"{file}: {maker.name} cannot use it: {type(problem).__name__}: {problem}"
+        raise ProductProblem(message) from problem
+    if not isinstance(function, ProductFunction):
+        raise ProductProblem(
+            f"{file}: the maker {maker.name} gives a {type(function).__name__}, not a "
+            "ProductFunction; correct or uninstall what adds it"
+        )
+    takes = {given.key for given in function.inputs.values()}
+    if takes != (said := {reference.key for reference in product.inputs}):
+        raise ProductProblem(
+            f"{file}: the maker {maker.name} reads in it {_list(said)}, and its function takes "
+            f"{_list(takes)}; correct or uninstall what adds it"
+        )
+    return function
+
+
+def _list(keys: set[str]) -> str:
+    return ", ".join(sorted(keys)) or "nothing"
 
 
 def _import_problem(file: Path, problem: BaseException) -> str:

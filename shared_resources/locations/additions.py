@@ -2,7 +2,7 @@
 
 Belongs here: refusing what would stand beside the platform's assets, checks and IO managers.
 Does not belong here: building the location (`location.py`), the same in the file's text
-(`mesh/definitions_file.py`).
+(`mesh/code/definitions_file.py`).
 """
 
 from __future__ import annotations

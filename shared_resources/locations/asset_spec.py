@@ -134,6 +134,9 @@ def _kinds(definition: ProductDefinition) -> set[str]:
             kinds.add("dbt")
         case ProductKind.FUNCTION:
             kinds.add("python")
+        case ProductKind.ADDED:
+            assert definition.maker is not None
+            kinds.add(definition.maker.name)
         case ProductKind.INGEST:
             landing = definition.contract.landing
             assert landing is not None
@@ -154,6 +157,9 @@ def _metadata(definition: ProductDefinition) -> dict[str, Any]:
                 file_path=str(folder / CODE_FILE), line_number=line, label="code"
             )
         )
+    if definition.maker is not None:
+        file = str(folder / definition.maker.file)
+        references.append(dg.LocalFileCodeReference(file_path=file, label=definition.maker.name))
     if definition.kind is ProductKind.DBT:
         model = model_file(folder.parents[3], contract.domain, contract.name)
         references.append(dg.LocalFileCodeReference(file_path=str(model), label="dbt model"))

@@ -39,7 +39,7 @@ from shared_resources.locations.sensing.landing_sensor import landing_sensor
 from shared_resources.locations.stopped_asset import stopped_asset
 from shared_resources.mesh import Domain, Mesh, ProductKind, read_mesh
 from shared_resources.mesh.circles import way_back
-from shared_resources.mesh.definitions_file import definitions_findings
+from shared_resources.mesh.code.definitions_file import definitions_findings
 from shared_resources.state.private_files import keep_files_private
 
 _KEY = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9_]+")

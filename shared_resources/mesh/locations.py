@@ -11,7 +11,7 @@ from pathlib import Path
 
 from shared_resources.contracts.source import Source, read_source
 from shared_resources.findings import Finding, InvalidFile
-from shared_resources.mesh.definitions_file import definitions_findings
+from shared_resources.mesh.code.definitions_file import definitions_findings
 from shared_resources.mesh.model import DEFINITIONS_FILE, Mesh
 
 RULE = "location"

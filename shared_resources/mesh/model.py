@@ -1,7 +1,7 @@
 """The mesh as its files describe it: domains, their products, and what is wrong with them.
 
 Belongs here: the immutable types of the static view, and look-ups in them.
-Does not belong here: reading files (`read.py`, `domain_file.py`, `product_code.py`), policies
+Does not belong here: reading files (`read.py`, `domain_file.py`, `code/`), policies
 (`governance/policies/`), or anything that a running Dagster or a store knows.
 """
 
@@ -20,9 +20,11 @@ from shared_resources.findings import Finding
 
 
 class ProductKind(StrEnum):
-    """How a product is made: by `product.py`, by a dbt model, or from its landing objects alone."""
+    """How a product is made: by `product.py`, by a file for which another distribution has the maker,
+    by a dbt model, or from its landing objects alone."""
 
     FUNCTION = "function"
+    ADDED = "added"
     DBT = "dbt"
     INGEST = "ingest"
 
@@ -83,10 +85,6 @@ class ProductFolder:
     @property
     def contract_file(self) -> Path:
         return self.folder / CONTRACT_FILE
-
-    @property
-    def code_file(self) -> Path:
-        return self.folder / CODE_FILE
 
     @property
     def model_file(self) -> Path:

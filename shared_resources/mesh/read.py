@@ -2,7 +2,7 @@
 
 Belongs here: which folders are domains and products, and how each product is made.
 Does not belong here: the content of `domain.yaml` (`domain_file.py`), of a contract
-(`contracts/odcs.py`), of code (`product_code.py`).
+(`contracts/odcs.py`), of code (`code/`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from shared_resources.contracts.odcs import compile_contract
 from shared_resources.contracts.source import read_source
 from shared_resources.findings import Finding, InvalidFile
 from shared_resources.mesh.central_file import read_central_file
+from shared_resources.mesh.code.makers import maker_in, read_added
+from shared_resources.mesh.code.model_text import inputs_of_model
+from shared_resources.mesh.code.platform_use import platform_findings
+from shared_resources.mesh.code.product_code import missing_rule_functions, read_product_code
 from shared_resources.mesh.domain_file import read_domain_file
 from shared_resources.mesh.model import (
     CODE_FILE,
@@ -27,9 +31,6 @@ from shared_resources.mesh.model import (
     ProductReference,
     model_file,
 )
-from shared_resources.mesh.model_text import inputs_of_model
-from shared_resources.mesh.platform_use import platform_findings
-from shared_resources.mesh.product_code import missing_rule_functions, read_product_code
 
 RULE = "product"
 
@@ -87,6 +88,10 @@ def _read_product(folder: Path, domain: str, root: Path, findings: list[Finding]
         code = read_product_code(folder / CODE_FILE)
         inputs = code.inputs
         findings += code.findings
+    elif (maker := maker_in(folder)) is not None:
+        code = read_added(maker, folder / maker.file)
+        inputs = code.inputs
+        findings += code.findings
     elif model.is_file():
         inputs = inputs_of_model(model, frozenset(one.name for one in folder.parent.iterdir()))
     return ProductFolder(
@@ -133,6 +138,8 @@ def _kind(
     makers: dict[ProductKind, tuple[str, Path, int]] = {}
     if (folder / CODE_FILE).is_file():
         makers[ProductKind.FUNCTION] = (CODE_FILE, folder / CODE_FILE, 0)
+    if (added := maker_in(folder)) is not None:
+        makers[ProductKind.ADDED] = (added.file, folder / added.file, 0)
     if model.is_file():
         makers[ProductKind.DBT] = (f"the dbt model {model.name}", model, 0)
     if contract is not None and contract.landing is not None:

@@ -17,10 +17,10 @@ from shared_resources.environment import Environment
 from shared_resources.governance.catalogue import PolicyViolation
 from shared_resources.governance.stopped import stopped_products
 from shared_resources.mesh import Domain, Mesh, read_mesh
-from shared_resources.mesh.definitions_file import definitions_findings
+from shared_resources.mesh.code.definitions_file import definitions_findings
+from shared_resources.mesh.code.platform_use import PLATFORM
+from shared_resources.mesh.code.product_code import parse_python
 from shared_resources.mesh.model import DEFINITIONS_FILE
-from shared_resources.mesh.platform_use import PLATFORM
-from shared_resources.mesh.product_code import parse_python
 from shared_resources.running.pending import UpToDate, tasks_of
 from shared_resources.stores.opening import holding
 

@@ -19,8 +19,8 @@ from shared_resources.governance.catalogue import policies_digest
 from shared_resources.governance.quarantine.settlement import with_replacements
 from shared_resources.landing.zones.zone import LandingObject, as_listed
 from shared_resources.mesh import ProductFolder
+from shared_resources.mesh.code.maker_code import maker_code
 from shared_resources.mesh.domain_file import waivers_named
-from shared_resources.mesh.maker_code import maker_code
 from shared_resources.observing.product_health import Observer, is_fresh
 from shared_resources.observing.standing import standing
 from shared_resources.running.input_changes import InputChanges, changes_of

@@ -14,8 +14,8 @@ from pathlib import Path
 from shared_resources.findings import Finding
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.mesh import Domain, Mesh
+from shared_resources.mesh.code.product_code import docstrings, parse_python, python_files
 from shared_resources.mesh.model import SOURCE_SYSTEMS
-from shared_resources.mesh.product_code import docstrings, parse_python, python_files
 
 NAME = "no_domain_imports"
 _IMPORTERS = {"import_module", "__import__", "run_module", "resolve_name", "find_spec"}

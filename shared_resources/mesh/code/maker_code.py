@@ -21,8 +21,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from shared_resources.contracts.rules.own.sql import KIND as SQL
+from shared_resources.mesh.code.product_code import code_files, parse_python
 from shared_resources.mesh.model import CONTRACT_FILE, ProductFolder, ProductKind
-from shared_resources.mesh.product_code import code_files, parse_python
 
 DBT_PROJECT = "dbt_project"
 
@@ -81,7 +81,9 @@ def maker_code(root: Path, product: ProductFolder) -> MakerCode:
         doubts += [_in_sql(file.name, _text(file)) for file in models if file.suffix == ".sql"]
         files += models
         libraries.update(_SQL_LIBRARIES)
-    if product.kind is ProductKind.FUNCTION and not product.reads:
+    if product.kind is ProductKind.ADDED:
+        doubts.append("what makes it is another distribution's")
+    if product.kind in (ProductKind.FUNCTION, ProductKind.ADDED) and not product.reads:
         doubts.append("it reads no product that could say so")
     elsewhere = next(filter(None, doubts), "")
     return MakerCode(_digest(root, files, libraries) if files else "", elsewhere)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared_resources.findings import Finding
-from shared_resources.mesh.product_code import code_files, missing_modules, parse_python
+from shared_resources.mesh.code.product_code import code_files, missing_modules, parse_python
 
 RULE = "platform"
 PLATFORM = "shared_resources"

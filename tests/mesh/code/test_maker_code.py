@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared_resources.mesh import ProductFolder, read_product
-from shared_resources.mesh.maker_code import MakerCode, maker_code
+from shared_resources.mesh.code.maker_code import MakerCode, maker_code
 from tests.guarantees.orders import COLUMNS, KEY, LANDING
 from tests.tiny_mesh import TinyMesh, contract_text
 

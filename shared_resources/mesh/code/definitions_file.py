@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared_resources.findings import Finding
+from shared_resources.mesh.code.product_code import code_files, parse_python
 from shared_resources.mesh.model import DEFINITIONS_FILE
-from shared_resources.mesh.product_code import code_files, parse_python
 
 RULE = "location"
 BUILDER = "build_domain"
