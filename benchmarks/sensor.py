@@ -176,7 +176,7 @@ class _Ticks:
         """The runs that were asked for have ended well."""
         from shared_resources.arrivals.ledger.tables import State
 
-        pairs = [(entry.key, entry.etag) for entry in self._ledger.under_way()]
+        pairs = [(entry.key, entry.etag) for entry in self._ledger.questions.under_way()]
         self._ledger.note(pairs, State.PUBLISHED)
 
 

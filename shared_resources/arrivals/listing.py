@@ -101,7 +101,7 @@ class Finds:
 
     def _discover(self, matched: Matched) -> int:
         meant = [*matched.by_partition.values(), *matched.candidates]
-        if self._ledger.unknown(meant):
+        if self._ledger.questions.unknown(meant):
             self._adopt()
         discovered = self._ledger.discover(meant)
         new = list(discovered.new)

@@ -43,8 +43,8 @@ def newest_extract(environment: Environment, contract: Contract) -> LandingObjec
     """The full extract that counts; older ones that nobody has ingested are written down."""
     extracts = look(environment, contract).candidates
     ledger = Ledger(environment.state, contract.key)
-    counts = newest(ledger.dated(extracts), datetime.now(UTC))
-    unknown = ledger.unknown(obj for obj in extracts if obj is not counts)
+    counts = newest(ledger.questions.dated(extracts), datetime.now(UTC))
+    unknown = ledger.questions.unknown(obj for obj in extracts if obj is not counts)
     if unknown:
         stores, quarantine = environment.stores_of(contract), environment.quarantine
         ledger.supersede(unseen(unknown, stores, quarantine, contract.key))

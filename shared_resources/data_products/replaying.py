@@ -102,27 +102,9 @@ class _Replay:
             raise NotReplayable(
                 f"{self._entry.id} was replayed before, as version {published[0].number} of {key}"
             )
-        if not force:
-            self._refuse_if_decided()
         versions = self._store.versions(key)
-        newer = self._newer(versions)
-        if newer is None and not force and self._history_is_lost(versions):
-            raise NotReplayable(
-                f"versions of {key} that were published since {self._entry.id} was rejected have "
-                "expired, so that nobody knows whether one took its place; look at what is "
-                "published, and use --force if the entry is still to be published"
-            )
-        if newer is not None and not force:
-            raise NotReplayable(
-                f"{self._entry.id} is older than version {newer.number} of {key}, published "
-                f"{newer.published_at:%Y-%m-%d %H:%M:%S}; use --force to publish it all the same"
-            )
-        if self._entry.kind == "rows" and not force and not self._rest_is_current(versions):
-            raise NotReplayable(
-                f"the other rows of the batch that {self._entry.id} was set aside from are not in what "
-                f"is published of {key}: it was rolled back, or never published; publish it again, or "
-                "use --force to publish these rows without the others"
-            )
+        if not force and (why := next(self._lost_its_place(versions), None)):
+            raise NotReplayable(why)
         self._store.discard(self._contract, batch_id)
         folder = self._store.staging_folder(self._contract, batch_id)
         current = versions[-1].number if versions else 0
@@ -131,17 +113,35 @@ class _Replay:
         audited = audit_batch(self._attempt, replace(self._made, parts=(self._staged(folder),)))
         return self._publish(audited) if audited.staged else self._refuse(audited)
 
-    def _refuse_if_decided(self) -> None:
-        superseded, closed = self._entry.superseded_by, self._entry.closed
-        if superseded is not None:
-            raise NotReplayable(
-                f"{self._entry.id} is superseded by {superseded}, which a retry of its run left; "
+    def _lost_its_place(self, versions: list[Version]) -> Iterator[str]:
+        """Why the entry cannot take its place any more, unless somebody decides that it does."""
+        entry, key = self._entry, self._contract.key
+        if entry.superseded_by is not None:
+            yield (
+                f"{entry.id} is superseded by {entry.superseded_by}, which a retry of its run left; "
                 "replay that one, or use --force to publish this one all the same"
             )
-        if closed is not None:
-            raise NotReplayable(
-                f"{self._entry.id} was closed by {closed.by} on {closed.at:%Y-%m-%d} "
+        if (closed := entry.closed) is not None:
+            yield (
+                f"{entry.id} was closed by {closed.by} on {closed.at:%Y-%m-%d} "
                 f"({closed.reason}); use --force to publish it all the same"
+            )
+        if (newer := self._newer(versions)) is not None:
+            yield (
+                f"{entry.id} is older than version {newer.number} of {key}, published "
+                f"{newer.published_at:%Y-%m-%d %H:%M:%S}; use --force to publish it all the same"
+            )
+        elif self._history_is_lost(versions):
+            yield (
+                f"versions of {key} that were published since {entry.id} was rejected have "
+                "expired, so that nobody knows whether one took its place; look at what is "
+                "published, and use --force if the entry is still to be published"
+            )
+        if entry.kind == "rows" and not self._rest_is_current(versions):
+            yield (
+                f"the other rows of the batch that {entry.id} was set aside from are not in what "
+                f"is published of {key}: it was rolled back, or never published; publish it again, or "
+                "use --force to publish these rows without the others"
             )
 
     def _newer(self, versions: list[Version]) -> Version | None:

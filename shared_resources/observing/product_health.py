@@ -100,7 +100,9 @@ class Observer:
             return []
         keys = tuple(
             entry.key
-            for entry in Ledger(self._environment.state, contract.key).stuck(SHOWN_OBJECTS)
+            for entry in Ledger(self._environment.state, contract.key).questions.stuck(
+                SHOWN_OBJECTS
+            )
         )
         if not keys:
             return []

@@ -158,7 +158,7 @@ def _to_ingest(
 ) -> list[LandingObject]:
     """What the ledger, or else what is published and in quarantine, says was not ingested yet."""
     ledger = Ledger(environment.state, contract.key)
-    unknown = ledger.unknown(objects)
+    unknown = ledger.questions.unknown(objects)
     stores = environment.stores_of(contract)
     new = unseen(unknown, stores, environment.quarantine, contract.key) if unknown else []
-    return [*ledger.unprocessed(objects), *new]
+    return [*ledger.questions.unprocessed(objects), *new]

@@ -115,7 +115,7 @@ class Anything(RuleBasedStateMachine):
         here = {(self.producer.key(name), content) for name, content in self.there.items()}
         assert set(processed.values()) <= {1}, processed
         assert here <= set(processed), here - set(processed)
-        assert not self.daemon.ledger.counts()
+        assert not self.daemon.ledger.questions.counts()
         if self.queue is not None:
             assert len(self.queue) == 0
 

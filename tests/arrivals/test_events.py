@@ -47,7 +47,7 @@ class Landing(Daemon):
 
     def states(self, name: str) -> list[State]:
         key = self.producer.key(name)
-        return [row.state for row in self.ledger._entries(OBJECTS.c.key == key)]
+        return [row.state for row in self.ledger._rows.entries(OBJECTS.c.key == key)]
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ class Landing(Daemon):
 
     def state_of(self, name: str) -> list[State]:
         key = self.producer.key(name)
-        rows = self.ledger._entries(OBJECTS.c.key == key)
+        rows = self.ledger._rows.entries(OBJECTS.c.key == key)
         return [row.state for row in rows]
 
     def once(self) -> None:
@@ -330,7 +330,7 @@ def test_what_always_fails_is_stuck_and_said_and_tried_ever_less_often(landing: 
     landing.clock.advance(settling.LONGEST_WAIT)
     landing.ingest()
     assert landing.processed == {one: 1}
-    assert not landing.ledger.counts()
+    assert not landing.ledger.questions.counts()
 
 
 def test_what_is_stuck_is_tried_at_once_when_somebody_has_looked(landing: Landing) -> None:
@@ -341,7 +341,7 @@ def test_what_is_stuck_is_tried_at_once_when_somebody_has_looked(landing: Landin
             landing.run(run, dies="start")
         landing.tick()
         landing.clock.advance(timedelta(minutes=20))
-    assert len(landing.ledger.stuck(10)) == 6
+    assert len(landing.ledger.questions.stuck(10)) == 6
     assert not landing.tick().run_requests
     assert landing.ledger.retry() == 6
     landing.ingest()

@@ -110,7 +110,7 @@ def test_what_failed_is_tried_at_once_when_it_is_asked_for(items: TinyMesh) -> N
     land(items, "2026-03-01", "2026-03-02")
     cursor = tick(items, run=False)
     ledger = Ledger(items.environment.state, KEY)
-    for entry in ledger.under_way():
+    for entry in ledger.questions.under_way():
         ledger.release(entry, failures=9, wait=timedelta(hours=6), state=State.STUCK)
     cursor = tick(items, cursor=cursor)
     assert not items.versions(KEY)

@@ -64,7 +64,7 @@ def test_a_run_that_was_stopped_does_not_publish_its_older_extract(
     # What the loser read was neither published nor refused: it is asked for again.
     zone = mesh.environment.landing_zone
     older = next(obj for obj in zone.list("order/orders") if "older" in obj.key)
-    assert Ledger(mesh.environment.state, KEY).unprocessed([older]) == [older]
+    assert Ledger(mesh.environment.state, KEY).questions.unprocessed([older]) == [older]
 
 
 def test_a_file_that_changes_after_the_audit_is_not_published(

@@ -12,16 +12,16 @@ a row that is written twice is the same row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from shared_resources.arrivals.ages import newer
 from shared_resources.arrivals.ledger.questions import LedgerQuestions
-from shared_resources.arrivals.ledger.rows import SAME_SECOND, same_object
+from shared_resources.arrivals.ledger.rows import SAME_SECOND, LedgerRows, same_object, utc_now
 from shared_resources.arrivals.ledger.tables import (
     OBJECTS,
     REVIVED,
@@ -32,6 +32,7 @@ from shared_resources.arrivals.ledger.tables import (
     State,
 )
 from shared_resources.landing.zones.zone import VERSION_MARK, LandingObject
+from shared_resources.state.database import StateDatabase
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,15 @@ class Discovered:
     young: tuple[LandingObject, ...] = ()
 
 
-class Ledger(LedgerQuestions):
-    """The rows of one product."""
+class Ledger:
+    """The rows of one product, and what they say (`questions`)."""
+
+    def __init__(
+        self, database: StateDatabase, product: str, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self.product = product
+        self._rows = LedgerRows(database, product, clock)
+        self.questions = LedgerQuestions(self._rows)
 
     # -- finding -----------------------------------------------------------------------------
 
@@ -57,8 +65,8 @@ class Ledger(LedgerQuestions):
             return Discovered()
         new: list[LandingObject] = []
         young: list[LandingObject] = []
-        with self._database.begin() as connection:
-            known = self._known(connection, objects)
+        with self._rows.database.begin() as connection:
+            known = self._rows.known(connection, objects)
             seen: list[tuple[Entry, LandingObject]] = []
             revived: list[tuple[Entry, LandingObject]] = []
             lying: set[tuple[str, str]] = set()
@@ -74,54 +82,58 @@ class Ledger(LedgerQuestions):
                     seen.extend((entry, obj) for entry in same if entry.size is None)
                 if VERSION_MARK not in obj.etag and any(not one.settled for one in same):
                     young.append(obj)
-            self._insert(connection, new, State.FOUND)
-            self._see(connection, seen)
+            self._rows.insert(connection, new, State.FOUND)
+            self._rows.see(connection, seen)
             attempt = OBJECTS.c.attempt + 1
-            self._see(connection, revived, state=State.FOUND, attempt=attempt)
+            self._rows.see(connection, revived, state=State.FOUND, attempt=attempt)
             gone = [
                 entry
-                for entry in self._waiting(connection, {obj.key for obj in objects})
+                for entry in self._rows.waiting(connection, {obj.key for obj in objects})
                 if entry.id not in lying
             ]
-            self._change(connection, gone, state=State.REPLACED)
+            self._rows.change(connection, gone, state=State.REPLACED)
         new.extend(obj for _, obj in revived)
         return Discovered(tuple(new), tuple(young))
 
     def recheck(self, obj: LandingObject) -> bool:
         """Whether an object that was asked for by itself is another than the young one known."""
         discovered = self.discover([obj])
-        if not discovered.new and self._clock() - obj.modified_at > SAME_SECOND:
+        if not discovered.new and self._rows.clock() - obj.modified_at > SAME_SECOND:
             same = (OBJECTS.c.key == obj.key) & (OBJECTS.c.listed == obj.listed)
-            with self._database.begin() as connection:
-                connection.execute(sa.update(OBJECTS).where(self._own, same).values(settled=True))
+            with self._rows.database.begin() as connection:
+                connection.execute(
+                    sa.update(OBJECTS).where(self._rows.own, same).values(settled=True)
+                )
         return bool(discovered.new)
 
     def gone(self, key: str, etag: str) -> None:
         """An object was told of and is not there any more."""
-        with self._database.begin() as connection:
-            self._insert_rows(connection, [self._row(key, etag, State.GONE)])
+        with self._rows.database.begin() as connection:
+            self._rows.insert_rows(connection, [self._rows.row(key, etag, State.GONE)])
 
     def adopt(self, pairs: Mapping[State, Iterable[tuple[str, str]]]) -> None:
         """Know objects that were processed before there was a ledger, or without it."""
         rows = [
-            self._row(key, etag, state) for state, found in pairs.items() for key, etag in found
+            self._rows.row(key, etag, state)
+            for state, found in pairs.items()
+            for key, etag in found
         ]
-        with self._database.begin() as connection:
-            self._insert_rows(connection, rows)
+        with self._rows.database.begin() as connection:
+            self._rows.insert_rows(connection, rows)
 
     # -- a run reads and publishes ---------------------------------------------------------------
 
     def take(self, objects: Iterable[LandingObject], run_id: str, batch_id: str) -> None:
         """A run has copied the objects, as they are given, and will say what comes of them."""
-        now = self._clock()
-        with self._database.begin() as connection:
+        now = self._rows.clock()
+        with self._rows.database.begin() as connection:
             for obj in objects:
-                self._upsert(
+                self._rows.upsert(
                     connection,
                     obj.key,
                     obj.etag,
                     (*UNPROCESSED, *REVIVED, State.SUPERSEDED),
-                    seen_at=self._first_sight(obj),
+                    seen_at=self._rows.first_sight(obj),
                     state=State.TAKEN,
                     size=obj.size,
                     modified_at=obj.modified_at,
@@ -133,16 +145,16 @@ class Ledger(LedgerQuestions):
 
     def note(self, pairs: Iterable[tuple[str, str]], state: State) -> None:
         """The objects were published or refused; older ones of the same keys are out of date."""
-        with self._database.begin() as connection:
+        with self._rows.database.begin() as connection:
             for key, etag in pairs:
-                self._upsert(connection, key, etag, tuple(State), state=state)
-                this = sa.and_(self._own, OBJECTS.c.key == key, OBJECTS.c.etag == etag)
+                self._rows.upsert(connection, key, etag, tuple(State), state=state)
+                this = sa.and_(self._rows.own, OBJECTS.c.key == key, OBJECTS.c.etag == etag)
                 times = sa.select(OBJECTS.c.modified_at, OBJECTS.c.discovered_at).where(this)
                 modified, seen = connection.execute(times).one()._tuple()
                 if modified is not None:
                     connection.execute(
                         sa.update(OBJECTS)
-                        .where(self._own, OBJECTS.c.key == key, OBJECTS.c.etag != etag)
+                        .where(self._rows.own, OBJECTS.c.key == key, OBJECTS.c.etag != etag)
                         .where(OBJECTS.c.state.in_(UNPROCESSED))
                         .where(OBJECTS.c.modified_at < min(modified, seen))
                         .values(state=State.REPLACED)
@@ -151,7 +163,7 @@ class Ledger(LedgerQuestions):
     # -- asking for runs -------------------------------------------------------------------------
 
     def ask(self, entries: Sequence[Entry], run_key: str) -> None:
-        self.change(entries, state=State.ASKED, run_key=run_key, asked_at=self._clock())
+        self.change(entries, state=State.ASKED, run_key=run_key, asked_at=self._rows.clock())
 
     def release(
         self,
@@ -167,41 +179,41 @@ class Ledger(LedgerQuestions):
             state=state,
             attempt=entry.attempt + 1,
             failures=failures,
-            not_before=None if wait is None else self._clock() + wait,
+            not_before=None if wait is None else self._rows.clock() + wait,
         )
 
     def retry(self) -> int:
         """Let runs be asked for now of all that waits since others failed. Returns how many."""
-        waits = sa.or_(OBJECTS.c.state == State.STUCK, OBJECTS.c.not_before > self._clock())
-        with self._database.begin() as connection:
+        waits = sa.or_(OBJECTS.c.state == State.STUCK, OBJECTS.c.not_before > self._rows.clock())
+        with self._rows.database.begin() as connection:
             done = connection.execute(
                 sa.update(OBJECTS)
-                .where(self._own, OBJECTS.c.state.in_(WAITING), waits)
+                .where(self._rows.own, OBJECTS.c.state.in_(WAITING), waits)
                 .values(state=State.FOUND, failures=0, not_before=None)
             )
         return done.rowcount
 
     def reconsider(self) -> None:
         """Let those that a newer object superseded count again that are newer than what is processed."""
-        processed, now = self.newest_processed(), self._clock()
+        processed, now = self.questions.newest_processed(), self._rows.clock()
         again = [
             entry
-            for entry in self._entries(OBJECTS.c.state == State.SUPERSEDED)
+            for entry in self._rows.entries(OBJECTS.c.state == State.SUPERSEDED)
             if processed is None or newer(entry.dated, processed.dated, now)
         ]
         superseded, attempt = OBJECTS.c.state == State.SUPERSEDED, OBJECTS.c.attempt + 1
-        with self._database.begin() as connection:
-            self._change(connection, again, superseded, state=State.FOUND, attempt=attempt)
+        with self._rows.database.begin() as connection:
+            self._rows.change(connection, again, superseded, state=State.FOUND, attempt=attempt)
 
     def supersede(self, objects: Iterable[LandingObject]) -> None:
         """Write down full extracts that nothing knows yet and that a newer one has replaced."""
-        with self._database.begin() as connection:
-            self._insert(connection, objects, State.SUPERSEDED)
+        with self._rows.database.begin() as connection:
+            self._rows.insert(connection, objects, State.SUPERSEDED)
 
     def change(self, entries: Sequence[Entry], **values: Any) -> None:
         """Change rows, but none that a run has finished meanwhile."""
-        with self._database.begin() as connection:
-            self._change(connection, entries, OBJECTS.c.state.in_(UNPROCESSED), **values)
+        with self._rows.database.begin() as connection:
+            self._rows.change(connection, entries, OBJECTS.c.state.in_(UNPROCESSED), **values)
 
     # -- for people ------------------------------------------------------------------------------
 
@@ -210,12 +222,12 @@ class Ledger(LedgerQuestions):
 
         Those that a run is reading are left to it. Returns how many.
         """
-        which = [self._own, OBJECTS.c.state.not_in(UNFINISHED)]
+        which = [self._rows.own, OBJECTS.c.state.not_in(UNFINISHED)]
         if start is not None:
             which.append(OBJECTS.c.key >= start)
         if key is not None:
             which.append(OBJECTS.c.key == key)
-        with self._database.begin() as connection:
+        with self._rows.database.begin() as connection:
             done = connection.execute(
                 sa.update(OBJECTS)
                 .where(*which, OBJECTS.c.state != State.FORGOTTEN)

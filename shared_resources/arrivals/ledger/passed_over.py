@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from shared_resources.arrivals.ledger.questions import LedgerQuestions
-from shared_resources.arrivals.ledger.rows import chunks, utc_now
+from shared_resources.arrivals.ledger.rows import LedgerRows, chunks, utc_now
 from shared_resources.arrivals.ledger.strays import Settled, Stray, older_extract, writable
 from shared_resources.arrivals.ledger.tables import OBJECTS, SETTLED, STRAYS, State
 from shared_resources.state.database import StateDatabase, insert
@@ -178,7 +178,7 @@ class PassedOver:
             ]
             rows = connection.execute(extracts.order_by(OBJECTS.c.key).limit(limit)).all()
         if rows:
-            questions = LedgerQuestions(self._database, self.product, self._clock)
+            questions = LedgerQuestions(LedgerRows(self._database, self.product, self._clock))
             counts = questions.counting()
             found.extend(
                 Stray(

@@ -25,14 +25,17 @@ from shared_resources.arrivals.ledger.tables import (
 from shared_resources.landing.zones.zone import LandingObject
 
 
-class LedgerQuestions(LedgerRows):
-    """The rows of one product, to be read."""
+class LedgerQuestions:
+    """Questions about the rows of one product."""
+
+    def __init__(self, rows: LedgerRows) -> None:
+        self._rows = rows
 
     def unknown(self, objects: Iterable[LandingObject]) -> list[LandingObject]:
         """Those that no row is about."""
         objects = list(objects)
-        with self._database.begin() as connection:
-            known = self._known(connection, objects)
+        with self._rows.database.begin() as connection:
+            known = self._rows.known(connection, objects)
         return [obj for obj in objects if not same_object(obj, known)]
 
     def tried(self, obj: LandingObject) -> bool:
@@ -43,13 +46,13 @@ class LedgerQuestions(LedgerRows):
         this = sa.and_(OBJECTS.c.key == obj.key, OBJECTS.c.etag == obj.etag)
         unfinished = OBJECTS.c.state.in_(UNPROCESSED)
         taken, at = OBJECTS.c.batch_id, OBJECTS.c.asked_at
-        with self._database.begin() as connection:
+        with self._rows.database.begin() as connection:
             mine = connection.execute(
-                sa.select(taken, at).where(self._own, this, unfinished, taken.is_not(None))
+                sa.select(taken, at).where(self._rows.own, this, unfinished, taken.is_not(None))
             ).first()
             if mine is None:
                 return False
-            last = sa.select(sa.func.max(at)).where(self._own, taken == mine[0], unfinished)
+            last = sa.select(sa.func.max(at)).where(self._rows.own, taken == mine[0], unfinished)
             return bool(mine[1] == connection.execute(last).scalar_one())
 
     def found(self, limit: int, *, newest_first: bool = False) -> list[Entry]:
@@ -57,11 +60,11 @@ class LedgerQuestions(LedgerRows):
 
         Those that are stuck are among them when they have waited for long enough.
         """
-        ready = sa.or_(OBJECTS.c.not_before.is_(None), OBJECTS.c.not_before <= self._clock())
+        ready = sa.or_(OBJECTS.c.not_before.is_(None), OBJECTS.c.not_before <= self._rows.clock())
         entries = [
             entry
             for state in WAITING
-            for entry in self._entries(
+            for entry in self._rows.entries(
                 OBJECTS.c.state == state, ready, limit=limit, newest_first=newest_first
             )
         ]
@@ -74,11 +77,11 @@ class LedgerQuestions(LedgerRows):
         """
         times: dict[str, datetime | None] = {}
         latest, unknown = sa.func.max(OBJECTS.c.modified_at), OBJECTS.c.modified_at.is_(None)
-        with self._database.begin() as connection:
+        with self._rows.database.begin() as connection:
             for chunk in chunks(entries):
                 query = (
                     sa.select(OBJECTS.c.key, latest, sa.func.max(sa.case((unknown, 1), else_=0)))
-                    .where(self._own, OBJECTS.c.key.in_({entry.key for entry in chunk}))
+                    .where(self._rows.own, OBJECTS.c.key.in_({entry.key for entry in chunk}))
                     .where(OBJECTS.c.state.in_(PROCESSED))
                     .group_by(OBJECTS.c.key)
                 )
@@ -94,18 +97,18 @@ class LedgerQuestions(LedgerRows):
 
     def under_way(self) -> list[Entry]:
         """Objects that a run was asked for, or that one reads: as many as are ever asked at once."""
-        return self._entries(OBJECTS.c.state.in_(UNDER_WAY))
+        return self._rows.entries(OBJECTS.c.state.in_(UNDER_WAY))
 
     def newest_processed(self) -> Entry | None:
         """The newest object that is published or refused."""
-        now = self._clock()
+        now = self._rows.clock()
         own, seen = OBJECTS.c.modified_at, OBJECTS.c.discovered_at
         believed = sa.and_(own <= seen, own <= now)
         found = [
             entry
             for state in PROCESSED
             for plausible in (believed, sa.not_(believed))
-            for entry in self._entries(
+            for entry in self._rows.entries(
                 OBJECTS.c.state == state,
                 own.is_not(None),
                 plausible,
@@ -119,7 +122,7 @@ class LedgerQuestions(LedgerRows):
         """The full extract that counts: the newest that is processed or on its way."""
         processed = self.newest_processed()
         known = [*self.under_way(), *([processed] if processed else [])]
-        return newest((entry.dated for entry in known), self._clock())
+        return newest((entry.dated for entry in known), self._rows.clock())
 
     def dated(self, objects: Iterable[LandingObject]) -> list[Dated[LandingObject]]:
         """The objects with their first sights; what nobody has seen yet is seen now."""
@@ -127,11 +130,11 @@ class LedgerQuestions(LedgerRows):
         # Of what was not doubtful when it was found the first sight decides nothing.
         doubted = sa.or_(own.is_(None), own > seen)
         query = sa.select(OBJECTS.c.key, OBJECTS.c.listed, sa.func.min(seen))
-        query = query.where(self._own, doubted).group_by(OBJECTS.c.key, OBJECTS.c.listed)
-        with self._database.begin() as connection:
+        query = query.where(self._rows.own, doubted).group_by(OBJECTS.c.key, OBJECTS.c.listed)
+        with self._rows.database.begin() as connection:
             rows = [row._tuple() for row in connection.execute(query)]
         first = {(key, listed): at for key, listed, at in rows}
-        now = self._clock()
+        now = self._rows.clock()
         return [
             Dated(
                 obj,
@@ -146,10 +149,10 @@ class LedgerQuestions(LedgerRows):
         """How many objects are in each state that something is still to be done in."""
         query = (
             sa.select(OBJECTS.c.state, sa.func.count())
-            .where(self._own, OBJECTS.c.state.in_(UNPROCESSED))
+            .where(self._rows.own, OBJECTS.c.state.in_(UNPROCESSED))
             .group_by(OBJECTS.c.state)
         )
-        with self._database.begin() as connection:
+        with self._rows.database.begin() as connection:
             return {State(str(row[0])): int(row[1]) for row in connection.execute(query)}
 
     def oldest(self, limit: int) -> list[Entry]:
@@ -157,7 +160,7 @@ class LedgerQuestions(LedgerRows):
         found = [
             entry
             for state in UNPROCESSED
-            for entry in self._entries(OBJECTS.c.state == state, limit=limit)
+            for entry in self._rows.entries(OBJECTS.c.state == state, limit=limit)
         ]
         return sorted(found, key=lambda entry: entry.order)[:limit]
 
@@ -165,13 +168,13 @@ class LedgerQuestions(LedgerRows):
         return next(iter(self.oldest(1)), None)
 
     def stuck(self, limit: int) -> list[Entry]:
-        return self._entries(OBJECTS.c.state == State.STUCK, limit=limit)
+        return self._rows.entries(OBJECTS.c.state == State.STUCK, limit=limit)
 
     def unprocessed(self, objects: Iterable[LandingObject]) -> list[LandingObject]:
         """Of objects that there are rows about, those that are neither published nor refused."""
         objects = list(objects)
-        with self._database.begin() as connection:
-            known = self._known(connection, objects)
+        with self._rows.database.begin() as connection:
+            known = self._rows.known(connection, objects)
         return [
             obj
             for obj in objects

@@ -34,37 +34,37 @@ class LedgerRows:
     def __init__(
         self, database: StateDatabase, product: str, clock: Callable[[], datetime] = utc_now
     ) -> None:
-        self._database = database
+        self.database = database
         self.product = product
-        self._clock = clock
-        self._own = OBJECTS.c.product == product
+        self.clock = clock
+        self.own = OBJECTS.c.product == product
 
-    def _entries(
+    def entries(
         self, *where: sa.ColumnElement[bool], limit: int | None = None, newest_first: bool = False
     ) -> list[Entry]:
         order = (OBJECTS.c.modified_at, OBJECTS.c.key)
         query = (
             sa.select(OBJECTS)
-            .where(self._own, *where)
+            .where(self.own, *where)
             .order_by(*(column.desc() if newest_first else column for column in order))
             .limit(limit)
         )
-        with self._database.begin() as connection:
+        with self.database.begin() as connection:
             return [Entry.of(row) for row in connection.execute(query)]
 
-    def _waiting(self, connection: sa.Connection, keys: Iterable[str]) -> list[Entry]:
+    def waiting(self, connection: sa.Connection, keys: Iterable[str]) -> list[Entry]:
         """The rows of these keys that no run was asked for, what was passed over among them."""
         found: list[Entry] = []
         for chunk in chunks(sorted(keys)):
             query = sa.select(OBJECTS).where(
-                self._own,
+                self.own,
                 OBJECTS.c.key.in_(chunk),
                 OBJECTS.c.state.in_((*WAITING, State.SUPERSEDED)),
             )
             found.extend(Entry.of(row) for row in connection.execute(query))
         return found
 
-    def _known(
+    def known(
         self, connection: sa.Connection, objects: Sequence[LandingObject]
     ) -> dict[tuple[str, str], list[Entry]]:
         """The rows of each key and listed etag, the latest version last."""
@@ -73,7 +73,7 @@ class LedgerRows:
             pairs = {(obj.key, obj.listed) for obj in chunk}
             query = (
                 sa.select(OBJECTS)
-                .where(self._own, OBJECTS.c.key.in_({key for key, _ in pairs}))
+                .where(self.own, OBJECTS.c.key.in_({key for key, _ in pairs}))
                 .where(sa.tuple_(OBJECTS.c.key, OBJECTS.c.listed).in_(pairs))
                 .order_by(OBJECTS.c.discovered_at)
             )
@@ -82,40 +82,40 @@ class LedgerRows:
                 known[entry.key, as_listed(entry.etag)].append(entry)
         return known
 
-    def _insert(
+    def insert(
         self, connection: sa.Connection, objects: Iterable[LandingObject], state: State
     ) -> None:
         rows = [
             {
-                **self._row(obj.key, obj.etag, state),
+                **self.row(obj.key, obj.etag, state),
                 "size": obj.size,
                 "modified_at": obj.modified_at,
-                "discovered_at": self._first_sight(obj),
+                "discovered_at": self.first_sight(obj),
             }
             for obj in objects
         ]
-        self._insert_rows(connection, rows)
+        self.insert_rows(connection, rows)
 
-    def _insert_rows(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    def insert_rows(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
             connection.execute(insert(connection, OBJECTS).on_conflict_do_nothing(), list(rows))
 
-    def _row(self, key: str, etag: str, state: State) -> dict[str, Any]:
+    def row(self, key: str, etag: str, state: State) -> dict[str, Any]:
         return {
             "product": self.product,
             "key": key,
             "etag": etag,
             "listed": as_listed(etag),
             "state": state,
-            "discovered_at": self._clock(),
+            "discovered_at": self.clock(),
         }
 
-    def _first_sight(self, obj: LandingObject) -> datetime:
+    def first_sight(self, obj: LandingObject) -> datetime:
         """Now; of what claims to be written later than it arrived, its arrival, if that is known."""
-        now = self._clock()
+        now = self.clock()
         return now if obj.arrived_at is None else min(now, obj.arrived_at)
 
-    def _see(
+    def see(
         self,
         connection: sa.Connection,
         pairs: Sequence[tuple[Entry, LandingObject]],
@@ -126,7 +126,7 @@ class LedgerRows:
             return
         statement = (
             sa.update(OBJECTS)
-            .where(self._own, OBJECTS.c.key == sa.bindparam("of_key"))
+            .where(self.own, OBJECTS.c.key == sa.bindparam("of_key"))
             .where(OBJECTS.c.etag == sa.bindparam("of_etag"))
             .values(size=sa.bindparam("seen_size"), modified_at=sa.bindparam("seen_at"), **values)
         )
@@ -146,7 +146,7 @@ class LedgerRows:
             ],
         )
 
-    def _change(
+    def change(
         self,
         connection: sa.Connection,
         entries: Sequence[Entry],
@@ -157,12 +157,12 @@ class LedgerRows:
             pairs = [(entry.key, entry.etag) for entry in chunk]
             connection.execute(
                 sa.update(OBJECTS)
-                .where(self._own, OBJECTS.c.key.in_([key for key, _ in pairs]))
+                .where(self.own, OBJECTS.c.key.in_([key for key, _ in pairs]))
                 .where(sa.tuple_(OBJECTS.c.key, OBJECTS.c.etag).in_(pairs), *where)
                 .values(**values)
             )
 
-    def _upsert(
+    def upsert(
         self,
         connection: sa.Connection,
         key: str,
@@ -175,14 +175,14 @@ class LedgerRows:
 
         A row that was found in a listing learns the version's id.
         """
-        of_key = sa.and_(self._own, OBJECTS.c.key == key)
+        of_key = sa.and_(self.own, OBJECTS.c.key == key)
         of_object = OBJECTS.c.etag.in_({etag, as_listed(etag)})
         query = sa.select(OBJECTS.c.etag).where(of_key, of_object)
         known = {str(row[0]) for row in connection.execute(query)}
         if not known:
-            found = self._row(key, etag, State.FOUND)
+            found = self.row(key, etag, State.FOUND)
             found["discovered_at"] = seen_at or found["discovered_at"]
-            self._insert_rows(connection, [found])
+            self.insert_rows(connection, [found])
         row = etag if etag in known or not known else as_listed(etag)
         connection.execute(
             sa.update(OBJECTS)

@@ -210,8 +210,8 @@ def _row(environment: Environment, contract: Contract, all_: bool) -> dict[str, 
 
     ledger = Ledger(environment.state, contract.key)
     notes = read_notes(environment.state, contract.key)
-    counts = ledger.counts()
-    oldest = ledger.oldest_unprocessed()
+    counts = ledger.questions.counts()
+    oldest = ledger.questions.oldest_unprocessed()
     queue = environment.landing_queue(contract)
     depths = queue.depths() if queue is not None else None
     now = datetime.now(UTC)
@@ -237,7 +237,7 @@ def _row(environment: Environment, contract: Contract, all_: bool) -> dict[str, 
         "queue_problems": depths.problems if depths else [],
         "unprocessed": [
             {"key": entry.key, "state": entry.state.value, "landed_at": entry.modified_at}
-            for entry in ledger.oldest(SHOWN_OBJECTS)
+            for entry in ledger.questions.oldest(SHOWN_OBJECTS)
         ],
         **passed_over(environment, contract.key, all_),
     }

@@ -109,7 +109,7 @@ def _refuse_going_back(attempt: Attempt, chosen: LandingObject) -> None:
             continue
         # Of the same second, as S3 tells time, either may be the newer; the ledger knows.
         ledger = Ledger(attempt.environment.state, attempt.contract.key)
-        published, wanted = ledger.dated([there, chosen])
+        published, wanted = ledger.questions.dated([there, chosen])
         if newer(published, wanted, datetime.now(UTC)):
             raise NothingToIngest(
                 f"{attempt.definition.key}: {chosen.key} is older than {key}, which is published as "

@@ -145,7 +145,7 @@ def _ingest(attempt: Attempt, folder: Path, landing_object: str | None) -> Made:
         # The object's own name may be longer than a file's can be; its end says what it is.
         copy = folder / "landed" / (partition or "all") / f"object{Path(chosen.key).suffix[-16:]}"
         fetched = zone.fetch(chosen, copy)
-        apart = ledger.tried(fetched) or None
+        apart = ledger.questions.tried(fetched) or None
         ledger.take([fetched], attempt.run.run_id, attempt.batch_id)
         objects[partition] = ((fetched.key, fetched.etag),)
         try:

@@ -36,7 +36,7 @@ from shared_resources.arrivals.listing import (
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.landing.errors import LandingError
-from shared_resources.locations.sensing.run_outcomes import Settling
+from shared_resources.locations.sensing.run_outcomes import RunOutcomes, settle_ended
 from shared_resources.locations.sensing.run_requests import (
     OBJECT_TAG,
     PRODUCT_TAG,
@@ -136,20 +136,15 @@ class _Tick:
             # Someone has cleared the cursor: what stores and quarantine say is looked at again, too.
             self._notes = replace(self._notes, adopted=False)
             self._ledger.retry()
-        settling = Settling(
-            self._contract,
-            self._environment,
-            self._context.instance,
-            self._ledger,
-            self._finds,
-            self._now,
+        outcomes = RunOutcomes(self._environment, self._contract, self._context.instance)
+        out = settle_ended(
+            outcomes, self._ledger, self._finds, self._budget, self._now, impatient=known is None
         )
-        settling.settle(self._ledger.under_way(), self._budget, impatient=known is None)
         queue, cursor = self._look(cursor)
         self._asking.ask(
-            self._ledger.under_way(),
-            settling.unseen,
-            settling.overdue,
+            self._ledger.questions.under_way(),
+            out.unseen,
+            out.overdue,
             complete=cursor.caught_up,
         )
         return self._told(cursor, queue)
@@ -188,8 +183,8 @@ class _Tick:
 
     def _told(self, cursor: Cursor, queue: QueueState | None) -> dg.SensorResult:
         """What Dagster gets: requests, the cursor, and a sentence for people."""
-        counts = self._ledger.counts()
-        oldest = self._ledger.oldest_unprocessed()
+        counts = self._ledger.questions.counts()
+        oldest = self._ledger.questions.oldest_unprocessed()
         at = oldest.object.modified_at if oldest else None
         new = self._finds.new
         cursor = replace(
@@ -247,7 +242,7 @@ class _Tick:
         said.extend(f"could not be looked at: {why}" for why in self._finds.unusable.values())
         said.extend(told(self._passed, NAMED))
         if cursor.stuck:
-            keys = named([entry.key for entry in self._ledger.stuck(NAMED + 1)], NAMED)
+            keys = named([entry.key for entry in self._ledger.questions.stuck(NAMED + 1)], NAMED)
             said.append(
                 f"stuck, since every run of it ended without a result: {keys}; look at the runs. "
                 f"The next try may be hours away; `mesh landing retry {self._contract.key}` makes it now"

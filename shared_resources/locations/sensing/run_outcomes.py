@@ -10,8 +10,9 @@ not: they were never launched, they died, or what they were asked to read was no
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cached_property
 
 import dagster as dg
 
@@ -40,81 +41,110 @@ LONGEST_WAIT = timedelta(hours=6)
 STUCK_AFTER = 4
 
 
-class Settling:
-    """One tick's look at the objects that are under way."""
+@dataclass(frozen=True)
+class StillOut:
+    """Objects that a run was asked for which Dagster does not know; `overdue` are those of them that
+    are to be asked for again."""
+
+    unseen: tuple[Entry, ...]
+    overdue: tuple[Entry, ...]
+
+
+def settle_ended(
+    outcomes: RunOutcomes,
+    ledger: Ledger,
+    finds: Finds,
+    budget: Budget,
+    now: datetime,
+    *,
+    impatient: bool = False,
+) -> StillOut:
+    """Write down what became of the objects under way whose runs have ended; returns the others.
+
+    What Dagster does not know is overdue after a while, or at once when `impatient`, for someone has
+    asked to look again.
+    """
+    unseen: list[Entry] = []
+    overdue: list[Entry] = []
+    entries = ledger.questions.under_way()
+    runs = outcomes.runs_of(entries)
+    for entry in entries:
+        run, waited = runs.get(entry.id), now - (entry.asked_at or now)
+        if run is not None:
+            if _over(run, now) and budget.in_time:
+                _conclude(entry, outcomes, ledger, finds)
+        elif entry.state is State.ASKED:
+            unseen.append(entry)
+            if impatient or waited > UNSEEN_AFTER:
+                overdue.append(entry)
+        elif waited > FOREIGN_AFTER:
+            _conclude(entry, outcomes, ledger, finds)
+    return StillOut(tuple(unseen), tuple(overdue))
+
+
+def _over(run: dg.RunRecord, now: datetime) -> bool:
+    if not run.dagster_run.is_finished:
+        return False
+    ended = datetime.fromtimestamp(run.end_time or run.update_timestamp.timestamp(), UTC)
+    retried = run.dagster_run.tags.get(WILL_RETRY_TAG) == "true"
+    return not retried or now - ended > RETRIED_WITHIN
+
+
+def _conclude(entry: Entry, outcomes: RunOutcomes, ledger: Ledger, finds: Finds) -> None:
+    """The object's run has ended and did not say what came of it."""
+    if entry.batch_id is not None:
+        published, refused = outcomes.of_batch(entry.batch_id)
+        for pairs, state in ((published, State.PUBLISHED), (refused, State.REFUSED)):
+            if (entry.key, entry.etag) in pairs:
+                ledger.note([(entry.key, entry.etag)], state)
+                return
+    if not finds.still_there(entry):
+        return
+    failures = entry.failures + 1
+    state = State.STUCK if failures >= STUCK_AFTER else State.FOUND
+    # The power is bounded as well: a run may fail for years.
+    wait = min(FIRST_WAIT * 4 ** min(entry.failures, STUCK_AFTER + 1), LONGEST_WAIT)
+    ledger.release(entry, failures=failures, wait=wait, state=state)
+
+
+class RunOutcomes:
+    """What Dagster, the stores and the quarantine say of the runs of one product, for one tick."""
 
     def __init__(
-        self,
-        contract: Contract,
-        environment: Environment,
-        instance: dg.DagsterInstance,
-        ledger: Ledger,
-        finds: Finds,
-        now: datetime,
+        self, environment: Environment, contract: Contract, instance: dg.DagsterInstance
     ) -> None:
         self._environment = environment
+        self._contract = contract
         self._instance = instance
-        self._ledger = ledger
-        self._finds = finds
-        self._now = now
-        stores = environment.stores_of(contract)
+        self._of_batches: dict[str, tuple[Pairs, Pairs]] = {}
 
-        @cache  # after Dagster was asked whose runs are over: those have put what they put
-        def entries() -> list[QuarantineEntry]:
-            return environment.quarantine.list(contract.key)
-
-        @cache
-        def outcome(batch_id: str) -> tuple[Pairs, Pairs]:
-            version, refused = of_batch(stores, entries(), contract.key, batch_id)
-            if version is None:
-                return set(), refused
-            self._report(version)
-            return objects(version), refused
-
-        self._outcome = outcome
-        self.unseen: list[Entry] = []
-        self.overdue: list[Entry] = []
-
-    def settle(self, entries: Sequence[Entry], budget: Budget, *, impatient: bool = False) -> None:
-        """Settle what has ended. `unseen` are the objects whose run Dagster does not know.
-
-        `overdue` are those of them that are to be asked for again: after a while, or at once when
-        `impatient`, for someone has asked to look again.
-        """
+    def runs_of(self, entries: Sequence[Entry]) -> dict[tuple[str, str], dg.RunRecord]:
+        """The last run of each object that has one which Dagster knows, by the object's id."""
         by_key = self._by_key(_distinct(entry.run_key for entry in entries))
         by_id = self._by_id(_distinct(entry.run_id for entry in entries))
         latest = self._retries([*by_key.values(), *by_id.values()])
+        found: dict[tuple[str, str], dg.RunRecord] = {}
         for entry in entries:
             asked, taker = by_key.get(entry.run_key or ""), by_id.get(entry.run_id or "")
             # Of one that a run was asked for again, the run that took it is an earlier one.
             run = asked if entry.state is State.ASKED else taker or asked
-            waited = self._now - (entry.asked_at or self._now)
             if run is not None:
-                run = latest.get(run.dagster_run.run_id, run)
-                if self._over(run) and budget.in_time:
-                    self._conclude(entry)
-            elif entry.state is State.ASKED:
-                self.unseen.append(entry)
-                if impatient or waited > UNSEEN_AFTER:
-                    self.overdue.append(entry)
-            elif waited > FOREIGN_AFTER:
-                self._conclude(entry)
+                found[entry.id] = latest.get(run.dagster_run.run_id, run)
+        return found
 
-    def _conclude(self, entry: Entry) -> None:
-        """The object's run has ended and did not say what came of it."""
-        if entry.batch_id is not None:
-            published, refused = self._outcome(entry.batch_id)
-            for pairs, state in ((published, State.PUBLISHED), (refused, State.REFUSED)):
-                if (entry.key, entry.etag) in pairs:
-                    self._ledger.note([(entry.key, entry.etag)], state)
-                    return
-        if not self._finds.still_there(entry):
-            return
-        failures = entry.failures + 1
-        state = State.STUCK if failures >= STUCK_AFTER else State.FOUND
-        # The power is bounded as well: a run may fail for years.
-        wait = min(FIRST_WAIT * 4 ** min(entry.failures, STUCK_AFTER + 1), LONGEST_WAIT)
-        self._ledger.release(entry, failures=failures, wait=wait, state=state)
+    def of_batch(self, batch_id: str) -> tuple[Pairs, Pairs]:
+        """The objects that were published, and that were refused, with a batch."""
+        if batch_id not in self._of_batches:
+            stores = self._environment.stores_of(self._contract)
+            version, refused = of_batch(stores, self._entries, self._contract.key, batch_id)
+            if version is not None:
+                self._report(version)
+            self._of_batches[batch_id] = (objects(version) if version else set(), refused)
+        return self._of_batches[batch_id]
+
+    @cached_property  # after Dagster was asked whose runs are over: those have put what they put
+    def _entries(self) -> list[QuarantineEntry]:
+        return self._environment.quarantine.list(self._contract.key)
 
     def _report(self, version: Version) -> None:
         """Tell Dagster, so that consumers follow: the version's run died before it could.
@@ -123,13 +153,6 @@ class Settling:
         """
         said = "Its run died after it had published."
         report_version(self._instance, [version], description=said)
-
-    def _over(self, run: dg.RunRecord) -> bool:
-        if not run.dagster_run.is_finished:
-            return False
-        ended = datetime.fromtimestamp(run.end_time or run.update_timestamp.timestamp(), UTC)
-        retried = run.dagster_run.tags.get(WILL_RETRY_TAG) == "true"
-        return not retried or self._now - ended > RETRIED_WITHIN
 
     def _by_key(self, keys: list[str]) -> dict[str, dg.RunRecord]:
         records = self._records(dg.RunsFilter(tags={RUN_KEY_TAG: keys})) if keys else []

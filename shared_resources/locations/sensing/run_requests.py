@@ -102,7 +102,7 @@ class Asking:
         looked at, as far as is known.
         """
         replaces = self._landing.mode is LandingMode.REPLACE
-        found = self._meant(self._ledger.found(OBJECTS_A_TICK, newest_first=replaces))
+        found = self._meant(self._ledger.questions.found(OBJECTS_A_TICK, newest_first=replaces))
         found, overdue = self._still_there(found), self._still_there(overdue)
         # What was overwritten before its run was launched is not asked for again.
         keys = {entry.key for entry in found}
@@ -145,7 +145,7 @@ class Asking:
         """The newest full extract, unless a newer one is ingested or on its way already."""
         if not found:
             return []
-        processed = self._ledger.newest_processed()
+        processed = self._ledger.questions.newest_processed()
         others = [*under_way, *([processed] if processed else [])]
         counts = newest((entry.dated for entry in (*found, *others)), self._now)
         self._ledger.change([one for one in found if one is not counts], state=State.SUPERSEDED)
@@ -154,7 +154,7 @@ class Asking:
     def _still_there(self, entries: Sequence[Entry]) -> list[Entry]:
         """Without those that were overwritten by what is processed already: a run would read that
         once more. S3 tells seconds, and an upload's beginning: only a look tells which was last."""
-        doubtful = {entry.id for entry in self._ledger.doubtful(entries)}
+        doubtful = {entry.id for entry in self._ledger.questions.doubtful(entries)}
         return [
             entry
             for entry in entries
