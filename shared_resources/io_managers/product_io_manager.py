@@ -26,8 +26,6 @@ from shared_resources.reporting.run_attempts import note_end
 from shared_resources.stores.protocol import MovedOn, NotPublished, PublishError, Unreadable
 from shared_resources.stores.reading.frames import as_frame
 
-COLUMNS_METADATA = "mesh/columns"
-
 
 class ProductIOManager(dg.ConfigurableIOManager):
     """Publishes audited batches and loads published versions. `store` names the one that leads."""
@@ -78,8 +76,7 @@ class ProductIOManager(dg.ConfigurableIOManager):
         wanted = context.dagster_type.typing_type
         if wanted is PinnedInput:
             return pinned
-        columns = (context.definition_metadata or {}).get(COLUMNS_METADATA)
-        return as_frame(pinned.snapshot, wanted, columns, _partitions(context))
+        return as_frame(pinned.snapshot, wanted, partitions=_partitions(context))
 
 
 def _note_input_failure(

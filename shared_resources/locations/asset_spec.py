@@ -108,6 +108,7 @@ def check_specs(contract: Contract, rules: Sequence[Rule]) -> list[dg.AssetCheck
                     "clause": rule.clause,
                     "threshold": str(rule.threshold),
                     "reason": rule.reason,
+                    **({"dimension": rule.dimension} if rule.dimension else {}),
                 },
             )
             for rule in rules

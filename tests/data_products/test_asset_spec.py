@@ -12,7 +12,13 @@ from tests.guarantees.orders import COLUMNS, DAILY, DAY, KEY
 from tests.tiny_mesh import TinyMesh, column, contract_text
 
 COLUMN = column("email", "VARCHAR", classification="restricted")
-WARNING = {"name": "enough", "metric": "rowCount", "mustBeGreaterThan": 10, "severity": "warning"}
+WARNING = {
+    "name": "enough",
+    "metric": "rowCount",
+    "mustBeGreaterThan": 10,
+    "severity": "warning",
+    "dimension": "completeness",
+}
 
 
 def described(mesh: TinyMesh) -> dg.AssetSpec:
@@ -88,6 +94,7 @@ def test_each_rule_is_a_check_of_the_asset(mesh: TinyMesh) -> None:
     assert {key.asset_key for key in graph.asset_check_keys} == {asset_key(KEY)}
     metadata = specs["enough"].metadata
     assert metadata["clause"] and "10" in metadata["threshold"]
+    assert metadata["dimension"] == "completeness"
 
 
 def test_a_location_has_its_products_sensors_and_resources(mesh: TinyMesh) -> None:
