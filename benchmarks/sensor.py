@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from shared_resources.arrivals.ledger.ledger import Ledger
-    from shared_resources.contracts.file_formats import CSV
     from shared_resources.contracts.model import Contract
 
 BUCKET, ZONE, PREFIX = "bench", "landing", "order/lines"
@@ -203,6 +202,7 @@ def _environment(s3: Any, home: Path) -> Any:
 
 
 def _contract() -> Contract:
+    from shared_resources.contracts.file_formats import CSV
     from shared_resources.contracts.model import (
         Classification,
         Column,
