@@ -25,10 +25,11 @@ from tests.faults.plans import AtRandom, NoFaults
 from tests.faults.proxy import Proxy, running_proxy
 from tests.faults.sample import land_sample, promotions
 from tests.faults.whole_mesh import Content, WholeMesh
+from tests.nightly import times
 from tests.stand_ins import StandIns
 from tests.stand_ins.servers import environment
 
-FAULTS = 300
+FAULTS = times(usually=100, nightly=300)
 MOST_RUNS = 20
 BUILT_BY_DBT = {"customer/customer_360", "marketing/campaign_performance", "order/daily_sales"}
 REFUSED = "marketing/promotions"
@@ -94,7 +95,7 @@ def meshes(stand_ins: StandIns, tmp_path: Path) -> Iterator[Meshes]:
 @pytest.mark.slow
 @pytest.mark.begins_early
 @pytest.mark.timeout(2400)
-def test_three_hundred_faults_over_the_whole_mesh(meshes: Meshes) -> None:
+def test_a_hundred_faults_over_the_whole_mesh(meshes: Meshes) -> None:
     seed = int(os.environ.get("MESH_FAULTS_SEED") or time.time_ns() % 1_000_000)
     print(f"MESH_FAULTS_SEED={seed}")
     chance, proxy = random.Random(seed), meshes.proxy

@@ -5,7 +5,6 @@ Hypothesis chooses what lands, is refused, corrected, rolled back, and whose con
 
 from __future__ import annotations
 
-import os
 import tempfile
 from contextlib import ExitStack
 from datetime import date
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from tests.guarantees.orders import KEY, land_orders, orders_table
+from tests.nightly import NIGHTLY
 from tests.running.whole_runs import (
     LINES,
     PER_DAY,
@@ -133,9 +133,7 @@ class Anything(RuleBasedStateMachine):
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.skipif(
-    not os.environ.get("MESH_NIGHTLY"), reason="takes a quarter of an hour; MESH_NIGHTLY=1 runs it"
-)
+@pytest.mark.skipif(not NIGHTLY, reason="takes a quarter of an hour; MESH_NIGHTLY=1 runs it")
 def test_any_sequence() -> None:
     run_state_machine_as_test(
         Anything,

@@ -72,7 +72,7 @@ STEPS = {
         f"{IO}.cloud_warehouse.store:stamp",
         f"{IO}.cloud_warehouse.record.versions:Versions.claim",
         f"{IO}.cloud_warehouse.record.versions:Versions.record",
-        f"{IO}.cloud_warehouse.spares:Spares.keep",
+        f"{IO}.cloud_warehouse.record.spares:Spares.keep",
         f"{IO}.cloud_warehouse.store:show",
         f"{IO}.cloud_warehouse.record.versions:Versions.showing",
         f"{IO}.cloud_warehouse.store:SnowflakeStore._commit",
