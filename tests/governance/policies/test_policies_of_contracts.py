@@ -30,6 +30,7 @@ from shared_resources.governance.policies.structure import (
     unique_keys,
 )
 from shared_resources.mesh import Domain, ProductFolder, ProductReference
+from shared_resources.mesh.model import CODE_FILE
 from tests.governance.policies.meshes import (
     column,
     contract,
@@ -235,20 +236,22 @@ def test_a_composite_relationship_names_the_pair_that_does_not_fit() -> None:
 
 
 def test_an_input_that_does_not_exist_is_found_in_the_code() -> None:
-    code = product().code_file
+    code = product().folder / CODE_FILE
     reading = product(inputs=(ProductReference("sales/orders", None, code, 8),))
     found = one(relationships_exist, domain("order", reading))
     assert (found.file.name, found.line) == ("product.py", 8)
 
 
 def test_an_input_column_that_does_not_exist_is_found() -> None:
-    given = ProductReference("order/orders", ("order_id", "colour"), product().code_file, 8)
+    given = ProductReference(
+        "order/orders", ("order_id", "colour"), (product().folder / CODE_FILE), 8
+    )
     reading = product("order/lines", inputs=(given,))
     assert "'colour'" in one(relationships_exist, domain("order", reading, product())).message
 
 
 def test_a_product_that_reads_itself_is_found() -> None:
-    code = product().code_file
+    code = product().folder / CODE_FILE
     reading = product(inputs=(ProductReference("order/orders", None, code, 8),))
     assert "input of itself" in one(relationships_exist, domain("order", reading)).message
 
@@ -262,7 +265,7 @@ def test_a_relationship_of_a_product_to_itself_is_fine() -> None:
 def test_a_cycle_across_domains_is_found_in_each_of_them() -> None:
     a = domain("a", with_contract("a/x", rules=(relationship("b/y"),)))
     b = domain("b", with_contract("b/y", rules=(relationship("c/z"),)))
-    code = product("c/z").code_file
+    code = product("c/z").folder / CODE_FILE
     c = domain("c", product("c/z", inputs=(ProductReference("a/x", None, code, 5),)))
     outside = domain("d", with_contract("d/w", rules=(relationship("a/x"),)))
     assert "a/x -> b/y -> c/z -> a/x" in one(no_cycles, a, b, c, outside).message
