@@ -59,26 +59,37 @@ class Source:
     @cached_property
     def lines(self) -> Mapping[str, int]:
         """The line of every node by its dotted path, e.g. `schema.transactions.quality[0]`."""
-        return {dotted(self.data, place): where[0] for place, where in self.places.items() if place}
+        return {self.dotted(place): where[0] for place, where in self.places.items() if place}
 
+    def dotted(self, place: Place) -> str:
+        """A path for people: schema objects and properties by their names, other items by position."""
+        return self._shown(place)[0]
 
-def dotted(data: Any, place: Place) -> str:
-    """A path for people: schema objects and properties by their names, other items by position."""
-    shown = ""
-    parent = ""
-    for step in place:
+    def _shown(self, place: Place) -> tuple[str, Any]:
+        """The path's text, and what stands there. Kept: each is asked for many times, and is most of
+        what is below it."""
+        known = self._texts.get(place)
+        if known is None:
+            known = self._texts[place] = self._show(place) if place else ("", self.data)
+        return known
+
+    def _show(self, place: Place) -> tuple[str, Any]:
+        step = place[-1]
+        shown, around = self._shown(place[:-1])
         try:
-            data = data[step]
+            data = around[step]
         except (KeyError, IndexError, TypeError):
             data = None
         if isinstance(step, str):
-            shown += f".{step}" if shown else step
-        else:
-            name = data.get("name") if isinstance(data, dict) else None
-            named = parent in ("schema", "properties") and isinstance(name, str) and name
-            shown += f".{name}" if named else f"[{step}]"
-        parent = step if isinstance(step, str) else ""
-    return shown
+            return f"{shown}.{step}" if shown else step, data
+        name = data.get("name") if isinstance(data, dict) else None
+        parent = place[-2] if len(place) > 1 else ""
+        named = parent in ("schema", "properties") and isinstance(name, str) and name
+        return shown + (f".{name}" if named else f"[{step}]"), data
+
+    @cached_property
+    def _texts(self) -> dict[Place, tuple[str, Any]]:
+        return {}
 
 
 def read_source(path: Path, rule: str = "contract") -> Source:

@@ -10,7 +10,7 @@ import pytest
 
 from shared_resources.contracts.compiling import clauses
 from shared_resources.contracts.odcs import read_contract
-from shared_resources.contracts.source import dotted, read_source
+from shared_resources.contracts.source import read_source
 from tests.contracts.reading import RICH
 
 CONTRACT = read_contract(RICH)
@@ -29,10 +29,10 @@ def leaves() -> list[tuple[str | int, ...]]:
     return below(SOURCE.data, ())
 
 
-@pytest.mark.parametrize("leaf", leaves(), ids=lambda leaf: dotted(SOURCE.data, leaf))
+@pytest.mark.parametrize("leaf", leaves(), ids=lambda leaf: SOURCE.dotted(leaf))
 def test_every_leaf_belongs_to_exactly_one_clause(leaf: tuple[str | int, ...]) -> None:
     """To the nearest one at or around it; a clause stands for what is below it."""
-    around = [dotted(SOURCE.data, leaf[:length]) for length in range(len(leaf), 0, -1)]
+    around = [SOURCE.dotted(leaf[:length]) for length in range(len(leaf), 0, -1)]
     nearest = next((path for path in around if path in PATHS), None)
     assert nearest is not None
     assert PATHS.count(nearest) == 1

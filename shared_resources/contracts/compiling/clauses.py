@@ -139,6 +139,9 @@ class _Lister:
         self._root = root
         self._names = {rule.name for rule in rules}
         self._by_clause = {rule.clause: rule for rule in rules}
+        # The first kind that enforces a field is the one that says so.
+        kinds = list(reversed(all_kinds().values()))
+        self._enforced = {name: checks for kind in kinds for name, checks in kind.enforces.items()}
 
     def clauses(self) -> Iterator[Clause]:
         special: dict[str, Callable[[Node], Iterator[Clause]]] = {
@@ -216,11 +219,10 @@ class _Lister:
                 yield _clause(field, self._property(name, field_name, field))
 
     def _property(self, column: str, name: str, field: Node) -> Verdict:
-        for kind in all_kinds().values():
-            if name in kind.enforces:
-                if field.value is False:
-                    return _NOTHING_ASKED
-                return self._check(*(check.format(column=column) for check in kind.enforces[name]))
+        if checks := self._enforced.get(name):
+            if field.value is False:
+                return _NOTHING_ASKED
+            return self._check(*(check.format(column=column) for check in checks))
         if name == "physicalType" and "(" in field.value and f"length_{column}" in self._names:
             return True, f"check columns; check length_{column}"
         return _PROPERTY[name]
