@@ -60,6 +60,7 @@ def test_a_model_reads_the_pinned_versions_of_either_store(
     assert all(result.passed for result in outcome.tests)
 
 
+@pytest.mark.slow
 def test_versions_in_snowflake_are_read_where_they_are(
     tmp_path: Path, production: ProductionEnvironment, monkeypatch: pytest.MonkeyPatch
 ):

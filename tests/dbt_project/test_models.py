@@ -147,6 +147,7 @@ def test_customer_360_has_every_household_that_bought_once(models: DbtModels, tm
     ]
 
 
+@pytest.mark.slow
 def test_customer_360_notices_what_its_joins_lose(models: DbtModels, tmp_path: Path):
     given: dict[str, Rows] = {
         "customer/order_history": [history(1)],
@@ -164,6 +165,7 @@ def test_customer_360_notices_what_its_joins_lose(models: DbtModels, tmp_path: P
     ]
 
 
+@pytest.mark.slow
 def test_campaign_performance_has_every_campaign_once(models: DbtModels, tmp_path: Path):
     def basket(number: int, household: int, at: datetime, value: str) -> dict[str, Any]:
         return {

@@ -462,7 +462,7 @@ def faulty(place: Place, proxy: Proxy) -> Iterator[Callable[[], LakeStore]]:
     "kind",
     [Kind.CUT_AFTER, pytest.param(Kind.HELD_BACK, marks=pytest.mark.slow)],
 )
-@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("operation", ["UpdateTable", "CreateTable"])
 def test_a_commit_whose_answer_is_lost_is_found(
     place: Place,
@@ -485,7 +485,14 @@ def test_a_commit_whose_answer_is_lost_is_found(
 
 @pytest.mark.parametrize(
     "kind",
-    [Kind.CUT_ANSWER, Kind.SHORT_ANSWER, Kind.TRUNCATED_ANSWER, Kind.FLIPPED_ANSWER],
+    [
+        Kind.SHORT_ANSWER,
+        Kind.FLIPPED_ANSWER,
+        *(
+            pytest.param(kind, marks=pytest.mark.slow)
+            for kind in (Kind.CUT_ANSWER, Kind.TRUNCATED_ANSWER)
+        ),
+    ],
     ids=lambda kind: kind.name,
 )
 def test_a_body_that_is_not_whole_is_read_again(
