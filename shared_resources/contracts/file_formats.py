@@ -75,6 +75,12 @@ def _taken(one: FileFormat, there: Iterable[FileFormat]) -> str | None:
     return None
 
 
+def format_named(name: str) -> FileFormat | None:
+    """The format of a name. Other distributions are asked only for what is not the platform's own."""
+    return next((one for one in OWN if one.name == name), None) or all_formats().get(name)
+
+
 def by_ending(ending: str) -> FileFormat | None:
     """The format of files whose names end so, such as ``.csv``; None if it tells of none."""
-    return next((one for one in all_formats().values() if ending in one.endings), None)
+    own = next((one for one in OWN if ending in one.endings), None)
+    return own or next((one for one in all_formats().values() if ending in one.endings), None)

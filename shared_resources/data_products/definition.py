@@ -21,7 +21,7 @@ from shared_resources.data_products.function import ProductFunction, ProductProb
 from shared_resources.environment import Environment
 from shared_resources.mesh import Domain, ProductFolder, ProductKind, Waiver
 from shared_resources.mesh.code.maker_code import MakerCode, maker_code
-from shared_resources.mesh.code.makers import Maker, maker_in
+from shared_resources.mesh.code.makers import Maker, makers_in
 from shared_resources.mesh.model import CODE_FILE
 
 
@@ -86,8 +86,9 @@ def define_product(
     assert product.contract is not None and product.kind is not None, "check_domain refuses these"
     code = maker_code(environment.root, product)
     function = None
-    maker = maker_in(product.folder) if product.kind is ProductKind.ADDED else None
-    if maker is not None:
+    maker = None
+    if product.kind is ProductKind.ADDED:
+        maker = makers_in(product.folder)[0]
         function = _function_of(maker, product.folder / maker.file, domain, product)
     elif product.kind is ProductKind.FUNCTION:
         function = _load_function(product.folder, domain, product.name)

@@ -15,7 +15,7 @@ from shared_resources.contracts.odcs import compile_contract
 from shared_resources.contracts.source import read_source
 from shared_resources.findings import Finding, InvalidFile
 from shared_resources.mesh.central_file import read_central_file
-from shared_resources.mesh.code.makers import maker_in, read_added
+from shared_resources.mesh.code.makers import added_makers, makers_in, read_added
 from shared_resources.mesh.code.model_text import inputs_of_model
 from shared_resources.mesh.code.platform_use import platform_findings
 from shared_resources.mesh.code.product_code import missing_rule_functions, read_product_code
@@ -88,8 +88,8 @@ def _read_product(folder: Path, domain: str, root: Path, findings: list[Finding]
         code = read_product_code(folder / CODE_FILE)
         inputs = code.inputs
         findings += code.findings
-    elif (maker := maker_in(folder)) is not None:
-        code = read_added(maker, folder / maker.file)
+    elif added := makers_in(folder):
+        code = read_added(added[0], folder / added[0].file)
         inputs = code.inputs
         findings += code.findings
     elif model.is_file():
@@ -135,21 +135,21 @@ def _kind(
     folder: Path, model: Path, contract: Contract | None, findings: list[Finding]
 ) -> ProductKind | None:
     """How the product is made. Without a valid contract an ingest cannot be told from nothing."""
-    makers: dict[ProductKind, tuple[str, Path, int]] = {}
+    makers: list[tuple[ProductKind, str, Path, int]] = []
     if (folder / CODE_FILE).is_file():
-        makers[ProductKind.FUNCTION] = (CODE_FILE, folder / CODE_FILE, 0)
-    if (added := maker_in(folder)) is not None:
-        makers[ProductKind.ADDED] = (added.file, folder / added.file, 0)
+        makers.append((ProductKind.FUNCTION, CODE_FILE, folder / CODE_FILE, 0))
+    for added in makers_in(folder):
+        makers.append((ProductKind.ADDED, added.file, folder / added.file, 0))
     if model.is_file():
-        makers[ProductKind.DBT] = (f"the dbt model {model.name}", model, 0)
+        makers.append((ProductKind.DBT, f"the dbt model {model.name}", model, 0))
     if contract is not None and contract.landing is not None:
         place = (folder / CONTRACT_FILE, contract.landing.line)
-        makers[ProductKind.INGEST] = ("`landing` in its contract", *place)
+        makers.append((ProductKind.INGEST, "`landing` in its contract", *place))
     if len(makers) == 1:
-        return next(iter(makers))
+        return makers[0][0]
     if makers:
-        names = [name for name, _, _ in makers.values()]
-        _, file, line = list(makers.values())[-1]
+        names = [name for _, name, _, _ in makers]
+        _, _, file, line = makers[-1]
         findings.append(
             Finding(
                 file,
@@ -169,7 +169,14 @@ def _kind(
                 f"nothing makes {folder.parent.parent.name}/{folder.name}",
                 f"add {CODE_FILE} with a @data_product function, or the dbt model "
                 f"{model.relative_to(folder.parents[3])}, or `landing` to the contract's "
-                "customProperties",
+                "customProperties" + _for_added(),
             )
         )
     return None
+
+
+def _for_added() -> str:
+    """What other distributions offer, or keep from being offered, to a product that nothing makes."""
+    added = added_makers()
+    files = "".join(f", or {maker.file} ({maker.name})" for maker in added.makers)
+    return files + (f"; {added.problem}" if added.problem else "")

@@ -52,10 +52,10 @@ def followed(environment: Environment, contract: Contract, run: Run) -> Iterator
         try:
             yield
         except GeneratorExit:
-            # Dagster does not go on: the output was not handled, which its IO manager has noted. It
-            # is the collector that closes the block, at any moment, perhaps within a transaction of
-            # this very thread, for whose end a write would wait. What is unsaid is a crash: its
-            # lease is free now.
+            # Dagster does not go on: the output was not handled, which its IO manager has noted if
+            # it could. It is the collector that closes the block, at any moment, perhaps within a
+            # transaction of this very thread, for whose end a write would wait. What is unsaid, such
+            # as an interruption of the IO manager, is a crash: its lease is free now.
             raise
         except Exception as problem:
             note_failure(attempts, run, problem)

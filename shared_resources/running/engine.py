@@ -245,8 +245,9 @@ class Engine:
     def _begins_again(self, worker: Worker, task: Task) -> bool:
         """Whether the task is tried once more. What an ingest was reading when its process broke down
         is known, and is read in a process of its own now, whose end is that object's refusal."""
-        kind = product_folder(self._environment, task.product).kind
-        if not worker.broke_down or task in self._begun_again or kind is not ProductKind.INGEST:
+        if not worker.broke_down or task in self._begun_again:
+            return False
+        if product_folder(self._environment, task.product).kind is not ProductKind.INGEST:
             return False
         self._begun_again.add(task)
         self._queues[task.product].appendleft(task)

@@ -289,7 +289,7 @@ def test_a_product_whose_process_died_is_made_by_the_next_run(mesh: TinyMesh) ->
     assert found == [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 
 
-def test_an_object_at_which_the_process_breaks_down_is_refused_by_the_same_run(
+def test_an_object_at_which_the_process_breaks_down_is_read_apart_by_the_same_run(
     mesh: TinyMesh,
 ) -> None:
     """In this mesh every Parquet object but one apart ends the process that reads it: code of the

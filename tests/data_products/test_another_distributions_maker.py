@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from shared_resources.extensions import UnusableExtension
 from shared_resources.mesh import ProductKind, read_mesh
 from shared_resources.mesh.code import makers
 from tests.architecture.tree import ROOT
@@ -34,8 +33,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     makers.added_makers.cache_clear()
     yield site
     monkeypatch.undo()
-    sys.modules.pop("query_maker", None)
-    makers.added_makers.cache_clear()
+    anew()
 
 
 @pytest.fixture
@@ -91,11 +89,56 @@ def test_a_second_maker_in_the_folder_is_a_finding(sales: TinyMesh) -> None:
     assert any("made in 2 ways: product.py and query.sql" in one.message for one in domain.findings)
 
 
-@pytest.mark.parametrize("file", ["product.py", "contract.odcs.yaml", "sub/query.sql"])
-def test_a_maker_for_a_file_that_means_something_else_is_refused(site: Path, file: str) -> None:
+@pytest.mark.parametrize(
+    "file",
+    ["product.py", "contract.odcs.yaml", "rules.py", "sub/query.sql", "", "..", ".flow", "a.md"],
+)
+def test_a_maker_for_a_file_that_means_something_else_makes_nothing_and_stops_nobody(
+    sales: TinyMesh, site: Path, file: str
+) -> None:
     (site / "query_maker.py").write_text(CODE.replace('"query.sql", inputs', f"{file!r}, inputs"))
-    with pytest.raises(UnusableExtension, match="means something already"):
-        makers.added_makers()
+    anew()
+    findings = [one for domain in read_mesh(sales.root).domains for one in domain.findings]
+    (finding,) = [one for one in findings if f"nothing makes {LARGE}" in one.message]
+    assert "means something already" in finding.remedy
+    assert len(findings) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("MAKER = Maker('a', 'query.sql', lambda file: 'order/orders', function)", "not a list of"),
+        ("MAKER = Maker('a', 'query.sql', lambda file: ['orders'], function)", "is no product key"),
+        ("MAKER = Maker('a', 'query.sql', lambda file: {}['reads'], function)", "KeyError"),
+        ("MAKER = Maker('a', 'query.sql', lambda file: None, function)", "TypeError"),
+    ],
+)
+def test_what_a_maker_raises_or_says_wrongly_is_a_finding_of_its_product(
+    sales: TinyMesh, site: Path, code: str, said: str
+) -> None:
+    (site / "query_maker.py").write_text(f"{CODE}\n{code}\n")
+    anew()
+    (finding,) = [one for domain in read_mesh(sales.root).domains for one in domain.findings]
+    assert said in finding.message and finding.file.name == "query.sql"
+
+
+def test_two_added_makers_in_a_folder_are_a_finding(sales: TinyMesh, site: Path) -> None:
+    second = CODE.replace('"query.sql", inputs', '"flow.sql", inputs')
+    (site / "flow_maker.py").write_text(second)
+    points = site / "offices-1.0.dist-info" / "entry_points.txt"
+    points.write_text(points.read_text() + "flow = flow_maker:MAKER\n")
+    anew()
+    file = write(sales, QUERY)
+    file.with_name("flow.sql").write_text(QUERY)
+    findings = [one for domain in read_mesh(sales.root).domains for one in domain.findings]
+    assert any("made in 2 ways" in one.message for one in findings)
+
+
+def anew() -> None:
+    """As another process would find what is installed."""
+    for module in ("query_maker", "flow_maker"):
+        sys.modules.pop(module, None)
+    makers.added_makers.cache_clear()
 
 
 def refused(mesh: TinyMesh) -> str:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import sys
 from collections.abc import Iterator
+from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyarrow import orc
 
 from shared_resources.contracts import file_formats
+from shared_resources.contracts.file_formats import FileFormat
+from shared_resources.contracts.model import Landing
 from shared_resources.extensions import UnusableExtension
+from shared_resources.landing.errors import UnreadableObject
+from shared_resources.landing.formats.format_reader import ReadAsArrow, reader_of
+from shared_resources.landing.staged_object import ObjectToStage
+from shared_resources.landing.text import Limits
 from tests.architecture.tree import ROOT
 from tests.cli.commands import start
+from tests.contract_factory import make_contract
 from tests.distributions import install
 from tests.guarantees.orders import COLUMNS, KEY
 from tests.tiny_mesh import TinyMesh, contract_text
@@ -56,6 +66,48 @@ def test_its_objects_are_ingested(mesh: TinyMesh) -> None:
     land(mesh, ROWS)
     assert mesh.run(KEY).success
     assert mesh.rows(KEY) == ROWS.to_pylist()
+
+
+def test_a_time_of_day_is_not_dropped_from_a_date64(tmp_path: Path) -> None:
+    """Parquet keeps a date64 as days."""
+    of = ObjectToStage(
+        make_contract({"day": "date"}, landing=Landing("a/b", file_formats.CSV, "*")),
+        tmp_path / "x.orc", "x.orc", tmp_path / "staged", "", Limits(),
+    )  # fmt: skip
+    for hour, kept in ((0, True), (1, False)):
+        moment = pa.array([datetime(2024, 10, 4, hour)], pa.timestamp("ms"))
+        values = moment.view(pa.date64())
+        reader = ReadAsArrow("X", lambda _, v=values: pa.table({"day": v}).to_reader())
+        if kept:
+            (file,) = reader.stage(of).files
+            assert pq.read_table(file.path).to_pylist() == [{"day": date(2024, 10, 4)}]
+        else:
+            with pytest.raises(UnreadableObject, match="without loss"):
+                reader.stage(of)
+
+
+@pytest.mark.parametrize(
+    "problem", [OSError(errno.ENOSPC, "full"), MemoryError(), ImportError("no codec")]
+)
+def test_what_is_the_machines_fault_is_not_the_objects(tmp_path: Path, problem: Exception) -> None:
+    of = ObjectToStage(
+        make_contract({"day": "date"}), tmp_path / "x", "x", tmp_path / "staged", "", Limits()
+    )
+
+    def read(file: Path) -> pa.RecordBatchReader:
+        raise problem
+
+    with pytest.raises(type(problem)):
+        ReadAsArrow("X", read).stage(of)
+    with pytest.raises(UnusableExtension, match="gives a Table"):
+        ReadAsArrow("X", lambda _: pa.table({"day": [1]})).stage(of)  # type: ignore[arg-type,return-value]
+
+
+@pytest.mark.parametrize("name", ["nothing", "ReadAsArrow"])
+def test_a_reader_that_is_none_is_said_to_be_none(name: str) -> None:
+    where = f"shared_resources.landing.formats.format_reader:{name}"
+    with pytest.raises(UnusableExtension, match=where):
+        reader_of(FileFormat("x", (".x",), where))
 
 
 @pytest.mark.parametrize("wrong", ["damaged", "another type"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from shared_resources.contracts.file_formats import all_formats
+from shared_resources.contracts.file_formats import format_named
 from shared_resources.contracts.model import Clause, Rule
 from shared_resources.contracts.node import Node
 from shared_resources.contracts.reading.service_levels import FRESHNESS, RETENTION
@@ -49,7 +49,10 @@ _ROOT: Mapping[str, Verdict] = {
     "name": _KEY,
     "domain": _KEY,
     "status": (True, "only active and deprecated contracts publish"),
-    "version": (True, "the strict reader; recorded with every published version"),
+    "version": (
+        True,
+        "the strict reader; recorded with every version, never lower than the last one",
+    ),
     "tenant": _FOR_OTHER_TOOLS,
     "dataProduct": _FOR_OTHER_TOOLS,
     "support": _FOR_READERS,
@@ -249,7 +252,7 @@ class _Lister:
             return False, "says how the text is treated, not which text it is"
         for item in self._root.each("customProperties"):
             landing = item.get("value") if item.text("property") == "landing" else None
-            form = all_formats().get(landing.text("format")) if landing is not None else None
+            form = format_named(landing.text("format")) if landing is not None else None
             if form is not None and "encoding" in form.options:
                 return True, "landed text is read by it; check parse"
         return False, "describes text, and this product reads none"

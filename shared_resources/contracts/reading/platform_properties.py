@@ -11,7 +11,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from shared_resources.contracts.file_formats import TEXT_OPTIONS, all_formats
+from shared_resources.contracts.file_formats import (
+    TEXT_OPTIONS,
+    FileFormat,
+    all_formats,
+    format_named,
+)
 from shared_resources.contracts.model import Landing, LandingMode, Partitioning
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import Number, is_number
@@ -124,24 +129,26 @@ def _landing(node: Node, partitioned: bool) -> Landing | None:
     if not _mapping(node, LANDING_FIELDS, ("prefix", "format", "object")):
         return None
     before = len(node.findings)
-    format_ = _choice(node, "format", all_formats(), None)
+    written = node.text("format")
+    chosen = format_named(written) if written else None
+    format_ = chosen.name if chosen else _choice(node, "format", all_formats(), None)
     mode = _choice(node, "mode", tuple(LandingMode), LandingMode.REPLACE)
     extra = _choice(node, "extraColumns", ("refuse", "ignore"), "refuse")
     check_key(node, "prefix")
     check_key(node, "object")
     check_object_name(node, mode, format_)
-    _check_text_options(node, format_)
+    _check_text_options(node, chosen)
     if mode == LandingMode.PARTITION and not partitioned:
         node.problem("lands by partition, but the product has none", "add `partitions`")
     if mode == LandingMode.REPLACE and partitioned:
         (node.get("mode") or node).problem(
             "replaces the whole product, but it has partitions", "write `mode: partition`"
         )
-    if len(node.findings) > before:
+    if len(node.findings) > before or chosen is None:
         return None
     return Landing(
         prefix=node.text("prefix").rstrip("/"),
-        format=all_formats()[format_],
+        format=chosen,
         object_name=node.text("object"),
         mode=LandingMode(mode),
         encoding=node.text("encoding", "utf-8"),
@@ -161,12 +168,11 @@ def _choice(node: Node, name: str, allowed: Collection[str], default: str | None
     return str(field.value)
 
 
-def _check_text_options(node: Node, format_: str) -> None:
-    chosen = all_formats().get(format_)
+def _check_text_options(node: Node, chosen: FileFormat | None) -> None:
     for name in TEXT_OPTIONS:
         field = node.get(name)
         if field and chosen and name not in chosen.options:
-            field.problem(f"means nothing for format {format_}", "remove it")
+            field.problem(f"means nothing for format {chosen.name}", "remove it")
     if field := node.get("encoding"):
         try:
             "".encode(field.value)  # refuses codecs that are no encodings too, such as base64

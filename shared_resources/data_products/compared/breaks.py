@@ -23,6 +23,7 @@ from shared_resources.stores.opening import holding
 from shared_resources.stores.protocol import Unreadable, Version
 
 RULE = "breaking_change"
+_RISE = "raise it, at least to the published one"
 _WHATEVER_VERSION = "do one of these: no version of the contract permits it as it is"
 
 
@@ -70,7 +71,7 @@ def _of_product(
         return
     breaks = evidence.promise.broken_by(Promise.of(contract))
     if not breaks and (why := lowered(contract, evidence.contract_version)):
-        yield Finding(product.contract_file, product.line("version"), RULE, why, _WHATEVER_VERSION)
+        yield Finding(product.contract_file, product.line("version"), RULE, why, _RISE)
     for found in breaks:
         hit = _consumers(mesh, product.key, found.columns)
         yield Finding(
@@ -80,8 +81,8 @@ def _of_product(
             f"{product.key}: {found.message}, against version {evidence.contract_version} of the "
             f"contract, under which {_named(current)} is published; "
             + (f"it breaks {'; '.join(hit)}" if hit else "nothing in this mesh reads it"),
-            f"take it back, or raise the version from {contract.version} to a new major version, "
-            "once the consumers are ready",
+            f"take it back, or raise the version from {contract.version} to a new major version above "
+            f"{evidence.contract_version}, once the consumers are ready",
         )
 
 

@@ -6,9 +6,10 @@ Does not belong here: which formats there are (`contracts/file_formats.py`), any
 
 from __future__ import annotations
 
+import errno
 import importlib
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -22,6 +23,8 @@ from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.formats.parquet import stage_parquet
 from shared_resources.landing.staged_object import ObjectToStage, StagedObject, staging
 
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
 
 @runtime_checkable
 class FormatReader(Protocol):
@@ -32,7 +35,8 @@ class FormatReader(Protocol):
     def stage(self, of: ObjectToStage) -> StagedObject:
         """Stage every row of the object.
 
-        What is no row of the contract is kept as a reject, or raises `UnreadableObject`.
+        What is no row of the contract is kept as a reject, or raises `UnreadableObject`, whose words
+        people see: they quote no value of a classified column.
         """
         ...
 
@@ -41,13 +45,13 @@ def reader_of(format_: FileFormat) -> FormatReader:
     """The reader of a format. Raises `UnusableExtension` when there is none where it says."""
     module, _, name = format_.reader.partition(":")
     try:
-        found = getattr(importlib.import_module(module), name)
+        found: object = getattr(importlib.import_module(module), name)
     except Exception as problem:
         raise UnusableExtension(
             f"the reader {format_.reader} of the file format {format_.name!r} cannot be loaded: "
             f"{type(problem).__name__}: {problem}; correct or uninstall what adds it"
         ) from problem
-    if not isinstance(found, FormatReader):
+    if isinstance(found, type) or not isinstance(found, FormatReader):
         raise UnusableExtension(
             f"{format_.reader} reads the file format {format_.name!r} and is no FormatReader; correct "
             "or uninstall what adds it"
@@ -72,18 +76,50 @@ class ReadAsArrow:
     def stage(self, of: ObjectToStage) -> StagedObject:
         with staging(of) as stage:
             converted = stage.work / "converted.parquet"
-            try:
-                with (
-                    closing(self.read(of.file)) as batches,
-                    pq.ParquetWriter(converted, batches.schema) as writer,
-                ):
-                    for batch in batches:
-                        writer.write_batch(batch)
-            except Exception as problem:
-                # Its words may quote what the contract classifies.
-                raise UnreadableObject(
-                    of.key,
-                    f"cannot be read as {self.name} ({type(problem).__name__})",
-                    f"open it with what wrote it, and land it as whole {self.name}",
-                ) from problem
+            self._convert(of, converted)
             return stage_parquet(replace(of, file=converted))
+
+    def _convert(self, of: ObjectToStage, converted: Path) -> None:
+        """The file as Parquet, its types those that `read` gave."""
+        with self._reading(of):
+            batches = self.read(of.file)
+        if not isinstance(batches, pa.RecordBatchReader):
+            raise UnusableExtension(
+                f"the reader of {self.name} gives a {type(batches).__name__}, not a "
+                "pyarrow.RecordBatchReader; correct or uninstall what adds it"
+            )
+        schema = _as_parquet_holds(batches.schema)
+        with closing(batches), pq.ParquetWriter(converted, schema) as writer:
+            while True:
+                with self._reading(of):
+                    batch = next(batches, None)
+                if batch is None:
+                    return
+                columns = zip(batch.columns, schema.types, strict=True)
+                cast = [values.cast(type_) for values, type_ in columns]
+                writer.write_batch(pa.RecordBatch.from_arrays(cast, schema=schema))
+
+    @contextmanager
+    def _reading(self, of: ObjectToStage) -> Iterator[None]:
+        """What the library raises is the object's fault, unless it is the machine's or its own."""
+        try:
+            yield
+        except (MemoryError, ImportError, pa.ArrowMemoryError):
+            raise
+        except Exception as problem:
+            if isinstance(problem, OSError) and problem.errno in _OF_THE_MACHINE:
+                raise
+            # Its words may quote what the contract classifies.
+            raise UnreadableObject(
+                of.key,
+                f"cannot be read as {self.name} ({type(problem).__name__})",
+                f"open it with what wrote it, and land it as whole {self.name}",
+            ) from problem
+
+
+def _as_parquet_holds(schema: pa.Schema) -> pa.Schema:
+    """The types that Parquet keeps: of a `date64` it would drop the time of day without a word."""
+    for i, field in enumerate(schema):
+        if pa.types.is_date64(field.type):
+            schema = schema.set(i, field.with_type(pa.timestamp("ms")))
+    return schema

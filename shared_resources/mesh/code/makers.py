@@ -10,6 +10,7 @@ a `Maker`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,7 @@ from shared_resources.mesh.model import CODE_FILE, CONTRACT_FILE, ProductReferen
 
 GROUP = "dagster_data_mesh.makers"
 RULE = "product"
+_KEY = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -41,33 +43,61 @@ class Maker:
     function: Callable[[Path], object]
 
 
+@dataclass(frozen=True)
+class Added:
+    """Those of other distributions that can be used, and what is wrong with the first that cannot."""
+
+    makers: tuple[Maker, ...]
+    problem: str = ""
+
+
 @cache
-def added_makers() -> tuple[Maker, ...]:
-    """Those of other distributions.
-
-    Raises `UnusableExtension` for an entry point that leads to none, or to one whose file is another's.
-    """
+def added_makers() -> Added:
     found: dict[str, Maker] = {}
-    for added, maker in extensions(GROUP, Maker):
-        if maker.file in (CODE_FILE, CONTRACT_FILE, *found) or Path(maker.file).name != maker.file:
-            raise UnusableExtension(
-                f"{added} adds the maker {maker.name!r} for {maker.file!r}, which is no file's name or "
-                "means something already; correct or uninstall it"
-            )
-        found[maker.file] = maker
-    return tuple(found.values())
+    try:
+        for added, maker in extensions(GROUP, Maker):
+            if maker.file in found or not _is_free(maker.file):
+                problem = (
+                    f"{added} adds the maker {maker.name!r} for {maker.file!r}, which is no file's name "
+                    "or means something already; correct or uninstall it"
+                )
+                return Added(tuple(found.values()), problem)
+            found[maker.file] = maker
+    except UnusableExtension as unusable:
+        return Added(tuple(found.values()), str(unusable))
+    return Added(tuple(found.values()))
 
 
-def maker_in(folder: Path) -> Maker | None:
-    """The added maker whose file lies in the product's folder."""
-    return next((maker for maker in added_makers() if (folder / maker.file).is_file()), None)
+def _is_free(name: str) -> bool:
+    """Whether a file in a product's folder can be called so, and means nothing else there."""
+    return (
+        bool(name)
+        and Path(name).name == name
+        and name not in (CODE_FILE, CONTRACT_FILE, "rules.py", "conftest.py")
+        and not name.startswith((".", "test_"))
+        and not name.endswith((".md", ".oaas.yaml", ".pyc"))  # which are no code to anyone
+    )
+
+
+def makers_in(folder: Path) -> list[Maker]:
+    """The added makers whose files lie in the product's folder."""
+    return [maker for maker in added_makers().makers if (folder / maker.file).is_file()]
 
 
 def read_added(maker: Maker, file: Path) -> ProductCode:
     """What the product reads, as its maker reads it from the file."""
     try:
-        keys = dict.fromkeys(maker.inputs(file))
-    except ValueError as problem:
-        message = f"{maker.name} cannot say what it reads: {problem}"
+        keys = _keys(maker.inputs(file))
+    except Exception as problem:  # noqa: BLE001 - of anybody's code; the other products are whole
+        message = f"{maker.name} cannot say what it reads: {type(problem).__name__}: {problem}"
         return ProductCode(findings=(Finding(file, 0, RULE, message, "correct the file"),))
     return ProductCode(tuple(ProductReference(key, None, file, 0) for key in keys))
+
+
+def _keys(said: Iterable[str]) -> list[str]:
+    if isinstance(said, str):
+        raise ValueError(f"it gives the text {said!r}, not a list of keys")
+    keys = list(dict.fromkeys(said))
+    if wrong := [key for key in keys if not (isinstance(key, str) and _KEY.fullmatch(key))]:
+        raise ValueError(f"{wrong[0]!r} is no product key; write it as 'domain/product'")
+    return keys

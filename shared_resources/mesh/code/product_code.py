@@ -45,14 +45,22 @@ def parse_python(file: Path) -> tuple[ast.Module | None, Finding | None]:
     """The file's syntax tree, or the finding that says why there is none."""
     try:
         # As an import does it: handed bytes, the parser passes over a comment that is no UTF-8.
-        return ast.parse(decode_source(file.read_bytes()), filename=str(file)), None
-    except SyntaxError as error:
-        line, problem = error.lineno or 0, error.msg
+        text = decode_source(file.read_bytes())
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         message = f"the file is no {error.encoding}: {error.object[error.start : error.end]!r}"
         return None, Finding(file, line, "python", message, "save it as UTF-8")
-    except (ValueError, OSError, RecursionError, MemoryError) as error:  # NUL, unreadable, too deep
+    except (SyntaxError, LookupError) as error:
+        message = f"the file's encoding is not known: {error}"
+        return None, Finding(file, 0, "python", message, "save it as UTF-8")
+    except OSError as error:
+        message = f"the file cannot be read: {error.strerror}"
+        return None, Finding(file, 0, "python", message, "make it readable")
+    try:
+        return ast.parse(text, filename=str(file)), None
+    except SyntaxError as error:
+        line, problem = error.lineno or 0, error.msg
+    except (ValueError, RecursionError, MemoryError) as error:  # NUL, too deep
         line, problem = 0, str(error) or "nested too deep"
     return None, Finding(
         file, line, "python", f"the file is no valid Python: {problem}", "mend the syntax"
@@ -62,12 +70,13 @@ def parse_python(file: Path) -> tuple[ast.Module | None, Finding | None]:
 def missing_modules(file: Path, tree: ast.Module, root: Path) -> Iterator[Finding]:
     """What the file imports that is neither installed nor beside `domains/`; nothing is imported.
 
-    An import within `try` is the author's own business.
+    An import within `try`, `if` or `with` is the author's own business: of what is there on some
+    machines, or for a type checker.
     """
     tried = {
         id(node)
         for attempt in ast.walk(tree)
-        if isinstance(attempt, ast.Try | ast.TryStar)
+        if isinstance(attempt, ast.Try | ast.TryStar | ast.If | ast.With)
         for node in ast.walk(attempt)
     }
     for node in ast.walk(tree):

@@ -46,6 +46,9 @@ def test_a_module_that_there_is_not_is_found_before_the_code_runs(
         "try:\n    import pandsa\nexcept ImportError:\n    pandsa = None",
         "import json, os.path\nfrom polars import DataFrame",
         "from . import other",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from _typeshed import Incomplete",
+        "import sys\nif sys.platform == 'win32':\n    import winreg",
+        "from contextlib import suppress\nwith suppress(ImportError):\n    import cudf",
         "from prices import today\nimport rates.daily",
     ],
 )
@@ -61,6 +64,8 @@ def test_what_can_be_imported_or_is_only_tried_is_no_finding(tmp_path: Path, tex
     ("content", "line", "said"),
     [
         (b"# prix en \x80\n", 0, "missing encoding"),
+        (b"# coding: rot13\n", 0, "rot13"),
+        ("x = 1\n".encode("utf-16"), 0, "encoding"),
         (b"\n\nNAME = 'caf\xe9'\n", 3, "no utf-8: b'\\xe9'"),
         (b"# -*- coding: nonsense -*-\n", 0, "unknown encoding"),
         (b"NAME = (\n", 1, "never closed"),
