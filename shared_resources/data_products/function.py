@@ -8,15 +8,14 @@ Does not belong here: turning it into a Dagster asset (`locations/product_asset.
 from __future__ import annotations
 
 import inspect
-import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared_resources.mesh.model import is_product_key
 from shared_resources.problems import MeshProblem
 
-_KEY = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
 CONTEXT = "context"
 
 
@@ -36,7 +35,7 @@ class ProductInput:
 
 def product_input(key: str, columns: Sequence[str] | None = None) -> ProductInput:
     """An input of which only `columns` are read. Raises `ProductProblem` for a malformed key."""
-    if not _KEY.fullmatch(key):
+    if not is_product_key(key):
         raise ProductProblem(f"{key!r} is no product key; write it as 'domain/product'")
     return ProductInput(key, tuple(columns) if columns is not None else None)
 

@@ -7,6 +7,7 @@ Does not belong here: reading files (`read.py`, `domain_file.py`, `code/`), poli
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,6 +18,8 @@ from pathlib import Path
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.findings import Finding
+
+_KEY = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
 
 
 class ProductKind(StrEnum):
@@ -237,3 +240,8 @@ CODE_FILE = "product.py"
 DEFINITIONS_FILE = "definitions.py"
 # What stands in for the systems outside of the mesh lies beside the domains, and is none.
 SOURCE_SYSTEMS = "source_systems"
+
+
+def is_product_key(text: str) -> bool:
+    """Whether it is written as a product's key is: `domain/product`."""
+    return _KEY.fullmatch(text) is not None

@@ -53,7 +53,7 @@ _SQL_ELSEWHERE = re.compile(
 )
 _SQL_COMMENT = re.compile(r"\{#.*?#\}|--[^\n]*", re.DOTALL)
 _SHARED_BY_MODELS = ("dbt_project.yml", "macros", "tests/generic", "packages.yml", "dbt_packages")
-_NO_CODE = (".md", ".oaas.yaml", ".pyc")
+NO_CODE = (".md", ".oaas.yaml", ".pyc")
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _own_files(folder: Path) -> Iterator[Path]:
         inside = file.relative_to(folder).parts
         test = file.name.startswith("test_") or file.name == "conftest.py"
         hidden = any(part.startswith(".") or part == "__pycache__" for part in inside)
-        said = inside == (CONTRACT_FILE,) or file.name.endswith(_NO_CODE)
+        said = inside == (CONTRACT_FILE,) or file.name.endswith(NO_CODE)
         if file.is_file() and not (test or hidden or said):
             yield file
 
@@ -111,7 +111,7 @@ def _model_files(project: Path, product: ProductFolder) -> Iterator[Path]:
     for place in places:
         for file in [place] if place.is_file() else sorted(place.rglob("*")):
             another = file.parent == project / "models" / product.domain and file.stem in others
-            if file.is_file() and not another and not file.name.endswith(_NO_CODE):
+            if file.is_file() and not another and not file.name.endswith(NO_CODE):
                 yield file
 
 

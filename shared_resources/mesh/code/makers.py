@@ -10,7 +10,6 @@ a `Maker`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -18,12 +17,12 @@ from pathlib import Path
 
 from shared_resources.extensions import UnusableExtension, extensions
 from shared_resources.findings import Finding
+from shared_resources.mesh.code.maker_code import NO_CODE
 from shared_resources.mesh.code.product_code import ProductCode
-from shared_resources.mesh.model import CODE_FILE, CONTRACT_FILE, ProductReference
+from shared_resources.mesh.model import CODE_FILE, CONTRACT_FILE, ProductReference, is_product_key
 
 GROUP = "dagster_data_mesh.makers"
 RULE = "product"
-_KEY = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def _is_free(name: str) -> bool:
         and Path(name).name == name
         and name not in (CODE_FILE, CONTRACT_FILE, "rules.py", "conftest.py")
         and not name.startswith((".", "test_"))
-        and not name.endswith((".md", ".oaas.yaml", ".pyc"))  # which are no code to anyone
+        and not name.endswith(NO_CODE)
     )
 
 
@@ -98,6 +97,6 @@ def _keys(said: Iterable[str]) -> list[str]:
     if isinstance(said, str):
         raise ValueError(f"it gives the text {said!r}, not a list of keys")
     keys = list(dict.fromkeys(said))
-    if wrong := [key for key in keys if not (isinstance(key, str) and _KEY.fullmatch(key))]:
+    if wrong := [key for key in keys if not (isinstance(key, str) and is_product_key(key))]:
         raise ValueError(f"{wrong[0]!r} is no product key; write it as 'domain/product'")
     return keys
