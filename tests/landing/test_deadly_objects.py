@@ -17,6 +17,7 @@ from shared_resources.arrivals.ledger.tables import State
 from shared_resources.landing import isolated, reader
 from shared_resources.landing.formats.parquet_footer import is_ordinary
 from shared_resources.landing.reader import UnreadableObject, stage_object
+from shared_resources.landing.staged_object import ObjectToStage, StagedObject
 from shared_resources.landing.zones.zone import LandingObject
 from shared_resources.state.database import StateDatabase
 from tests.landing.staging import landing_contract, stage
@@ -55,9 +56,9 @@ def test_a_strange_footer_is_read_apart_and_an_ordinary_one_is_not(
     read: list[str] = []
     apart = isolated.stage_apart
 
-    def noted(*arguments):  # type: ignore[no-untyped-def]
-        read.append(arguments[2])
-        return apart(*arguments)
+    def noted(of: ObjectToStage) -> StagedObject:
+        read.append(of.key)
+        return apart(of)
 
     monkeypatch.setattr(reader, "stage_apart", noted)
     for name, content in (("plain", written()), ("strange", strange(written()))):
