@@ -59,6 +59,11 @@ class Environment(ABC):
         return self.home / "dbt"
 
     @property
+    def compiled(self) -> Path:
+        """Contracts as they were compiled before (`mesh/kept_contracts.py`)."""
+        return self.home / "compiled"
+
+    @property
     def scratch(self) -> Path:
         """Where what is needed for a moment lies: spilled memory, what a rule may write."""
         return self.home / "scratch"

@@ -37,7 +37,7 @@ from shared_resources.locations.housekeeping_jobs import housekeeping
 from shared_resources.locations.product_asset import build_asset
 from shared_resources.locations.sensing.landing_sensor import landing_sensor
 from shared_resources.locations.stopped_asset import stopped_asset
-from shared_resources.mesh import Domain, Mesh, ProductKind, read_mesh
+from shared_resources.mesh import Domain, Mesh, ProductKind, look_at_mesh
 from shared_resources.mesh.circles import way_back
 from shared_resources.mesh.code.definitions_file import definitions_findings
 from shared_resources.state.private_files import keep_files_private
@@ -65,8 +65,9 @@ def build_domain(
     quiet_dagster_previews()
     keep_files_private()
     environment = wiring.current()
-    mesh = read_mesh(environment.root)
-    domain = mesh.domain(Path(definitions_file).resolve().parent.name)
+    name = Path(definitions_file).resolve().parent.name
+    mesh = look_at_mesh(environment, anew=name)
+    domain = mesh.domain(name)
     own = Additions(domain.name, jobs, schedules, sensors, resources or {})
     refuse_other_definitions(domain.folder)
     if resource_overrides and environment.is_production:

@@ -1,6 +1,6 @@
 """The static view of the mesh: what the files say, without importing a domain or opening a store.
 
-Belongs here: `read_mesh`, `read_product` and the types that they return.
+Belongs here: `read_mesh`, `look_at_mesh`, `read_product` and the types that they return.
 Does not belong here: what the files ought to say (`governance/policies/`), what was published.
 """
 
@@ -14,7 +14,7 @@ from shared_resources.mesh.model import (
     ProductReference,
     Waiver,
 )
-from shared_resources.mesh.read import read_mesh, read_product
+from shared_resources.mesh.read import look_at_mesh, read_mesh, read_product
 
 __all__ = [
     "Archetype",
@@ -25,6 +25,7 @@ __all__ = [
     "ProductKind",
     "ProductReference",
     "Waiver",
+    "look_at_mesh",
     "read_mesh",
     "read_product",
 ]

@@ -7,12 +7,13 @@ Does not belong here: the content of `domain.yaml` (`domain_file.py`), of a cont
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.odcs import compile_contract
-from shared_resources.contracts.source import read_source
+from shared_resources.environment import Environment
 from shared_resources.findings import Finding, InvalidFile
 from shared_resources.mesh.central_file import read_central_file
 from shared_resources.mesh.code.makers import added_makers, makers_in, read_added
@@ -20,6 +21,7 @@ from shared_resources.mesh.code.model_text import inputs_of_model
 from shared_resources.mesh.code.platform_use import platform_findings
 from shared_resources.mesh.code.product_code import missing_rule_functions, read_product_code
 from shared_resources.mesh.domain_file import read_domain_file
+from shared_resources.mesh.kept_contracts import KeptContracts, Read, read_contract_anew
 from shared_resources.mesh.model import (
     CODE_FILE,
     CONTRACT_FILE,
@@ -33,16 +35,43 @@ from shared_resources.mesh.model import (
 )
 
 RULE = "product"
+_ContractReader = Callable[[Path], Read]
 
 
-def read_mesh(root: Path) -> Mesh:
+def read_mesh(root: Path, kept: KeptContracts | None = None, *, anew: str | None = None) -> Mesh:
     """Everything that stands below `root / "domains"`, read without running any of it.
 
-    Never raises for what stands in the files: that becomes `findings` of its domain, beside which
-    the other domains are whole.
+    Contracts are taken from `kept` where it is given, but for those of the domain `anew`. Never
+    raises for what stands in the files: that becomes `findings` of its domain, beside which the other
+    domains are whole.
     """
-    domains = tuple(_read_domain(folder, root) for folder in _domains(root))
+    with _uncollected():
+        domains = tuple(
+            _read_domain(
+                folder, root, kept.read if kept and folder.name != anew else read_contract_anew
+            )
+            for folder in _domains(root)
+        )
     return Mesh(root, domains, read_central_file(root))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """What is read stays: Python's collector would look at all of it again with each contract more,
+    which takes a third of the time of a thousand."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def look_at_mesh(environment: Environment, *, anew: str | None = None) -> Mesh:
+    """`read_mesh` with the contracts that the mesh's state keeps, but for those of the domain `anew`:
+    for those who look, rather than make or judge what they look at."""
+    return read_mesh(environment.root, KeptContracts(environment.compiled), anew=anew)
 
 
 def read_product(root: Path, key: str) -> ProductFolder | None:
@@ -50,7 +79,7 @@ def read_product(root: Path, key: str) -> ProductFolder | None:
     for domain in _domains(root):
         for folder in _subfolders(domain / "products"):
             if key == f"{domain.name}/{folder.name}":
-                return _read_product(folder, domain.name, root, [])
+                return _read_product(folder, domain.name, root, [], read_contract_anew)
     return None
 
 
@@ -58,10 +87,10 @@ def _domains(root: Path) -> list[Path]:
     return [folder for folder in _subfolders(root / "domains") if folder.name != SOURCE_SYSTEMS]
 
 
-def _read_domain(folder: Path, root: Path) -> Domain:
+def _read_domain(folder: Path, root: Path, reader: _ContractReader) -> Domain:
     findings = list(platform_findings(folder))
     products = tuple(
-        _read_product(product, folder.name, root, findings)
+        _read_product(product, folder.name, root, findings, reader)
         for product in _subfolders(folder / "products")
     )
     return read_domain_file(folder, products, findings)
@@ -80,8 +109,10 @@ def _subfolders(folder: Path) -> list[Path]:
     ]
 
 
-def _read_product(folder: Path, domain: str, root: Path, findings: list[Finding]) -> ProductFolder:
-    contract, lines = _read_contract(folder, findings)
+def _read_product(
+    folder: Path, domain: str, root: Path, findings: list[Finding], reader: _ContractReader
+) -> ProductFolder:
+    contract, lines = _read_contract(folder, findings, reader)
     model = model_file(root, domain, folder.name)
     inputs: tuple[ProductReference, ...] = ()
     if (folder / CODE_FILE).is_file():
@@ -106,7 +137,7 @@ def _read_product(folder: Path, domain: str, root: Path, findings: list[Finding]
 
 
 def _read_contract(
-    folder: Path, findings: list[Finding]
+    folder: Path, findings: list[Finding], reader: _ContractReader
 ) -> tuple[Contract | None, Mapping[str, int]]:
     """The folder's contract, and the line of each of its nodes."""
     file = folder / CONTRACT_FILE
@@ -122,13 +153,12 @@ def _read_contract(
         )
         return None, {}
     try:
-        source = read_source(file)
-        contract = compile_contract(source)
+        contract, lines = reader(file)
     except InvalidFile as invalid:
         findings += invalid.findings
         return None, {}
     findings += missing_rule_functions(contract, folder)
-    return contract, source.lines
+    return contract, lines
 
 
 def _kind(

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 
 from shared_resources.arrivals.ledger.ledger import Ledger
+from shared_resources.arrivals.ledger.questions import products_with_stuck
 from shared_resources.contracts.model import UNPARTITIONED, Contract
 from shared_resources.dagster_instance.last_runs import BadRun, last_bad_runs
 from shared_resources.environment import Environment
@@ -28,7 +30,7 @@ from shared_resources.observing.standing import (
     run_again,
     standing,
 )
-from shared_resources.state.last_attempts import LastAttempts
+from shared_resources.state.last_attempts import LastAttempt, LastAttempts, attempts_of_all
 from shared_resources.stores.protocol import ProductStore, Unreadable, Version
 
 SHOWN_OBJECTS = 20
@@ -47,10 +49,14 @@ class Observed:
 
 
 class Observer:
-    """Looks at the products of one mesh; what several of them ask for is asked for once."""
+    """Looks at the products of one mesh; what several of them ask for is asked for once.
 
-    def __init__(self, environment: Environment) -> None:
+    `of_all`: what the mesh's state says is asked for all products at the first of them.
+    """
+
+    def __init__(self, environment: Environment, *, of_all: bool = False) -> None:
         self._environment = environment
+        self._of_all = of_all
         self._bad_runs: Mapping[str, list[BadRun]] | None = None
         self._numbers: dict[str, tuple[str, int] | None] = {}
 
@@ -77,7 +83,7 @@ class Observer:
             held = _held(stores[0].open(contract.key).partitions(), contract) if versions else ()
         told += _out_of_step(contract, stores, told)
         with _one_trouble(told, contract, "what was refused or failed"):
-            found = standing(self._environment, contract, versions)
+            found = standing(self._environment, contract, versions, self._attempts(contract))
             told += reasons(contract, found, held)
             missing = tuple(never_came(contract, found, held))
         with _one_trouble(told, contract, "its landing zone's ledger"):
@@ -95,8 +101,21 @@ class Observer:
             told.append(Reason(Kind.NEVER, "it was never published", f"`mesh run +{contract.key}`"))
         return Observed(Health.of(told), current, evidence, found, missing)
 
+    def _attempts(self, contract: Contract) -> list[LastAttempt]:
+        if self._of_all:
+            return self._all_attempts.get(contract.key, [])
+        return LastAttempts(self._environment.state, contract.key).all()
+
+    @cached_property
+    def _all_attempts(self) -> dict[str, list[LastAttempt]]:
+        return attempts_of_all(self._environment.state)
+
+    @cached_property
+    def _with_stuck(self) -> frozenset[str]:
+        return products_with_stuck(self._environment.state)
+
     def _stuck(self, contract: Contract) -> list[Reason]:
-        if contract.landing is None:
+        if contract.landing is None or (self._of_all and contract.key not in self._with_stuck):
             return []
         keys = tuple(
             entry.key
@@ -119,8 +138,7 @@ class Observer:
         """The last runs, of the product and of its days, that failed before its own attempt began."""
         if self._bad_runs is None:
             self._bad_runs = last_bad_runs(self._environment)
-        attempts = LastAttempts(self._environment.state, contract.key)
-        began = {one.run_id for one in attempts.all()}
+        began = {one.run_id for one in self._attempts(contract)}
         bad = [
             one
             for one in self._bad_runs.get(contract.key, ())

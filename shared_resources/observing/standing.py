@@ -46,14 +46,16 @@ class Standing:
 
 
 def standing(
-    environment: Environment, contract: Contract, versions: Sequence[Version] = ()
+    environment: Environment,
+    contract: Contract,
+    versions: Sequence[Version] = (),
+    last: Sequence[LastAttempt] | None = None,
 ) -> Standing:
-    """The last word about each part of the product. `versions` are those of its first store."""
-    attempts = [
-        one
-        for one in LastAttempts(environment.state, contract.key).all()
-        if is_part(contract, one.partition)
-    ]
+    """The last word about each part of the product. `versions` are those of its first store, `last`
+    the last attempts at its parts; None: they are looked up."""
+    if last is None:
+        last = LastAttempts(environment.state, contract.key).all()
+    attempts = [one for one in last if is_part(contract, one.partition)]
     entries = with_replacements(environment.quarantine.list(contract.key), versions)
     refused, long_ago = _refused(contract, entries, {one.partition: one for one in attempts})
     dead = [

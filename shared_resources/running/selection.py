@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
-from shared_resources.mesh import ProductFolder, read_mesh, read_product
+from shared_resources.mesh import ProductFolder, look_at_mesh, read_product
 from shared_resources.problems import MeshProblem
 
 
@@ -59,7 +59,7 @@ def product_folder(environment: Environment, key: str) -> ProductFolder:
     """The folder of one product. Raises `UnknownSelection`."""
     product = read_product(environment.root, key)
     if product is None:
-        raise unknown(key, [p.key for p in read_mesh(environment.root).products])
+        raise unknown(key, [p.key for p in look_at_mesh(environment).products])
     return product
 
 

@@ -10,6 +10,7 @@ partition is taken back by the next word about the same partition, never by that
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -62,6 +63,28 @@ class LastAttempt:
     lease: str | None
     at: datetime
 
+    @staticmethod
+    def of(row: sa.Row[Any]) -> LastAttempt:
+        return LastAttempt(
+            row.partition,
+            row.run_id,
+            Outcome(row.outcome),
+            row.message,
+            row.entry,
+            row.lease,
+            datetime.fromisoformat(row.at),
+        )
+
+
+def attempts_of_all(database: StateDatabase) -> dict[str, list[LastAttempt]]:
+    """The rows of every product that has any, by its key."""
+    found: dict[str, list[LastAttempt]] = defaultdict(list)
+    query = sa.select(_ATTEMPTS).order_by(_ATTEMPTS.c.product, _ATTEMPTS.c.partition)
+    with database.begin() as connection:
+        for row in connection.execute(query):
+            found[row.product].append(LastAttempt.of(row))
+    return dict(found)
+
 
 class LastAttempts:
     """The rows of one product."""
@@ -74,18 +97,7 @@ class LastAttempts:
         query = sa.select(_ATTEMPTS).where(_ATTEMPTS.c.product == self._product)
         with self._database.begin() as connection:
             rows = connection.execute(query.order_by(_ATTEMPTS.c.partition)).all()
-        return [
-            LastAttempt(
-                row.partition,
-                row.run_id,
-                Outcome(row.outcome),
-                row.message,
-                row.entry,
-                row.lease,
-                datetime.fromisoformat(row.at),
-            )
-            for row in rows
-        ]
+        return [LastAttempt.of(row) for row in rows]
 
     def begin(self, run_id: str, partitions: Iterable[str], lease: str) -> None:
         """A run has begun to make the partitions."""

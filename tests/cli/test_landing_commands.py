@@ -12,6 +12,8 @@ import pytest
 
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.arrivals.ledger.tables import State
+from shared_resources.mesh import read_mesh
+from shared_resources.observing.product_health import Observer
 from shared_resources.running.pending import UpToDate, tasks_of
 from tests.cli.commands import call
 from tests.stand_ins.servers import environment
@@ -115,6 +117,13 @@ def test_what_failed_is_tried_at_once_when_it_is_asked_for(items: TinyMesh) -> N
     cursor = tick(items, cursor=cursor)
     assert not items.versions(KEY)
     assert call("landing", KEY, "--json").json[0]["stuck"] == 2
+    # Asked of all products at once, as of one.
+    told = call("status", "--json")
+    (reason,) = [one for one in told.json[0]["health"]["reasons"] if one["failing"]]
+    assert told.code == 1
+    assert "every run of it ended without a result" in reason["reason"]
+    (folder,) = [one for one in read_mesh(items.root).products if one.key == KEY]
+    assert Observer(items.environment).observe(folder).health.failing
     assert "2 objects are tried again" in call("landing", "retry", KEY).out
     assert "0 objects are tried again" in call("landing", "retry", KEY).out
     tick(items, cursor=cursor)

@@ -23,6 +23,7 @@ from shared_resources.arrivals.ledger.tables import (
     State,
 )
 from shared_resources.landing.zones.zone import LandingObject
+from shared_resources.state.database import StateDatabase
 
 
 class LedgerQuestions:
@@ -181,3 +182,10 @@ class LedgerQuestions:
             if (same := same_object(obj, known))
             and not any(entry.state in (*PROCESSED, State.SUPERSEDED) for entry in same)
         ]
+
+
+def products_with_stuck(database: StateDatabase) -> frozenset[str]:
+    """The products of which any object is stuck: `stuck` has none of the others."""
+    query = sa.select(OBJECTS.c.product).where(OBJECTS.c.state == State.STUCK).distinct()
+    with database.begin() as connection:
+        return frozenset(connection.scalars(query))

@@ -13,7 +13,7 @@ import click
 from shared_resources import wiring
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
-from shared_resources.mesh import read_mesh
+from shared_resources.mesh import look_at_mesh
 from shared_resources.running.selection import product_contract, select
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def housekeeping(
     from shared_resources.housekeeping.tasks import NOTHING, Task, Unfinished, perform
 
     environment = wiring.current()
-    products = [product.key for product in read_mesh(environment.root).products]
+    products = [product.key for product in look_at_mesh(environment).products]
     asked = dict(zip(Task, (compact, expire, orphans, quarantine), strict=True))
     chosen = [task for task in Task if asked[task] or not any(asked.values())]
     done: list[Done] = []

@@ -29,7 +29,7 @@ from shared_resources.cli.tables import print_json, print_table
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.landing.errors import LandingError
-from shared_resources.mesh import read_mesh
+from shared_resources.mesh import look_at_mesh
 from shared_resources.running.selection import product_contract
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def retry(product: str) -> None:
 
 
 def _ingested(environment: Environment) -> list[Contract]:
-    folders = read_mesh(environment.root).products
+    folders = look_at_mesh(environment).products
     return [p.contract for p in folders if p.contract and p.contract.landing]
 
 

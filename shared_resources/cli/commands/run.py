@@ -18,7 +18,7 @@ from shared_resources.cli.progress import RunProgress
 from shared_resources.cli.tables import print_json
 from shared_resources.dagster_instance.instance import prepare_instance
 from shared_resources.environment import Environment
-from shared_resources.mesh import read_mesh
+from shared_resources.mesh import look_at_mesh
 from shared_resources.running.engine import Engine
 from shared_resources.running.selection import select
 
@@ -73,5 +73,5 @@ def _static_selection(
 ) -> dict[str, tuple[str, ...]]:
     """The selected keys, and what they read by what the files say; locations that do not load are
     found out later."""
-    reads = {product.key: product.reads for product in read_mesh(environment.root).products}
+    reads = {product.key: product.reads for product in look_at_mesh(environment).products}
     return {key: reads[key] for key in select(selection, reads)}

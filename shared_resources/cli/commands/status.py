@@ -15,7 +15,7 @@ import click
 from shared_resources import wiring
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
-from shared_resources.mesh import ProductFolder, read_mesh
+from shared_resources.mesh import ProductFolder, look_at_mesh
 from shared_resources.observing.health import Kind
 from shared_resources.observing.product_health import Observed, Observer, is_fresh
 
@@ -45,8 +45,8 @@ def status(as_json: bool) -> None:
     shown and end nothing.
     """
     environment = wiring.current()
-    products = read_mesh(environment.root).products
-    observer = Observer(environment)
+    products = look_at_mesh(environment).products
+    observer = Observer(environment, of_all=True)
     observed = {product.key: observer.observe(product) for product in products}
     rows = [_row(product, observed[product.key]) for product in products]
     if as_json:
