@@ -149,7 +149,9 @@ class _Ticks:
         self._environment = _environment(s3, home)
         self._instance = instance
         self._ledger: Ledger = Ledger(self._environment.state, self._contract.key)
-        self._sensor = landing_sensor(self._contract, environment=lambda: self._environment)
+        self._sensor = landing_sensor(
+            self._contract.domain, [self._contract], environment=lambda: self._environment
+        )
         self._cursor: str | None = None
 
     def know_everything(self) -> None:

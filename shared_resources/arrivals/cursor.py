@@ -1,4 +1,4 @@
-"""A landing sensor's cursor: where it stands, in a few lines of JSON that a person can read.
+"""A landing sensor's cursor: where each product stands, in a few lines of JSON that a person can read.
 
 Belongs here: its fields, reading and writing it. Does not belong here: moving it (`listing.py`), or
 what became of objects, which the ledger keeps: the cursor's size never grows, and losing it costs
@@ -8,9 +8,10 @@ another look at the whole prefix and nothing else.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from shared_resources.landing.errors import LandingError
 
@@ -26,6 +27,7 @@ class Cursor:
     look at what lies before the position goes on, `round` how often it has been through, `hot` that
     its last page held something new. `found`: the last new object. `oldest_at`, `lag_seconds`: the
     oldest object that is not processed yet. `resets`: the last request to start over that was met.
+    `seen`: a digest of what the last listing held, if there is nothing left to do or to say of it.
     """
 
     prefix: str
@@ -43,6 +45,7 @@ class Cursor:
     oldest_at: datetime | None = None
     lag_seconds: int = 0
     resets: int = 0
+    seen: str = ""
 
     def write(self) -> str:
         values = {
@@ -54,13 +57,55 @@ class Cursor:
     def restarted(self, prefix: str, resets: int) -> Cursor:
         """At the first key again; what it tells people stays."""
         return replace(
-            self, prefix=prefix, position="", caught_up=False, sweep="", hot=False, resets=resets
+            self,
+            prefix=prefix,
+            position="",
+            caught_up=False,
+            sweep="",
+            hot=False,
+            resets=resets,
+            seen="",
         )
 
 
-def asks_for_reset(text: str | None) -> bool:
-    """Whether someone wrote `{"reset": true}` into the cursor."""
-    return isinstance(values := _parsed(text), dict) and values.get(RESET) is True
+@dataclass(frozen=True)
+class DomainCursor:
+    """A sensor's: the cursor of each of its products, as text, by the product's name. `first`: the
+    product that the last tick had no time for, whose turn it is."""
+
+    products: Mapping[str, str] = field(default_factory=dict)
+    first: str = ""
+
+    def write(self) -> str:
+        products = {name: json.loads(text) for name, text in self.products.items()}
+        return json.dumps({"products": products, "first": self.first}, ensure_ascii=False)
+
+
+def read_domain_cursor(text: str | None) -> DomainCursor:
+    """A sensor's cursor; an empty one where there is none yet, or only that of an earlier release.
+
+    Raises `LandingError` for what is no cursor.
+    """
+    values = {} if (parsed := _parsed(text)) is None else parsed
+    if not isinstance(values, dict) or not isinstance(values.get("products", {}), dict):
+        raise _unreadable(text)
+    products = {
+        name: json.dumps(value, ensure_ascii=False)
+        for name, value in values.get("products", {}).items()
+    }
+    return DomainCursor(products, str(values.get("first", "")))
+
+
+def asked_to_reset(text: str | None) -> Literal[True] | Sequence[str]:
+    """The products of which someone wrote `{"reset": [<name>, ...]}` into the sensor's cursor; True
+    for all of them (`{"reset": true}`). Raises `LandingError` for what is no such request."""
+    values = _parsed(text)
+    asked = values.get(RESET, []) if isinstance(values, dict) else []
+    if asked is True:
+        return True
+    if not isinstance(asked, list) or not all(isinstance(name, str) for name in asked):
+        raise _unreadable(text)
+    return asked
 
 
 def read_cursor(text: str | None, prefix: str) -> Cursor | None:

@@ -14,6 +14,8 @@ no event told of.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -60,7 +62,8 @@ class Budget:
 class Finds:
     """Objects that lie in the landing zone, written down; those that are none of the contract's, too.
 
-    `unusable`: what this tick could not look at, and why.
+    `unusable`: what this tick could not look at, and why. `young`: something may have been written
+    again in the second in which it was looked at.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Finds:
         self._now = now
         self.new: list[LandingObject] = []
         self.unusable: dict[str, str] = {}
+        self.young = False
 
     def take_in(self, objects: Iterable[LandingObject]) -> int:
         """Write down what lies there. Returns how many of those that the contract means are new."""
@@ -94,6 +98,20 @@ class Finds:
         self._passed.looked(strays_of(matched, page, self._now), page.names, after, to)
         return self._discover(matched)
 
+    def digest(self, page: Page, revived: int) -> str:
+        """Of all that a page says, and of how it is understood."""
+        said = json.dumps(
+            [
+                self._contract.digest,
+                revived,
+                page.more,
+                page.names,
+                page.refusals,
+                [(one.key, one.etag, one.size, str(one.modified_at)) for one in page.objects],
+            ]
+        )
+        return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
     def _match(self, objects: Iterable[LandingObject]) -> Matched:
         landing = self._contract.landing
         assert landing is not None
@@ -105,6 +123,7 @@ class Finds:
             self._adopt()
         discovered = self._ledger.discover(meant)
         new = list(discovered.new)
+        self.young = self.young or bool(discovered.young)
         for obj in discovered.young:
             # Read in the second of its making: only S3's own version tells whether it was the last.
             try:
@@ -138,24 +157,46 @@ class Finds:
 
 
 class Scan:
-    """One tick's listing. `cursor` is where it has come to."""
+    """One tick's listing. `cursor` is where it has come to; `revived` is how many objects would be
+    news if they were found again."""
 
     def __init__(
-        self, cursor: Cursor, zone: LandingZone, finds: Finds, budget: Budget, now: datetime
+        self,
+        cursor: Cursor,
+        zone: LandingZone,
+        finds: Finds,
+        budget: Budget,
+        now: datetime,
+        *,
+        revived: int = 0,
     ) -> None:
         self.cursor = cursor
         self._zone = zone
         self._finds = finds
         self._budget = budget
         self._now = now
+        self._revived = revived
+        self._ahead: Page | None = None
+
+    def same_as_before(self) -> bool:
+        """Whether the last page is what it was when there was nothing left to do or to say of it: then
+        nothing needs to be written down."""
+        cursor = self.cursor
+        sweeps = bool(cursor.position) and (cursor.hot or self._sweep_is_due(SWEEP_EVERY))
+        if not cursor.seen or not cursor.caught_up or sweeps:
+            return False
+        self._ahead = self._list(cursor.position)
+        return self._finds.digest(self._ahead, self._revived) == cursor.seen
 
     def forward(self) -> None:
         """List what sorts after the position, page by page as far as the tick's bounds allow."""
         names: list[str] = []
-        at, more = self.cursor.position, True
+        at, more, seen = self.cursor.position, True, ""
         while more and self._budget.may_list:
-            page = self._list(at)
+            page = self._ahead or self._list(at)
+            self._ahead = None
             self._finds.take_in_page(page, at)
+            seen = "" if names or page.more else self._finds.digest(page, self._revived)
             names = [*names, *page.names][-(WINDOW_KEYS + 1) :]
             more = page.more
             at = page.names[-1] if page.names else at
@@ -167,7 +208,11 @@ class Scan:
             # Nothing is left behind the position: what there is may lie before it, renamed.
             position = self.cursor.position if names else ""
         self.cursor = replace(
-            self.cursor, position=position, caught_up=not more, listed_at=self._now
+            self.cursor,
+            position=position,
+            caught_up=not more,
+            listed_at=self._now,
+            seen=seen if position == self.cursor.position else "",
         )
 
     def sweep(self, every: timedelta = SWEEP_EVERY) -> None:
@@ -179,8 +224,7 @@ class Scan:
             every = max(every, BUSY_SWEEP_EVERY)
         elif cursor.hot:
             every = timedelta(0)
-        due = cursor.swept_at is not None and self._now - cursor.swept_at >= every
-        if not due or not self._budget.may_list:
+        if not self._sweep_is_due(every) or not self._budget.may_list:
             self.cursor = replace(cursor, swept_at=cursor.swept_at or self._now)
             return
         page = self._list(cursor.sweep)
@@ -193,6 +237,10 @@ class Scan:
             swept_at=self._now,
             hot=found > 0,
         )
+
+    def _sweep_is_due(self, every: timedelta) -> bool:
+        swept_at = self.cursor.swept_at
+        return swept_at is not None and self._now - swept_at >= every
 
     def _list(self, start_after: str) -> Page:
         self._budget.pages += 1

@@ -96,7 +96,7 @@ def build_domain(
         ],
         jobs=[*nightly[0], *own.jobs],
         schedules=[*nightly[1], *own.schedules],
-        sensors=[*_landing_sensors(definitions), _automation(domain), *own.sensors],
+        sensors=[*_landing_sensors(domain.name, definitions), _automation(domain), *own.sensors],
         # A process a step costs 1.5 s; a run is a process of its own already.
         executor=dg.in_process_executor,
         resources={**own.resources, **io_managers(), **(resource_overrides or {})},
@@ -176,8 +176,11 @@ def _foreign_products(
     ]
 
 
-def _landing_sensors(definitions: list[ProductDefinition]) -> list[dg.SensorDefinition]:
-    return [landing_sensor(one.contract) for one in definitions if one.kind is ProductKind.INGEST]
+def _landing_sensors(
+    domain: str, definitions: list[ProductDefinition]
+) -> list[dg.SensorDefinition]:
+    ingested = [one.contract for one in definitions if one.kind is ProductKind.INGEST]
+    return [landing_sensor(domain, ingested)] if ingested else []
 
 
 def _automation(domain: Domain) -> dg.AutomationConditionSensorDefinition:

@@ -38,7 +38,7 @@ from shared_resources.evidence.record import NoEvidence
 from shared_resources.governance.audit.report import AuditReport
 from shared_resources.landing.errors import LandingError
 from shared_resources.locations.asset_spec import asset_spec, check_specs, pool_of
-from shared_resources.locations.sensing.landing_sensor import OBJECT_TAG
+from shared_resources.locations.sensing.run_requests import OBJECT_TAG
 from shared_resources.reporting.metadata import (
     PARTITION_ROWS,
     batch_metadata,

@@ -23,7 +23,7 @@ from dagster._core.remote_origin import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from shared_resources.dagster_instance.asset_keys import asset_key
-from shared_resources.locations.sensing.landing_sensor import (
+from shared_resources.locations.sensing.run_requests import (
     PRODUCT_TAG,
     RANGE_END_TAG,
     RANGE_START_TAG,

@@ -164,7 +164,7 @@ def _execute(
     connection: Connection,
 ) -> RunOutcome:
     from shared_resources.locations.asset_spec import pool_of
-    from shared_resources.locations.sensing.landing_sensor import PRODUCT_TAG
+    from shared_resources.locations.sensing.run_requests import PRODUCT_TAG
     from shared_resources.running.dead_runs import end_dead_runs, wait_for_slot
     from shared_resources.running.execution import execute_product
 

@@ -8,6 +8,7 @@ Does not belong here: what must hold (the tests), reading and auditing objects (
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import uuid
 from collections import Counter
@@ -177,6 +178,12 @@ class Producer:
         return {"Records": [record]}
 
 
+def stands(cursor: str | None) -> dict[str, Any]:
+    """Where the one product of a sensor stands, by its cursor."""
+    (product,) = json.loads(cursor or "")["products"].values()
+    return dict(product)
+
+
 class Daemon:
     """Evaluates the sensor, and launches what it asks for as Dagster does: a run key once."""
 
@@ -191,7 +198,7 @@ class Daemon:
         self.cursor: str | None = None
         self.processed: Counter[tuple[str, str]] = Counter()
         self.sensor = landing_sensor(
-            contract, environment=lambda: self.environment, clock=self.clock
+            contract.domain, [contract], environment=lambda: self.environment, clock=self.clock
         )
 
     def evaluate(self) -> dg.SensorResult:
@@ -225,6 +232,11 @@ class Daemon:
             },
         )
         self.instance.add_run(run)
+
+    @property
+    def stands(self) -> dict[str, Any]:
+        """Where the product stands, by the cursor."""
+        return stands(self.cursor)
 
     def waiting(self) -> list[dg.DagsterRun]:
         return list(self.instance.get_runs(dg.RunsFilter(statuses=[Status.STARTING])))[::-1]

@@ -23,7 +23,7 @@ from shared_resources.environment import Environment
 from shared_resources.locations.sensing import run_outcomes as settling
 from shared_resources.locations.sensing import run_requests as asking
 from shared_resources.wiring import LocalEnvironment
-from tests.arrivals.simulated import Daemon, Producer, contract_of, counted
+from tests.arrivals.simulated import Daemon, Producer, contract_of, counted, stands
 from tests.contract_factory import make_version
 
 
@@ -99,7 +99,7 @@ def sweep(landing: Landing, rounds: int = 12) -> None:
 def test_keys_that_sort_before_the_position(landing: Landing, small_pages: None) -> None:
     later = [landing.put(name) for name in landing.days("2026-06-01", 12)]
     sweep(landing)
-    assert json.loads(str(landing.cursor))["position"] > landing.producer.key("2026-06-09")
+    assert landing.stands["position"] > landing.producer.key("2026-06-09")
     old = [landing.put(name) for name in landing.days("2026-01-01", 3)]
     sweep(landing)
     assert set(landing.processed) == {*later, *old}
@@ -326,7 +326,7 @@ def test_what_always_fails_is_stuck_and_said_and_tried_ever_less_often(landing: 
     assert 10 <= len(landing.instance.get_runs()) <= 14, "48 hours: a few, then one each six hours"
     said = str(landing.tick().skip_reason)
     assert "stuck" in said and "2026-03-01.csv" in said and "mesh landing retry" in said
-    assert json.loads(str(landing.cursor))["stuck"] == 1
+    assert landing.stands["stuck"] == 1
     landing.clock.advance(settling.LONGEST_WAIT)
     landing.ingest()
     assert landing.processed == {one: 1}
@@ -433,7 +433,7 @@ def test_a_tick_is_bounded_and_the_next_ones_catch_up(
     put = [landing.put(f"2026-{month:02}-{day}.csv") for month in range(1, 10) for day in (10, 20)]
     first = landing.tick()
     assert len(first.run_requests or ()) == 2
-    assert not json.loads(str(first.cursor))["caught_up"]
+    assert not stands(first.cursor)["caught_up"]
     for _ in range(5):
         landing.tick()
     assert len(landing.waiting()) == 5, "no more than may be under way at once"
@@ -450,7 +450,7 @@ def test_a_tick_ends_when_its_time_is_over(
     put = [landing.put(name) for name in landing.days("2026-03-01", 12)]
     monkeypatch.setattr(scan, "SECONDS_A_TICK", 0.0)
     result = landing.tick()
-    assert not result.run_requests and not json.loads(str(result.cursor))["caught_up"]
+    assert not result.run_requests and not stands(result.cursor)["caught_up"]
     monkeypatch.undo()
     landing.ingest()
     assert landing.processed == dict.fromkeys(put, 1)
@@ -472,10 +472,10 @@ def test_the_lag_is_the_age_of_the_oldest_object_that_is_not_processed(landing: 
     landing.tick()
     landing.clock.advance(timedelta(hours=2))
     result = landing.tick()
-    assert 7190 < json.loads(str(result.cursor))["lag_seconds"] < 7300
+    assert 7190 < stands(result.cursor)["lag_seconds"] < 7300
     landing.work_off()
     result = landing.tick()
-    assert json.loads(str(result.cursor))["lag_seconds"] == 0
+    assert stands(result.cursor)["lag_seconds"] == 0
     landing.put("2026-03-02.csv")
     landing.tick()
     assert "lag 2:00:0" in str(landing.tick().skip_reason)
@@ -498,9 +498,14 @@ def test_clearing_the_cursor_looks_again_and_resetting_ingests_again(landing: La
     assert landing.processed == {**dict.fromkeys(put, 3), put[4]: 1}
 
 
-@pytest.mark.parametrize("cursor", ["not JSON", "[1]", '{"position": 7}', '{"position": "", "x"'])
+OF_ITEMS = '{"products": {"items": {"position": 7}}, "first": ""}'
+
+
+@pytest.mark.parametrize(
+    "cursor", ["not JSON", "[1]", '{"products": [7]}', OF_ITEMS, '{"reset": 1}']
+)
 def test_a_cursor_that_is_none_is_said_and_kept(landing: Landing, cursor: str) -> None:
-    landing.cursor = cursor
+    landing.cursor = cursor = cursor.replace("items", landing.contract.name)
     result = landing.tick()
     assert "cannot be read" in str(result.skip_reason) and '{"reset": true}' in str(
         result.skip_reason

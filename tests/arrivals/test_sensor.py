@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from datetime import date, timedelta
@@ -14,6 +13,7 @@ import pytest
 from shared_resources.contracts.model import LandingMode, Partitioning
 from shared_resources.locations.sensing.landing_sensor import landing_sensor
 from shared_resources.wiring import LocalEnvironment
+from tests.arrivals.simulated import stands
 from tests.landing.staging import landing_contract
 from tests.tiny_mesh import TinyMesh, column, contract_text
 
@@ -30,7 +30,7 @@ class Ticks:
 
     def __init__(self, contract: object, home: Path, zone: Path | None = None) -> None:
         self.environment = LocalEnvironment(root=home, home=home)
-        self.sensor = landing_sensor(contract, environment=lambda: self.environment)  # type: ignore[arg-type]
+        self.sensor = landing_sensor("order", [contract], environment=lambda: self.environment)  # type: ignore[list-item]
         self.zone = (zone or self.environment.landing_zone.root) / "shop/items"
         self.cursor: str | None = None
 
@@ -69,7 +69,7 @@ def daily(tmp_path: Path) -> Ticks:
 
 def test_the_sensor_is_named_and_runs_by_itself(extract: Ticks) -> None:
     sensor = extract.sensor
-    assert sensor.name == "order_lines_landing"
+    assert sensor.name == "order_landing"
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
     assert sensor.minimum_interval_seconds == 10
 
@@ -129,8 +129,12 @@ def test_a_refused_link_is_told_and_keeps_the_cursor(extract: Ticks, tmp_path: P
 
 
 def without_times(cursor: str | None) -> dict[str, object]:
-    told = json.loads(cursor or "")
-    return {name: value for name, value in told.items() if not name.endswith(("_at", "_seconds"))}
+    told = stands(cursor)
+    return {
+        name: value
+        for name, value in told.items()
+        if name != "seen" and not name.endswith(("_at", "_seconds"))
+    }
 
 
 def days(first: str, count: int) -> list[str]:
@@ -187,7 +191,7 @@ def landing_mesh(mesh: TinyMesh, daily: bool) -> None:
 def run_all(mesh: TinyMesh, cursor: str | None) -> tuple[str | None, int]:
     """One tick of the mesh's sensor, and its runs; the cursor and how many runs succeeded."""
     definitions = mesh.definitions("shop")
-    sensor = definitions.resolve_sensor_def("shop_items_landing")
+    sensor = definitions.resolve_sensor_def("shop_landing")
     with dg.build_sensor_context(
         instance=mesh.instance, cursor=cursor, definitions=definitions
     ) as context:

@@ -48,7 +48,7 @@ def land(mesh: TinyMesh, *days: str, hours_ago: float = 0) -> list[Path]:
 def tick(mesh: TinyMesh, *, run: bool = True, cursor: str | None = None) -> str | None:
     """One tick of the product's sensor and its runs; the cursor."""
     definitions = mesh.definitions("shop")
-    sensor = definitions.resolve_sensor_def("shop_items_landing")
+    sensor = definitions.resolve_sensor_def("shop_landing")
     with dg.build_sensor_context(
         instance=mesh.instance, cursor=cursor, definitions=definitions
     ) as context:

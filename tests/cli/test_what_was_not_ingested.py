@@ -39,7 +39,7 @@ def land(mesh: TinyMesh, name: str, row: int = 1, *, hours: float = 0.0) -> None
 def tick(mesh: TinyMesh) -> str:
     """A sensor's tick without its runs; what it said."""
     definitions = mesh.definitions("shop")
-    sensor = definitions.resolve_sensor_def("shop_items_landing")
+    sensor = definitions.resolve_sensor_def("shop_landing")
     with dg.build_sensor_context(instance=mesh.instance, definitions=definitions) as context:
         assert isinstance(sensor(context), dg.SensorResult)
     return str(call("landing", KEY, "--json").json[0]["said"])

@@ -101,7 +101,7 @@ def test_a_location_has_its_products_sensors_and_resources(mesh: TinyMesh) -> No
     described(mesh)
     definitions = mesh.definitions("order")
     assert {one.name for one in definitions.sensors or ()} == {
-        "order_orders_landing",
+        "order_landing",
         "order_automation",
     }
     assert set(definitions.resources or ()) == {"lake", "warehouse"}

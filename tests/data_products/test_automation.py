@@ -142,7 +142,7 @@ def test_a_consumer_of_all_days_waits_neither_for_one_without_data_nor_for_a_ref
 
 def tick(mesh: TinyMesh, cursor: str | None) -> dg.SensorResult:
     definitions = mesh.definitions("order")
-    sensor = definitions.resolve_sensor_def("order_orders_landing")
+    sensor = definitions.resolve_sensor_def("order_landing")
     with dg.build_sensor_context(
         instance=mesh.instance, cursor=cursor, definitions=definitions
     ) as context:

@@ -45,7 +45,7 @@ def shop(production_mesh: TinyMesh) -> TinyMesh:
 def tick(mesh: TinyMesh, cursor: str | None) -> tuple[str | None, list[dg.RunRequest]]:
     """One evaluation of the sensor on the landing prefix of the orders."""
     definitions = mesh.definitions("order")
-    sensor = definitions.resolve_sensor_def("order_orders_landing")
+    sensor = definitions.resolve_sensor_def("order_landing")
     with dg.build_sensor_context(
         instance=mesh.instance, cursor=cursor, definitions=definitions
     ) as context:

@@ -16,6 +16,7 @@ from shared_resources.arrivals.ledger.rows import LedgerRows, chunks, same_objec
 from shared_resources.arrivals.ledger.tables import (
     OBJECTS,
     PROCESSED,
+    REVIVED,
     UNDER_WAY,
     UNPROCESSED,
     WAITING,
@@ -189,3 +190,18 @@ def products_with_stuck(database: StateDatabase) -> frozenset[str]:
     query = sa.select(OBJECTS.c.product).where(OBJECTS.c.state == State.STUCK).distinct()
     with database.begin() as connection:
         return frozenset(connection.scalars(query))
+
+
+def counts_of(database: StateDatabase, products: Iterable[str]) -> dict[str, dict[State, int]]:
+    """How many objects of each product are neither published nor refused, or would be news if they
+    were found again, by state."""
+    found: dict[str, dict[State, int]] = {product: {} for product in products}
+    query = (
+        sa.select(OBJECTS.c.product, OBJECTS.c.state, sa.func.count())
+        .where(OBJECTS.c.product.in_(list(found)), OBJECTS.c.state.in_((*UNPROCESSED, *REVIVED)))
+        .group_by(OBJECTS.c.product, OBJECTS.c.state)
+    )
+    with database.begin() as connection:
+        for row in connection.execute(query):
+            found[row[0]][State(row[1])] = row[2]
+    return found

@@ -1,12 +1,13 @@
-"""What a landing sensor said last, and what people asked of it, beside the ledger.
+"""What a landing sensor said last of a product, and what people asked of it, beside the ledger.
 
-Belongs here: the row of each sensor that the command line shows and changes.
+Belongs here: the row of each product that the command line shows and changes.
 Does not belong here: where the sensor stands (its cursor is Dagster's), what became of objects.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -30,18 +31,30 @@ class SensorNotes:
 
 
 def read_notes(database: StateDatabase, product: str) -> SensorNotes:
-    query = sa.select(SENSORS).where(SENSORS.c.product == product)
+    return notes_of(database, [product])[product]
+
+
+def notes_of(database: StateDatabase, products: Iterable[str]) -> dict[str, SensorNotes]:
+    """The notes of each of the products; those of one that no sensor has looked at are empty."""
+    found = dict.fromkeys(products, SensorNotes())
     with database.begin() as connection:
-        row = connection.execute(query).one_or_none()
-    if row is None:
-        return SensorNotes()
-    return SensorNotes(
-        adopted=row.adopted,
-        resets=row.resets,
-        ticked_at=row.ticked_at,
-        cursor=json.loads(row.cursor or "{}"),
-        said=row.said or "",
-    )
+        for row in connection.execute(sa.select(SENSORS).where(SENSORS.c.product.in_(list(found)))):
+            found[row.product] = SensorNotes(
+                adopted=row.adopted,
+                resets=row.resets,
+                ticked_at=row.ticked_at,
+                cursor=json.loads(row.cursor or "{}"),
+                said=row.said or "",
+            )
+    return found
+
+
+def note_ticks(database: StateDatabase, products: Sequence[str], at: datetime) -> None:
+    """The products were looked at, and nothing has changed since the last time."""
+    if products:
+        with database.begin() as connection:
+            which = SENSORS.c.product.in_(products)
+            connection.execute(sa.update(SENSORS).where(which).values(ticked_at=at))
 
 
 def write_notes(database: StateDatabase, product: str, **values: Any) -> None:
