@@ -85,7 +85,7 @@ def test_what_nobody_foresaw_is_one_line_that_says_how_to_see_more(
     def full(*_: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("shared_resources.cli.commands.status.read_mesh", full)
+    monkeypatch.setattr("shared_resources.cli.commands.status.look_at_mesh", full)
     told = call("status")
     assert (told.code, told.out) == (1, "")
     (line,) = told.err.splitlines()
