@@ -18,11 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 # Only the names: a child's peak of memory counts from its parent's, which must stay small.
 from benchmarks.audit_peers.terms import FAULTS
+from benchmarks.results.figures import Figure, report
 
 CONTENDERS = {
     "mesh (contract read, audit, report)": "mesh",
@@ -35,6 +37,8 @@ CONTENDERS = {
     "pandera on pandas": "pandera_pandas",
 }
 BASELINE = "polars"
+# Of the baseline's time.
+LIMITS = {"mesh": 1.1, "command": 1.6}
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ def main() -> None:
             for name in chosen.values():
                 runs[name].append(_run(name, folder, data))
     _print(chosen, runs)
+    report(_figures(chosen, runs))
 
 
 def _prove_that_each_refuses(folder: Path, chosen: dict[str, str]) -> None:
@@ -120,6 +125,18 @@ def _print(chosen: dict[str, str], runs: dict[str, list[Measured]]) -> None:
             f"{label:36}{_median(each):9.2f}{min(each):9.2f}{max(each):9.2f}"
             f"{processor:8.2f}{peak:10.0f}{ratio}"
         )
+
+
+def _figures(chosen: dict[str, str], runs: dict[str, list[Measured]]) -> Iterator[Figure]:
+    """The mesh beside each peer, and the command beside the fastest written by hand."""
+    took = {name: _median([m.seconds for m in runs[name]]) for name in chosen.values()}
+    for label, name in chosen.items():
+        if name not in LIMITS and "mesh" in took:
+            limit = LIMITS["mesh"] if name == BASELINE else None
+            yield Figure("audit, ten rules", took["mesh"], "s", label, took[name], limit)
+    if "command" in took and BASELINE in took:
+        beside = ("polars, streaming, by hand", took[BASELINE], LIMITS["command"])
+        yield Figure("mesh audit, a foreign file", took["command"], "s", *beside)
 
 
 def _median(values: list[float]) -> float:

@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.results.figures import Figure, report
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -46,6 +48,9 @@ LABELS = {
     "append": "pyiceberg append",
     "pickle": "dagster file system IO manager, pandas",
 }
+
+# With what the lake may take of their time.
+PEERS = {"append": 0.5, "pickle": None}
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,11 @@ def main() -> None:
             for name in LABELS:
                 runs[name].append(_run(name, folder, options.rows))
     _print(runs)
+    took = {name: statistics.median(run.seconds for run in of) for name, of in runs.items()}
+    report(
+        Figure("make and publish in the lake", took["lake"], "s", LABELS[peer], took[peer], limit)
+        for peer, limit in PEERS.items()
+    )
 
 
 def generate(folder: Path, rows: int) -> None:

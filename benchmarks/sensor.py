@@ -31,6 +31,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
+from benchmarks.results.figures import Figure, report
+
 if TYPE_CHECKING:
     import dagster as dg
 
@@ -71,6 +73,8 @@ def main() -> None:
                 f"{keys:8,} {label:36} {measured.list_calls:10} {measured.calls:6} "
                 f"{measured.milliseconds:9.1f}"
             )
+        labelled = f"a tick with 10 new objects of {keys:,}"
+        report([Figure(labelled, tick.milliseconds, "ms", "get_objects", peer.milliseconds)])
         assert (tick.list_calls, idle.list_calls) == (1, 1)
         assert keys < 100_000 or peer.list_calls >= 100 * tick.list_calls
 

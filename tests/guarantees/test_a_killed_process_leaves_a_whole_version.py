@@ -23,11 +23,13 @@ from tests.guarantees.processes import (
     roll_back,
     start,
 )
+from tests.nightly import times
 from tests.tiny_mesh import TinyMesh, contract_text
 
 OLD = [1.0] * 40
 NEW = [2.0] * 60
 STORES = ("lake", "warehouse")
+KILLS = times(usually=100, nightly=200)
 
 # Every step of the way of a batch: what a process does when it dies is one of these.
 _STEPS = (
@@ -145,12 +147,12 @@ def test_a_process_killed_at_a_step_of_a_replay(mesh: TinyMesh, step: str, after
 
 
 @pytest.mark.slow
-def test_a_process_killed_at_a_random_point_200_times(mesh: TinyMesh) -> None:
+def test_a_process_killed_at_random_points_again_and_again(mesh: TinyMesh) -> None:
     _published_old(mesh)
     chance = random.Random(20170101)
     current, killed, longest = _seen(mesh), 0, 1.0
     for number in itertools.count():
-        if killed == 200:
+        if killed == KILLS:
             break
         new = [float(number + 10)] * (20 + number)
         land_orders(mesh, list(new), f"{number + 2:04}")
