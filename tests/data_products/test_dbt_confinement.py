@@ -12,7 +12,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from shared_resources.contracts.odcs import read_contract
 from shared_resources.data_products.dbt.confinement import NotAllowed, check
 from shared_resources.data_products.dbt.model import DbtModelFailed, DbtModels
-from shared_resources.data_products.dbt.no_python import refuse_python
+from shared_resources.data_products.dbt.refusals import refuse_python
 from tests.data_products.dbt_toy import contract_file, toy, write, write_contract
 
 INPUTS = ["shop/lines", "paint/colours"]

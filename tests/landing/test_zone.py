@@ -11,6 +11,7 @@ import pytest
 from shared_resources.landing.errors import LandingError, ObjectChanged, RefusedKey
 from shared_resources.landing.zones import folder as zone_module
 from shared_resources.landing.zones.folder import FolderLandingZone as LandingZone
+from tests.landing.listing import lies_below
 
 
 @pytest.fixture
@@ -30,29 +31,31 @@ def test_lists_recursively_without_unfinished_names(zone: LandingZone) -> None:
         put(zone, key)
     for key in ("a/.x", "a/_x", "a/x.tmp", "a/x.part", "a/.incoming/x.csv", "a/_temporary/x.csv"):
         put(zone, key)
-    assert [obj.key for obj in zone.list("a")] == ["a/b.csv", "a/deep/er/c.csv"]
+    assert [obj.key for obj in lies_below(zone, "a")] == ["a/b.csv", "a/deep/er/c.csv"]
 
 
 def test_a_prefix_where_nothing_has_landed_is_empty(zone: LandingZone) -> None:
-    assert zone.list("nothing/here") == []
+    assert lies_below(zone, "nothing/here") == []
 
 
 def test_a_prefix_is_a_folder_and_no_beginning_of_a_name(zone: LandingZone) -> None:
     put(zone, "order/transactions/a.csv")
     put(zone, "order/transactions_old/b.csv")
-    assert [obj.key for obj in zone.list("order/transactions/")] == ["order/transactions/a.csv"]
+    assert [obj.key for obj in lies_below(zone, "order/transactions/")] == [
+        "order/transactions/a.csv"
+    ]
     with pytest.raises(LandingError, match="is a file"):
-        zone.list("order/transactions/a.csv")
+        lies_below(zone, "order/transactions/a.csv")
 
 
 def test_a_replaced_object_has_another_etag(zone: LandingZone) -> None:
     path = put(zone, "a/b.csv", b"one")
-    first = zone.list("a")[0]
+    first = lies_below(zone, "a")[0]
     times = path.stat()
     new = put(zone, "a/.b.csv", b"two")
     os.utime(new, ns=(times.st_atime_ns, times.st_mtime_ns))
     new.replace(path)
-    second = zone.list("a")[0]
+    second = lies_below(zone, "a")[0]
     assert (first.key, first.size, first.modified_at) == (
         second.key,
         second.size,
@@ -67,19 +70,23 @@ def test_a_replaced_object_has_another_etag(zone: LandingZone) -> None:
 def test_keys_do_not_climb_out(zone: LandingZone, key: str) -> None:
     put(zone, "a/b.csv")
     with pytest.raises(RefusedKey):
-        zone.list(key)
+        lies_below(zone, key)
 
 
 def test_links_out_of_the_zone_are_refused(zone: LandingZone, tmp_path: Path) -> None:
     secret = tmp_path / "secret.csv"
     secret.write_text("secret")
     put(zone, "a/b.csv")
-    listed = zone.list("a")[0]
+    listed = lies_below(zone, "a")[0]
     (zone.root / "a/b.csv").unlink()
     (zone.root / "a/b.csv").symlink_to(secret)
     put(zone, "a/c.csv")
     page = zone.page("a", "", 10)
-    assert [obj.key for obj in page.objects] == [obj.key for obj in zone.list("a")] == ["a/c.csv"]
+    assert (
+        [obj.key for obj in page.objects]
+        == [obj.key for obj in lies_below(zone, "a")]
+        == ["a/c.csv"]
+    )
     ((_, refusal),) = page.refusals
     assert refusal.startswith("a/b.csv: is a link that leads out")
     with pytest.raises(RefusedKey, match=r"a/b\.csv"):
@@ -102,11 +109,11 @@ def test_a_link_does_not_reach_another_domains_objects(zone: LandingZone, linked
     else:
         (zone.root / "evil/stolen").symlink_to(zone.root / "hr/people")
         with pytest.raises(RefusedKey, match="leads to hr/, where another domain's objects lie"):
-            zone.list("evil/stolen")
+            lies_below(zone, "evil/stolen")
         with pytest.raises(RefusedKey, match="leads to hr/"):
             zone.head("evil/stolen/x.csv")
     own = ["evil/own/again.csv", "evil/own/fine.csv"]
-    assert [obj.key for obj in zone.list("evil/own")] == own
+    assert [obj.key for obj in lies_below(zone, "evil/own")] == own
     if linked == "a folder":
         with pytest.raises(RefusedKey, match="leads to hr/"):
             zone.head("evil/own/people/x.csv")
@@ -136,7 +143,7 @@ def test_names_that_are_no_utf8_are_said_and_keep_nothing_back(zone: LandingZone
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"id")
     meant = ["a/b.csv", "a/b\U0001f600.csv", "a/c.csv"]
-    assert [obj.key for obj in zone.list("a")] == meant
+    assert [obj.key for obj in lies_below(zone, "a")] == meant
     assert len(zone.page("a", "", 10).refusals) == 3
     found, at, more = [], "", True
     while more:
@@ -158,17 +165,17 @@ def test_a_name_that_no_key_may_have_is_said(zone: LandingZone) -> None:
 
 def test_fetch_copies_and_leaves_the_object(zone: LandingZone, tmp_path: Path) -> None:
     path = put(zone, "a/b.csv", b"content")
-    listed = zone.list("a")[0]
+    listed = lies_below(zone, "a")[0]
     assert zone.fetch(listed, tmp_path / "new/folder/copy") == listed
     assert (tmp_path / "new/folder/copy").read_bytes() == path.read_bytes() == b"content"
 
 
 def test_fetch_says_which_object_it_copied(zone: LandingZone, tmp_path: Path) -> None:
     put(zone, "a/b.csv", b"old")
-    listed = zone.list("a")[0]
+    listed = lies_below(zone, "a")[0]
     put(zone, "a/b.csv", b"newer")
     copied = zone.fetch(listed, tmp_path / "copy")
-    assert copied == zone.list("a")[0] != listed
+    assert copied == lies_below(zone, "a")[0] != listed
     assert (tmp_path / "copy").read_bytes() == b"newer"
 
 
@@ -195,11 +202,11 @@ def test_an_object_replaced_while_it_is_copied_is_copied_again(
     zone: LandingZone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rename: bool
 ) -> None:
     put(zone, "a/b.csv", b"first")
-    listed = zone.list("a")[0]
+    listed = lies_below(zone, "a")[0]
     replacing(monkeypatch, zone, 2, rename=rename)
     copied = zone.fetch(listed, tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == (zone.root / "a/b.csv").read_bytes()
-    assert copied == zone.list("a")[0]
+    assert copied == lies_below(zone, "a")[0]
 
 
 @pytest.mark.parametrize("rename", [True, False])
@@ -207,7 +214,7 @@ def test_an_object_that_keeps_changing_is_refused(
     zone: LandingZone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rename: bool
 ) -> None:
     put(zone, "a/b.csv", b"first")
-    listed = zone.list("a")[0]
+    listed = lies_below(zone, "a")[0]
     replacing(monkeypatch, zone, 100, rename=rename)
     with pytest.raises(ObjectChanged, match=r"a/b\.csv.*rename"):
         zone.fetch(listed, tmp_path / "copy")
@@ -216,7 +223,7 @@ def test_an_object_that_keeps_changing_is_refused(
 
 def test_an_object_that_is_gone_is_refused(zone: LandingZone, tmp_path: Path) -> None:
     put(zone, "a/b.csv")
-    listed = zone.list("a")[0]
+    listed = lies_below(zone, "a")[0]
     (zone.root / "a/b.csv").unlink()
     with pytest.raises(ObjectChanged):
         zone.fetch(listed, tmp_path / "copy")

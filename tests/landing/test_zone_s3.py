@@ -14,6 +14,7 @@ from shared_resources.landing.zones import s3 as zone_s3
 from shared_resources.landing.zones.s3 import S3LandingZone
 from shared_resources.landing.zones.zone import LandingObject
 from shared_resources.wiring import ProductionEnvironment
+from tests.landing.listing import lies_below
 
 ODD = [
     "a/white space.csv",
@@ -43,7 +44,7 @@ class Bucket:
         self.client.delete_object(Bucket=self.location.bucket, Key=self.location.key(key))
 
     def keys(self, prefix: str = "a") -> list[str]:
-        return [obj.key for obj in self.zone.list(prefix)]
+        return [obj.key for obj in lies_below(self.zone, prefix)]
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_lists_without_unfinished_names_folders_and_neighbours(bucket: Bucket) -
 def test_odd_keys_are_listed_and_copied(bucket: Bucket, tmp_path: Path) -> None:
     for key in ODD:
         bucket.put(key, key.encode())
-    found = bucket.zone.list("a")
+    found = lies_below(bucket.zone, "a")
     assert [obj.key for obj in found] == sorted(ODD)
     for obj in found:
         assert bucket.zone.head(obj.key) is not None
@@ -76,7 +77,7 @@ def test_odd_keys_are_listed_and_copied(bucket: Bucket, tmp_path: Path) -> None:
 )
 def test_keys_do_not_climb_out(bucket: Bucket, tmp_path: Path, key: str) -> None:
     with pytest.raises(RefusedKey):
-        bucket.zone.list(key)
+        lies_below(bucket.zone, key)
     with pytest.raises(RefusedKey):
         bucket.zone.head(key)
     with pytest.raises(RefusedKey):
@@ -115,7 +116,7 @@ def test_listing_head_and_copy_agree_about_what_the_object_is(
     bucket: Bucket, tmp_path: Path
 ) -> None:
     version = bucket.put("a/b.csv", b"content")["VersionId"]
-    (listed,) = bucket.zone.list("a")
+    (listed,) = lies_below(bucket.zone, "a")
     head = bucket.zone.head("a/b.csv")
     copied = bucket.zone.fetch(listed, tmp_path / "copy")
     assert head == copied
@@ -134,12 +135,12 @@ def test_without_versions_the_time_tells(bucket: Bucket) -> None:
     bucket.put("a/b.csv")
     head = bucket.zone.head("a/b.csv")
     assert head is not None and "#" not in head.etag
-    assert [head] == bucket.zone.list("a")
+    assert [head] == lies_below(bucket.zone, "a")
 
 
 def test_fetch_says_which_object_it_copied(bucket: Bucket, tmp_path: Path) -> None:
     bucket.put("a/b.csv", b"old")
-    listed = bucket.zone.list("a")[0]
+    listed = lies_below(bucket.zone, "a")[0]
     bucket.put("a/b.csv", b"newer")
     copied = bucket.zone.fetch(listed, tmp_path / "new/folder/copy")
     assert copied == bucket.zone.head("a/b.csv") and copied.listed != listed.etag
@@ -148,7 +149,7 @@ def test_fetch_says_which_object_it_copied(bucket: Bucket, tmp_path: Path) -> No
 
 def test_an_object_that_is_gone_is_refused(bucket: Bucket, tmp_path: Path) -> None:
     bucket.put("a/b.csv")
-    listed = bucket.zone.list("a")[0]
+    listed = lies_below(bucket.zone, "a")[0]
     bucket.delete("a/b.csv")
     assert bucket.zone.head("a/b.csv") is None
     with pytest.raises(ObjectChanged, match=r"a/b\.csv.*removed"):
@@ -175,7 +176,7 @@ def test_short_and_damaged_bodies_are_read_again(
 ) -> None:
     bucket.put("a/b.csv", b"content")
     damaging(bucket, monkeypatch, [b"", b"cont", b"damaged"])
-    bucket.zone.fetch(bucket.zone.list("a")[0], tmp_path / "copy")
+    bucket.zone.fetch(lies_below(bucket.zone, "a")[0], tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == b"content"
 
 
@@ -186,5 +187,5 @@ def test_what_never_arrives_whole_is_an_error_and_leaves_nothing(
     monkeypatch.setattr(zone_s3, "LONGEST_WAIT_SECONDS", 0)
     damaging(bucket, monkeypatch, [b"damaged"] * 100)
     with pytest.raises(zone_s3._Damaged, match="checksum"):
-        bucket.zone.fetch(bucket.zone.list("a")[0], tmp_path / "copy")
+        bucket.zone.fetch(lies_below(bucket.zone, "a")[0], tmp_path / "copy")
     assert not (tmp_path / "copy").exists()

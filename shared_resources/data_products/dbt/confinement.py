@@ -15,8 +15,7 @@ from typing import Any
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 
-from shared_resources.data_products.dbt.no_python import refuse_python
-from shared_resources.problems import MeshProblem
+from shared_resources.data_products.dbt.refusals import NotAllowed, refuse_python
 from shared_resources.sql import quote_identifier, quote_literal
 
 INPUTS = "inputs.json"
@@ -26,10 +25,6 @@ _DONE = frozenset(
     {"SELECT", "CREATE", "DROP", "ALTER", "INSERT", "UPDATE", "DELETE", "MERGE_INTO", "TRANSACTION"}
 )
 _WRITES = frozenset({"CREATE", "DROP", "ALTER"})
-
-
-class NotAllowed(MeshProblem):
-    """A statement would change what the model reads, or reach beyond it; the message says how."""
 
 
 def main() -> None:

@@ -41,14 +41,6 @@ class FolderLandingZone:
     def __str__(self) -> str:
         return str(self.root)
 
-    def list(self, prefix: str) -> list[LandingObject]:
-        """The objects below the folder `prefix`, sorted by key.
-
-        Raises `RefusedKey` for a prefix that leads out of the zone.
-        """
-        objects, _ = self._described(self._walk(self._path(prefix)))
-        return list(objects)
-
     def page(self, prefix: str, start_after: str, limit: int) -> Page:
         """What comes after `start_after`; folders that lie before it are not looked into."""
         return self._page(self._path(prefix), start_after, limit)

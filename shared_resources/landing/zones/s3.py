@@ -68,20 +68,6 @@ class S3LandingZone:
     def _client(self) -> S3Client:
         return self._make_client()
 
-    def list(self, prefix: str) -> list[LandingObject]:
-        """The objects below the folder `prefix`, sorted by key; a request every 1,000 keys.
-
-        Raises `RefusedKey` for a prefix that leads out of the zone.
-        """
-        found: list[LandingObject] = []
-        start_after, more = "", True
-        while more:
-            page = self.page(prefix, start_after, PAGE_KEYS)
-            found.extend(page.objects)
-            more = page.more
-            start_after = page.names[-1] if page.names else start_after
-        return found
-
     def page(self, prefix: str, start_after: str, limit: int) -> Page:
         return self._page(self._key("/".join(parts_of(prefix))) + "/", start_after, limit)
 

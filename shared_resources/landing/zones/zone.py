@@ -63,13 +63,6 @@ class Page:
 class LandingZone(Protocol):
     """Keys are relative to the zone, with `/`; hidden and temporary names are never shown."""
 
-    def list(self, prefix: str) -> list[LandingObject]:
-        """The objects below the folder `prefix`, at any depth, sorted by key.
-
-        Raises `RefusedKey` for a prefix that leads out of the zone.
-        """
-        ...
-
     def page(self, prefix: str, start_after: str, limit: int) -> Page:
         """Up to `limit` keys below `prefix` that sort after `start_after` (``""``: from the first).
 

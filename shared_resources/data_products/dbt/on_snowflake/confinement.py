@@ -19,10 +19,9 @@ import sqlglot
 from sqlglot import Expr, exp
 from sqlglot.errors import ParseError, SqlglotError
 
-from shared_resources.data_products.dbt.no_python import refuse_python
 from shared_resources.data_products.dbt.on_snowflake.functions import computes
 from shared_resources.data_products.dbt.on_snowflake.sealed_login import unsealed
-from shared_resources.problems import MeshProblem
+from shared_resources.data_products.dbt.refusals import NotAllowed, refuse_python
 from shared_resources.stores.cloud_warehouse.session import QUEUED_SECONDS, STATEMENT_SECONDS
 
 SCHEMA = "DBT_SNOWFLAKE_SCHEMA"  # the variable that names the run's schema
@@ -41,10 +40,6 @@ SESSION: dict[str, Any] = {
 }
 _SHOWN = frozenset({"OBJECTS", "TABLES", "VIEWS"})
 _DESCRIBED = frozenset({"", "TABLE", "VIEW"})
-
-
-class NotAllowed(MeshProblem):
-    """A statement would reach beyond the run's schema; the message says what it reaches for."""
 
 
 def main() -> None:
