@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from shared_resources.dagster_instance.event_batches import store_batches_at_once
 from shared_resources.environment import Environment, EnvironmentProblem
 from shared_resources.state.database import StateUnreachable
 from shared_resources.wiring import current
@@ -116,6 +117,7 @@ def open_instance(environment: Environment) -> Iterator[dg.DagsterInstance]:
         with FileLock(environment.dagster / ".opening.lock"), _alone_in_database(environment):
             opened = dg.DagsterInstance.from_config(str(environment.dagster))
         with opened as instance:
+            store_batches_at_once(instance)
             yield instance
 
 
