@@ -70,42 +70,36 @@ class Cursor:
 
 @dataclass(frozen=True)
 class DomainCursor:
-    """A sensor's: the cursor of each of its products, as text, by the product's name. `first`: the
-    product that the last tick had no time for, whose turn it is."""
+    """A sensor's: the cursor of each of its products, as text, by the product's name. `reset`: the
+    products whose objects are still to be forgotten, by somebody's request; True for all of them."""
 
     products: Mapping[str, str] = field(default_factory=dict)
-    first: str = ""
+    reset: Literal[True] | Sequence[str] = ()
 
     def write(self) -> str:
         products = {name: json.loads(text) for name, text in self.products.items()}
-        return json.dumps({"products": products, "first": self.first}, ensure_ascii=False)
+        asked = {RESET: self.reset} if self.reset else {}
+        return json.dumps({**asked, "products": products}, ensure_ascii=False)
 
 
 def read_domain_cursor(text: str | None) -> DomainCursor:
     """A sensor's cursor; an empty one where there is none yet, or only that of an earlier release.
 
-    Raises `LandingError` for what is no cursor.
+    People write `{"reset": [<name>, ...]}` or `{"reset": true}` into it. Raises `LandingError` for what
+    is no cursor.
     """
     values = {} if (parsed := _parsed(text)) is None else parsed
     if not isinstance(values, dict) or not isinstance(values.get("products", {}), dict):
+        raise _unreadable(text)
+    reset = values.get(RESET, [])
+    named = isinstance(reset, list) and all(isinstance(name, str) for name in reset)
+    if reset is not True and not named:
         raise _unreadable(text)
     products = {
         name: json.dumps(value, ensure_ascii=False)
         for name, value in values.get("products", {}).items()
     }
-    return DomainCursor(products, str(values.get("first", "")))
-
-
-def asked_to_reset(text: str | None) -> Literal[True] | Sequence[str]:
-    """The products of which someone wrote `{"reset": [<name>, ...]}` into the sensor's cursor; True
-    for all of them (`{"reset": true}`). Raises `LandingError` for what is no such request."""
-    values = _parsed(text)
-    asked = values.get(RESET, []) if isinstance(values, dict) else []
-    if asked is True:
-        return True
-    if not isinstance(asked, list) or not all(isinstance(name, str) for name in asked):
-        raise _unreadable(text)
-    return asked
+    return DomainCursor(products, reset)
 
 
 def read_cursor(text: str | None, prefix: str) -> Cursor | None:

@@ -30,6 +30,7 @@ from shared_resources.contracts.model import Contract
 from shared_resources.landing.errors import RefusedKey, RefusedObject
 from shared_resources.landing.objects import Matched, match
 from shared_resources.landing.zones.zone import PAGE_KEYS, LandingObject, LandingZone, Page
+from shared_resources.release import code_digest
 
 WINDOW_KEYS = 100
 PAGES_A_TICK = 10
@@ -102,6 +103,7 @@ class Finds:
         """Of all that a page says, and of how it is understood."""
         said = json.dumps(
             [
+                code_digest("arrivals", "landing"),
                 self._contract.digest,
                 revived,
                 page.more,

@@ -3,6 +3,7 @@ costs next to nothing without missing anything."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -14,15 +15,18 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from shared_resources.arrivals import listing
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.arrivals.ledger.passed_over import PassedOver
 from shared_resources.arrivals.ledger.sensor_notes import ask_for_reset, read_notes
+from shared_resources.arrivals.ledger.strays import Stray
 from shared_resources.arrivals.ledger.tables import OBJECTS, State
 from shared_resources.contracts.model import Contract
 from shared_resources.landing.errors import LandingError
 from shared_resources.locations.sensing import landing_sensor as module
 from shared_resources.locations.sensing.landing_sensor import landing_sensor
 from shared_resources.locations.sensing.product_tick import ProductTick, Ticked
+from shared_resources.state.database import TABLES
 from shared_resources.wiring import LocalEnvironment
 from tests.landing.staging import landing_contract
 
@@ -198,9 +202,156 @@ def test_one_product_is_reset_or_all_are(shop: Shop) -> None:
     shop.cursor = '{"reset": true}'
     assert shop.said().count("1 objects are forgotten") == 3
     assert shop.asked() == [f"order/{name}" for name in NAMES]
+
+
+def test_a_product_that_is_none_is_said_and_keeps_no_other(shop: Shop) -> None:
+    shop.at_rest()
+    shop.put("lines")
     shop.cursor = '{"reset": ["shoes"]}'
-    assert "shoes, which this sensor does not have" in shop.said()
-    assert shop.cursor == '{"reset": ["shoes"]}'
+    assert shop.asked() == ["order/lines"]
+    for name in NAMES:
+        shop.ingested(name)
+    for _ in range(2):
+        assert "shoes, which this sensor does not have" in shop.said()
+    assert json.loads(str(shop.cursor))["reset"] == ["shoes"]
+
+
+@pytest.mark.parametrize("reset", [["returns"], True])
+def test_a_reset_is_made_though_the_tick_has_no_time_for_more(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, reset: object
+) -> None:
+    shop.put("returns")
+    shop.at_rest()
+    monkeypatch.setattr(module, "SECONDS_TO_BEGIN", -1.0)
+    shop.cursor = json.dumps({"reset": reset})
+    assert "returns: 1 objects are forgotten" in shop.said()
+    monkeypatch.undo()
+    assert "order/returns" in shop.asked()
+
+
+def test_a_reset_that_fails_is_made_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.put("lines")
+    shop.at_rest()
+
+    def broken(*_: object) -> Ticked:
+        raise LandingError("no store answers")
+
+    monkeypatch.setattr(module, "forget_ingested", broken)
+    shop.cursor = '{"reset": ["lines"]}'
+    for _ in range(2):
+        assert "no store answers" in shop.said()
+    monkeypatch.undo()
+    assert "lines: 1 objects are forgotten" in shop.said()
+    assert shop.asked() == ["order/lines"]
+
+
+def test_a_slow_failure_keeps_no_other(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes all the time and fails has its turn after those who had none."""
+    shop.at_rest()
+    shop.put("returns")
+    failing(monkeypatch, lambda: ZeroDivisionError("after a minute"), "coupons")
+    times = itertools.chain([0.0, 0.0], itertools.repeat(99.0))
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(times))
+    assert shop.asked() == []
+    monkeypatch.setattr(module.time, "monotonic", lambda: 0.0)
+    assert shop.asked() == ["order/returns"]
+
+
+def test_a_turn_at_which_the_tick_is_ended_keeps_no_other(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in NAMES:
+        shop.put(name)
+    turn = ProductTick._look
+
+    def hangs(self: ProductTick, *given: object) -> object:
+        if self._contract.name == "coupons":
+            raise KeyboardInterrupt  # Dagster ends the tick
+        return turn(self, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ProductTick, "_look", hangs)
+    with pytest.raises(KeyboardInterrupt):
+        shop.tick()
+    assert shop.asked() == ["order/lines", "order/returns"]
+    for name in NAMES:
+        shop.ingested(name)
+    with pytest.raises(KeyboardInterrupt):
+        shop.tick()
+    shop.put("lines", "b.csv")
+    assert shop.asked() == ["order/lines"]
+    monkeypatch.undo()
+    shop.ingested("lines")
+    assert shop.asked() == ["order/coupons"]
+
+
+@pytest.mark.parametrize("kind", [LandingError, ZeroDivisionError, None])
+def test_what_is_to_be_told_is_in_the_log_beside_others_requests(
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    kind: type[Exception] | None,
+) -> None:
+    shop.at_rest()
+    shop.put("coupons")
+    if kind is None:
+        shop.put("lines", "notes.txt")
+    else:
+        failing(monkeypatch, lambda: kind("notes.txt is odd"), "lines")
+    capsys.readouterr()
+    assert shop.asked() == ["order/coupons"]
+    assert any(
+        "notes.txt" in line and "order/lines" in line and "WARNING" in line
+        for line in capsys.readouterr().err.splitlines()
+    )
+
+
+def test_a_trouble_that_is_over_is_said_no_longer(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.put("lines")
+    shop.at_rest()
+    failing(monkeypatch, lambda: LandingError("its bucket is gone"), "lines")
+    shop.tick()
+    monkeypatch.undo()
+    shop.tick()
+    assert "gone" not in read_notes(shop.environment.state, "order/lines").said
+
+
+def test_a_state_that_was_lost_is_filled_again(shop: Shop) -> None:
+    shop.put("lines")
+    shop.put("lines", "notes.txt")
+    shop.tick()
+    shop.ingested("lines")
+    passed = PassedOver(shop.environment.state, "order/lines", shop.now)
+    passed.settle(passed.open(), by="me", reason="a note")
+    shop.tick()
+    assert "nothing new of 3 products" in shop.said()
+    with shop.environment.state.begin() as connection:
+        for table in reversed(TABLES.sorted_tables):
+            connection.execute(sa.delete(table))
+    said = shop.tick()
+    assert [one.tags["mesh/product"] for one in said.run_requests or ()] == ["order/lines"]
+    assert [one.key for one in passed.open()] == ["order/lines/notes.txt"]
+
+
+def test_what_another_process_passed_over_is_looked_at_again(shop: Shop) -> None:
+    """A run under a contract that was edited and taken back: the sensor's own look counts."""
+    shop.put("lines")
+    shop.at_rest()
+    passed = PassedOver(shop.environment.state, "order/lines", shop.now)
+    (lies,) = shop.environment.landing_zone.page("order/lines", "", 10).objects
+    passed.note([Stray(lies.key, lies.listed, "its name does not match", lies.size)])
+    assert "nothing new of 3 products" not in shop.said()
+    assert passed.open() == []
+    shop.tick()
+    assert "nothing new of 3 products" in shop.said()
+
+
+def test_another_release_looks_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.put("lines")
+    shop.at_rest()
+    monkeypatch.setattr(listing, "code_digest", lambda *rooms: "another")
+    assert "lines: nothing new below order/lines" in shop.said()
 
 
 def test_a_quiet_tick_asks_once_for_all_products_and_writes_one_row(
@@ -212,7 +363,7 @@ def test_a_quiet_tick_asks_once_for_all_products_and_writes_one_row(
     before = read_notes(shop.environment.state, "order/lines").ticked_at
     del statements[:]
     assert "nothing new of 3 products" in shop.said()
-    assert sorted(one for one in statements if one != "BEGIN") == ["SELECT", "SELECT", "UPDATE"]
+    assert sorted(one for one in statements if one != "BEGIN") == ["SELECT"] * 4 + ["UPDATE"]
     after = read_notes(shop.environment.state, "order/lines").ticked_at
     assert before is not None and after is not None and after > before
 

@@ -498,7 +498,7 @@ def test_clearing_the_cursor_looks_again_and_resetting_ingests_again(landing: La
     assert landing.processed == {**dict.fromkeys(put, 3), put[4]: 1}
 
 
-OF_ITEMS = '{"products": {"items": {"position": 7}}, "first": ""}'
+OF_ITEMS = '{"products": {"items": {"position": 7}}}'
 
 
 @pytest.mark.parametrize(

@@ -108,9 +108,11 @@ def test_a_wrong_landing_product_has_no_sensor_that_asks_for_runs(mesh: TinyMesh
         key = f"order/{name}"
         mesh.product(key, contract_text(key, COLUMNS, properties={"landing": landing}))
     spoil(mesh, "order/bad", "a policy is broken")
-    sensors = mesh.definitions("order").sensors or ()
-    named = [one.name for one in sensors if isinstance(one, dg.SensorDefinition)]
-    assert any("good" in name for name in named) and not any("bad" in name for name in named)
+    sensor = mesh.definitions("order").resolve_sensor_def("order_landing")
+    assert isinstance(sensor.asset_selection, dg.AssetSelection)
+    assert str(sensor.asset_selection) == str(
+        dg.AssetSelection.assets(dg.AssetKey(["order", "good"]))
+    )
 
 
 NAMES = ("bad copy", "Bad", "größe", "bad.bak", "re-turns")

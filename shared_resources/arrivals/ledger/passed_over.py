@@ -139,21 +139,13 @@ class PassedOver:
 
     @property
     def _strays(self) -> tuple[sa.FromClause, list[sa.ColumnElement[bool]]]:
-        return self._decided(STRAYS, STRAYS.c.etag), [self._own(STRAYS)]
+        return _with_decisions(STRAYS, STRAYS.c.etag), [self._own(STRAYS)]
 
     @property
     def _superseded(self) -> tuple[sa.FromClause, list[sa.ColumnElement[bool]]]:
         """Full extracts that a newer one replaced before they were read."""
-        of = self._decided(OBJECTS, OBJECTS.c.listed)
+        of = _with_decisions(OBJECTS, OBJECTS.c.listed)
         return of, [self._own(OBJECTS), OBJECTS.c.state == State.SUPERSEDED]
-
-    def _decided(self, table: sa.Table, etag: sa.ColumnElement[str]) -> sa.FromClause:
-        same = sa.and_(
-            SETTLED.c.product == table.c.product,
-            SETTLED.c.key == table.c.key,
-            SETTLED.c.etag == etag,
-        )
-        return table.outerjoin(SETTLED, same)
 
     def _found(self, *, settled: bool, limit: int | None = None) -> list[Stray]:
         decision = (SETTLED.c.settled_by, SETTLED.c.settled_why, SETTLED.c.settled_at)
@@ -198,6 +190,24 @@ class PassedOver:
         return table.c.product == self.product
 
 
+def products_with_open(database: StateDatabase, products: Iterable[str]) -> set[str]:
+    """Those of the products of which anything was passed over, or is odd, that nobody has settled."""
+    found: set[str] = set()
+    wanted = list(products)
+    with database.begin() as connection:
+        for table, etag, only in (
+            (STRAYS, STRAYS.c.etag, sa.true()),
+            (OBJECTS, OBJECTS.c.listed, OBJECTS.c.state == State.SUPERSEDED),
+        ):
+            query = (
+                sa.select(table.c.product)
+                .select_from(_with_decisions(table, etag))
+                .where(table.c.product.in_(wanted), only, SETTLED.c.key.is_(None))
+            )
+            found.update(connection.scalars(query.distinct()))
+    return found
+
+
 def told(passed: PassedOver, limit: int) -> list[str]:
     """Some of what nobody has settled, in sentences for people, and how many more there are."""
     open_ = passed.open(limit + 1)
@@ -207,6 +217,15 @@ def told(passed: PassedOver, limit: int) -> list[str]:
         if shown := [str(stray) for stray in open_[:limit] if stray.odd is odd]:
             said.append(f"{what}: " + "; ".join(shown))
     return [*said, f"{more:,} more: `mesh landing {passed.product}` names them"] if more else said
+
+
+def _with_decisions(table: sa.Table, etag: sa.ColumnElement[str]) -> sa.FromClause:
+    same = sa.and_(
+        SETTLED.c.product == table.c.product,
+        SETTLED.c.key == table.c.key,
+        SETTLED.c.etag == etag,
+    )
+    return table.outerjoin(SETTLED, same)
 
 
 def _decision(row: sa.Row[Any]) -> Settled | None:

@@ -4,27 +4,40 @@ Belongs here: whose turn it is in a tick, and what the tick tells people.
 Does not belong here: one product's turn (`product_tick.py`).
 
 One sensor a domain, for Dagster's daemon spends more on a tick than most products need of it. No
-product waits for another for long: what there was no time for comes first in the next tick, and what
-goes wrong with one is said and keeps none of the others.
+product waits for another for long: what there was no time for comes first in the next tick, what goes
+wrong with one is said and keeps none of the others, and one at which a tick did not come to its end
+has its turn when nothing that the others asked for could be lost with it.
 """
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import dagster as dg
 
 from shared_resources import wiring
-from shared_resources.arrivals.cursor import RESET, DomainCursor, asked_to_reset, read_domain_cursor
+from shared_resources.arrivals.cursor import RESET, DomainCursor, read_domain_cursor
+from shared_resources.arrivals.ledger.passed_over import products_with_open
 from shared_resources.arrivals.ledger.questions import counts_of
 from shared_resources.arrivals.ledger.rows import utc_now
-from shared_resources.arrivals.ledger.sensor_notes import note_ticks, notes_of, write_notes
+from shared_resources.arrivals.ledger.sensor_notes import (
+    SensorNotes,
+    note_ticks,
+    notes_of,
+    write_notes,
+)
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.landing.errors import LandingError
-from shared_resources.locations.sensing.product_tick import ProductTick, Ticked
+from shared_resources.locations.sensing.product_tick import (
+    BEGUN,
+    ProductTick,
+    Ticked,
+    forget_ingested,
+)
 from shared_resources.locations.sensing.run_requests import RUNS_A_TICK
 
 INTERVAL_SECONDS = 10
@@ -36,7 +49,7 @@ Runs a product once for each new object below its prefix: {products}.
 What became of each object: `mesh landing`. Clearing the cursor makes the sensor look at whole prefixes
 again, and try again at once what failed; what was ingested stays ingested. Setting the cursor to
 `{{"reset": ["{name}"]}}` makes it ingest everything of {name} that lies there again, as `mesh landing
-reset` does; `{{"reset": true}}` that of all its products."""
+reset` does, and look again at the others; `{{"reset": true}}` that of all its products."""
 
 
 def landing_sensor(
@@ -100,21 +113,23 @@ class _Tick:
         self._clock = clock
         self._ticked: dict[str, Ticked] = {}
         self._failures: list[Exception] = []
+        self._again: list[str] = []
+        self._told_first: list[str] = []
 
     def result(self) -> dg.SensorResult:
         """Raises `LandingError` for a cursor that is none, and what went wrong with every product."""
         known = read_domain_cursor(self._context.cursor)
-        reset = self._asked_to_reset()
+        self._reset(known)
         keys = [contract.key for contract in self._contracts.values()]
         notes = notes_of(self._environment.state, keys)
         counts = counts_of(self._environment.state, keys)
-        first = ""
+        open_ = products_with_open(self._environment.state, keys)
         end = time.monotonic() + SECONDS_TO_BEGIN
-        for name in self._turns(known.first):
-            if time.monotonic() > end or len(self._requests) >= RUNS_A_TICK:
-                first = name
-                break
+        for name in self._turns(notes):
             contract = self._contracts[name]
+            held_up = self._requests and notes[contract.key].said == BEGUN
+            if held_up or time.monotonic() > end or len(self._requests) >= RUNS_A_TICK:
+                break
             tick = ProductTick(
                 contract,
                 self._environment,
@@ -122,66 +137,87 @@ class _Tick:
                 self._clock,
                 notes[contract.key],
                 counts[contract.key],
+                tells=contract.key in open_,
             )
             cursor = known.products.get(name)
-            self._ticked[name] = self._turn(tick, contract, cursor, name in reset)
-        if self._failures and len(self._failures) == len(self._ticked):
+            self._ticked[name] = self._turn(
+                functools.partial(tick.result, cursor), contract, cursor
+            )
+        if len(self._failures) == len(self._contracts):
             raise self._failures[0]  # the tick is a failed one to Dagster, too
         quiet = [self._contracts[name].key for name, one in self._ticked.items() if one.quiet]
         note_ticks(self._environment.state, quiet, self._clock())
-        cursors = {
-            name: cursor
-            for name in self._contracts
-            if (cursor := self._cursor_of(name, known)) is not None
-        }
-        return dg.SensorResult(
-            run_requests=self._requests,
-            skip_reason=None if self._requests else dg.SkipReason(self._said()),
-            cursor=DomainCursor(cursors, first).write(),
-        )
+        return self._told(known)
 
     @property
     def _requests(self) -> list[dg.RunRequest]:
         return [request for one in self._ticked.values() for request in one.requests]
 
-    def _turns(self, first: str) -> list[str]:
-        names = sorted(self._contracts)
-        at = names.index(first) if first in self._contracts else 0
-        return [*names[at:], *names[:at]]
+    def _turns(self, notes: Mapping[str, SensorNotes]) -> list[str]:
+        """Who was looked at the longest ago comes first; who did not let the last tick end, last."""
 
-    def _asked_to_reset(self) -> set[str]:
-        """The products whose objects are to be ingested again. Raises `LandingError` for others'."""
-        asked = asked_to_reset(self._context.cursor)
-        if asked is True:
-            return {*self._contracts}
-        if unknown := sorted({*asked} - {*self._contracts}):
-            raise LandingError(
-                f"the cursor asks to reset {', '.join(unknown)}, which this sensor does not have; it "
-                f'has {", ".join(sorted(self._contracts))}: set it to {{"{RESET}": ["<one of them>"]}}'
-            )
-        return {*asked}
+        def turn(name: str) -> tuple[bool, float, str]:
+            noted = notes[self._contracts[name].key]
+            at = noted.ticked_at.timestamp() if noted.ticked_at else 0.0
+            return noted.said == BEGUN, at, name
 
-    def _turn(
-        self, tick: ProductTick, contract: Contract, cursor: str | None, reset: bool
-    ) -> Ticked:
+        return sorted((name for name in self._contracts if name not in self._ticked), key=turn)
+
+    def _reset(self, known: DomainCursor) -> None:
+        """Forget what was ingested of the products that somebody asked for; that is their turn."""
+        asked = [*self._contracts] if known.reset is True else known.reset
+        for name in asked:
+            contract = self._contracts.get(name)
+            if contract is None:
+                self._again.append(name)
+                self._told_first.append(
+                    f"the cursor asks to reset {name}, which this sensor does not have; it has "
+                    f"{', '.join(sorted(self._contracts))}: correct `{RESET}` in the cursor"
+                )
+                continue
+            forget = functools.partial(forget_ingested, contract, self._environment, self._clock)
+            cursor = known.products.get(name)
+            failures = len(self._failures)
+            self._ticked[name] = self._turn(forget, contract, cursor)
+            if self._ticked[name].problems or len(self._failures) > failures:
+                self._again.append(name)
+
+    def _turn(self, turn: Callable[[], Ticked], contract: Contract, cursor: str | None) -> Ticked:
         try:
-            return tick.reset() if reset else tick.result(cursor)
+            return turn()
         except LandingError as problem:
             said = str(problem)
         except Exception as problem:  # of whatever: the other products go on
             said = f"{type(problem).__name__}: {problem}"
             self._failures.append(problem)
             self._context.log.exception(f"{contract.key} was not looked at")
-        write_notes(self._environment.state, contract.key, said=said, ticked_at=self._clock())
-        return Ticked(cursor, said)
+        write_notes(
+            self._environment.state, contract.key, said=said, ticked_at=self._clock(), cursor="{}"
+        )
+        return Ticked(cursor, said, problems=(said,))
 
-    def _cursor_of(self, name: str, known: DomainCursor) -> str | None:
-        ticked = self._ticked.get(name)
-        return ticked.cursor if ticked is not None else known.products.get(name)
+    def _told(self, known: DomainCursor) -> dg.SensorResult:
+        cursors = {}
+        for name in self._contracts:
+            ticked = self._ticked.get(name)
+            cursor = ticked.cursor if ticked is not None else known.products.get(name)
+            if cursor is not None:
+                cursors[name] = cursor
+        # Beside requests Dagster shows no reason to skip: who looks at the tick finds it in its log.
+        for name, one in self._ticked.items() if self._requests else ():
+            for line in one.problems:
+                self._context.log.warning(f"{self._contracts[name].key}: {line}")
+        for line in self._told_first if self._requests else ():
+            self._context.log.warning(line)
+        return dg.SensorResult(
+            run_requests=self._requests,
+            skip_reason=None if self._requests else dg.SkipReason(self._said()),
+            cursor=DomainCursor(cursors, self._again).write(),
+        )
 
     def _said(self) -> str:
         told = [f"{name}: {one.said}" for name, one in self._ticked.items() if not one.quiet]
         quiet = len(self._ticked) - len(told)
         if quiet:
             told.append(f"nothing new of {quiet} {'others' if told else 'products'}")
-        return "\n".join(told)
+        return "\n".join([*self._told_first, *told])

@@ -22,7 +22,7 @@ from shared_resources.arrivals.cursor import Cursor, read_cursor
 from shared_resources.arrivals.known_before import adopt
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.arrivals.ledger.passed_over import PassedOver, told
-from shared_resources.arrivals.ledger.sensor_notes import SensorNotes, write_notes
+from shared_resources.arrivals.ledger.sensor_notes import SensorNotes, read_notes, write_notes
 from shared_resources.arrivals.ledger.tables import REVIVED, UNPROCESSED, State
 from shared_resources.arrivals.listing import (
     LIST_BESIDE_EVENTS_EVERY,
@@ -40,20 +40,41 @@ if TYPE_CHECKING:
     from shared_resources.arrivals.events import LandingQueue, QueueState
 
 NAMED = 5
+# What the notes say while a turn goes on; of one that its tick did not outlive they say it for ever.
+BEGUN = "a tick began to look at it, and has not come to an end"
 
 
 @dataclass(frozen=True)
 class Ticked:
-    """What came of a turn. `quiet`: nothing happened, and there is nothing to say of it."""
+    """What came of a turn. `quiet`: nothing happened, and there is nothing to say of it. `problems` are
+    what a person should know of what was said."""
 
     cursor: str | None
     said: str
     requests: tuple[dg.RunRequest, ...] = ()
     quiet: bool = False
+    problems: tuple[str, ...] = ()
+
+
+def forget_ingested(
+    contract: Contract, environment: Environment, clock: Callable[[], datetime]
+) -> Ticked:
+    """Forget what was ingested, and nothing else: a turn that dies here is made again."""
+    assert contract.landing is not None
+    ledger = Ledger(environment.state, contract.key, clock)
+    notes = read_notes(environment.state, contract.key)
+    if not notes.adopted:
+        adopt(environment, contract, ledger)
+    forgotten = ledger.forget()
+    said = f"{forgotten} objects are forgotten; those that lie there are ingested again"
+    cursor = Cursor(contract.landing.prefix.strip("/"), resets=notes.resets)
+    write_notes(environment.state, contract.key, said=said, ticked_at=clock())
+    return Ticked(cursor.write(), said)
 
 
 class ProductTick:
-    """One turn. `notes` are those of its earlier ones, `counts` the ledger's (`counts_of`)."""
+    """One turn. `notes` are those of its earlier ones, `counts` the ledger's (`counts_of`); `tells`:
+    something was passed over that nobody has settled."""
 
     def __init__(
         self,
@@ -63,6 +84,8 @@ class ProductTick:
         clock: Callable[[], datetime],
         notes: SensorNotes,
         counts: Mapping[State, int],
+        *,
+        tells: bool,
     ) -> None:
         assert contract.landing is not None
         self._contract = contract
@@ -74,6 +97,7 @@ class ProductTick:
         self._ledger = Ledger(environment.state, contract.key, clock)
         self._notes = notes
         self._counts = counts
+        self._tells = tells
         self._passed = PassedOver(environment.state, contract.key, clock)
         self._finds = Finds(
             contract, environment.sensed_zone, self._ledger, self._passed, self._adopt, self._now
@@ -93,11 +117,15 @@ class ProductTick:
             # Someone has cleared the cursor: what stores and quarantine say is looked at again, too.
             self._notes = replace(self._notes, adopted=False)
             self._ledger.retry()
+        # What is known of a listing stands in the state: one that was lost or restored knows less.
+        if self._notes.cursor.get("seen") != cursor.seen:
+            cursor = replace(cursor, seen="")
         zone = self._environment.sensed_zone
         revived = sum(self._counts.get(state, 0) for state in REVIVED)
         scan = Scan(cursor, zone, self._finds, self._budget, self._now, revived=revived)
         if self._is_idle(queue) and scan.same_as_before():
             return Ticked(cursor.write(), f"nothing new below {self._prefix}", quiet=True)
+        write_notes(self._environment.state, self._contract.key, said=BEGUN, ticked_at=self._now)
         outcomes = RunOutcomes(self._environment, self._contract, self._context.instance)
         out = settle_ended(
             outcomes, self._ledger, self._finds, self._budget, self._now, impatient=known is None
@@ -114,14 +142,7 @@ class ProductTick:
     def _is_idle(self, queue: LandingQueue | None) -> bool:
         """Whether nothing waits for anything, as far as the ledger knows."""
         waiting = any(self._counts.get(state, 0) for state in UNPROCESSED)
-        return not waiting and queue is None
-
-    def reset(self) -> Ticked:
-        """Forget what was ingested, and nothing else: a turn that dies here is made again."""
-        self._adopt()
-        forgotten = self._ledger.forget()
-        said = f"{forgotten} objects are forgotten; those that lie there are ingested again"
-        return Ticked(Cursor(self._prefix, resets=self._notes.resets).write(), said)
+        return not waiting and not self._tells and queue is None
 
     def _look(self, scan: Scan, queue: LandingQueue | None) -> tuple[QueueState | None, Cursor]:
         """Take in what is new: from the queue if there is one, and by listing."""
@@ -163,8 +184,6 @@ class ProductTick:
         )
         problems = self._problems(cursor, queue)
         progress = self._progress(cursor, counts, queue)
-        for line in problems if self._asking.requests else ():
-            self._context.log.warning(f"{self._contract.key}: {line}")
         self._context.log.info(f"{self._contract.key}: {'; '.join(progress)}")
         said = "; ".join((*progress, *problems))
         if problems or counts or new or self._finds.young or queue is not None:
@@ -177,7 +196,7 @@ class ProductTick:
             said=said,
             ticked_at=self._now,
         )
-        return Ticked(text, said, tuple(self._asking.requests))
+        return Ticked(text, said, tuple(self._asking.requests), problems=tuple(problems))
 
     def _progress(
         self, cursor: Cursor, counts: dict[State, int], queue: QueueState | None
