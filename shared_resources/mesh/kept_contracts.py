@@ -5,13 +5,14 @@ Does not belong here: compiling (`contracts/odcs.py`), or who may do with a kept
 
 Compiling takes fifteen times as long as reading what was kept. A kept contract is right as long as
 its file has the same bytes and the platform is the same. It is for looking at: a location reads the
-contracts of its own domain anew, and so does whatever audits, publishes or judges, so that no file
-below the state decides what a batch is checked against.
+contracts of its own domain anew, and of those that it reads, and so does whatever audits, publishes or
+judges, so that no file below the state decides what a batch is checked against.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import io
 import json
 import os
@@ -20,25 +21,31 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import fields, is_dataclass
+from decimal import Decimal
+from enum import Enum
 from functools import cache, cached_property
-from importlib.metadata import Distribution, entry_points
+from importlib.metadata import Distribution, entry_points, version
 from pathlib import Path
 from typing import Any
 
-from shared_resources import contracts, extensions, findings
+from shared_resources import contracts
 from shared_resources.contracts import file_formats
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.odcs import compile_contract
 from shared_resources.contracts.rules import registry
 from shared_resources.contracts.source import MAX_BYTES, parse_source, read_source
+from shared_resources.release import code_digest
 
 Read = tuple[Contract, Mapping[str, int]]
 
-# What a contract is made of, and nothing that does anything when it is made.
-_MADE_OF = {("pathlib", "PosixPath"), ("decimal", "Decimal")} | {
+_OURS = f"{contracts.__name__}."
+# Values of the interpreter's own types, which nothing in a file can change.
+_VALUES = {("decimal", "Decimal")} | {
     ("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")
 }
-_OURS = f"{contracts.__name__}."
+# What reads contracts beside the platform's own code.
+_READERS = ("jsonschema", "open-data-contract-standard", "pyarrow", "pyyaml")
 
 
 def read_contract_anew(file: Path) -> Read:
@@ -66,8 +73,9 @@ class KeptContracts:
         source = parse_source(raw, file)
         read = compile_contract(source), dict(source.lines)
         if right is not None:
-            made = pickle.dumps(read)
-            self._keep(kept, right + hashlib.sha256(made).digest() + made)
+            # A state that cannot be written to is read all the same, and so is what cannot be kept.
+            with suppress(Exception):
+                self._keep(kept, right, _pickled(read))
         return read
 
     def _digest(self, file: Path, raw: bytes) -> bytes | None:
@@ -79,49 +87,103 @@ class KeptContracts:
     def _platform(self) -> bytes | None:
         return platform_digest()
 
-    def _keep(self, kept: Path, content: bytes) -> None:
-        """Best effort: a state that cannot be written to is read all the same."""
+    def _keep(self, kept: Path, right: bytes, made: bytes) -> None:
         if not self._folder.parent.is_dir():
             return
-        with suppress(OSError):
-            self._folder.mkdir(exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._folder)
-            try:
-                with os.fdopen(handle, "wb") as made:
-                    made.write(content)
-                Path(name).replace(kept)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+        self._folder.mkdir(exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self._folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(right + hashlib.sha256(made).digest() + made)
+            Path(name).replace(kept)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
 
 
 def _load(kept: Path, right: bytes) -> Read | None:
+    """What was kept; None where nothing is, or something else than what the platform keeps."""
     try:
         with kept.open("rb") as opened:
             if opened.read(len(right)) != right:
                 return None
             digest, made = opened.read(len(right)), opened.read()
-    except OSError:
+        if hashlib.sha256(made).digest() != digest:
+            return None
+        read = _Unpickler(io.BytesIO(made)).load()
+    except Exception:  # noqa: BLE001 - of whatever the file holds: it is made and kept anew
         return None
-    if hashlib.sha256(made).digest() != digest:
-        return None  # damaged: it is made and kept anew
-    try:
-        read: Read = _Unpickler(io.BytesIO(made)).load()
-    except pickle.UnpicklingError:
-        return None
-    return read
+    sound = isinstance(read, tuple) and [*map(type, read)] == [Contract, dict]
+    return read if sound else None
+
+
+class _Make:
+    """Makes a part of a contract from its type's name and its values, and can do nothing else.
+
+    A pickle that named the types themselves could set attributes of them, in this process. The objects
+    of this type have none.
+    """
+
+    __slots__ = ()
+
+    def __call__(self, module: str, name: str, values: Any) -> Any:
+        if not module.startswith(_OURS):
+            raise pickle.UnpicklingError(f"no part of a contract: {module}.{name}")
+        made = vars(importlib.import_module(module))[name]
+        if isinstance(values, dict) and isinstance(made, type) and is_dataclass(made):
+            part = object.__new__(made)
+            part.__dict__.update(values)
+            return part
+        if isinstance(values, str) and isinstance(made, type) and issubclass(made, Enum | Decimal):
+            return made(values)
+        raise pickle.UnpicklingError(f"no part of a contract: {module}.{name}")
+
+    def __reduce__(self) -> str:
+        return "MAKE"
+
+
+class _MakePath:
+    """The same for paths."""
+
+    __slots__ = ()
+
+    def __call__(self, path: str) -> Path:
+        return Path(path)
+
+    def __reduce__(self) -> str:
+        return "MAKE_PATH"
+
+
+MAKE, MAKE_PATH = _Make(), _MakePath()
+
+
+class _Pickler(pickle.Pickler):
+    def reducer_override(self, part: Any) -> Any:
+        kind = type(part)
+        if isinstance(part, Path):
+            return MAKE_PATH, (str(part),)
+        if not kind.__module__.startswith(_OURS) or isinstance(part, type):
+            return NotImplemented
+        if is_dataclass(part):
+            values = {one.name: getattr(part, one.name) for one in fields(part)}
+            return MAKE, (kind.__module__, kind.__qualname__, values)
+        if isinstance(part, Enum | Decimal):
+            return MAKE, (kind.__module__, kind.__qualname__, str(part))
+        return NotImplemented
+
+
+def _pickled(read: Read) -> bytes:
+    made = io.BytesIO()
+    _Pickler(made).dump(read)
+    return made.getvalue()
 
 
 class _Unpickler(pickle.Unpickler):
-    """Makes what a contract is made of; a file that somebody put there runs nothing."""
-
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in _MADE_OF:
+        if (module, name) in _VALUES:
             return super().find_class(module, name)
-        if module.startswith(_OURS):
-            found = super().find_class(module, name)
-            if isinstance(found, type) and found.__module__ == module:
-                return found
+        if module == __name__ and name in ("MAKE", "MAKE_PATH"):
+            return globals()[name]
         raise pickle.UnpicklingError(f"no part of a contract: {module}.{name}")
 
 
@@ -131,24 +193,20 @@ def platform_digest() -> bytes | None:
     added = list(_added())
     if any(version is None for *_, version in added):
         return None
-    files = [Path(module.__file__ or "") for module in (extensions, findings)]
-    files += sorted(Path(contracts.__path__[0]).rglob("*.py"))
-    looks = [
-        (str(file), found.st_mtime_ns, found.st_size) for file in files for found in (file.stat(),)
-    ]
-    return hashlib.sha256(json.dumps([sys.version, added, looks]).encode()).digest()
+    code = code_digest("contracts", "extensions", "findings", "wording", "mesh/kept_contracts")
+    readers = [version(name) for name in _READERS]
+    return hashlib.sha256(json.dumps([sys.version, code, readers, added]).encode()).digest()
 
 
 def _added() -> Iterator[tuple[str, str, str | None]]:
-    """What other distributions add to contracts, with its version; None for one that is worked on."""
+    """What other distributions add to contracts, with its version; None for one whose code may change
+    under its version, since it was installed from a folder."""
     for group in (registry.GROUP, file_formats.GROUP):
         for point in sorted(entry_points(group=group), key=lambda one: one.name):
-            yield point.name, point.value, _version(point.dist)
+            yield point.name, point.value, _released(point.dist)
 
 
-def _version(distribution: Distribution | None) -> str | None:
-    if distribution is None:
+def _released(distribution: Distribution | None) -> str | None:
+    if distribution is None or distribution.read_text("direct_url.json"):
         return None
-    origin = json.loads(distribution.read_text("direct_url.json") or "{}")
-    editable = origin.get("dir_info", {}).get("editable", False)
-    return None if editable else distribution.version
+    return distribution.version

@@ -41,18 +41,27 @@ _ContractReader = Callable[[Path], Read]
 def read_mesh(root: Path, kept: KeptContracts | None = None, *, anew: str | None = None) -> Mesh:
     """Everything that stands below `root / "domains"`, read without running any of it.
 
-    Contracts are taken from `kept` where it is given, but for those of the domain `anew`. Never
-    raises for what stands in the files: that becomes `findings` of its domain, beside which the other
-    domains are whole.
+    Contracts are taken from `kept` where it is given, but for those of the domain `anew`, and of the
+    domains that it reads. Never raises for what stands in the files: that becomes `findings` of its
+    domain, beside which the other domains are whole.
     """
     with _uncollected():
-        domains = tuple(
-            _read_domain(
-                folder, root, kept.read if kept and folder.name != anew else read_contract_anew
-            )
-            for folder in _domains(root)
-        )
-    return Mesh(root, domains, read_central_file(root))
+        folders = _domains(root)
+        read = {
+            folder.name: _read_domain(folder, root, read_contract_anew)
+            for folder in folders
+            if kept is None or folder.name == anew
+        }
+        judged = {key.split("/")[0] for own in read.values() for key in _read_by(own)}
+        for folder in folders:
+            if kept is not None and folder.name not in read:
+                reader = read_contract_anew if folder.name in judged else kept.read
+                read[folder.name] = _read_domain(folder, root, reader)
+    return Mesh(root, tuple(read[folder.name] for folder in folders), read_central_file(root))
+
+
+def _read_by(domain: Domain) -> set[str]:
+    return {key for product in domain.products for key in product.reads}
 
 
 @contextmanager

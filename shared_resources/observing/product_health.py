@@ -30,7 +30,7 @@ from shared_resources.observing.standing import (
     run_again,
     standing,
 )
-from shared_resources.state.last_attempts import LastAttempt, LastAttempts, attempts_of_all
+from shared_resources.state.last_attempts import AttemptsOfAll, LastAttempt, LastAttempts, Outcome
 from shared_resources.stores.protocol import ProductStore, Unreadable, Version
 
 SHOWN_OBJECTS = 20
@@ -103,12 +103,15 @@ class Observer:
 
     def _attempts(self, contract: Contract) -> list[LastAttempt]:
         if self._of_all:
-            return self._all_attempts.get(contract.key, [])
+            found = self._all_attempts.of(contract.key)
+            # One that goes on may have come to its end since all were asked for.
+            if not any(one.outcome is Outcome.RUNNING for one in found):
+                return found
         return LastAttempts(self._environment.state, contract.key).all()
 
     @cached_property
-    def _all_attempts(self) -> dict[str, list[LastAttempt]]:
-        return attempts_of_all(self._environment.state)
+    def _all_attempts(self) -> AttemptsOfAll:
+        return AttemptsOfAll(self._environment.state)
 
     @cached_property
     def _with_stuck(self) -> frozenset[str]:

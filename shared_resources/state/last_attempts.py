@@ -76,14 +76,19 @@ class LastAttempt:
         )
 
 
-def attempts_of_all(database: StateDatabase) -> dict[str, list[LastAttempt]]:
-    """The rows of every product that has any, by its key."""
-    found: dict[str, list[LastAttempt]] = defaultdict(list)
-    query = sa.select(_ATTEMPTS).order_by(_ATTEMPTS.c.product, _ATTEMPTS.c.partition)
-    with database.begin() as connection:
-        for row in connection.execute(query):
-            found[row.product].append(LastAttempt.of(row))
-    return dict(found)
+class AttemptsOfAll:
+    """The rows of every product that has any, asked for once; a row that cannot be read is the trouble
+    of its own product."""
+
+    def __init__(self, database: StateDatabase) -> None:
+        self._rows: dict[str, list[sa.Row[Any]]] = defaultdict(list)
+        query = sa.select(_ATTEMPTS).order_by(_ATTEMPTS.c.product, _ATTEMPTS.c.partition)
+        with database.begin() as connection:
+            for row in connection.execute(query):
+                self._rows[row.product].append(row)
+
+    def of(self, product: str) -> list[LastAttempt]:
+        return [LastAttempt.of(row) for row in self._rows.get(product, ())]
 
 
 class LastAttempts:

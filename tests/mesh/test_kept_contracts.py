@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from shared_resources import release
+from shared_resources.contracts.model import Threshold
 from shared_resources.mesh import kept_contracts, read_mesh
 from shared_resources.mesh.kept_contracts import KeptContracts, platform_digest, read_contract_anew
 from tests.distributions import install
@@ -92,10 +94,28 @@ def test_what_other_distributions_add_is_part_of_the_platform(
     info.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: offices\nVersion: 1.1\n")
     newer = platform_digest.__wrapped__()
     assert len({alone, with_offices, newer, None}) == 4
-    info.joinpath("direct_url.json").write_text(
-        '{"url": "file:///x", "dir_info": {"editable": true}}'
-    )
+    # Installed from a folder, its code may change and its version stay.
+    info.joinpath("direct_url.json").write_text('{"url": "file:///x", "dir_info": {}}')
     assert platform_digest.__wrapped__() is None
+
+
+def test_so_is_what_reads_contracts_and_every_byte_of_our_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = platform_digest.__wrapped__()
+    with monkeypatch.context() as patched:
+        patched.setattr(kept_contracts, "version", lambda name: f"another {name}")
+        assert platform_digest.__wrapped__() != before
+    assert platform_digest.__wrapped__() == before
+    room = tmp_path / "room"
+    room.mkdir()
+    monkeypatch.setattr(release, "_PLATFORM", tmp_path)
+    seen = set()
+    for text in ("a = 1\n", "a = 2\n"):
+        (room / "rules.py").write_text(text)
+        os.utime(room / "rules.py", (1, 1))
+        seen.add(release.code_digest.__wrapped__("room"))
+    assert len(seen) == 2
 
 
 def test_while_another_distribution_is_worked_on_nothing_is_kept(
@@ -116,9 +136,23 @@ class _Runs:
         return os.mkdir, (str(self.folder),)
 
 
+# Pickles that name a class, or what makes parts, and set an attribute of it.
+_NAMED = {
+    "a class": b"cshared_resources.contracts.model\nThreshold\n",
+    "of the interpreter": b"cdecimal\nDecimal\n",
+    "a path": b"cpathlib\nPosixPath\n",
+    "what makes parts": b"cshared_resources.mesh.kept_contracts\nMAKE\n",
+}
+_SETTING_A_CLASS = [name + b"(N}Vholds\ncdatetime\ntimedelta\nstb." for name in _NAMED.values()]
+
+
+def with_pickle(kept: Path, content: bytes) -> bytes:
+    return kept.read_bytes()[:32] + hashlib.sha256(content).digest() + content
+
+
 def forged(kept: Path, made: object) -> bytes:
     """The kept file with something else in it, and its digest right."""
-    content = pickle.dumps(made)
+    content = kept_contracts._pickled(made) if isinstance(made, tuple) else pickle.dumps(made)  # type: ignore[arg-type]
     return kept.read_bytes()[:32] + hashlib.sha256(content).digest() + content
 
 
@@ -133,11 +167,14 @@ def test_a_damaged_or_forged_file_is_nothing_but_made_again(
         sound[:at] + bytes([sound[at] ^ 1]) + sound[at + 1 :] for at in range(0, len(sound), 97)
     ]
     bad += [forged(kept, made) for made in (_Runs(tmp_path / "ran"), os.getcwd, KeptContracts)]
+    bad += [forged(kept, made) for made in (anew[0], [*anew], (None, {}), (*anew, 1), b"", 7)]
+    bad += [with_pickle(kept, made) for made in _SETTING_A_CLASS]
     for content in bad:
         kept.write_bytes(content)
         assert KeptContracts(home).read(contract) == anew, content[:60]
         assert kept.read_bytes() == sound
     assert not (tmp_path / "ran").exists()
+    assert Threshold().holds(0, 1) and not Threshold().holds(5, 100)
 
 
 def test_what_is_wrong_with_a_contract_is_found_each_time(tmp_path: Path, home: Path) -> None:
@@ -168,16 +205,27 @@ def test_where_nothing_can_be_kept_all_is_read(
 def test_a_domain_that_is_read_anew_takes_nothing_from_what_was_kept(
     tmp_path: Path, home: Path
 ) -> None:
-    for key in ("order/lines", "sales/daily"):
+    write_product(tmp_path, "order/baskets", lines="stock/items")
+    for key in ("order/lines", "stock/items", "sales/daily"):
         file = write_product(tmp_path, key) / "contract.odcs.yaml"
         contract, lines = KeptContracts(home).read(file)
-        kept = max(home.iterdir(), key=lambda one: one.stat().st_mtime_ns)
+        (kept,) = (one for one in home.iterdir() if f"{file}".encode() in one.read_bytes())
         kept.write_bytes(forged(kept, (replace(contract, rules=()), lines)))
     mesh = read_mesh(tmp_path, KeptContracts(home), anew="order")
-    own, other = mesh.product("order/lines").contract, mesh.product("sales/daily").contract
-    assert own is not None and other is not None
-    assert own.rules
-    assert not other.rules
+    rules = {one.key: one.contract.rules for one in mesh.products if one.contract}
+    assert rules["order/lines"]
+    assert rules["stock/items"], "what decides whether its readers are stopped is not looked up"
+    assert not rules["sales/daily"]
+
+
+def test_what_cannot_be_kept_is_read_all_the_same(
+    contract: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unpicklable(read: object) -> bytes:
+        raise TypeError("cannot pickle 'mappingproxy' object")
+
+    monkeypatch.setattr(kept_contracts, "_pickled", unpicklable)
+    assert KeptContracts(home).read(contract)[0].key == "order/lines"
 
 
 def test_reading_kept_contracts_needs_no_engine() -> None:

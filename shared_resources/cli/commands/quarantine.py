@@ -203,7 +203,7 @@ def close(entry_id: str, reason: str) -> None:
     if before.closed is not None or not before.open:
         say(f"{before.product}: {before.id} is settled already: {before.settled}")
         return
-    found = [one.contract for one in look_at_mesh(environment).products]
+    found = [one.contract for one in read_mesh(environment.root).products]
     contract = next((one for one in found if one and one.key == before.product), None)
     stood = {} if contract is None else refusals_standing(environment, contract)
     entry = quarantine.close(before.id, by=user(), reason=reason.strip())

@@ -12,6 +12,7 @@ has its turn when nothing that the others asked for could be lost with it.
 from __future__ import annotations
 
 import functools
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -27,6 +28,7 @@ from shared_resources.arrivals.ledger.sensor_notes import (
     SensorNotes,
     note_ticks,
     notes_of,
+    read_notes,
     write_notes,
 )
 from shared_resources.contracts.model import Contract
@@ -191,9 +193,9 @@ class _Tick:
             said = f"{type(problem).__name__}: {problem}"
             self._failures.append(problem)
             self._context.log.exception(f"{contract.key} was not looked at")
-        write_notes(
-            self._environment.state, contract.key, said=said, ticked_at=self._clock(), cursor="{}"
-        )
+        state = self._environment.state
+        stands = json.dumps({**read_notes(state, contract.key).cursor, "seen": ""})
+        write_notes(state, contract.key, said=said, ticked_at=self._clock(), cursor=stands)
         return Ticked(cursor, said, problems=(said,))
 
     def _told(self, known: DomainCursor) -> dg.SensorResult:
