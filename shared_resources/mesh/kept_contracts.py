@@ -127,19 +127,27 @@ class _Make:
     __slots__ = ()
 
     def __call__(self, module: str, name: str, values: Any) -> Any:
-        if not module.startswith(_OURS):
-            raise pickle.UnpicklingError(f"no part of a contract: {module}.{name}")
-        made = vars(importlib.import_module(module))[name]
-        if isinstance(values, dict) and isinstance(made, type) and is_dataclass(made):
+        made = _part(module, name)
+        if type(values) is dict:
             part = object.__new__(made)
             part.__dict__.update(values)
             return part
-        if isinstance(values, str) and isinstance(made, type) and issubclass(made, Enum | Decimal):
-            return made(values)
-        raise pickle.UnpicklingError(f"no part of a contract: {module}.{name}")
+        return made(values)
 
     def __reduce__(self) -> str:
         return "MAKE"
+
+
+@cache
+def _part(module: str, name: str) -> Any:
+    """The type of a part of contracts by its name; of an enumeration, its values."""
+    if module.startswith(_OURS):
+        made = vars(importlib.import_module(module))[name]
+        if isinstance(made, type) and issubclass(made, Enum):
+            return {str(one): one for one in made}.__getitem__
+        if isinstance(made, type) and (is_dataclass(made) or issubclass(made, Decimal)):
+            return made
+    raise pickle.UnpicklingError(f"no part of a contract: {module}.{name}")
 
 
 class _MakePath:
