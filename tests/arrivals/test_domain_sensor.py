@@ -25,7 +25,7 @@ from shared_resources.contracts.model import Contract
 from shared_resources.landing.errors import LandingError
 from shared_resources.locations.sensing import landing_sensor as module
 from shared_resources.locations.sensing.landing_sensor import landing_sensor
-from shared_resources.locations.sensing.product_tick import ProductTick, Ticked
+from shared_resources.locations.sensing.product_tick import BEGUN, ProductTick, Ticked
 from shared_resources.state.database import TABLES
 from shared_resources.wiring import LocalEnvironment
 from tests.landing.staging import landing_contract
@@ -279,9 +279,20 @@ def test_a_turn_at_which_the_tick_is_ended_keeps_no_other(
         shop.tick()
     shop.put("lines", "b.csv")
     assert shop.asked() == ["order/lines"]
+    # However much the others ask for, it has its turn again, before they ask.
+    shop.ahead = module.TRIED_AGAIN_AFTER + timedelta(seconds=1)
+    shop.put("returns", "b.csv")
+    with pytest.raises(KeyboardInterrupt):
+        shop.tick()
+    assert shop.ledger("returns").questions.under_way() == []
     monkeypatch.undo()
-    shop.ingested("lines")
+    assert sorted(shop.asked()) == ["order/lines", "order/returns"]
     assert shop.asked() == ["order/coupons"]
+    for name in NAMES:
+        shop.ingested(name)
+    shop.tick()
+    assert "nothing new of 3 products" in shop.said()
+    assert read_notes(shop.environment.state, "order/coupons").said != BEGUN
 
 
 @pytest.mark.parametrize("kind", [LandingError, ZeroDivisionError, None])

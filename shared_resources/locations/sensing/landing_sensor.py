@@ -6,7 +6,7 @@ Does not belong here: one product's turn (`product_tick.py`).
 One sensor a domain, for Dagster's daemon spends more on a tick than most products need of it. No
 product waits for another for long: what there was no time for comes first in the next tick, what goes
 wrong with one is said and keeps none of the others, and one at which a tick did not come to its end
-has its turn when nothing that the others asked for could be lost with it.
+has its turn when nothing that the others ask for can be lost with it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import functools
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import IntEnum, auto
 
 import dagster as dg
 
@@ -45,6 +46,7 @@ from shared_resources.locations.sensing.run_requests import RUNS_A_TICK
 INTERVAL_SECONDS = 10
 # Dagster ends a tick after a minute; the product whose turn begins last has its own bounds.
 SECONDS_TO_BEGIN = 20.0
+TRIED_AGAIN_AFTER = timedelta(minutes=2)
 _DESCRIPTION = """\
 Runs a product once for each new object below its prefix: {products}.
 
@@ -99,6 +101,15 @@ def landing_sensor(
     )
 
 
+class _Place(IntEnum):
+    """Of a product at which a tick did not come to its end, which may happen again: once in a while it
+    comes before the others have asked for anything, which would be lost; else after them."""
+
+    FIRST = auto()
+    ORDINARY = auto()
+    LAST = auto()
+
+
 class _Tick:
     """One evaluation of the sensor."""
 
@@ -129,7 +140,7 @@ class _Tick:
         end = time.monotonic() + SECONDS_TO_BEGIN
         for name in self._turns(notes):
             contract = self._contracts[name]
-            held_up = self._requests and notes[contract.key].said == BEGUN
+            held_up = self._requests and self._place(notes[contract.key]) is _Place.LAST
             if held_up or time.monotonic() > end or len(self._requests) >= RUNS_A_TICK:
                 break
             tick = ProductTick(
@@ -156,14 +167,20 @@ class _Tick:
         return [request for one in self._ticked.values() for request in one.requests]
 
     def _turns(self, notes: Mapping[str, SensorNotes]) -> list[str]:
-        """Who was looked at the longest ago comes first; who did not let the last tick end, last."""
+        """In the order of their places; of those in one, who was looked at the longest ago first."""
 
-        def turn(name: str) -> tuple[bool, float, str]:
+        def turn(name: str) -> tuple[_Place, float, str]:
             noted = notes[self._contracts[name].key]
             at = noted.ticked_at.timestamp() if noted.ticked_at else 0.0
-            return noted.said == BEGUN, at, name
+            return self._place(noted), at, name
 
         return sorted((name for name in self._contracts if name not in self._ticked), key=turn)
+
+    def _place(self, noted: SensorNotes) -> _Place:
+        if noted.said != BEGUN or noted.ticked_at is None:
+            return _Place.ORDINARY
+        waited = self._clock() - noted.ticked_at
+        return _Place.FIRST if waited > TRIED_AGAIN_AFTER else _Place.LAST
 
     def _reset(self, known: DomainCursor) -> None:
         """Forget what was ingested of the products that somebody asked for; that is their turn."""

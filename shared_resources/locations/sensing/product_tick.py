@@ -11,6 +11,7 @@ ones. The ledger decides what is new; the cursor only says where to look, so tha
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -125,7 +126,15 @@ class ProductTick:
         scan = Scan(cursor, zone, self._finds, self._budget, self._now, revived=revived)
         if self._is_idle(queue) and scan.same_as_before():
             return Ticked(cursor.write(), f"nothing new below {self._prefix}", quiet=True)
-        write_notes(self._environment.state, self._contract.key, said=BEGUN, ticked_at=self._now)
+        # If this turn does not come to its end, nothing is known of the listing any more.
+        unknown = json.dumps({**self._notes.cursor, "seen": ""})
+        write_notes(
+            self._environment.state,
+            self._contract.key,
+            said=BEGUN,
+            ticked_at=self._now,
+            cursor=unknown,
+        )
         outcomes = RunOutcomes(self._environment, self._contract, self._context.instance)
         out = settle_ended(
             outcomes, self._ledger, self._finds, self._budget, self._now, impatient=known is None
