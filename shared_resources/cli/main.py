@@ -20,6 +20,7 @@ from shared_resources.problems import MeshProblem
 from shared_resources.state.private_files import keep_files_private
 
 _COMMANDS = {
+    "new": "begin a domain or a product",
     "run": "materialize products in dependency order across domains",
     "status": "a row a product: version, rows, checks, health",
     "check": "every contract and policy, statically",

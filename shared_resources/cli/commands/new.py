@@ -1,0 +1,120 @@
+"""`mesh new`: begin a domain, or a product, with files that `mesh check` has nothing against.
+
+Belongs here: asking for what only people know, and saying what comes next.
+Does not belong here: what the files say (`scaffolding/`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from shared_resources import wiring
+from shared_resources.cli.output import say
+from shared_resources.contracts.file_formats import all_formats
+from shared_resources.mesh import Archetype, ProductKind
+
+KINDS = tuple(one.value for one in (ProductKind.INGEST, ProductKind.FUNCTION, ProductKind.DBT))
+
+
+@click.group(epilog="Example: mesh new domain finance && mesh new product finance/invoices")
+def new() -> None:
+    """Begin a domain or a product: all its files, or none of them."""
+
+
+@new.command(epilog="Example: mesh new domain finance --owner finance-data@example.com --yes")
+@click.argument("name")
+@click.option("--owner", help="The address of who answers for it.")
+@click.option("--contact", help="Where to ask; default #NAME.")
+@click.option("--archetype", type=click.Choice([one.value for one in Archetype]))
+@click.option("--description", help="What it is about, in a sentence.")
+@click.option("--yes", is_flag=True, help="Ask nothing: take the defaults of what is not given.")
+def domain(
+    name: str,
+    owner: str | None,
+    contact: str | None,
+    archetype: str | None,
+    description: str | None,
+    yes: bool,
+) -> None:
+    """A domain: its folder, its code location, its entry in workspace.yaml."""
+    from shared_resources.scaffolding.new_domain import NewDomain, make_domain
+
+    if yes and not owner:
+        raise click.UsageError("--owner is missing: somebody has to answer for the domain")
+    made = NewDomain(
+        name,
+        owner or click.prompt("Owner, as an address"),
+        _asked("Contact", contact, f"#{name}", yes),
+        Archetype(
+            archetype
+            or _asked("Archetype", None, Archetype.SOURCE_ALIGNED.value, yes, KNOWN_ARCHETYPES)
+        ),
+        _asked("Description", description, f"What {name} knows.", yes),
+    )
+    root = wiring.current().root
+    _told(root, make_domain(root, made))
+    say(f"next: `mesh new product {name}/<name>`; `make dev` shows it once it is started again")
+
+
+KNOWN_ARCHETYPES = click.Choice([one.value for one in Archetype])
+
+
+@new.command(epilog="Example: mesh new product order/big_baskets --reads order/baskets")
+@click.argument("product", metavar="DOMAIN/NAME")
+@click.option(
+    "--kind", type=click.Choice(KINDS), help="Default: function with --reads, else ingest."
+)
+@click.option("--reads", multiple=True, metavar="DOMAIN/PRODUCT", help="What it is made of.")
+@click.option("--format", "format_", default="csv", show_default=True, help="Of an ingest's files.")
+@click.option("--description", help="What one row is, in a sentence.")
+def product(
+    product: str,
+    kind: str | None,
+    reads: tuple[str, ...],
+    format_: str,
+    description: str | None,
+) -> None:
+    """A product: its contract, and what makes it: landed files, a function or a dbt model.
+
+    One that reads another begins as its copy, with the same columns.
+    """
+    from shared_resources.scaffolding.new_product import NewProduct, make_product
+
+    if format_ not in all_formats():
+        raise click.UsageError(f"--format {format_}: choose one of {', '.join(all_formats())}")
+    made = NewProduct(
+        product,
+        ProductKind(kind or (ProductKind.FUNCTION if reads else ProductKind.INGEST)),
+        description or f"One row of {product.rpartition('/')[2].replace('_', ' ')}.",
+        reads,
+        format_,
+    )
+    root = wiring.current().root
+    files = make_product(root, made)
+    _told(root, files)
+    if made.kind is ProductKind.INGEST:
+        say(
+            f"next: write the files' columns into {_shown(root, files[0])}, then "
+            f"`mesh audit {_shown(root, files[0])} --data <file>`"
+        )
+    else:
+        say(f"next: `mesh run +{product}` makes it; change how in {_shown(root, files[-1])}")
+
+
+def _asked(
+    what: str, given: str | None, default: str, yes: bool, choice: click.Choice[str] | None = None
+) -> str:
+    if given is not None or yes:
+        return default if given is None else given
+    return str(click.prompt(what, default=default, type=choice))
+
+
+def _told(root: Path, files: tuple[Path, ...]) -> None:
+    for file in files:
+        say(f"wrote {_shown(root, file)}")
+
+
+def _shown(root: Path, file: Path) -> Path:
+    return file.relative_to(root) if file.is_relative_to(root) else file

@@ -1,0 +1,149 @@
+"""A new product: its contract, and what makes it: landed files, a function or a dbt model.
+
+Belongs here: what its files say to begin with. One that reads another product begins as its copy.
+Does not belong here: what a contract may say (`contracts/`), the text of it (`contract_text.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared_resources.contracts.model import Contract
+from shared_resources.governance.catalogue import check_domain
+from shared_resources.mesh import Domain, Mesh, ProductKind, read_mesh
+from shared_resources.mesh.model import CODE_FILE, CONTRACT_FILE, is_product_key, model_file
+from shared_resources.scaffolding.contract_text import contract_text
+from shared_resources.scaffolding.new_domain import refuse_findings, safe_name
+from shared_resources.scaffolding.new_files import NotMade, written
+
+_FUNCTION = '''\
+"""{title}, made of {reads}.
+
+Belongs here: how it is made. What it promises is in the contract.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from shared_resources import data_product
+
+
+@data_product({inputs})
+def {name}({parameters}) -> pl.LazyFrame:
+    """{description}"""
+    return {first}.select(
+{columns}
+    )
+'''
+_MODEL = """\
+select
+{columns}
+from {{{{ source('{domain}', '{product}') }}}}
+"""
+
+
+@dataclass(frozen=True)
+class NewProduct:
+    """`key` is its `domain/name`. `reads` are the keys of what it is made of; of an ingest, none.
+    `format` is that of an ingest's files."""
+
+    key: str
+    kind: ProductKind
+    description: str
+    reads: tuple[str, ...] = ()
+    format: str = "csv"
+
+    @property
+    def domain(self) -> str:
+        return self.key.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        return self.key.partition("/")[2]
+
+
+def make_product(root: Path, product: NewProduct) -> tuple[Path, ...]:
+    """Write the product into its domain's folder; returns the files.
+
+    Raises `NotMade`, and leaves nothing behind, when the mesh's checks have anything against it.
+    """
+    if not is_product_key(product.key):
+        raise NotMade(
+            f"{product.key!r} is no product: write its domain and its name, e.g. order/returns"
+        )
+    mesh = read_mesh(root)
+    domain = _domain(mesh, product.domain)
+    inputs = [_contract(mesh, key) for key in product.reads]
+    if (product.kind is ProductKind.INGEST) == bool(inputs):
+        raise NotMade(
+            f"{product.key} is made of its files alone; take --reads out"
+            if inputs
+            else f"{product.key} needs something to be made of: --reads DOMAIN/PRODUCT"
+        )
+    folder = domain.folder / "products" / safe_name(product.name)
+    files = {CONTRACT_FILE: contract_text(product, domain.owner, inputs)}
+    beside = {}
+    if product.kind is ProductKind.FUNCTION:
+        files[CODE_FILE] = _function(product, inputs)
+    elif product.kind is ProductKind.DBT:
+        model = model_file(root, product.domain, product.name)
+        if model.exists():
+            raise NotMade(f"{model} is there already; choose another name, or remove it")
+        beside[model] = _model(inputs)
+    with written(folder, files, beside) as made:
+        after = read_mesh(root)
+        findings = check_domain(after.domain(product.domain), after).findings
+        before = check_domain(domain, mesh).findings
+        refuse_findings(product.key, {*findings} - {*before})
+    return made
+
+
+def _domain(mesh: Mesh, name: str) -> Domain:
+    if name not in mesh.domain_names:
+        known = ", ".join(mesh.domain_names) or "none yet"
+        raise NotMade(
+            f"there is no domain {name!r}; there are: {known}. `mesh new domain {name}` makes one"
+        )
+    return mesh.domain(name)
+
+
+def _contract(mesh: Mesh, key: str) -> Contract:
+    found = {one.key: one.contract for one in mesh.products}
+    if key not in found:
+        raise NotMade(f"there is no product {key!r} to read; `mesh status` lists them")
+    contract = found[key]
+    if contract is None:
+        raise NotMade(f"the contract of {key} is not valid: `mesh check {key}` says why")
+    return contract
+
+
+def _function(product: NewProduct, inputs: Sequence[Contract]) -> str:
+    # Two inputs of one name are told apart by their domains.
+    names = [one.name for one in inputs]
+    parameters = [
+        one.name
+        if names.count(one.name) == 1 and one.name != product.name
+        else f"{one.domain}_{one.name}"
+        for one in inputs
+    ]
+    return _FUNCTION.format(
+        title=product.name.replace("_", " ").capitalize(),
+        description=product.description,
+        reads=" and ".join(one.key for one in inputs),
+        name=product.name,
+        first=parameters[0],
+        inputs=", ".join(
+            f'{parameter}="{one.key}"' for parameter, one in zip(parameters, inputs, strict=True)
+        ),
+        parameters=", ".join(f"{parameter}: pl.LazyFrame" for parameter in parameters),
+        columns="\n".join(f'        "{column.name}",' for column in inputs[0].columns),
+    )
+
+
+def _model(inputs: Sequence[Contract]) -> str:
+    first = inputs[0]
+    columns = ",\n".join(f"    {column.name}" for column in first.columns)
+    return _MODEL.format(columns=columns, domain=first.domain, product=first.name)
