@@ -35,6 +35,9 @@ _COMMANDS = {
     "repair": "tell a store again which versions lie in it, after its record was lost",
 }
 
+# Those that stand in a room of their own.
+_ROOMS = {"new": "teams."}
+
 # Whose client says in its own words that it was refused, or could not reach anyone.
 _SERVICES = {"botocore": "AWS", "snowflake": "Snowflake"}
 
@@ -50,7 +53,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"shared_resources.cli.commands.{cmd_name}")
+        place = f"{_ROOMS.get(cmd_name, '')}{cmd_name}"
+        module = importlib.import_module(f"shared_resources.cli.commands.{place}")
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)
         return command

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from shared_resources.cli.commands.new import new
+from shared_resources.cli.commands.teams.new import new
 from shared_resources.mesh import Archetype, read_mesh
 from tests.cli.commands import call
 from tests.tiny_mesh import TinyMesh

@@ -18,7 +18,7 @@ from shared_resources.mesh import Archetype, ProductKind
 KINDS = tuple(one.value for one in (ProductKind.INGEST, ProductKind.FUNCTION, ProductKind.DBT))
 
 
-@click.group(epilog="Example: mesh new domain finance && mesh new product finance/invoices")
+@click.group(epilog="Example: mesh new domain finance --owner finance-data@example.com --yes")
 def new() -> None:
     """Begin a domain or a product: all its files, or none of them."""
 
