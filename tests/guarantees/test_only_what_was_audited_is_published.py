@@ -16,6 +16,7 @@ from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.contracts.model import Server
 from shared_resources.data_products import auditing
 from tests.guarantees.orders import COLUMNS, KEY, LANDING, amounts, land_orders
+from tests.landing.listing import lies_below
 from tests.tiny_mesh import TinyMesh, contract_text, failures
 
 
@@ -63,7 +64,7 @@ def test_a_run_that_was_stopped_does_not_publish_its_older_extract(
         assert store.open(KEY).batches(["amount"]).read_all()["amount"].to_pylist() == [3.0]
     # What the loser read was neither published nor refused: it is asked for again.
     zone = mesh.environment.landing_zone
-    older = next(obj for obj in zone.list("order/orders") if "older" in obj.key)
+    older = next(obj for obj in lies_below(zone, "order/orders") if "older" in obj.key)
     assert Ledger(mesh.environment.state, KEY).questions.unprocessed([older]) == [older]
 
 
