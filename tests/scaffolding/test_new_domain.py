@@ -132,12 +132,14 @@ def test_whatever_goes_wrong_meanwhile_is_undone(
 
 
 def test_its_files_are_for_everybody_in_the_checkout(root: Path) -> None:
+    (root / "workspace.yaml").chmod(0o640)
     mask = os.umask(0o077)
     try:
         made = make_domain(root, finance())
     finally:
         os.umask(mask)
-    assert {file.stat().st_mode & 0o777 for file in made} == {0o644}
+    modes = {file.name: file.stat().st_mode & 0o777 for file in made}
+    assert modes == {"domain.yaml": 0o644, "definitions.py": 0o644, "workspace.yaml": 0o640}
     assert (root / "domains/finance").stat().st_mode & 0o777 == 0o755
 
 
