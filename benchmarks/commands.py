@@ -14,12 +14,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
-import psutil
 import pyarrow.parquet as pq
 
 from benchmarks.results.figures import Figure, report
+from benchmarks.results.processor import seconds_of_children
 
 SMALL = "product/catalog"
 CONTRACT = "domains/product/products/catalog/contract.odcs.yaml"
@@ -49,20 +50,13 @@ def main() -> None:
         report(
             Figure(
                 f"mesh {name}",
-                statistics.median(_cpu([mesh, *words], home) for _ in range(repeat)),
+                statistics.median(
+                    seconds_of_children(partial(_run, [mesh, *words], home)) for _ in range(repeat)
+                ),
                 limit=LIMITS[name],
             )
             for name, words in commands.items()
         )
-
-
-def _cpu(command: list[str], home: str) -> float:
-    before = psutil.Process().cpu_times()
-    _run(command, home)
-    after = psutil.Process().cpu_times()
-    return float(
-        after.children_user - before.children_user + after.children_system - before.children_system
-    )
 
 
 def _run(command: list[str], home: str) -> None:

@@ -17,12 +17,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
-import psutil
 import yaml
 
 from benchmarks.results.figures import Figure, report
+from benchmarks.results.processor import seconds_of_children
 
 COLUMNS = 12
 DAGSTER, LOCATION = "importing Dagster", "a location"
@@ -97,7 +98,9 @@ def main() -> None:
         took = {}
         for name, command in commands.items():
             rounds = 1 if name.endswith("the first") else options.repeat
-            took[name] = statistics.median(_cpu(command, root) for _ in range(rounds))
+            took[name] = statistics.median(
+                seconds_of_children(partial(_run, command, root)) for _ in range(rounds)
+            )
         took["a location, beyond importing Dagster"] = took.pop(LOCATION) - took.pop(DAGSTER)
         ticks = [sys.executable, "-c", TICKS.format(landing=max(1, options.products // 2))]
         said = _run(ticks, root).stdout.split()
@@ -197,13 +200,6 @@ def _contract(domain: str, name: str, lands: bool) -> str:
     return yaml.safe_dump(contract, sort_keys=False)
 
 
-def _cpu(command: list[str], root: Path) -> float:
-    """The seconds of CPU of a command run in the mesh; those of its children count."""
-    before = _children()
-    _run(command, root)
-    return _children() - before
-
-
 def _run(command: list[str], root: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "MESH_HOME": str(root / ".mesh"), "PYTHONPATH": str(root)}
     environment["MESH_ROOT"] = str(root)
@@ -211,11 +207,6 @@ def _run(command: list[str], root: Path) -> subprocess.CompletedProcess[str]:
     if done.returncode not in (0, 1):
         sys.exit(f"{' '.join(command)}: {done.stderr[-2_000:]}")
     return done
-
-
-def _children() -> float:
-    used = psutil.Process().cpu_times()
-    return float(used.children_user + used.children_system)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ import json
 import os
 import pickle
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
@@ -36,6 +35,7 @@ from shared_resources.contracts.odcs import compile_contract
 from shared_resources.contracts.rules import registry
 from shared_resources.contracts.source import MAX_BYTES, parse_source, read_source
 from shared_resources.release import code_digest
+from shared_resources.state.whole_file import write_whole
 
 Read = tuple[Contract, Mapping[str, int]]
 
@@ -91,14 +91,7 @@ class KeptContracts:
         if not self._folder.parent.is_dir():
             return
         self._folder.mkdir(exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self._folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(right + hashlib.sha256(made).digest() + made)
-            Path(name).replace(kept)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_whole(kept, right + hashlib.sha256(made).digest() + made)
 
 
 def _load(kept: Path, right: bytes) -> Read | None:

@@ -2,5 +2,5 @@
 
 Belongs here: what the files of a new domain or product say, and writing all of them or none.
 Does not belong here: what files must say (`contracts/`, `governance/policies/`), asking people for it
-(`cli/commands/new.py`).
+(`cli/commands/teams/new.py`).
 """

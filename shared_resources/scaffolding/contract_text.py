@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from shared_resources.contracts.file_formats import format_named
+from shared_resources.contracts.file_formats import all_formats
 from shared_resources.contracts.model import Column, Contract
 from shared_resources.contracts.reading.logical_types import PHYSICAL_TYPES
-from shared_resources.scaffolding.new_files import NotMade
 
 if TYPE_CHECKING:
     from shared_resources.scaffolding.new_product import NewProduct
@@ -47,8 +46,7 @@ _LANDED: tuple[Mapping[str, Any], ...] = (
 
 
 def contract_text(product: NewProduct, owner: str, inputs: Sequence[Contract]) -> str:
-    """YAML that the mesh's checks have nothing against. Raises `NotMade` for an unknown format."""
-    server = {"server": "lake", "type": "custom"}
+    """YAML that the mesh's checks have nothing against."""
     columns = (
         [dict(one) for one in _LANDED] if not inputs else list(map(_column, inputs[0].columns))
     )
@@ -62,7 +60,7 @@ def contract_text(product: NewProduct, owner: str, inputs: Sequence[Contract]) -
         "domain": product.domain,
         "description": {"purpose": product.description},
         "team": {"name": product.domain, "members": [{"username": owner, "role": "owner"}]},
-        "servers": [server],
+        "servers": [{"server": "lake", "type": "custom"}],
         "slaProperties": [
             {"property": "latency", "value": 2, "unit": "d"},
             {"property": "retention", "value": 1, "unit": "y"},
@@ -83,17 +81,12 @@ def contract_text(product: NewProduct, owner: str, inputs: Sequence[Contract]) -
 
 
 def _landing(product: NewProduct) -> dict[str, Any]:
-    format_ = format_named(product.format)
-    if format_ is None:
-        raise NotMade(
-            f"{product.format!r} is no format of files; `mesh new product --help` has them"
-        )
-    pattern = f"*{format_.endings[0]}"
+    endings = all_formats()[product.format].endings
     place = {
         "prefix": f"{product.domain}/{product.name}",
         "format": product.format,
         "mode": "replace",
-        "object": pattern,
+        "object": f"*{endings[0]}",
     }
     return {"property": "landing", "vendor": "mesh", "value": place}
 

@@ -6,7 +6,6 @@ Does not belong here: what the files say.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from shutil import rmtree
 
 from shared_resources.problems import MeshProblem
+from shared_resources.state.whole_file import write_whole
 
 # Sources are for whoever works in the checkout, unlike the state, which is its user's alone.
 _FOLDER, _FILE = 0o755, 0o644
@@ -73,24 +73,12 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _replace(file: Path, text: str, undo: ExitStack) -> None:
-    before = file.read_bytes() if file.exists() else None
-    if before is None:
-        _make_parents(file, undo)
-    _write(file, text.encode())
-    if before is None:
-        undo.callback(file.unlink, missing_ok=True)
+    if file.exists():
+        mode = file.stat().st_mode & 0o777
+        before = file.read_bytes()
+        write_whole(file, text.encode(), mode)
+        undo.callback(write_whole, file, before, mode)
     else:
-        undo.callback(_write, file, before)
-
-
-def _write(file: Path, content: bytes) -> None:
-    mode = file.stat().st_mode & 0o777 if file.exists() else _FILE
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-    try:
-        with os.fdopen(handle, "wb") as made:
-            made.write(content)
-        Path(name).chmod(mode)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        _make_parents(file, undo)
+        write_whole(file, text.encode(), _FILE)
+        undo.callback(file.unlink, missing_ok=True)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared_resources.contracts.file_formats import all_formats
 from shared_resources.contracts.model import Contract
 from shared_resources.governance.catalogue import check_domain
 from shared_resources.mesh import Domain, Mesh, ProductKind, read_mesh
@@ -73,6 +74,10 @@ def make_product(root: Path, product: NewProduct) -> tuple[Path, ...]:
     if not is_product_key(product.key):
         raise NotMade(
             f"{product.key!r} is no product: write its domain and its name, e.g. order/returns"
+        )
+    if product.format not in all_formats():
+        raise NotMade(
+            f"{product.format!r} is no format of files; choose one of {', '.join(all_formats())}"
         )
     mesh = read_mesh(root)
     domain = _domain(mesh, product.domain)

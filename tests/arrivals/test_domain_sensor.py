@@ -88,6 +88,16 @@ class Shop:
         ledger.take([one.object for one in entries], run_id="a run", batch_id="a batch")
         ledger.note([(one.key, one.etag) for one in entries], State.PUBLISHED)
 
+    def passed(self, name: str) -> PassedOver:
+        return PassedOver(self.environment.state, f"order/{name}", self.now)
+
+    def settled(self, name: str) -> None:
+        """Somebody has settled what was passed over, and the sensor has nothing more to say."""
+        passed = self.passed(name)
+        passed.settle(passed.open(), by="me", reason="none of ours")
+        self.tick()
+        assert "nothing new of 3 products" in self.said()
+
     def at_rest(self) -> None:
         """Everything that lies there is ingested, and the sensor has nothing to say."""
         self.tick()
@@ -333,23 +343,20 @@ def test_a_state_that_was_lost_is_filled_again(shop: Shop) -> None:
     shop.put("lines", "notes.txt")
     shop.tick()
     shop.ingested("lines")
-    passed = PassedOver(shop.environment.state, "order/lines", shop.now)
-    passed.settle(passed.open(), by="me", reason="a note")
-    shop.tick()
-    assert "nothing new of 3 products" in shop.said()
+    shop.settled("lines")
     with shop.environment.state.begin() as connection:
         for table in reversed(TABLES.sorted_tables):
             connection.execute(sa.delete(table))
     said = shop.tick()
     assert [one.tags["mesh/product"] for one in said.run_requests or ()] == ["order/lines"]
-    assert [one.key for one in passed.open()] == ["order/lines/notes.txt"]
+    assert [one.key for one in shop.passed("lines").open()] == ["order/lines/notes.txt"]
 
 
 def test_what_another_process_passed_over_is_looked_at_again(shop: Shop) -> None:
     """A run under a contract that was edited and taken back: the sensor's own look counts."""
     shop.put("lines")
     shop.at_rest()
-    passed = PassedOver(shop.environment.state, "order/lines", shop.now)
+    passed = shop.passed("lines")
     (lies,) = shop.environment.landing_zone.page("order/lines", "", 10).objects
     passed.note([Stray(lies.key, lies.listed, "its name does not match", lies.size)])
     assert "nothing new of 3 products" not in shop.said()
@@ -420,10 +427,7 @@ def test_what_is_to_be_told_is_told_at_every_tick_until_it_is_settled(shop: Shop
     shop.at_rest()
     shop.put("lines", "notes.txt")
     assert all("notes.txt" in shop.said() for _ in range(3))
-    passed = PassedOver(shop.environment.state, "order/lines", shop.now)
-    passed.settle(passed.open(), by="me", reason="a note")
-    shop.tick()
-    assert "nothing new of 3 products" in shop.said()
+    shop.settled("lines")
 
 
 def test_another_contract_looks_again_at_what_lies_there(shop: Shop) -> None:
@@ -431,10 +435,7 @@ def test_another_contract_looks_again_at_what_lies_there(shop: Shop) -> None:
     shop.put("lines", "b.tsv")
     shop.tick()
     shop.ingested("lines")
-    passed = PassedOver(shop.environment.state, "order/lines", shop.now)
-    passed.settle(passed.open(), by="me", reason="none of ours")
-    shop.tick()
-    assert "nothing new of 3 products" in shop.said()
+    shop.settled("lines")
     wider = landing_contract("csv", object_name="*.tsv", prefix="order/lines")
     shop.define(replace(wider, domain="order", name="lines", digest="1" * 64))
     assert shop.asked() == ["order/lines"]

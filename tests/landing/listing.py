@@ -1,4 +1,4 @@
-"""All that lies below a prefix of a landing zone, page by page; for the tests here."""
+"""All that lies below a prefix of a landing zone, page by page; for tests and benchmarks."""
 
 from __future__ import annotations
 

@@ -196,9 +196,8 @@ class _Tick:
                 continue
             forget = functools.partial(forget_ingested, contract, self._environment, self._clock)
             cursor = known.products.get(name)
-            failures = len(self._failures)
             self._ticked[name] = self._turn(forget, contract, cursor)
-            if self._ticked[name].problems or len(self._failures) > failures:
+            if self._ticked[name].problems:
                 self._again.append(name)
 
     def _turn(self, turn: Callable[[], Ticked], contract: Contract, cursor: str | None) -> Ticked:

@@ -12,9 +12,9 @@ import click
 
 from shared_resources import wiring
 from shared_resources.cli.output import say
-from shared_resources.contracts.file_formats import all_formats
 from shared_resources.mesh import Archetype, ProductKind
 
+ARCHETYPES = click.Choice([one.value for one in Archetype])
 KINDS = tuple(one.value for one in (ProductKind.INGEST, ProductKind.FUNCTION, ProductKind.DBT))
 
 
@@ -27,7 +27,7 @@ def new() -> None:
 @click.argument("name")
 @click.option("--owner", help="The address of who answers for it.")
 @click.option("--contact", help="Where to ask; default #NAME.")
-@click.option("--archetype", type=click.Choice([one.value for one in Archetype]))
+@click.option("--archetype", type=ARCHETYPES)
 @click.option("--description", help="What it is about, in a sentence.")
 @click.option("--yes", is_flag=True, help="Ask nothing: take the defaults of what is not given.")
 def domain(
@@ -47,18 +47,12 @@ def domain(
         name,
         owner or click.prompt("Owner, as an address"),
         _asked("Contact", contact, f"#{name}", yes),
-        Archetype(
-            archetype
-            or _asked("Archetype", None, Archetype.SOURCE_ALIGNED.value, yes, KNOWN_ARCHETYPES)
-        ),
+        Archetype(_asked("Archetype", archetype, Archetype.SOURCE_ALIGNED.value, yes, ARCHETYPES)),
         _asked("Description", description, f"What {name} knows.", yes),
     )
     root = wiring.current().root
     _told(root, make_domain(root, made))
     say(f"next: `mesh new product {name}/<name>`; `make dev` shows it once it is started again")
-
-
-KNOWN_ARCHETYPES = click.Choice([one.value for one in Archetype])
 
 
 @new.command(epilog="Example: mesh new product order/big_baskets --reads order/baskets")
@@ -82,8 +76,6 @@ def product(
     """
     from shared_resources.scaffolding.new_product import NewProduct, make_product
 
-    if format_ not in all_formats():
-        raise click.UsageError(f"--format {format_}: choose one of {', '.join(all_formats())}")
     made = NewProduct(
         product,
         ProductKind(kind or (ProductKind.FUNCTION if reads else ProductKind.INGEST)),
