@@ -85,15 +85,11 @@ def _first_rows(reader: pa.RecordBatchReader) -> list[dict[str, object]]:
 
 def _write(reader: pa.RecordBatchReader, output: Path) -> int:
     """Write beside the target and move it there: a reader of the file sees all of it or the old one."""
-    import pyarrow.parquet as pq
+    from shared_resources.parquet import write_parquet
 
     temporary = output.with_name(f".{output.name}.{os.getpid()}")
-    rows = 0
     try:
-        with pq.ParquetWriter(temporary, reader.schema, compression="zstd") as writer:
-            for batch in reader:
-                writer.write_batch(batch)
-                rows += batch.num_rows
+        rows = write_parquet(temporary, reader.schema, reader)
         temporary.replace(output)
     finally:
         temporary.unlink(missing_ok=True)

@@ -21,9 +21,9 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from shared_resources.contracts.values.duckdb_columns import to_reader
+from shared_resources.parquet import write_parquet
 from shared_resources.sql import quote_identifier, quote_literal
 from shared_resources.stores.protocol import Snapshot
 
@@ -170,7 +170,6 @@ def _query_of(statement: str) -> str | None:
 def _exported(key: str, snapshot: Snapshot, folder: Path) -> _Input:
     """The last resort for a snapshot that only this process can read: a copy, streamed."""
     file = folder / f"{key.replace('/', '.')}.parquet"
-    with snapshot.batches() as reader, pq.ParquetWriter(file, reader.schema) as writer:
-        for batch in reader:
-            writer.write_batch(batch)
+    with snapshot.batches() as reader:
+        write_parquet(file, reader.schema, reader)
     return _Input(f"FROM read_parquet({quote_literal(str(file))})", {}, (str(file),))

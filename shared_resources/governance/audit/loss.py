@@ -16,7 +16,6 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.rules.kind import KeyKind, ReferenceKind, RowKind
@@ -34,6 +33,7 @@ from shared_resources.governance.audit.engine.connection import (
 )
 from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.audit.report import AuditReport
+from shared_resources.parquet import write_parquet
 from shared_resources.sql import quote_identifier, quote_literal
 from shared_resources.stores.protocol import Snapshot, StagedFile
 from shared_resources.stores.staging.staging import write_staged
@@ -84,7 +84,7 @@ def split(
     whole = _with_reasons(schema)
     rejected.parent.mkdir(parents=True, exist_ok=True)
     if not data.batch.files:
-        _write(iter(()), rejected, whole)
+        write_parquet(rejected, whole, ())
         return Split((), rejected, unread)
     with audit_connection(data.batch.folder) as connection:
         # The order of rows is what makes files compress and their footers useful.
@@ -95,7 +95,7 @@ def split(
         )
         files = write_staged(good, kept, contract, data.batch.partitions)
         bad = _select(connection, [*names, REASONS], whole, f"len({REASONS}) > 0")
-        rows = _write(bad, rejected, whole)
+        rows = write_parquet(rejected, whole, bad)
     return Split(files, rejected, rows + unread)
 
 
@@ -210,12 +210,3 @@ def _select(
     relation = connection.sql(f"SELECT {', '.join(names)} FROM {_FLAGGED} WHERE {where}")
     for batch in arrow_batches(relation, ROWS_PER_BATCH):
         yield batch if batch.schema.equals(schema) else batch.cast(schema)
-
-
-def _write(batches: Iterator[pa.RecordBatch], path: Path, schema: pa.Schema) -> int:
-    rows = 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-            rows += batch.num_rows
-    return rows

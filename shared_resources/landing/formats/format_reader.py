@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from shared_resources.contracts.file_formats import FileFormat
 from shared_resources.extensions import UnusableExtension
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.formats.parquet import stage_parquet
 from shared_resources.landing.staged_object import ObjectToStage, StagedObject, staging
+from shared_resources.parquet import write_parquet
 
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
@@ -89,15 +89,20 @@ class ReadAsArrow:
                 "pyarrow.RecordBatchReader; correct or uninstall what adds it"
             )
         schema = _as_parquet_holds(batches.schema)
-        with closing(batches), pq.ParquetWriter(converted, schema) as writer:
-            while True:
-                with self._reading(of):
-                    batch = next(batches, None)
-                if batch is None:
-                    return
-                columns = zip(batch.columns, schema.types, strict=True)
-                cast = [values.cast(type_) for values, type_ in columns]
-                writer.write_batch(pa.RecordBatch.from_arrays(cast, schema=schema))
+        with closing(batches):
+            write_parquet(converted, schema, self._as_held(of, batches, schema))
+
+    def _as_held(
+        self, of: ObjectToStage, batches: pa.RecordBatchReader, schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        while True:
+            with self._reading(of):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            columns = zip(batch.columns, schema.types, strict=True)
+            cast = [values.cast(type_) for values, type_ in columns]
+            yield pa.RecordBatch.from_arrays(cast, schema=schema)
 
     @contextmanager
     def _reading(self, of: ObjectToStage) -> Iterator[None]:

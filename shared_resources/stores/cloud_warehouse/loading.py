@@ -20,6 +20,7 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shared_resources.parquet import parquet_writer, write_group
 from shared_resources.stores.cloud_warehouse.session import (
     SnowflakeProblem,
     SnowflakeSession,
@@ -160,11 +161,13 @@ def _pieces(file: ParquetFile) -> Iterator[ParquetFile]:
         waiting = list(range(parquet.num_row_groups))
         while waiting:
             path = Path(folder) / "piece.parquet"
-            rows = 0
-            with pq.ParquetWriter(path, parquet.schema_arrow, compression="zstd") as writer:
+            group = parquet.read_row_group(waiting.pop(0))
+            rows = group.num_rows
+            with parquet_writer(path, parquet.schema_arrow, group) as writer:
+                write_group(writer, group)
                 while waiting and (not rows or path.stat().st_size < PUT_BYTES // 2):
                     group = parquet.read_row_group(waiting.pop(0))
-                    writer.write_table(group, row_group_size=max(1, group.num_rows))
+                    write_group(writer, group)
                     rows += group.num_rows
             yield StagedFile(path, "", rows)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from shared_resources.object_store.local_copies import LocalCopies
+from shared_resources.parquet import write_parquet
 from shared_resources.stores.cloud_warehouse.record.entry import Entry
 from shared_resources.stores.cloud_warehouse.record.versions import versions_schema
 from shared_resources.stores.cloud_warehouse.session import Missing, SnowflakeSession
@@ -96,11 +96,9 @@ class SnowflakeSnapshot(SqlSnapshot):
             ) from problem
 
     def _copy(self, target: Path) -> None:
-        rows = 0
-        with pq.ParquetWriter(target, self.schema, compression="zstd") as writer:
-            for batch in self._stream(self.schema.names, None, self.schema):
-                writer.write_batch(batch)
-                rows += batch.num_rows
+        rows = write_parquet(
+            target, self.schema, self._stream(self.schema.names, None, self.schema)
+        )
         if rows != self._entry.rows:
             raise OSError(
                 f"{self._table} sent {rows} rows instead of {self._entry.rows}; read it again"

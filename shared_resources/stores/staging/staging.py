@@ -23,10 +23,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from shared_resources.contracts.model import Contract
+from shared_resources.parquet import BYTES_PER_GROUP, ROWS_PER_GROUP, parquet_writer, write_group
 from shared_resources.stores.protocol import UNPARTITIONED, StagedFile
 
-ROWS_PER_GROUP = 131_072
-BYTES_PER_GROUP = 32 << 20
 BUFFERED_BYTES = 64 << 20
 # Encoding is what costs; pyarrow releases the lock for it, and two threads halve the time.
 WRITER_THREADS = 2
@@ -146,7 +145,7 @@ class _Output:
             self._flush(waiting)
         for partition in partitions:
             if partition not in self._parts:
-                self._open(partition)
+                self._open(partition, None)
         for sink in [sink for sinks in self._sinks.values() for sink in sinks]:
             self._close(sink)
         return tuple(sorted(self._done, key=lambda file: file.path))
@@ -164,8 +163,8 @@ class _Output:
         buffer = self._buffers.pop(partition)
         if not buffer.rows:
             return
-        sink = self._sink(partition)
         rows = pa.concat_tables(buffer.tables)
+        sink = self._sink(partition, rows)
         if sink.last is not None:
             sink.last.result()
         sink.rows += rows.num_rows
@@ -174,18 +173,18 @@ class _Output:
 
     def _write(self, writer: pq.ParquetWriter, rows: pa.Table) -> None:
         try:
-            writer.write_table(rows, row_group_size=max(1, rows.num_rows))
+            write_group(writer, rows)
         finally:
             self._pending.release()
 
-    def _sink(self, partition: str) -> _Sink:
+    def _sink(self, partition: str, rows: pa.Table) -> _Sink:
         """The partition's file to write to next; a second one once the first is large."""
         self._clock += 1
         sinks = self._sinks.get(partition, [])
         large = bool(sinks) and sum(s.rows for s in sinks) >= ROWS_PER_GROUP
         if not sinks or (large and len(sinks) < WRITER_THREADS):
             self._make_room()
-            chosen = self._open(partition)
+            chosen = self._open(partition, rows)
         else:
             chosen = min(sinks, key=lambda sink: sink.used)
         chosen.used = self._clock
@@ -196,7 +195,7 @@ class _Output:
         if len(open_sinks) >= OPEN_FILES:
             self._close(min(open_sinks, key=lambda sink: sink.used))
 
-    def _open(self, partition: str) -> _Sink:
+    def _open(self, partition: str, first: pa.Table | None) -> _Sink:
         number = self._parts.get(partition, 0)
         self._parts[partition] = number + 1
         folder = self._folder
@@ -204,7 +203,7 @@ class _Output:
             folder = folder / f"partition={partition}"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"part-{number:05d}.parquet"
-        sink = _Sink(partition, path, pq.ParquetWriter(path, self._schema, compression="zstd"))
+        sink = _Sink(partition, path, parquet_writer(path, self._schema, first))
         self._sinks.setdefault(partition, []).append(sink)
         return sink
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from shared_resources.contracts.values.comparing import column_type
 from shared_resources.data_products.dbt.messages import DbtModelFailed
+from shared_resources.parquet import parquet_writer, row_groups, write_group
 from shared_resources.sql import quote_identifier
 from shared_resources.stores.cloud_warehouse.loading import load
 from shared_resources.stores.cloud_warehouse.session import SnowflakeSession
@@ -109,20 +110,15 @@ def _written(snapshot: Snapshot, folder: Path) -> list[StagedFile]:
     """The version's rows in files of our own: streamed, so memory stays bounded."""
     folder.mkdir(parents=True)
     files: list[StagedFile] = []
-    writer: pq.ParquetWriter | None = None
-    rows = 0
     with snapshot.batches() as reader:
-        for batch in reader:
-            if writer is None:
-                path = folder / f"{len(files):05d}.parquet"
-                writer, rows = pq.ParquetWriter(path, reader.schema, compression="zstd"), 0
-            writer.write_batch(batch)
-            rows += batch.num_rows
-            if rows >= ROWS_PER_FILE:
-                writer.close()
-                files.append(StagedFile(path, UNPARTITIONED, rows))
-                writer = None
-    if writer is not None:
-        writer.close()
-        files.append(StagedFile(path, UNPARTITIONED, rows))
+        groups = row_groups(reader)
+        group = next(groups, None)
+        while group is not None:
+            path, rows = folder / f"{len(files):05d}.parquet", 0
+            with parquet_writer(path, reader.schema, group) as writer:
+                while group is not None and rows < ROWS_PER_FILE:
+                    write_group(writer, group)
+                    rows += group.num_rows
+                    group = next(groups, None)
+            files.append(StagedFile(path, UNPARTITIONED, rows))
     return files

@@ -19,8 +19,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from shared_resources.confinement.guard import platform_variables
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.rules.kind import OwnKind
@@ -32,6 +30,7 @@ from shared_resources.governance.audit.engine.connection import memory_limit
 from shared_resources.governance.audit.engine.outcome import Outcome, Parts
 from shared_resources.governance.audit.engine.staged_data import Auditable, StagedData
 from shared_resources.mesh.domain_file import variables_named
+from shared_resources.parquet import write_parquet
 
 MIB = 1 << 20
 # A function holds the whole batch as a frame; DuckDB spills, and needs room for its threads besides.
@@ -166,12 +165,9 @@ def _files(data: Auditable, into: Path) -> tuple[tuple[str, str, int], ...]:
     if isinstance(data, StagedData):
         return tuple((str(f.path.resolve()), f.partition, f.rows) for f in data.batch.files)
     into.mkdir()
-    path, written = into / "rows.parquet", 0
+    path = into / "rows.parquet"
     reader = data.batches()
-    with pq.ParquetWriter(path, reader.schema) as writer:
-        for batch in reader:
-            writer.write_batch(batch)
-            written += batch.num_rows
+    written = write_parquet(path, reader.schema, reader)
     return ((str(path), "", written),)
 
 
