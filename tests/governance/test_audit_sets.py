@@ -17,6 +17,7 @@ import pytest
 from shared_resources.contracts.model import Partitioning, Unit
 from shared_resources.environment import EnvironmentProblem
 from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.engine import uniqueness
 from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.stores.protocol import Version
 from tests.contract_factory import (
@@ -253,6 +254,26 @@ def test_uniqueness_of_more_keys_than_fit_into_memory(
     result = result_of(report, "unique_id")
     assert result.rows_failed == 2 and [row["id"] for row in result.sample] == [ids[0]] * 2
     assert not list(tmp_path.glob(".audit-*")), "what was spilled is gone"
+
+
+@pytest.mark.parametrize("at_a_time", [100, 300, 1_000], ids=["grouped", "in passes", "at once"])
+def test_a_key_is_unique_or_not_however_its_fingerprints_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+) -> None:
+    monkeypatch.setattr(uniqueness, "SORTED_ROWS", at_a_time)
+    rules = [make_rule("unique", "id"), make_rule("unique", "store", "receipt")]
+    contract = make_contract({"id": "int", "store": "text", "receipt": "int"}, rules)
+    ids = list(range(1_000))
+    unique = {"id": ids, "store": [f"s{n % 7}" for n in ids], "receipt": [n // 7 for n in ids]}
+    assert audit_rows(tmp_path / "unique", contract, **unique).passed
+
+    for name, repeated, sharing in (("twice", [*ids[:-1], 0], 2), ("one", [5] * 1_000, 1_000)):
+        found = audit_rows(tmp_path / name, contract, **{**unique, "id": repeated})
+        assert result_of(found, "unique_id").rows_failed == sharing
+        assert result_of(found, "unique_store_receipt").rows_failed == 0
+    some_null = [None if n % 2 else n for n in ids]
+    found = audit_rows(tmp_path / "null", contract, **{**unique, "receipt": some_null})
+    assert result_of(found, "unique_store_receipt").rows_failed == 0
 
 
 def test_a_memory_limit_that_is_none_is_said(

@@ -289,7 +289,8 @@ class _Counter:
         self._zero_missing([place])
 
     def _count_duplicates(self, unique: Mapping[int, Rule]) -> None:
-        keys = Keys(self._connection, self._contract, parts=len(self._parts))
+        rows = sum(counts.rows for counts in self.counts)
+        keys = Keys(self._connection, self._contract, parts=len(self._parts), rows=rows)
         # A key after every key that is a part of it: where those do not repeat, neither does it.
         for place in sorted(unique, key=lambda one: len(unique[one].columns)):
             try:

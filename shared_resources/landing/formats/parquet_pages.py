@@ -10,7 +10,11 @@ publish a damaged page that only a reader then runs into.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +36,9 @@ WRITE_OTHERWISE = "write it in a way that Arrow and DuckDB read, such as Snappy 
 LARGEST_BATCH_ROWS = 65_536
 LARGEST_BATCH_BYTES = 16 << 20
 LARGEST_REPETITIVE_BYTES = 4  # a value
+# Row groups looked at beside each other, unless they are so large that their pages fill the memory.
+READERS = 2
+LARGEST_GROUP_BYTES = 256 << 20
 
 
 def batch_rows(metadata: pq.FileMetaData) -> int:
@@ -55,14 +62,44 @@ def footer_is_true(file: Path, object_key: str, contract: Contract) -> bool:
             raise _damaged(plain, object_key, 0, error) from error
     options = {"read_dictionary": repetitive, "page_checksum_verification": True}
     with pq.ParquetFile(file, **options) as parquet:
-        before = 0
-        for group in range(parquet.metadata.num_row_groups):
-            found = _decoded(parquet, object_key, group, contract, before)
+        rows = 0
+        for group, found in enumerate(_row_groups(parquet, file, options, object_key, contract)):
             if not found.agrees(parquet.metadata.row_group(group)):
                 return False
-            before += found.rows
+            rows += found.rows
         _decode_again(file, object_key, parquet.schema_arrow.names)
-        return bool(before == parquet.metadata.num_rows)  # said once more, for the whole file
+        return bool(rows == parquet.metadata.num_rows)  # said once more, for the whole file
+
+
+def _row_groups(
+    parquet: pq.ParquetFile,
+    file: Path,
+    options: Mapping[str, Any],
+    object_key: str,
+    contract: Contract,
+) -> Iterator[_Found]:
+    """What each row group holds, in their order.
+
+    A row is named by how many the footer says are before its group: whoever goes through them stops
+    at the first for which that is not true.
+    """
+    metadata = parquet.metadata
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    starts = [0, *accumulate(group.num_rows for group in groups)][: len(groups)]
+    if len(groups) < 2 or max(group.total_byte_size for group in groups) > LARGEST_GROUP_BYTES:
+        for number, before in enumerate(starts):
+            yield _decoded(parquet, object_key, number, contract, before)
+        return
+    # Arrow's own threads decode columns beside each other, after which one looks at all the values.
+    each = threading.local()
+    with ExitStack() as opened, ThreadPoolExecutor(READERS, thread_name_prefix="pages") as pool:
+
+        def decoded(number: int, before: int) -> _Found:
+            if not hasattr(each, "parquet"):
+                each.parquet = opened.enter_context(pq.ParquetFile(file, **options))
+            return _decoded(each.parquet, object_key, number, contract, before)
+
+        yield from pool.map(decoded, range(len(groups)), starts)
 
 
 def _decode_again(file: Path, object_key: str, names: Sequence[str]) -> None:

@@ -3,11 +3,13 @@
 Belongs here: which keys repeat, from fingerprints; the exact count.
 Does not belong here: what a key is (`contracts/rules/view.py`), the rows themselves.
 
-Measured on 20.9 million rows with a key of five columns: grouping by a 64-bit fingerprint of the
-key takes half the time of grouping by the key, and spills to disk as it does. Equal keys have equal
-fingerprints, so a key whose fingerprint occurs once is unique; the few rows whose fingerprint
-repeats are then compared by the key itself, which makes the count exact. A key that contains
-another key needs only the rows in which that one repeats.
+Equal keys have equal fingerprints (64 bits of DuckDB's hash, by which it groups as well), so a key
+whose fingerprint occurs once is unique. Most keys are: their fingerprints, sorted, have no two equal
+neighbours, which takes a quarter of the time of grouping by them (10 million rows: 0.3 s, 1.2 s).
+Where two are equal, DuckDB groups by the fingerprint, which takes half the time of grouping by a key
+of five columns and spills to disk as it does; the few rows whose fingerprint repeats are then
+compared by the key itself, which makes the count exact. A key that contains another key needs only
+the rows in which that one repeats.
 """
 
 from __future__ import annotations
@@ -15,13 +17,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import duckdb
+import numpy as np
 
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.rules.view import BATCH, PART, compared, key_expressions
 from shared_resources.contracts.types import Family
+from shared_resources.contracts.values.duckdb_to_arrow import arrow_batches
 
 _ONE_WORD = frozenset({Family.INTEGER, Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ})
 _PRINT = "_mesh_fingerprint"
+# Fingerprints that are sorted at a time (8 bytes each), and how often the key is read for that.
+SORTED_ROWS = 25_000_000
+MOST_PASSES = 4
+_ROWS_PER_BATCH = 131_072
 
 
 @dataclass(frozen=True)
@@ -42,11 +50,12 @@ class Keys:
     """The keys of one batch, of one part or several. Ask for the shorter keys first."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, contract: Contract, *, parts: int
+        self, connection: duckdb.DuckDBPyConnection, contract: Contract, *, parts: int, rows: int
     ) -> None:
         self._connection = connection
         self._contract = contract
         self._parts = parts
+        self._rows = rows
         self._known: list[_Repeating] = []
 
     def count_duplicates(self, rule: Rule) -> list[tuple[int, int]]:
@@ -72,6 +81,8 @@ class Keys:
         if contained is not None:
             where += f" AND {contained.condition}"
         table = f"_mesh_repeating_{len(self._known)}"
+        if contained is None and self._all_differ(rule):
+            return _Repeating(columns, fingerprint, table, 0)
         self._connection.execute(
             f"CREATE TEMP TABLE {table} AS SELECT {fingerprint} AS {_PRINT} FROM {BATCH} "
             f"WHERE {where} GROUP BY {_PRINT} HAVING count(*) > 1"
@@ -79,11 +90,37 @@ class Keys:
         rows = self._connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
         return _Repeating(columns, fingerprint, table, rows)
 
+    def _all_differ(self, rule: Rule) -> bool:
+        """Whether no fingerprint comes twice; False as well where that is not to be had by sorting."""
+        hashed = f"hash({', '.join(self._key(rule))})"
+        passes = max(1, -(-self._rows // SORTED_ROWS))
+        if passes > MOST_PASSES:
+            return False
+        # Fingerprints spread evenly, unless they repeat.
+        seen = np.empty(min(self._rows, self._rows // passes * 11 // 10 + 1_000), np.uint64)
+        for number in range(passes):
+            some = f" AND {hashed} % {passes} = {number}" if passes > 1 else ""
+            query = f"SELECT {hashed} FROM {BATCH} WHERE {compared(rule)}{some}"
+            held = 0
+            for batch in arrow_batches(self._connection.sql(query), _ROWS_PER_BATCH):
+                if held + len(batch) > len(seen):
+                    return False
+                seen[held : held + len(batch)] = batch.column(0).to_numpy()
+                held += len(batch)
+            found = seen[:held]
+            found.sort()
+            if (found[1:] == found[:-1]).any():
+                return False
+        return True
+
     def _fingerprint(self, rule: Rule) -> str:
         """The key itself where it is one word; 64 bits of hash where it is more."""
-        key = key_expressions(rule, self._contract)
-        if self._parts > 1:
-            key.insert(0, PART)
-        elif len(key) == 1 and self._contract.column(rule.columns[0]).type.family in _ONE_WORD:
+        key = self._key(rule)
+        if len(key) == 1 and self._contract.column(rule.columns[0]).type.family in _ONE_WORD:
             return key[0]
         return f"hash({', '.join(key)})"
+
+    def _key(self, rule: Rule) -> list[str]:
+        """What a key consists of: with several parts, of the part as well."""
+        key = key_expressions(rule, self._contract)
+        return [PART, *key] if self._parts > 1 else key
