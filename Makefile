@@ -60,10 +60,10 @@ reference: setup ## write the pages and schemas that are made from the code
 	$(BIN)/python -m shared_resources.reference
 
 bench: setup ## every benchmark beside its peers, and the chart of docs/benchmarks.md
-	@set -e; export MESH_BENCH_FIGURES=$$(mktemp); for file in benchmarks/[a-z]*.py; do \
+	@set -e; export BENCH_FIGURES=$$(mktemp); for file in benchmarks/[a-z]*.py; do \
 	  name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done; \
-	$(BIN)/python -m benchmarks.results.chart $$MESH_BENCH_FIGURES docs/images/speed.svg; \
-	rm $$MESH_BENCH_FIGURES
+	$(BIN)/python -m benchmarks.results.chart $$BENCH_FIGURES docs/images/speed.svg; \
+	rm $$BENCH_FIGURES
 
 clean: ## forget all state below .mesh, what landed there too
 	rm -rf .mesh

@@ -136,10 +136,10 @@ def _warehouse() -> Contender:
 
 
 def _ours(server: str) -> Contender:
-    from shared_resources import environment
+    from shared_resources import wiring
     from shared_resources.contracts.model import Server
 
-    store = environment.current().stores[Server(server)]
+    store = wiring.current().stores[Server(server)]
     return lambda folder: stage_and_publish(store, folder)[0]
 
 

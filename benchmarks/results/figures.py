@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 # Where `make bench` gathers the figures of all benchmarks; none are kept without it.
-KEPT_IN = "MESH_BENCH_FIGURES"
+KEPT_IN = "BENCH_FIGURES"
 
 
 @dataclass(frozen=True)

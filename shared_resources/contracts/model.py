@@ -145,6 +145,8 @@ class Column:
     tags: tuple[str, ...] = ()
     line: int = 0
     text_format: str = ""  # how a text is read as the value, or what a text is; see text_formats.py
+    landed_as: str = ""  # what landed files call it, where that is not its name
+    to_confirm: tuple[str, ...] = ()  # what was taken for true of it, and nobody has said yet
 
 
 class LandingMode(StrEnum):
@@ -223,6 +225,7 @@ class Contract:
     loss_budget_percent: Number = 0
     allow_empty: bool = False
     always_run: bool | None = None  # None: by whether its code looks at more than its inputs
+    to_confirm: tuple[str, ...] = ()  # as of a column, but of the product
 
     @property
     def key(self) -> str:
@@ -244,6 +247,11 @@ class Contract:
         """The columns that a landed file of that day may lack."""
         before = ((c.name, c.absent_before) for c in self.columns)
         return frozenset(name for name, from_ in before if from_ is not None and day < from_)
+
+    @property
+    def landed_names(self) -> Mapping[str, str]:
+        """What landed files call columns that have another name, with that."""
+        return {c.landed_as: c.name for c in self.columns if c.landed_as}
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises `KeyError` when there is none."""

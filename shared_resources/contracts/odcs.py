@@ -14,7 +14,11 @@ from shared_resources.contracts.compiling.clauses import list_clauses
 from shared_resources.contracts.compiling.rules import compile_rules
 from shared_resources.contracts.model import Contract, Partitioning, Server
 from shared_resources.contracts.node import Node, suggest
-from shared_resources.contracts.reading.columns import IDENTIFIER, read_columns
+from shared_resources.contracts.reading.columns import (
+    IDENTIFIER,
+    read_columns,
+    refuse_physical_names,
+)
 from shared_resources.contracts.reading.platform_properties import read_platform_properties
 from shared_resources.contracts.reading.service_levels import read_service_levels
 from shared_resources.contracts.reading.standard import check_standard
@@ -53,6 +57,8 @@ def compile_contract(source: Source) -> Contract:
     columns = read_columns(table)
     by_name = {declared.column.name: declared for declared in columns}
     platform = read_platform_properties(root, by_name)
+    if "landing" not in platform.nodes:
+        refuse_physical_names(columns)
     rules = compile_rules(table, columns, platform, f"{domain}/{name}")
     table_name = table.text("name")
     elements = frozenset((table_name, *(f"{table_name}.{column}" for column in by_name)))
@@ -87,6 +93,7 @@ def compile_contract(source: Source) -> Contract:
         loss_budget_percent=platform.loss_budget_percent,
         allow_empty=platform.allow_empty,
         always_run=platform.always_run,
+        to_confirm=platform.to_confirm,
     )
 
 

@@ -7,8 +7,8 @@ Does not belong here: types and values.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
@@ -23,11 +23,17 @@ class Expected:
     """The contract's columns `names`. An object may lack those of `lackable`, which are null then.
 
     With `ignores_extra`, columns that are none of these are left out; else they refuse the object.
+    `landed` gives the names of columns that the object calls otherwise.
     """
 
     names: tuple[str, ...]
     lackable: frozenset[str] = frozenset()
     ignores_extra: bool = False
+    landed: Mapping[str, str] = field(default_factory=dict)
+
+    def named(self, found: Iterable[str]) -> tuple[str, ...]:
+        """The object's columns by the contract's names, as far as it has one for them."""
+        return tuple(self.landed.get(name, name) for name in found)
 
     def unknown(self, found: Sequence[str]) -> tuple[str, ...]:
         """The object's columns that the contract does not know, each once."""
@@ -48,6 +54,7 @@ def expected_columns(contract: Contract, partition: str) -> Expected:
         tuple(column.name for column in contract.columns),
         contract.absent_columns(day),
         landing is not None and landing.ignores_extra,
+        contract.landed_names,
     )
 
 

@@ -53,13 +53,17 @@ class _Again:
         with pq.ParquetFile(self._rejects) as file:
             for batch in file.iter_batches(batch_size=BATCH_ROWS):
                 rows = batch.to_pylist()
-                found = [_fields(row) for row in rows]
+                found = [self._fields(row) for row in rows]
                 faults = self._faults(rows, found)
                 for i in sorted(faults):
                     rejects.add(_reject(rows[i], faults[i]))
                 kept = [i for i in range(len(rows)) if i not in faults]
                 if kept:
                     yield self._batch([rows[i] for i in kept], [found[i] for i in kept])
+
+    def _fields(self, row: Row) -> Fields:
+        found = _fields(row)
+        return found if self._json is None else self._json.named(found)
 
     def _faults(self, rows: Sequence[Row], found: Sequence[Fields]) -> dict[int, list[Reason]]:
         """Why rows are still none of the contract's, by position."""

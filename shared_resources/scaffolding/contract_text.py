@@ -4,19 +4,25 @@ Belongs here: what it promises to begin with.
 Does not belong here: which product it is (`new_product.py`).
 
 A product of landed files begins with two columns, to be replaced by those of the files; one that reads
-another begins with the columns of its first input, which it promises again.
+another begins with the columns of its first input, which it promises again. Of what was inferred from
+data it begins with that, each column behind the evidence for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from shared_resources.contracts.file_formats import all_formats
 from shared_resources.contracts.model import Column, Contract
-from shared_resources.contracts.reading.logical_types import PHYSICAL_TYPES
+from shared_resources.scaffolding.inferred_columns import (
+    column_type,
+    inferred_column,
+    inferred_properties,
+)
 
 if TYPE_CHECKING:
     from shared_resources.scaffolding.new_product import NewProduct
@@ -46,10 +52,17 @@ _LANDED: tuple[Mapping[str, Any], ...] = (
 
 
 def contract_text(product: NewProduct, owner: str, inputs: Sequence[Contract]) -> str:
-    """YAML that the mesh's checks have nothing against."""
-    columns = (
-        [dict(one) for one in _LANDED] if not inputs else list(map(_column, inputs[0].columns))
-    )
+    """YAML that the mesh's checks have nothing against, but what is to be confirmed of it."""
+    inferred = product.inferred
+    if inferred is not None:
+        columns = [
+            _with_comment(inferred_column(one, inferred), "; ".join(one.evidence))
+            for one in inferred.columns
+        ]
+    elif inputs:
+        columns = [_with_comment(_column(one)) for one in inputs[0].columns]
+    else:
+        columns = [_with_comment(one) for one in _LANDED]
     contract: dict[str, Any] = {
         "apiVersion": "v3.2.0",
         "kind": "DataContract",
@@ -65,40 +78,48 @@ def contract_text(product: NewProduct, owner: str, inputs: Sequence[Contract]) -
             {"property": "latency", "value": 2, "unit": "d"},
             {"property": "retention", "value": 1, "unit": "y"},
         ],
-        "schema": [
-            {
-                "name": product.name,
-                "logicalType": "object",
-                "description": product.description,
-                "properties": columns,
-            }
-        ],
     }
+    own = [] if inferred is None else inferred_properties(inferred)
     if not inputs:
-        contract["customProperties"] = [_landing(product)]
-    text = yaml.safe_dump(contract, sort_keys=False, allow_unicode=True, width=100)
-    return _SCHEMA + text
+        own.insert(0, {"property": "landing", "vendor": "mesh", "value": _landing(product)})
+    if own:
+        contract["customProperties"] = own
+    table = {"name": product.name, "logicalType": "object", "description": product.description}
+    contract["schema"] = [table]
+    evidence = () if inferred is None else inferred.evidence
+    text = _SCHEMA + "".join(map(_comment, evidence)) + _dumped(contract) + "  properties:\n"
+    return text + indent("".join(columns), "  ")
+
+
+def _with_comment(column: Mapping[str, Any], *comments: str) -> str:
+    return "".join(map(_comment, comments)) + _dumped([dict(column)])
+
+
+def _comment(text: str) -> str:
+    """One line, whatever the text holds."""
+    return "# " + " ".join("".join(filter(str.isprintable, text)).split()) + "\n"
+
+
+def _dumped(what: Any) -> str:
+    return str(yaml.safe_dump(what, sort_keys=False, allow_unicode=True, width=100))
 
 
 def _landing(product: NewProduct) -> dict[str, Any]:
+    if product.inferred is not None and product.inferred.landing is not None:
+        return {"prefix": f"{product.domain}/{product.name}", **product.inferred.landing}
     endings = all_formats()[product.format].endings
-    place = {
+    return {
         "prefix": f"{product.domain}/{product.name}",
         "format": product.format,
         "mode": "replace",
         "object": f"*{endings[0]}",
     }
-    return {"property": "landing", "vendor": "mesh", "value": place}
 
 
 def _column(column: Column) -> dict[str, Any]:
-    physical = str(column.type)
-    name = physical.partition("(")[0]
-    logical = next(one for one, names in PHYSICAL_TYPES.items() if name in names)
     said: dict[str, Any] = {
         "name": column.name,
-        "logicalType": logical,
-        "physicalType": physical,
+        **column_type(column.type),
         "description": column.description or f"As {column.name} of what it is made of.",
     }
     if column.classification is not None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from shared_resources.contracts.file_formats import all_formats
 from shared_resources.contracts.model import Contract
 from shared_resources.governance.catalogue import check_domain
+from shared_resources.inference.inferred import Inferred
 from shared_resources.mesh import Domain, Mesh, ProductKind, read_mesh
 from shared_resources.mesh.model import CODE_FILE, CONTRACT_FILE, is_product_key, model_file
 from shared_resources.scaffolding.contract_text import contract_text
@@ -49,13 +50,14 @@ from {{{{ source('{domain}', '{product}') }}}}
 @dataclass(frozen=True)
 class NewProduct:
     """`key` is its `domain/name`. `reads` are the keys of what it is made of; of an ingest, none.
-    `format` is that of an ingest's files."""
+    `format` is that of an ingest's files; `inferred` is what was found out of data that is there."""
 
     key: str
     kind: ProductKind
     description: str
     reads: tuple[str, ...] = ()
     format: str = "csv"
+    inferred: Inferred | None = None
 
     @property
     def domain(self) -> str:

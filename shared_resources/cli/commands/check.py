@@ -21,6 +21,7 @@ from shared_resources.cli.output import say
 from shared_resources.environment import Environment
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import WaivedFinding, all_policies, check_domain
+from shared_resources.governance.unconfirmed import unconfirmed
 from shared_resources.mesh import Domain, Mesh, ProductFolder, read_mesh
 from shared_resources.mesh.locations import location_findings
 
@@ -98,6 +99,7 @@ def _check(
     domains = tuple(d for d in mesh.domains if only in (None, d.name))
     outcomes = [check_domain(domain, mesh) for domain in domains]
     found = {finding for outcome in outcomes for finding in outcome.findings}
+    found.update(finding for domain in domains for finding in unconfirmed(domain))
     if only is None:
         found.update(location_findings(mesh), mesh.central.findings)
     if published is not None and published.holds_anything:

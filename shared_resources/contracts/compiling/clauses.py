@@ -75,7 +75,7 @@ _PROPERTY: Mapping[str, Verdict] = {
     "name": _COLUMNS,
     "logicalType": _COLUMNS,
     "physicalType": _COLUMNS,
-    "physicalName": _READER,
+    "physicalName": (True, "what landed files call the column, where it is not its name"),
     "description": _DESCRIBED,
     "semanticType": _READER,
     "classification": (True, "policy classified; samples of failing rows mask classified columns"),
@@ -117,6 +117,7 @@ _PLATFORM: Mapping[str, str] = {
     "lossBudgetPercent": "the audit: failing rows within it go to quarantine, over it the batch",
     "mayBeAbsent": "the reader of the landing zone: a file that may lack the column has nulls",
     "quarantineDays": "housekeeping keeps what was rejected so long",
+    "toConfirm": "`mesh check` reports it until somebody has confirmed it and removed it",
     "alwaysRun": "whether `mesh run` makes it again although nothing that it is made of has changed",
 }
 

@@ -7,7 +7,7 @@ Does not belong here: the rules that hold for them (`contracts/rules/`).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,7 +15,7 @@ from shared_resources.contracts.model import Classification, Column
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.reading.constants import NotOfType, constant
 from shared_resources.contracts.reading.logical_types import declared_type
-from shared_resources.contracts.reading.vendor import vendor_properties
+from shared_resources.contracts.reading.vendor import texts, vendor_properties
 from shared_resources.contracts.text_formats import text_format
 from shared_resources.contracts.types import ColumnType, Family
 
@@ -23,7 +23,7 @@ from shared_resources.contracts.types import ColumnType, Family
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}")
 
 
-COLUMN_PROPERTIES = ("mayBeAbsent",)
+COLUMN_PROPERTIES = ("mayBeAbsent", "toConfirm")
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ def read_columns(table: Node) -> tuple[DeclaredColumn, ...]:
         if IDENTIFIER.fullmatch(declared.column.name):
             columns.setdefault(declared.column.name, declared)
     _check_key([node for node in nodes if node.flag("primaryKey")])
+    _check_landed_names(columns.values())
     return tuple(columns.values())
 
 
@@ -62,11 +63,6 @@ def _read_column(node: Node) -> DeclaredColumn:
     position = node.get("primaryKeyPosition")
     if position is not None and not node.flag("primaryKey"):
         position.problem("stands without `primaryKey: true`", "add primaryKey: true, or remove it")
-    physical = node.text("physicalName")
-    if physical and physical != name:
-        _at(node, "physicalName").problem(
-            f"is {physical!r}, but columns are published under their name", f"write {name!r}"
-        )
     if node.text("semanticType") in ("measure", "dimension"):
         _at(node, "semanticType").problem(
             "describes a semantic model; a product's columns are stored", "remove it"
@@ -85,6 +81,8 @@ def _read_column(node: Node) -> DeclaredColumn:
         business_name=node.text("businessName"),
         tags=node.strings("tags"),
         line=node.line,
+        landed_as=_landed_as(node, name),
+        to_confirm=texts(vendor_properties(node, COLUMN_PROPERTIES).get("toConfirm")),
         text_format=text_format(node.get("logicalTypeOptions"), declared.type.family)
         if declared
         else "",
@@ -128,6 +126,32 @@ def _classification(node: Node) -> Classification | None:
         message = f"is {field.value!r}, a classification that does not exist"
         field.problem(message, suggest(field.value, Classification))
         return None
+
+
+def _landed_as(node: Node, name: str) -> str:
+    physical = node.text("physicalName")
+    return "" if physical == name else physical
+
+
+def refuse_physical_names(columns: Iterable[DeclaredColumn]) -> None:
+    """Findings for what only a product of landed files may say of its columns."""
+    for declared in columns:
+        if declared.column.landed_as:
+            _at(declared.node, "physicalName").problem(
+                f"is {declared.column.landed_as!r}, but columns are published under their name",
+                f"write {declared.column.name!r}",
+            )
+
+
+def _check_landed_names(columns: Collection[DeclaredColumn]) -> None:
+    taken = {declared.column.name: declared.column.name for declared in columns}
+    for declared in columns:
+        landed, name = declared.column.landed_as, declared.column.name
+        if landed and taken.setdefault(landed, name) != name:
+            _at(declared.node, "physicalName").problem(
+                f"is {landed!r}, which is what landed files call {taken[landed]}",
+                "let each column be called otherwise",
+            )
 
 
 def _check_names(nodes: Sequence[Node]) -> None:

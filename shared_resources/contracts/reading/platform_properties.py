@@ -23,7 +23,7 @@ from shared_resources.contracts.numbers import Number, is_number
 from shared_resources.contracts.reading.columns import DeclaredColumn
 from shared_resources.contracts.reading.constants import NotOfType, constant
 from shared_resources.contracts.reading.object_names import check_key, check_object_name
-from shared_resources.contracts.reading.vendor import vendor_properties
+from shared_resources.contracts.reading.vendor import texts, vendor_properties
 from shared_resources.contracts.types import ColumnType, Family
 
 PROPERTIES = (
@@ -33,6 +33,7 @@ PROPERTIES = (
     "allowEmpty",
     "quarantineDays",
     "alwaysRun",
+    "toConfirm",
 )
 MOST_DAYS = 36_500
 LANDING_FIELDS = (
@@ -61,6 +62,7 @@ class PlatformProperties:
     allow_empty: bool = False
     quarantine_retention: timedelta | None = None
     always_run: bool | None = None
+    to_confirm: tuple[str, ...] = ()
 
 
 def read_platform_properties(root: Node, columns: dict[str, DeclaredColumn]) -> PlatformProperties:
@@ -75,6 +77,7 @@ def read_platform_properties(root: Node, columns: dict[str, DeclaredColumn]) -> 
         allow_empty=_flag(nodes.get("allowEmpty")) is True,
         quarantine_retention=_days_kept(nodes.get("quarantineDays")),
         always_run=_flag(nodes.get("alwaysRun")),
+        to_confirm=texts(nodes.get("toConfirm")),
     )
 
 

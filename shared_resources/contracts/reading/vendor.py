@@ -35,6 +35,17 @@ def vendor_properties(node: Node, known: Sequence[str]) -> dict[str, Node]:
     return found
 
 
+def texts(field: Node | None) -> tuple[str, ...]:
+    """The value of a property that is one text or several; a finding for what is neither."""
+    if field is None:
+        return ()
+    found = field.value if isinstance(field.value, list) else [field.value]
+    if not found or not all(isinstance(one, str) and one.strip() for one in found):
+        field.problem("is no text", "write a sentence, or a list of them, or remove it")
+        return ()
+    return tuple(found)
+
+
 def _is_ours(item: Node, known: Sequence[str]) -> bool:
     vendor = item.get("vendor")
     name = item.text("property")

@@ -210,7 +210,7 @@ class CsvObject:
             if not record.cells:
                 continue
             place = f"line {record.line}"
-            names = tuple(cell or "" for cell in record.cells)
+            names = self._expected.named(cell or "" for cell in record.cells)
             compare_columns(self._key, names, self._expected, place)
             if not record.ended:
                 raise UnreadableObject(

@@ -48,7 +48,8 @@ def check_exact(file: Path, object_key: str, contract: Contract, columns: Sequen
             if wrong.any():
                 at = int(np.argmax(wrong))
                 unit, number = ("s", seconds[at]) if far[at] else ("ns", nanos[at])
-                shown = masked(written(int(number), pa.timestamp(unit)), contract, column)
+                name = contract.landed_names.get(column, column)
+                shown = masked(written(int(number), pa.timestamp(unit)), contract, name)
                 problem = f"out of {YEARS}" if far[at] else "finer than microseconds"
                 raise UnreadableObject(
                     object_key,

@@ -99,10 +99,24 @@ class JsonColumns:
         self._ignores_extra = ignores_extra
         self.ignored: set[str] = set()
         self._names = frozenset(column.name for column in columns)
+        self._landed = {c.landed_as: c.name for c in columns if c.landed_as}
         self._spelt = {letters(name): name for name in self._names}
 
     def __len__(self) -> int:
         return len(self._columns)
+
+    def named(self, fields: Fields) -> Fields:
+        """The fields by the contract's names, where it has others for them than the object."""
+        if self._landed.keys().isdisjoint(fields):
+            return fields
+        # Two fields for one column: each keeps its name, and the second is none of the contract's.
+        taken = fields.keys()
+        return {
+            own
+            if (own := self._landed.get(name, name)) == name or own not in taken
+            else name: value
+            for name, value in fields.items()
+        }
 
     def faults(self, objects: Sequence[Fields], raw: Sequence[str]) -> dict[int, list[Reason]]:
         """Why objects are no rows of the contract, by position; `raw` are they as written."""

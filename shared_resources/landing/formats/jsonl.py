@@ -85,7 +85,7 @@ class JsonLinesObject:
                 rejects.add(Reject(row, number, raw, (found,)))
                 continue
             objects += 1
-            batch.add(found, row, number, line)
+            batch.add(self._columns.named(found), row, number, line)
             if batch.full:
                 yield batch.finish(rejects)
                 batch = _Batch(self._columns)

@@ -63,7 +63,8 @@ def stage_parquet(of: ObjectToStage) -> StagedObject:
     columns = expected_columns(contract, of.partition)
     with _opened(of.file, of.key) as parquet:
         found = parquet.schema_arrow
-        compare_columns(of.key, found.names, columns, "its schema")
+        named = columns.named(found.names)
+        compare_columns(of.key, named, columns, "its schema")
         if (
             _looks_adoptable(parquet, expected)
             and footer_is_true(of.file, of.key, contract)
@@ -72,7 +73,7 @@ def stage_parquet(of: ObjectToStage) -> StagedObject:
             rows = parquet.metadata.num_rows
             return StagedObject((_adopt(of.file, rows, of.folder, of.partition),))
         files = _rewrite(of, ForeignRows(parquet, of.file, of.key, contract), expected)
-        return StagedObject(files, ignored=columns.unknown(found.names))
+        return StagedObject(files, ignored=columns.unknown(named))
 
 
 @contextmanager

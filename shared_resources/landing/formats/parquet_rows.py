@@ -33,7 +33,10 @@ class ForeignRows:
     def __init__(
         self, parquet: pq.ParquetFile, file: Path, object_key: str, contract: Contract
     ) -> None:
-        self.found = parquet.schema_arrow
+        landed = contract.landed_names
+        self.found = pa.schema(
+            field.with_name(landed.get(field.name, field.name)) for field in parquet.schema_arrow
+        )
         self._parquet = parquet
         self._file = file
         self._key = object_key

@@ -91,6 +91,14 @@ def _mapping(fields: Mapping[str, Schema], names: Iterable[str], required: list[
     }
 
 
+_TO_CONFIRM: Schema = {
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+    ],
+    "description": "What `mesh new product --from` took for true and could not know: `mesh check` "
+    "reports it until it is removed.",
+}
 _OF_A_CONTRACT: Mapping[str, Schema] = {
     "landing": {
         **_mapping(_LANDING, LANDING_FIELDS, ["prefix", "format", "object"]),
@@ -111,6 +119,7 @@ _OF_A_CONTRACT: Mapping[str, Schema] = {
         "description": "Whether `mesh run` makes the product again although nothing that it is made "
         "of has changed.",
     },
+    "toConfirm": _TO_CONFIRM,
     "allowEmpty": {
         "type": "boolean",
         "description": "Whether a batch without rows may replace what is published; default false.",
@@ -128,6 +137,7 @@ _OF_A_COLUMN: Mapping[str, Schema] = {
         "description": "A landed file may lack this nullable column: always (true), or before the "
         "first day that has it.",
     },
+    "toConfirm": _TO_CONFIRM,
 }
 _OF_A_RELATIONSHIP: Mapping[str, Schema] = {
     "maxOrphansPercent": {

@@ -12,6 +12,7 @@ import click
 
 from shared_resources import wiring
 from shared_resources.cli.output import say
+from shared_resources.inference.inferred import Inferred
 from shared_resources.mesh import Archetype, ProductKind
 
 ARCHETYPES = click.Choice([one.value for one in Archetype])
@@ -61,38 +62,75 @@ def domain(
     "--kind", type=click.Choice(KINDS), help="Default: function with --reads, else ingest."
 )
 @click.option("--reads", multiple=True, metavar="DOMAIN/PRODUCT", help="What it is made of.")
+@click.option(
+    "--from",
+    "from_",
+    metavar="DATA",
+    help="Begin with what is found in it: a file, a folder of files, or a published product.",
+)
 @click.option("--format", "format_", default="csv", show_default=True, help="Of an ingest's files.")
 @click.option("--description", help="What one row is, in a sentence.")
 def product(
     product: str,
     kind: str | None,
     reads: tuple[str, ...],
+    from_: str | None,
     format_: str,
     description: str | None,
 ) -> None:
     """A product: its contract, and what makes it: landed files, a function or a dbt model.
 
-    One that reads another begins as its copy, with the same columns.
+    One that reads another begins as its copy, with the same columns. With --from, the contract says
+    what was found in the data, each column behind the evidence for it; what nobody can know from data is
+    reported by `mesh check` until it is confirmed.
     """
     from shared_resources.scaffolding.new_product import NewProduct, make_product
 
+    inferred, reads = _inferred(from_, reads) if from_ is not None else (None, reads)
     made = NewProduct(
         product,
         ProductKind(kind or (ProductKind.FUNCTION if reads else ProductKind.INGEST)),
         description or f"One row of {product.rpartition('/')[2].replace('_', ' ')}.",
         reads,
         format_,
+        inferred,
     )
     root = wiring.current().root
     files = make_product(root, made)
     _told(root, files)
-    if made.kind is ProductKind.INGEST:
+    if inferred is not None:
+        _tell_inferred(product, inferred)
+    if made.kind is ProductKind.INGEST and inferred is not None:
+        say(f"next: land the data below {product}, then `mesh run {product}`")
+    elif made.kind is ProductKind.INGEST:
         say(
             f"next: write the files' columns into {_shown(root, files[0])}, then "
             f"`mesh audit {_shown(root, files[0])} --data <file>`"
         )
     else:
         say(f"next: `mesh run +{product}` makes it; change how in {_shown(root, files[-1])}")
+
+
+def _inferred(place: str, reads: tuple[str, ...]) -> tuple[Inferred, tuple[str, ...]]:
+    """What is found in the data, and what the product reads: a published product is read by it."""
+    from shared_resources.inference.infer import infer_files, infer_published
+    from shared_resources.mesh.model import is_product_key
+
+    if reads:
+        raise click.UsageError("--from and --reads are two beginnings; leave one of them out")
+    if Path(place).exists() or not is_product_key(place):
+        return infer_files(Path(place)), ()
+    from shared_resources.stores.opening import open_product
+
+    return infer_published(open_product(wiring.current(), place)), (place,)
+
+
+def _tell_inferred(product: str, inferred: Inferred) -> None:
+    """What was found, in a line, and what `mesh check` will ask for."""
+    key = f"the key ({', '.join(inferred.key)})" if inferred.key else "no key"
+    say(f"{inferred.rows:,} rows, {len(inferred.columns)} columns, {key}")
+    asked = len(inferred.to_confirm) + sum(len(one.to_confirm) for one in inferred.columns)
+    say(f"to be confirmed: {asked} (`mesh check --domain {product.partition('/')[0]}` lists them)")
 
 
 def _asked(

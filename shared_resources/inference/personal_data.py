@@ -1,0 +1,66 @@
+"""Columns that probably hold personal data, by their names and by what stands in them.
+
+Belongs here: which names and which patterns tell of it, and the classification that is proposed.
+Does not belong here: the patterns of the policy, which are asked here as well
+(`governance/policies/promises/no_undeclared_personal_data.py`).
+"""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+
+from shared_resources.contracts.model import Classification
+from shared_resources.contracts.types import Family
+from shared_resources.governance.policies.promises.no_undeclared_personal_data import PATTERNS
+from shared_resources.inference.first_look import Field
+from shared_resources.sql import quote_identifier, quote_literal
+
+_BY_NAME = (
+    (r"(e_?mail|mail_address)", "e-mail addresses"),
+    (r"(phone|mobile|telephone|fax)", "phone numbers"),
+    (r"(first|last|given|family|middle|maiden|sur|full)_?name", "names"),
+    (r"name_(first|last|given|family|middle)", "names"),
+    (r"(customer|person|passenger|employee|contact)_name", "names"),
+    (r"(birth|dob$|^dob)", "dates of birth"),
+    (r"(street|address(?!ed)|house_number)", "addresses"),
+    (r"(gender|^sex$|ethnic|religion|nationality|marital)", "attributes of a person"),
+    (r"(ip_address|^ip$|device_id|cookie)", "what tells a device"),
+)
+_RESTRICTED = (
+    (r"(ssn|social_security|passport|national_id|tax_id|driver_?s?_licen)", "numbers of a person"),
+    (r"(iban|card_number|credit_card|account_number|cvv)", "means of payment"),
+    (r"(password|passwd|secret|pin_code)", "secrets"),
+    (r"(diagnos|disease|blood|medical|health)", "health"),
+)
+
+
+def classified(
+    connection: duckdb.DuckDBPyConnection, source: str, field: Field
+) -> tuple[Classification, str]:
+    """The classification that is proposed, and why, as a sentence to confirm; ``""`` for the usual."""
+    for names, level in (
+        (_RESTRICTED, Classification.RESTRICTED),
+        (_BY_NAME, Classification.CONFIDENTIAL),
+    ):
+        for pattern, what in names:
+            if re.search(pattern, field.name):
+                return level, f"by its name it holds {what}: classified as {level}"
+    if field.type.family is Family.STRING:
+        for one in PATTERNS:
+            share = _share(connection, source, field, str(one["pattern"]))
+            if share > float(one.get("min_valid_share", 0)):
+                said = f"{one['name']} in {share:.0%} of its texts"
+                level = Classification.CONFIDENTIAL
+                return level, f"there seems to be {said}: classified as {level}"
+    return Classification.INTERNAL, ""
+
+
+def _share(connection: duckdb.DuckDBPyConnection, source: str, field: Field, pattern: str) -> float:
+    name = quote_identifier(field.name)
+    query = (
+        f"SELECT coalesce(avg(regexp_matches({name}, {quote_literal(pattern)})::INT), 0) "
+        f"FROM {source} WHERE {name} IS NOT NULL"
+    )
+    return float(connection.execute(query).fetchall()[0][0])
