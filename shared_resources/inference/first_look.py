@@ -23,6 +23,8 @@ from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.inference.inferred import NotInferable
 from shared_resources.landing.formats.csv_records import CsvDamage, Dialect, Record, records
 from shared_resources.landing.formats.json_fields import Number, read_fields
+from shared_resources.landing.formats.parquet_footer import is_ordinary
+from shared_resources.landing.formats.parquet_pages import DAMAGE, reason
 from shared_resources.landing.rejects import Reason
 from shared_resources.landing.text import Limits, TextFile, open_text
 from shared_resources.sql import exact_path
@@ -69,11 +71,20 @@ def look_at(file: Path, form: FileFormat, work: Path) -> FirstLook:
     if form == JSONL:
         return _jsonl(file, work)
     if form == PARQUET:
-        with pq.ParquetFile(file) as parquet:
-            return of_schema(parquet.schema_arrow, PARQUET)
+        return of_schema(_parquet_schema(file), PARQUET)
     raise NotInferable(
         f"{file}: nothing is inferred from {form.name} yet; write the contract by hand"
     )
+
+
+def _parquet_schema(file: Path) -> pa.Schema:
+    if not is_ordinary(file):  # of some footers a question ends the process
+        raise NotInferable(f"{file}: has a footer such as no writer makes; land it again")
+    try:
+        with pq.ParquetFile(file) as parquet:
+            return parquet.schema_arrow
+    except DAMAGE as error:
+        raise NotInferable(f"{file}: is no whole Parquet file ({reason(error)})") from None
 
 
 def of_schema(schema: pa.Schema, form: FileFormat) -> FirstLook:

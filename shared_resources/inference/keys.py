@@ -17,7 +17,9 @@ from shared_resources.contracts.types import Family
 from shared_resources.inference.values import Values
 from shared_resources.sql import quote_identifier
 
-_NAMED = re.compile(r"(^|_)(id|ids|key|code|number|num|no|nr|uuid|guid|sku|isbn|ean|upc|iban)$")
+_NAMED = re.compile(
+    r"(^|_)(id|ids|key|code|number|num|no|nr|uuid|guid|sku|isbn|ean|upc|iban)(_[0-9])?$"
+)
 _MOMENTS = frozenset({Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ})
 _NEVER = frozenset({Family.FLOAT, Family.BOOLEAN, Family.DECIMAL})
 # Keys are made of the first columns; how many combinations are counted, of each size.

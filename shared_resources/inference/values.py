@@ -36,6 +36,7 @@ _SIGNED = re.compile(
     r"profit|margin|growth|anomaly|deviation|longitude|latitude|coefficient|moment)($|_)"
 )
 _SHARE = re.compile(r"(^|_)(percent|percentage|pct)($|_)")
+_CODE = re.compile("A{2,4}")
 _TOKEN = re.compile(r"9+|A+|a+|.", re.DOTALL)
 _CLASSES = {"9": "[0-9]", "A": "[A-Z]", "a": "[a-z]"}
 
@@ -128,14 +129,16 @@ def _of_texts(connection: duckdb.DuckDBPyConnection, source: str, values: Values
 
 
 def _shape(connection: duckdb.DuckDBPyConnection, name: str, there: str) -> str:
-    """The pattern of which all texts are, if it is one, holds a digit and has a fixed length."""
+    """The pattern of which all texts are: of a fixed length, with a digit, or a short code."""
     shape = (
         f"regexp_replace(regexp_replace(regexp_replace({name}, '[0-9]', '9', 'g'), "
         "'[A-Z]', 'A', 'g'), '[a-z]', 'a', 'g')"
     )
     found = connection.execute(f"SELECT DISTINCT {shape} {there} LIMIT 2").fetchall()
     text = found[0][0] if len(found) == 1 else ""
-    if "9" not in text or len(text) > _LONGEST_SHAPE or not text.isascii():
+    if not ("9" in text or _CODE.fullmatch(text)) or len(text) > _LONGEST_SHAPE:
+        return ""
+    if not text.isascii():
         return ""
     return "^" + "".join(map(_of_token, _TOKEN.findall(text))) + "$"
 

@@ -10,12 +10,13 @@ import yaml
 
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import check_domain
-from shared_resources.mesh import Archetype, read_mesh
+from shared_resources.mesh import read_mesh
 from shared_resources.mesh.locations import location_findings
 from shared_resources.scaffolding import new_domain as module
-from shared_resources.scaffolding.new_domain import NewDomain, make_domain
+from shared_resources.scaffolding.new_domain import make_domain
 from shared_resources.scaffolding.new_files import NotMade
 from tests.mesh_files import write_central, write_product
+from tests.scaffolding.domains import finance
 
 WORKSPACE = """\
 # One code location a domain.
@@ -24,12 +25,6 @@ load_from:
       module_name: domains.order.definitions  # the first
       location_name: order
 """
-
-
-def finance(**fields: str) -> NewDomain:
-    said = {"name": "finance", "owner": "finance@example.com", "contact": "#finance", **fields}
-    description = said.pop("description", "What finance knows.")
-    return NewDomain(archetype=Archetype.SOURCE_ALIGNED, description=description, **said)
 
 
 @pytest.fixture

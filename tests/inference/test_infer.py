@@ -1,0 +1,237 @@
+"""What is found out of files: each thing by itself, and what is said where nothing can be."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from shared_resources.contracts.model import Classification
+from shared_resources.inference.first_look import column_name
+from shared_resources.inference.infer import infer_files
+from shared_resources.inference.inferred import Inferred, InferredColumn, NotInferable
+from shared_resources.landing.errors import UnreadableObject
+
+
+def csv_of(folder: Path, *cells: str, name: str = "rows.csv") -> Inferred:
+    """Of a file with one column besides a number."""
+    lines = [f"{number};{cell}" for number, cell in enumerate(cells)]
+    file = folder / name
+    file.write_text("\n".join(["n;cell", *lines, ""]), encoding="utf-8")
+    return infer_files(file)
+
+
+def cell(found: Inferred) -> InferredColumn:
+    return found.columns[-1]
+
+
+@pytest.mark.parametrize(
+    ("cells", "type_", "format_"),
+    [
+        (("1", "-20", "300"), "BIGINT", None),
+        (("007", "010"), "VARCHAR", None),
+        (("1.5", "2", "1e9"), "DOUBLE", None),
+        (("true", "False"), "BOOLEAN", None),
+        (("2024-01-31", "2023-12-01"), "DATE", None),
+        (("31.01.2024", "01.12.2023"), "DATE", "dd.MM.yyyy"),
+        (("01/31/2024", "12/01/2023"), "DATE", "MM/dd/yyyy"),
+        (("31/1/2024", "1/12/2023"), "DATE", "d/M/yyyy"),
+        (("2024-01-31 10:00:00", "2024-02-01T10:00:00.5"), "TIMESTAMP", None),
+        (("31/01/2024 10:15", "01/02/2024 00:00"), "TIMESTAMP", "dd/MM/yyyy HH:mm"),
+        (("2024-01-31T10:00:00Z", "2024-01-31T10:00:00+02:00"), "TIMESTAMP WITH TIME ZONE", None),
+        (("9999999999999999999", "1"), "VARCHAR", None),
+        (("2024-02-30", "2024-01-01"), "VARCHAR", None),
+        (("20240131", "20240201"), "BIGINT", None),
+    ],
+)
+def test_a_column_has_the_type_of_which_all_its_texts_are(
+    tmp_path: Path, cells: tuple[str, ...], type_: str, format_: str | None
+) -> None:
+    found = cell(csv_of(tmp_path, *cells))
+    assert str(found.type) == type_
+    assert found.options.get("format") == format_
+
+
+def test_day_and_month_that_could_be_either_are_to_be_confirmed(tmp_path: Path) -> None:
+    found = cell(csv_of(tmp_path, "01/02/2024", "03/04/2024"))
+    assert found.options["format"] == "dd/MM/yyyy"
+    assert "MM/dd/yyyy as well" in found.to_confirm[0]
+    assert cell(csv_of(tmp_path, "13/02/2024", "03/04/2024")).to_confirm == ()
+
+
+@pytest.mark.parametrize("null", ["NA", "NULL", "\\N", "-"])
+def test_the_text_for_no_value_is_found_and_to_be_confirmed(tmp_path: Path, null: str) -> None:
+    found = csv_of(tmp_path, "1", null, "3")
+    assert found.landing is not None and found.landing["nullText"] == null
+    assert str(cell(found).type) == "BIGINT" and not cell(found).required
+    assert any(repr(null) in said for said in found.to_confirm)
+
+
+def test_a_text_that_only_looks_like_none_stays_one(tmp_path: Path) -> None:
+    found = csv_of(tmp_path, "DE", "NA", "US")  # Namibia
+    assert found.landing is not None and "nullText" not in found.landing
+    assert cell(found).required
+
+
+@pytest.mark.parametrize(
+    ("encoding", "named"),
+    [("utf-8", None), ("utf-8-sig", None), ("utf-16", "utf-16"), ("cp1252", "cp1252")],
+)
+def test_the_encoding_is_found(tmp_path: Path, encoding: str, named: str | None) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_bytes("ort,n\nMünchen,1\nKöln,2\n".encode(encoding))
+    found = infer_files(file)
+    assert found.landing is not None and found.landing.get("encoding") == named
+    assert [column.name for column in found.columns] == ["ort", "n"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found_among_others(tmp_path: Path, delimiter: str) -> None:
+    lines = ["a", "b", "c"], ["1", "x y", "2.5"], ["2", "it's", "3"]
+    file = tmp_path / "rows.csv.gz"
+    text = "".join(delimiter.join(line) + "\n" for line in lines)
+    file.write_bytes(gzip.compress(text.encode(), mtime=0))
+    found = infer_files(file)
+    assert found.landing is not None
+    assert found.landing.get("delimiter", ",") == delimiter
+    assert found.landing["object"] == "*.csv.gz"
+    assert [str(column.type) for column in found.columns] == ["BIGINT", "VARCHAR", "DOUBLE"]
+
+
+def test_names_become_those_of_columns_and_the_files_keep_theirs(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("Order ID,orderID,Straße (km),2nd,%\n1,2,x,y,5\n", encoding="utf-8")
+    found = infer_files(file)
+    assert [(c.landed_as, c.name) for c in found.columns] == [
+        ("Order ID", "order_id"),
+        ("orderID", "order_id_2"),
+        ("Straße (km)", "strasse_km"),
+        ("2nd", "column_2nd"),
+        ("%", "percent"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("landed", "name"),
+    [("HTTPStatus", "http_status"), ("日本", "column"), ("__x__", "x"), ("A" * 300, "a" * 200)],
+)
+def test_a_name_can_always_be_had(landed: str, name: str) -> None:
+    assert column_name(landed) == name
+
+
+def test_json_lines_keep_jsons_types_and_leave_out_what_no_column_holds(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_text(
+        '{"id": 1, "zip": "02138", "ok": true, "tags": ["a"], "at": "2024-01-31T10:00:00Z", "x": 1}\n'
+        '{"id": 2, "zip": "10115", "ok": null, "at": "2024-02-01T10:00:00Z", "x": 1.5}\n'
+    )
+    found = infer_files(file)
+    assert {c.name: str(c.type) for c in found.columns} == {
+        "id": "BIGINT",
+        "zip": "VARCHAR",
+        "ok": "BOOLEAN",
+        "at": "TIMESTAMP WITH TIME ZONE",
+        "x": "DOUBLE",
+    }
+    assert found.landing is not None and found.landing["extraColumns"] == "ignore"
+    assert any("'tags' holds arrays" in said for said in found.to_confirm)
+
+
+def test_parquet_keeps_its_types(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    columns = {
+        "Id": pa.array([1, 2], pa.int32()),
+        "amount": pa.array(["1.50", "2.25"]).cast(pa.decimal128(9, 2)),
+        "code": pa.array(["a", "b"]).dictionary_encode(),
+        "nested": pa.array([[1], [2]]),
+    }
+    pq.write_table(pa.table(columns), file)
+    found = infer_files(file)
+    assert {c.name: str(c.type) for c in found.columns} == {
+        "id": "BIGINT",
+        "amount": "DECIMAL(9,2)",
+        "code": "VARCHAR",
+    }
+    assert any("'nested' holds list" in said for said in found.to_confirm)
+
+
+def test_files_called_after_days_are_partitions_where_their_rows_agree(tmp_path: Path) -> None:
+    for day in ("2024-01-01", "2024-01-02"):
+        text = f"id,sold_on,made_on\n1,{day},2023-01-01\n2,{day},2024-01-01\n"
+        (tmp_path / f"sales_{day}.csv").write_text(text)
+    found = infer_files(tmp_path)
+    assert found.landing is not None
+    assert (found.landing["mode"], found.landing["object"]) == (
+        "partition",
+        "sales_{partition}.csv",
+    )
+    assert found.partitions == {"cadence": "daily", "column": "sold_on", "start": "2024-01-01"}
+    assert found.key == ("id", "sold_on")
+    (tmp_path / "sales_2024-01-03.csv").write_text("id,sold_on,made_on\n1,2024-01-04,2023-01-01\n")
+    other = infer_files(tmp_path)
+    assert other.partitions is None and any("full extract" in said for said in other.to_confirm)
+
+
+def test_values_in_common_become_rules_and_chance_does_not(tmp_path: Path) -> None:
+    lines = [
+        f"A-{n:04d},{'open' if n % 3 else 'closed'},{n % 7},{n - 100},u{n}@example.com"
+        for n in range(300)
+    ]
+    file = tmp_path / "rows.csv"
+    file.write_text("\n".join(["code,status,items,change,mail", *lines, ""]))
+    code, status, items, change, mail = infer_files(file).columns
+    assert code.options == {"pattern": "^[A-Z]-[0-9]{4}$"}
+    assert status.enumeration == ("closed", "open")
+    assert items.options == {"minimum": 0}
+    assert change.options == {}
+    assert mail.options == {"format": "email"}
+    assert mail.classification is Classification.CONFIDENTIAL
+
+
+def test_personal_data_is_told_by_its_values_and_quoted_nowhere(tmp_path: Path) -> None:
+    lines = [f"{n},call +1 415 555 26{n:02d},1990-01-{n % 28 + 1:02d}" for n in range(60)]
+    file = tmp_path / "rows.csv"
+    file.write_text("\n".join(["n,remark,date_of_birth", *lines, ""]))
+    found = infer_files(file)
+    _, remark, born = found.columns
+    assert remark.classification is born.classification is Classification.CONFIDENTIAL
+    assert "phone number in 100%" in remark.to_confirm[0]
+    said = " ".join((*found.evidence, *found.to_confirm, *remark.evidence, *born.evidence))
+    assert "415" not in said and "1990" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("none.csv", None, "no such file or folder"),
+        ("rows.xlsx", b"PK", "told by their endings"),
+        ("rows.csv", b"1,2\n3,4\n", "has no header"),
+        ("rows.csv", b"a,a\n3,4\n", "'a' twice"),
+        ("rows.csv", b"a,b\n", "holds no rows"),
+        ("rows.csv", b'a,b\n1,"x\n', "damaged"),
+        ("rows.csv", b"one and two three\n1 2 3 4\n", "has one cell"),
+        ("rows.csv", b"a,b\n" + b"1,2,3\n" * 10 + b"1,2\n", "10 of 11 rows cannot be read"),
+        ("rows.csv", b"\x00\x01\x02" * 9, "NUL"),
+        ("rows.jsonl", b"[1, 2]\n", "no JSON object"),
+        ("rows.parquet", b"PAR1nonsense", "arquet"),
+    ],
+)
+def test_what_cannot_be_inferred_says_why(
+    tmp_path: Path, name: str, content: bytes | None, why: str
+) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises((NotInferable, UnreadableObject), match=why) as refused:
+        infer_files(file)
+    assert str(file) in str(refused.value) or file.name in str(refused.value)
+
+
+def test_a_folder_of_two_formats_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "b.jsonl").write_text('{"a": 1}\n')
+    with pytest.raises(NotInferable, match=r"b\.jsonl: is of another format than a\.csv"):
+        infer_files(tmp_path)
