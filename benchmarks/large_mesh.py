@@ -107,7 +107,10 @@ def main() -> None:
         share = float(said[0]) * options.domains / float(said[1])
         report(
             [
-                *(Figure(name, seconds, limit=LIMITS.get(name)) for name, seconds in took.items()),
+                *(
+                    Figure(f"{name}, 1,000 products", seconds, limit=LIMITS.get(name))
+                    for name, seconds in took.items()
+                ),
                 Figure("all quiet sensors, of a core", 100 * share, "%", limit=5.0),
             ]
         )

@@ -21,6 +21,8 @@ from shared_resources.state.private_files import keep_files_private
 
 _COMMANDS = {
     "new": "begin a domain or a product",
+    "test": "make and audit a product, publish nothing, show what would change",
+    "dev": "Dagster's UI with one domain",
     "run": "materialize products in dependency order across domains",
     "status": "a row a product: version, rows, checks, health",
     "check": "every contract and policy, statically",
@@ -36,7 +38,7 @@ _COMMANDS = {
 }
 
 # Those that stand in a room of their own.
-_ROOMS = {"new": "teams."}
+_ROOMS = dict.fromkeys(("new", "test", "dev"), "teams.")
 
 # Whose client says in its own words that it was refused, or could not reach anyone.
 _SERVICES = {"botocore": "AWS", "snowflake": "Snowflake"}

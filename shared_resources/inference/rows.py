@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
-import pyarrow.parquet as pq
 
 from shared_resources.contracts.model import Column, Contract, Landing, Server
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.inference.first_look import Field, FirstLook
 from shared_resources.inference.types import Texts, Typed, typed
 from shared_resources.landing.reader import stage_object
+from shared_resources.landing.rejects import first_reason
 from shared_resources.sql import quote_identifier, quote_literal
 from shared_resources.stores.protocol import StagedFile
 
@@ -122,14 +122,8 @@ def _staged(files: Sequence[Path], look: FirstLook, known: Rows, folder: Path) -
         each.append(len(made.files))
         unread += made.rejected_rows
         if made.rejects is not None and not why:
-            why = _why(file, made.rejects)
+            why = f"{file.name}, {first_reason(made.rejects)}"
     return replace(known, files=tuple(staged), each=tuple(each), unread=unread, why_unread=why)
-
-
-def _why(file: Path, rejects: Path) -> str:
-    first = pq.read_table(rejects).slice(0, 1).to_pylist()[0]
-    place = f", line {first['_line']}" if first["_line"] else f", row {first['_row']}"
-    return f"{file.name}{place}: {first['_reasons'][0]['problem']}"
 
 
 def _contract(look: FirstLook, known: Rows) -> Contract:

@@ -124,6 +124,15 @@ class RejectsWriter:
         )
 
 
+def first_reason(rejects: Path) -> str:
+    """Where in its object the first of the rejects stands, and why it is one; it quotes no value."""
+    first = pq.read_table(rejects).slice(0, 1).to_pylist()[0]
+    place = f"line {first['_line']}" if first["_line"] else f"row {first['_row']}"
+    reason = first["_reasons"][0]
+    column = f", column {reason['column']!r}" if reason["column"] else ""
+    return f"{place}{column}: {reason['problem']}"
+
+
 def _shown(value: str | None) -> str | None:
     """A value as a reason carries it: `_raw` holds the whole."""
     if value is None or len(value) <= SHOWN_CHARACTERS:

@@ -65,7 +65,7 @@ def test_all_rows_go_to_a_file_that_is_there_whole_or_not_at_all(
     def dies(*_: object, **__: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(pq.ParquetWriter, "write_batch", dies)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", dies)
     failed = call("read", KEY, "--version", 1, "--output", file)
     assert failed.code == 1 and "no space left" in failed.err
     assert pq.read_table(file).num_rows == 3

@@ -1,0 +1,113 @@
+"""What readers would see changed: rows added, gone and changed, by column. Numbers, no values.
+
+Belongs here: comparing a batch that was made with what is published.
+Does not belong here: whether a change of a contract breaks a promise (`data_products/compared/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shared_resources.contracts.model import Contract
+from shared_resources.governance.audit.engine.connection import audit_connection
+from shared_resources.rehearsing.forgetting import ForgettingEnvironment
+from shared_resources.sql import quote_identifier, quote_literal
+from shared_resources.stores.opening import open_product
+from shared_resources.stores.protocol import NotPublished, StagedBatch
+
+_MADE, _PUBLISHED = "made", "published"
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Against version `version`. By the primary key; without one a row that changed is one that is
+    gone and one that is added. `columns` counts the rows that each changes in, where it does.
+
+    `only_made` are the columns that what is published lacks, `only_published` the other way round.
+    """
+
+    version: int
+    added: int
+    gone: int
+    changed: int
+    columns: Mapping[str, int] = field(default_factory=dict)
+    only_made: tuple[str, ...] = ()
+    only_published: tuple[str, ...] = ()
+
+
+def changes(
+    environment: ForgettingEnvironment, contract: Contract, batch: StagedBatch
+) -> Changes | None:
+    """None where nothing is published to compare with. Of a daily product, the batch's days alone."""
+    try:
+        published = open_product(environment.real, contract.key)
+    except NotPublished:
+        return None
+    names = [column.name for column in contract.columns]
+    common = [name for name in names if name in published.schema.names]
+    paths = ", ".join(quote_literal(str(file.path)) for file in batch.files)
+    with audit_connection(environment.scratch) as connection:
+        published.register(connection, "_mesh_version")
+        made = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = false)"
+        connection.execute(f"CREATE TEMP VIEW {_MADE} AS {made}")
+        days = _days(contract, batch.partitions)
+        connection.execute(f"CREATE TEMP VIEW {_PUBLISHED} AS FROM _mesh_version WHERE {days}")
+        key = [name for name in contract.primary_key if name in common]
+        keyed = bool(key) and key == [*contract.primary_key]
+        query = _by_key(key, common) if keyed else _without_key(common)
+        added, gone, changed, *each = connection.execute(query).fetchall()[0]
+    others = [name for name in common if name not in key] if keyed else []
+    columns = {name: rows for name, rows in zip(others, each, strict=True) if rows}
+    return Changes(
+        published.version.number,
+        added,
+        gone,
+        changed,
+        columns,
+        tuple(name for name in names if name not in common),
+        tuple(name for name in published.schema.names if name not in names),
+    )
+
+
+def _days(contract: Contract, partitions: Sequence[str]) -> str:
+    if contract.partitioning is None:
+        return "TRUE"
+    column = quote_identifier(contract.partitioning.column)
+    listed = ", ".join(map(quote_literal, partitions))
+    return f"CAST(CAST({column} AS DATE) AS VARCHAR) IN ({listed})"
+
+
+def _by_key(key: Sequence[str], common: Sequence[str]) -> str:
+    both = "m._mesh_there AND p._mesh_there"
+    joined = " AND ".join(f"m.{_name(one)} IS NOT DISTINCT FROM p.{_name(one)}" for one in key)
+    differs = [
+        f"m.{_name(one)} IS DISTINCT FROM p.{_name(one)}" for one in common if one not in key
+    ]
+    each = [f"count(*) FILTER ({both} AND {one})" for one in differs]
+    any_differs = f"count(*) FILTER ({both} AND ({' OR '.join(differs) or 'FALSE'}))"
+    counted = ", ".join(
+        [
+            "count(*) FILTER (p._mesh_there IS NULL)",
+            "count(*) FILTER (m._mesh_there IS NULL)",
+            any_differs,
+            *each,
+        ]
+    )
+    return (
+        f"SELECT {counted} FROM (SELECT *, TRUE AS _mesh_there FROM {_MADE}) AS m "
+        f"FULL JOIN (SELECT *, TRUE AS _mesh_there FROM {_PUBLISHED}) AS p ON {joined}"
+    )
+
+
+def _without_key(common: Sequence[str]) -> str:
+    names = ", ".join(map(_name, common))
+    made, published = (f"SELECT {names} FROM {one}" for one in (_MADE, _PUBLISHED))
+    return (
+        f"SELECT (SELECT count(*) FROM ({made} EXCEPT ALL {published})), "
+        f"(SELECT count(*) FROM ({published} EXCEPT ALL {made})), 0"
+    )
+
+
+def _name(column: str) -> str:
+    return quote_identifier(column)

@@ -1,0 +1,119 @@
+"""A rehearsal of one product: made and audited, and compared with what is published.
+
+Belongs here: the order of the steps, and which day is made.
+Does not belong here: each step; showing the outcome (`cli/commands/teams/test.py`).
+"""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from shared_resources.arrivals.whole_prefix import look
+from shared_resources.data_products.auditing import audit_batch
+from shared_resources.data_products.batch import AuditedBatch, Run, attempt
+from shared_resources.data_products.definition import (
+    ProductDefinition,
+    define_product,
+    product_inputs,
+)
+from shared_resources.data_products.makers.making import make
+from shared_resources.data_products.pinned_inputs import PinnedInput
+from shared_resources.environment import Environment
+from shared_resources.governance.audit.report import AuditReport
+from shared_resources.governance.stopped import ProductStopped, stopped_products
+from shared_resources.mesh import Mesh, ProductKind
+from shared_resources.rehearsing.changes import Changes, changes
+from shared_resources.rehearsing.forgetting import ForgettingEnvironment, forgetting
+from shared_resources.rehearsing.given_inputs import Given, NotGiven, open_inputs
+from shared_resources.stores.protocol import UNPARTITIONED
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What became of it. `publishable` rows would be published, `lost` would go to quarantine.
+
+    `changes` is None where nothing is published, or nothing would be.
+    """
+
+    product: str
+    partitions: tuple[str, ...]
+    report: AuditReport
+    publishable: int
+    lost: int
+    refused: tuple[str, ...]
+    changes: Changes | None
+
+    @property
+    def passed(self) -> bool:
+        return not self.refused
+
+
+def rehearse(
+    environment: Environment, mesh: Mesh, key: str, given: Given, days: Sequence[str] = ()
+) -> Rehearsal:
+    """Make and audit the product, of a daily one the `days` (by default the newest that there is).
+
+    Nothing is published, noted or quarantined. Raises `ProductStopped`, `NotGiven`, `NotPublished`,
+    and whatever making raises.
+    """
+    product = mesh.product(key)
+    domain = mesh.domain(product.domain)
+    if why := stopped_products(mesh, domain).get(key):
+        raise ProductStopped(why)
+    if str(environment.root) not in sys.path:
+        sys.path.insert(0, str(environment.root))  # a product's code may import its domain's
+    with forgetting(environment) as rehearsed:
+        definition = define_product(rehearsed, domain, product)
+        wanted = product_inputs(rehearsed, definition)
+        # What rules only look into stays whole: a sample of it would lack what rows refer to.
+        made_of = [one for one in wanted if one not in definition.referenced_products]
+        inputs = open_inputs(rehearsed, mesh, wanted, made_of, given)
+        run = Run(
+            f"rehearsal-{uuid.uuid4().hex[:12]}", _partitions(rehearsed, definition, inputs, days)
+        )
+        begun = attempt(rehearsed, definition, run, inputs)
+        audited = audit_batch(begun, make(begun))
+        return _outcome(rehearsed, definition, audited, run.partitions)
+
+
+def _outcome(
+    environment: ForgettingEnvironment,
+    definition: ProductDefinition,
+    audited: AuditedBatch,
+    partitions: tuple[str, ...],
+) -> Rehearsal:
+    staged = audited.staged
+    return Rehearsal(
+        definition.key,
+        partitions,
+        audited.report,
+        sum(file.rows for file in staged.files) if staged else 0,
+        sum(entry.rows for entry in audited.quarantined),
+        audited.refused,
+        changes(environment, definition.contract, staged) if staged else None,
+    )
+
+
+def _partitions(
+    environment: ForgettingEnvironment,
+    definition: ProductDefinition,
+    inputs: dict[str, PinnedInput],
+    days: Sequence[str],
+) -> tuple[str, ...]:
+    if definition.contract.partitioning is None:
+        if days:
+            raise NotGiven(f"{definition.key} has no days: leave --day out")
+        return (UNPARTITIONED,)
+    if days:
+        return tuple(days)
+    if definition.kind is ProductKind.INGEST:
+        there: Collection[str] = look(environment, definition.contract).by_partition
+    else:
+        daily = [{*one.snapshot.partitions()} for one in inputs.values()]
+        there = set.intersection(*(found for found in daily if found)) if any(daily) else ()
+    if not there:
+        raise NotGiven(f"{definition.key}: no day is there to be made; name one with --day")
+    return (max(there),)
