@@ -6,15 +6,16 @@ Does not belong here: each of them; the contract's text (`scaffolding/inferred_c
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 
 from shared_resources.contracts.file_formats import (
     PARQUET,
@@ -26,6 +27,7 @@ from shared_resources.contracts.model import LandingMode
 from shared_resources.contracts.types import Family
 from shared_resources.governance.audit.engine.connection import audit_connection
 from shared_resources.inference.days import column_of_days, days_of, object_name
+from shared_resources.inference.elsewhere import fetch_objects, fetch_table
 from shared_resources.inference.first_look import FirstLook, look_at, of_schema
 from shared_resources.inference.inferred import Inferred, InferredColumn, NotInferable
 from shared_resources.inference.keys import is_named_like_a_key, key_of
@@ -42,20 +44,53 @@ _FEW_ROWS = 100
 _MOST_UNREAD = 0.1
 
 
-def infer_files(place: Path) -> Inferred:
+def infer_files(place: Path, shown: str = "") -> Inferred:
     """Of a file, or of all the files of a folder, which are of one format and have the same columns.
 
-    Raises `NotInferable`, and `UnreadableObject` for a file that cannot be read.
+    `shown` is how the place is called, where that is not its path. Raises `NotInferable`, and
+    `UnreadableObject` for a file that cannot be read.
     """
     files = _files(place)
     form = _format(files)
     with _workshop() as (folder, connection):
         look = look_at(files[0], form, folder)
         rows = read_rows(connection, files, look, folder)
-        found = _found(connection, rows, look, str(place))
+        found = _found(connection, rows, look, shown or str(place))
         days = days_of(files)
         column = column_of_days(connection, rows, days, rows.each) if days else ""
     return _landed(found, files, look, rows, column, days)
+
+
+def infer_objects(place: str) -> Inferred:
+    """Of an object on S3, or of all directly below a prefix. Raises as `infer_files` does."""
+    with TemporaryDirectory(prefix="mesh-infer-") as folder:
+        return infer_files(fetch_objects(place, Path(folder)), place)
+
+
+def infer_table(place: str) -> Inferred:
+    """Of a table of a database, which is to land as Parquet. Raises `NotInferable`."""
+    with _workshop() as (folder, connection):
+        table = fetch_table(place, folder)
+        with pq.ParquetFile(table.file) as parquet:
+            look = replace(of_schema(parquet.schema_arrow, PARQUET), left_out=table.left_out)
+            rows = Rows((StagedFile(table.file, "", parquet.metadata.num_rows),), look.fields, {})
+        found = _found(connection, rows, look, table.shown)
+    names = {column.landed_as: column.name for column in found.columns}
+    key = tuple(names[one] for one in table.key)
+    said = f"its primary key in the database is ({', '.join(table.key)})"
+    landing = {"format": PARQUET.name, "mode": LandingMode.REPLACE.value, "object": "*.parquet"}
+    if table.left_out:
+        landing["extraColumns"] = "ignore"
+    return replace(
+        found,
+        columns=tuple(
+            replace(one, required=one.landed_as in table.required) for one in found.columns
+        ),
+        key=key or found.key,
+        landing=landing,
+        evidence=(*found.evidence, said) if key else found.evidence,
+        to_confirm=tuple(one for one in found.to_confirm if not (key and "primary key" in one)),
+    )
 
 
 def infer_published(snapshot: Snapshot) -> Inferred:
@@ -73,7 +108,7 @@ def infer_published(snapshot: Snapshot) -> Inferred:
 @contextmanager
 def _workshop() -> Iterator[tuple[Path, duckdb.DuckDBPyConnection]]:
     """A folder and a connection that are gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="mesh-infer-") as temporary:
+    with TemporaryDirectory(prefix="mesh-infer-") as temporary:
         folder = Path(temporary)
         with audit_connection(folder) as connection:
             yield folder, connection

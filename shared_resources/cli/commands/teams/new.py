@@ -66,7 +66,8 @@ def domain(
     "--from",
     "from_",
     metavar="DATA",
-    help="Begin with what is found in it: a file, a folder of files, or a published product.",
+    help="Begin with what is found in it: a file, a folder of files, s3://BUCKET/KEY, a table "
+    "(DIALECT://HOST/DATABASE#TABLE), or a published product.",
 )
 @click.option("--format", "format_", default="csv", show_default=True, help="Of an ingest's files.")
 @click.option("--description", help="What one row is, in a sentence.")
@@ -113,11 +114,20 @@ def product(
 
 def _inferred(place: str, reads: tuple[str, ...]) -> tuple[Inferred, tuple[str, ...]]:
     """What is found in the data, and what the product reads: a published product is read by it."""
-    from shared_resources.inference.infer import infer_files, infer_published
+    from shared_resources.inference.infer import (
+        infer_files,
+        infer_objects,
+        infer_published,
+        infer_table,
+    )
     from shared_resources.mesh.model import is_product_key
 
     if reads:
         raise click.UsageError("--from and --reads are two beginnings; leave one of them out")
+    if place.startswith("s3://"):
+        return infer_objects(place), ()
+    if "://" in place:
+        return infer_table(place), ()
     if Path(place).exists() or not is_product_key(place):
         return infer_files(Path(place)), ()
     from shared_resources.stores.opening import open_product
