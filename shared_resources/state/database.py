@@ -21,17 +21,20 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from shared_resources.confinement.guard import refuse
 from shared_resources.problems import MeshProblem
 from shared_resources.state.per_process import OncePerProcess
 from shared_resources.state.read_only import copy_of, may_write
 from shared_resources.state.sqlite_file import make_database
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 TABLES = sa.MetaData()
 BUSY_SECONDS = 60
@@ -200,6 +203,8 @@ class StateDatabase:
 def insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that can be told what to do where the key is taken, in the database's own words."""
     if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # brings asyncio with it
+
         return postgresql.insert(table)
     return sqlite.insert(table)
 

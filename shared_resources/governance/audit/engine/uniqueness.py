@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.rules.view import BATCH, PART, compared, key_expressions
@@ -105,7 +107,7 @@ class Keys:
             for batch in arrow_batches(self._connection.sql(query), _ROWS_PER_BATCH):
                 if held + len(batch) > len(seen):
                     return False
-                seen[held : held + len(batch)] = batch.column(0).to_numpy()
+                seen[held : held + len(batch)] = _numbers(batch.column(0))
                 held += len(batch)
             found = seen[:held]
             found.sort()
@@ -124,3 +126,9 @@ class Keys:
         """What a key consists of: with several parts, of the part as well."""
         key = key_expressions(rule, self._contract)
         return [PART, *key] if self._parts > 1 else key
+
+
+def _numbers(column: pa.Array) -> npt.NDArray[np.uint64]:
+    """The column's memory, which holds no null. (`to_numpy` imports pandas, for a third of a second.)"""
+    start = column.offset
+    return np.frombuffer(column.buffers()[1], np.uint64)[start : start + len(column)]
