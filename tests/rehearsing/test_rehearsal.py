@@ -189,3 +189,23 @@ def test_a_stopped_product_says_what_stops_it(shop: TinyMesh) -> None:
     shop.product("order/doubled", text, DOUBLED.format(factor=1))
     told = call("test", "order/doubled")
     assert told.code != 0 and "nobody@example.com" in told.err
+
+
+def test_in_production_published_inputs_are_read_and_nothing_is_written(
+    production_mesh: TinyMesh,
+) -> None:
+    mesh = production_mesh
+    landing = {"landing": land("order/lines")}
+    mesh.product("order/lines", contract_text("order/lines", LINES, properties=landing))
+    mesh.land("order/lines/1.csv", "line_id,amount\n1,10\n2,20\n")
+    text = contract_text("order/doubled", LINES, servers=("lake", "warehouse"))
+    mesh.product("order/doubled", text, DOUBLED.format(factor=2))
+    assert mesh.run("order/lines").success and mesh.run("order/doubled").success
+    mesh.product("order/doubled", text, DOUBLED.format(factor=-2))
+    told = call("test", "order/doubled", "--json")
+    assert told.code == 1 and told.json["refused"], told.err
+    mesh.land("order/lines/2.csv", "line_id,amount\n1,11\n")
+    told = call("test", "order/lines")
+    assert told.code == 0 and "0 rows added, 1 gone, 1 changed" in told.out, told.err
+    assert [len(store.versions("order/doubled")) for store in mesh.environment.stores.values()] == [1, 1]  # fmt: skip
+    assert mesh.environment.quarantine.list("order/doubled") == []
