@@ -207,5 +207,6 @@ def test_in_production_published_inputs_are_read_and_nothing_is_written(
     mesh.land("order/lines/2.csv", "line_id,amount\n1,11\n")
     told = call("test", "order/lines")
     assert told.code == 0 and "0 rows added, 1 gone, 1 changed" in told.out, told.err
-    assert [len(store.versions("order/doubled")) for store in mesh.environment.stores.values()] == [1, 1]  # fmt: skip
+    stores = mesh.environment.stores.values()
+    assert [len(store.versions("order/doubled")) for store in stores] == [1, 1]
     assert mesh.environment.quarantine.list("order/doubled") == []
