@@ -24,7 +24,8 @@ class Changes:
     """Against version `version`. By the primary key; without one a row that changed is one that is
     gone and one that is added. `columns` counts the rows that each changes in, where it does.
 
-    `only_made` are the columns that what is published lacks, `only_published` the other way round.
+    `only_made` are the columns that what is published lacks, `only_published` the other way round,
+    `retyped` those of another type there: none of these is compared.
     """
 
     version: int
@@ -34,6 +35,7 @@ class Changes:
     columns: Mapping[str, int] = field(default_factory=dict)
     only_made: tuple[str, ...] = ()
     only_published: tuple[str, ...] = ()
+    retyped: tuple[str, ...] = ()
 
 
 def changes(
@@ -45,7 +47,9 @@ def changes(
     except NotPublished:
         return None
     names = [column.name for column in contract.columns]
-    common = [name for name in names if name in published.schema.names]
+    there = {field.name: field.type for field in published.schema}
+    retyped = [c.name for c in contract.columns if there.get(c.name, c.type.arrow) != c.type.arrow]
+    common = [name for name in names if name in there and name not in retyped]
     paths = ", ".join(quote_literal(str(file.path)) for file in batch.files)
     with audit_connection(environment.scratch) as connection:
         published.register(connection, "_mesh_version")
@@ -55,7 +59,10 @@ def changes(
         connection.execute(f"CREATE TEMP VIEW {_PUBLISHED} AS FROM _mesh_version WHERE {days}")
         key = [name for name in contract.primary_key if name in common]
         keyed = bool(key) and key == [*contract.primary_key]
-        query = _by_key(key, common) if keyed else _without_key(common)
+        if not common:
+            query = f"SELECT (SELECT count(*) FROM {_MADE}), (SELECT count(*) FROM {_PUBLISHED}), 0"
+        else:
+            query = _by_key(key, common) if keyed else _without_key(common)
         added, gone, changed, *each = connection.execute(query).fetchall()[0]
     others = [name for name in common if name not in key] if keyed else []
     columns = {name: rows for name, rows in zip(others, each, strict=True) if rows}
@@ -65,8 +72,9 @@ def changes(
         gone,
         changed,
         columns,
-        tuple(name for name in names if name not in common),
-        tuple(name for name in published.schema.names if name not in names),
+        tuple(name for name in names if name not in there),
+        tuple(name for name in there if name not in names),
+        tuple(retyped),
     )
 
 

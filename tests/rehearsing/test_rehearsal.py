@@ -67,6 +67,7 @@ def test_what_would_change_is_shown_by_column_and_nothing_does(shop: TinyMesh) -
         "columns": {"amount": 3},
         "new_columns": [],
         "gone_columns": [],
+        "retyped_columns": [],
     }
     assert told.json["publishable"] == 3
     assert everything(shop) == before
@@ -134,6 +135,17 @@ def test_a_column_that_is_new_is_named(shop: TinyMesh) -> None:
     told = call("test", "order/doubled")
     assert told.code == 0, told.err
     assert "0 rows added, 0 gone, 0 changed" in told.out and "new columns: currency" in told.out
+
+
+def test_columns_of_another_type_are_named_and_not_compared(shop: TinyMesh) -> None:
+    other = [LINES[0], column("amount", "VARCHAR")]
+    code = DOUBLED.format(factor=2).replace("* 2)", '.cast(pl.String) + "x")').replace(") * 2", ")")
+    code = code.replace('pl.col("amount") .cast', 'pl.col("amount").cast')
+    shop.product("order/doubled", contract_text("order/doubled", other, version="2.0.0"), code)
+    told = call("test", "order/doubled")
+    assert told.code == 0, told.err
+    assert "0 rows added, 0 gone, 0 changed" in told.out
+    assert "columns of another type: amount" in told.out
 
 
 def test_of_a_daily_product_the_newest_day_is_made_or_the_one_that_is_asked_for(

@@ -126,9 +126,13 @@ def _show_changes(changes: Changes, sample: int | None) -> None:
     )
     for column, rows in changes.columns.items():
         say(f"  {column}: {rows:,} rows have another value")
-    for what, names in (("new", changes.only_made), ("gone", changes.only_published)):
+    for what, names in (
+        ("new columns", changes.only_made),
+        ("columns gone", changes.only_published),
+        ("columns of another type", changes.retyped),
+    ):
         if names:
-            say(f"  {what} columns: {', '.join(names)}")
+            say(f"  {what}: {', '.join(names)}")
 
 
 def _as_json(made: Rehearsal) -> dict[str, object]:
@@ -149,5 +153,6 @@ def _as_json(made: Rehearsal) -> dict[str, object]:
             "columns": dict(changes.columns),
             "new_columns": list(changes.only_made),
             "gone_columns": list(changes.only_published),
+            "retyped_columns": list(changes.retyped),
         },
     }
