@@ -18,6 +18,7 @@ from shared_resources.inference.rows import Rows
 from shared_resources.sql import quote_identifier, quote_literal
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_PATTERN = re.compile(r"[*?{}\[\]]")  # what an object's name says otherwise than by itself
 _MOMENTS = frozenset({Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ})
 
 
@@ -30,7 +31,8 @@ def object_name(files: Sequence[Path], *, daily: bool) -> str:
 
 def days_of(files: Sequence[Path]) -> tuple[date, ...]:
     """The days that the files are called after; none unless they differ by them alone."""
-    if len({_DAY.sub("", file.name, count=1) for file in files}) > 1:
+    around = {_DAY.sub("", file.name, count=1) for file in files}
+    if len(around) > 1 or any(_PATTERN.search(one) for one in around):
         return ()
     try:
         days = [date.fromisoformat(_DAY.findall(file.name)[0]) for file in files]
@@ -65,10 +67,10 @@ def _agrees(
         start += number
         listed = ", ".join(map(quote_literal, paths))
         query = (
-            f"SELECT bool_and(CAST({name} AS DATE) = ?) "
+            f"SELECT coalesce(bool_and(coalesce(CAST({name} AS DATE) = ?, FALSE)), TRUE) "
             f"FROM read_parquet([{listed}], hive_partitioning = false)"
         )
-        if connection.execute(query, [day]).fetchall()[0][0] is False:
+        if not connection.execute(query, [day]).fetchall()[0][0]:
             return False
     return True
 

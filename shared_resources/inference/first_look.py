@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,14 @@ class FirstLook:
 
 def look_at(file: Path, form: FileFormat, work: Path) -> FirstLook:
     """Raises `NotInferable`, or `UnreadableObject` for a file that cannot be read."""
+    try:
+        return _look_at(file, form, work)
+    except NotInferable as problem:
+        named = str(file) in str(problem)
+        raise problem if named else NotInferable(f"{file}: {problem}") from None
+
+
+def _look_at(file: Path, form: FileFormat, work: Path) -> FirstLook:
     if form == CSV:
         return _csv(file, work)
     if form == JSONL:
@@ -89,14 +97,12 @@ def _parquet_schema(file: Path) -> pa.Schema:
 
 def of_schema(schema: pa.Schema, form: FileFormat) -> FirstLook:
     """The columns that have types already."""
-    types = [(field.name, _of_arrow(field.type)) for field in schema]
-    left_out = [
-        f"{name!r} holds {schema.field(name).type}, of which no column can be"
-        for name, type_ in types
-        if type_ is None
-    ]
+    types = [(field.name, column_type(field.type)) for field in schema]
+    others = [(field.name, field.type) for field in schema if column_type(field.type) is None]
+    left_out = [f"{name!r} holds {type_}, of which no column can be" for name, type_ in others]
     kept = [(name, type_) for name, type_ in types if type_ is not None]
-    return FirstLook(form, _fields(kept), frozenset(), left_out=tuple(left_out))
+    fields = _fields(kept, [name for name, _ in others])
+    return FirstLook(form, fields, frozenset(), left_out=tuple(left_out))
 
 
 def _csv(file: Path, work: Path) -> FirstLook:
@@ -131,8 +137,9 @@ def _encoding(file: Path, work: Path) -> str:
 
 def _delimiter(text: TextFile) -> str:
     """DuckDB's opinion, where it is one of those in use and stands in the header."""
-    first = _first(text, "\0")
-    line = "" if first is None else "".join(cell or "" for cell in first.cells)
+    with text.path.open(encoding="utf-8") as file:
+        file.seek(text.start)
+        line = next((line for line in file if line.strip()), "")
     query = f"SELECT Delimiter FROM sniff_csv({exact_path(str(text.path))})"
     try:
         with duckdb.connect() as connection:
@@ -182,16 +189,17 @@ def _jsonl(file: Path, work: Path) -> FirstLook:
     if not kinds:
         raise NotInferable(f"{file}: holds no JSON object; land one a line")
     types: list[tuple[str, ColumnType]] = []
-    left_out = []
+    left_out, others = [], []
     for name, seen in kinds.items():
         seen = seen - {type(None)}
         if seen <= {int, Number}:
             seen = {Number} if Number in seen else seen
         if len(seen) > 1 or seen & {dict, list}:
             left_out.append(f"{name!r} holds {_kinds(seen)}, of which no column can be")
+            others.append(name)
         else:
             types.append((name, _JSON_TYPES[next(iter(seen))] if seen else TEXT))
-    return FirstLook(JSONL, _fields(types), _MOMENTS, left_out=tuple(left_out))
+    return FirstLook(JSONL, _fields(types, others), _MOMENTS, left_out=tuple(left_out))
 
 
 def _lines(text: TextFile) -> Iterator[str]:
@@ -207,7 +215,8 @@ def _kinds(seen: Iterable[type]) -> str:
     return " and ".join(sorted({names.get(kind, "numbers") for kind in seen}))
 
 
-def _of_arrow(type_: pa.DataType) -> ColumnType | None:
+def column_type(type_: pa.DataType) -> ColumnType | None:
+    """The type of a column that holds such values; None where no column can."""
     is_ = pa.types
     if is_.is_dictionary(type_):
         type_ = type_.value_type
@@ -230,18 +239,37 @@ def _of_arrow(type_: pa.DataType) -> ColumnType | None:
     return None
 
 
-def _fields(columns: Iterable[tuple[str, ColumnType]]) -> tuple[Field, ...]:
-    """With names that columns can have, each once."""
+def _fields(
+    columns: Iterable[tuple[str, ColumnType]], others: Sequence[str] = ()
+) -> tuple[Field, ...]:
+    """With names that columns can have, each once, and none by which data calls another column.
+
+    `others` are what data calls columns that are left out. Raises `NotInferable`.
+    """
+    listed = list(columns)
+    landed = [landed_as for landed_as, _ in listed] + list(others)
+    _check_names(landed, none=not listed)
     fields: list[Field] = []
     taken: set[str] = set()
-    for landed_as, type_ in columns:
+    for landed_as, type_ in listed:
         plain = column_name(landed_as)
         name, number = plain, 2
-        while name in taken:
+        while name in taken or (name in landed and name != landed_as):
             name, number = f"{plain}_{number}", number + 1
         taken.add(name)
         fields.append(Field(landed_as, name, type_))
     return tuple(fields)
+
+
+def _check_names(landed: Sequence[str], *, none: bool) -> None:
+    doubled = sorted({name for name in landed if landed.count(name) > 1})
+    if doubled:
+        raise NotInferable(f"the column {doubled[0]!r} is there twice; call each otherwise")
+    for name in landed:
+        if not name.strip() or any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise NotInferable(f"a column is called {name!r}, which is no name; call it otherwise")
+    if none:
+        raise NotInferable("no column holds single values of a type that a column can have")
 
 
 def column_name(landed_as: str) -> str:

@@ -6,7 +6,7 @@ Does not belong here: each of them; the contract's text (`scaffolding/inferred_c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -23,7 +23,7 @@ from shared_resources.contracts.file_formats import (
     all_formats,
     by_ending,
 )
-from shared_resources.contracts.model import LandingMode
+from shared_resources.contracts.model import Classification, LandingMode
 from shared_resources.contracts.types import Family
 from shared_resources.governance.audit.engine.connection import audit_connection
 from shared_resources.inference.days import column_of_days, days_of, object_name
@@ -93,8 +93,11 @@ def infer_table(place: str) -> Inferred:
     )
 
 
-def infer_published(snapshot: Snapshot) -> Inferred:
-    """Of a published version, whose columns have their types."""
+def infer_published(
+    snapshot: Snapshot, declared: Mapping[str, Classification | None] | None = None
+) -> Inferred:
+    """Of a published version, whose columns have their types, and their classifications (`declared`;
+    one without any counts as classified)."""
     with _workshop() as (folder, connection):
         path = folder / "rows.parquet"
         with snapshot.batches() as reader:
@@ -102,7 +105,8 @@ def infer_published(snapshot: Snapshot) -> Inferred:
             written = write_parquet(path, schema, reader)
         look = of_schema(schema, PARQUET)
         rows = Rows((StagedFile(path, "", written),), look.fields, {})
-        return _found(connection, rows, look, f"{snapshot.version.product} as published")
+        shown = f"{snapshot.version.product} as published"
+        return _found(connection, rows, look, shown, declared or {})
 
 
 @contextmanager
@@ -147,9 +151,13 @@ def _ending(file: Path) -> str:
 
 
 def _found(
-    connection: duckdb.DuckDBPyConnection, rows: Rows, look: FirstLook, source: str
+    connection: duckdb.DuckDBPyConnection,
+    rows: Rows,
+    look: FirstLook,
+    source: str,
+    declared: Mapping[str, Classification | None] | None = None,
 ) -> Inferred:
-    if not rows.count:
+    if not rows.count and not rows.unread:
         raise NotInferable(f"{source}: holds no rows, of which nothing can be inferred")
     if rows.unread > _MOST_UNREAD * (rows.count + rows.unread):
         raise NotInferable(
@@ -158,7 +166,7 @@ def _found(
         )
     values = [values_of(connection, rows.source, field) for field in rows.fields]
     key = key_of(connection, rows.source, values)
-    columns = tuple(_column(connection, rows, one, key) for one in values)
+    columns = tuple(_column(connection, rows, one, key, declared or {}) for one in values)
     to_confirm = [
         *look.to_confirm,
         *(f"the column {said}; it is left out" for said in look.left_out),
@@ -181,10 +189,16 @@ def _found(
 
 
 def _column(
-    connection: duckdb.DuckDBPyConnection, rows: Rows, values: Values, key: Sequence[str]
+    connection: duckdb.DuckDBPyConnection,
+    rows: Rows,
+    values: Values,
+    key: Sequence[str],
+    declared: Mapping[str, Classification | None],
 ) -> InferredColumn:
     field = values.field
     level, personal = classified(connection, rows.source, field)
+    if field.landed_as in declared:
+        level, personal = declared[field.landed_as] or Classification.RESTRICTED, ""
     found = common(connection, rows.source, values)
     typed = rows.found.get(field.name)
     evidence = [typed.evidence] if typed and field.type.family is not Family.STRING else []

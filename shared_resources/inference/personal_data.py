@@ -47,18 +47,18 @@ def classified(
         for pattern, what in names:
             if re.search(pattern, field.name):
                 return level, f"by its name it holds {what}: classified as {level}"
-    if field.type.family is Family.STRING:
+    if field.type.family in (Family.STRING, Family.INTEGER):
         for one in PATTERNS:
-            share = _share(connection, source, field, str(one["pattern"]))
-            if share > float(one.get("min_valid_share", 0)):
-                said = f"{one['name']} in {share:.0%} of its texts"
+            # One is enough: whether it is one in truth, only people know.
+            if share := _share(connection, source, field, str(one["pattern"])):
+                said = f"{one['name']} in {share:.0%} of its values"
                 level = Classification.CONFIDENTIAL
                 return level, f"there seems to be {said}: classified as {level}"
     return Classification.INTERNAL, ""
 
 
 def _share(connection: duckdb.DuckDBPyConnection, source: str, field: Field, pattern: str) -> float:
-    name = quote_identifier(field.name)
+    name = f"CAST({quote_identifier(field.name)} AS VARCHAR)"
     query = (
         f"SELECT coalesce(avg(regexp_matches({name}, {quote_literal(pattern)})::INT), 0) "
         f"FROM {source} WHERE {name} IS NOT NULL"

@@ -74,6 +74,8 @@ class Common:
 def values_of(connection: duckdb.DuckDBPyConnection, source: str, field: Field) -> Values:
     """`source` is a relation that has the column."""
     name = quote_identifier(field.name)
+    if field.type.family is Family.FLOAT:
+        name = f"CASE WHEN isfinite({name}) OR isinf({name}) THEN {name} END"  # NaN is none
     ordered = field.type.family not in (Family.STRING, Family.BOOLEAN)
     bounds = f"min({name}), max({name})" if ordered else "NULL, NULL"
     query = f"SELECT count(*), count({name}), count(DISTINCT {name}), {bounds} FROM {source}"

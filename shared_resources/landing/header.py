@@ -61,7 +61,9 @@ def expected_columns(contract: Contract, partition: str) -> Expected:
 def compare_columns(object_key: str, found: Sequence[str], expected: Expected, place: str) -> None:
     """Raise `UnreadableObject`, naming every column, unless `found` is `expected` in some order."""
     there, unknown = set(found), expected.unknown(found)
-    alike = misspelt(unknown, [name for name in expected.names if name not in there])
+    absent = [name for name in expected.names if name not in there]
+    called = {landed: name for landed, name in expected.landed.items() if name in absent}
+    alike = misspelt(unknown, absent, called)
     doubled = [name for name, count in Counter(found).items() if count > 1]
     missing = [name for name in expected.names if name not in there]
     lacking = [n for n in missing if n not in expected.lackable or n in alike.values()]
@@ -86,13 +88,17 @@ def compare_columns(object_key: str, found: Sequence[str], expected: Expected, p
     )
 
 
-def misspelt(unknown: Iterable[str], missing: Iterable[str]) -> dict[str, str]:
+def misspelt(
+    unknown: Iterable[str], missing: Iterable[str], landed: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """The unknown names that are a missing column's but for case, blanks and punctuation, with it.
+    `landed` are what data calls missing columns otherwise.
 
     Whoever leaves out columns, or lets files lack some, means neither of these: its values would be
     lost and nulls would stand in their place.
     """
     columns = {letters(name): name for name in missing}
+    columns |= {letters(name): column for name, column in (landed or {}).items()}
     return {name: columns[key] for name in unknown if (key := letters(name)) in columns}
 
 

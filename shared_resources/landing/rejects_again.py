@@ -47,6 +47,7 @@ class _Again:
         self._ignores_extra = landing.ignores_extra
         lines = landing.format == JSONL
         self._json = JsonColumns(columns, landing.ignores_extra) if lines else None
+        self._landed = {column.landed_as: column.name for column in columns if column.landed_as}
         self._rejects = rejects
 
     def batches(self, rejects: RejectsWriter) -> Iterator[TextBatch]:
@@ -62,8 +63,14 @@ class _Again:
                     yield self._batch([rows[i] for i in kept], [found[i] for i in kept])
 
     def _fields(self, row: Row) -> Fields:
+        """By the names of the contract as it is now; cells stand under those that it had."""
         found = _fields(row)
-        return found if self._json is None else self._json.named(found)
+        if self._json is not None:
+            return self._json.named(found)
+        return {
+            own if (own := self._landed.get(name, name)) not in found else name: value
+            for name, value in found.items()
+        }
 
     def _faults(self, rows: Sequence[Row], found: Sequence[Fields]) -> dict[int, list[Reason]]:
         """Why rows are still none of the contract's, by position."""

@@ -55,7 +55,8 @@ def changes(
         published.register(connection, "_mesh_version")
         made = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = false)"
         connection.execute(f"CREATE TEMP VIEW {_MADE} AS {made}")
-        days = _days(contract, batch.partitions)
+        daily = contract.partitioning is not None and contract.partitioning.column in common
+        days = _days(contract, batch.partitions) if daily else "TRUE"
         connection.execute(f"CREATE TEMP VIEW {_PUBLISHED} AS FROM _mesh_version WHERE {days}")
         key = [name for name in contract.primary_key if name in common]
         keyed = bool(key) and key == [*contract.primary_key]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.types import ColumnType
 from shared_resources.sql import quote_identifier, quote_literal
 from shared_resources.stores.protocol import Verified, Version
 from shared_resources.stores.reading.duck import in_memory
@@ -20,13 +21,24 @@ if TYPE_CHECKING:
 
 
 class FileSnapshot(SqlSnapshot):
-    """Parquet files with the columns of a contract."""
+    """Parquet files with these columns; of a daily product, the contract names that of the day."""
 
-    def __init__(self, version: Version, contract: Contract, files: Sequence[Path]) -> None:
-        super().__init__(version, [(column.name, column.type) for column in contract.columns])
+    def __init__(
+        self,
+        version: Version,
+        contract: Contract,
+        files: Sequence[Path],
+        columns: Sequence[tuple[str, ColumnType]],
+    ) -> None:
+        super().__init__(version, columns)
         self._files = tuple(files)
         daily = contract.partitioning
-        self._day = None if daily is None else f"CAST({quote_identifier(daily.column)} AS DATE)"
+        there = daily is not None and daily.column in dict(columns)
+        self._day = (
+            None
+            if daily is None or not there
+            else f"CAST({quote_identifier(daily.column)} AS DATE)"
+        )
 
     def attach(self, connection: duckdb.DuckDBPyConnection) -> None:
         """The files are named in the statement."""

@@ -16,6 +16,7 @@ from shared_resources.contracts.file_formats import all_formats, by_ending
 from shared_resources.contracts.model import Contract, Landing
 from shared_resources.contracts.odcs import read_contract
 from shared_resources.data_products.pinned_inputs import PinnedInput
+from shared_resources.inference.first_look import column_type
 from shared_resources.landing.reader import stage_object
 from shared_resources.landing.rejects import first_reason
 from shared_resources.mesh import Mesh
@@ -85,7 +86,8 @@ def _of_file(
         raise NotGiven(f"{file}: {staged.rejected_rows:,} rows are none of {product}: {why}")
     rows = sum(one.rows for one in staged.files)
     paths = tuple(one.path for one in staged.files)
-    return FileSnapshot(_version(product, rows), contract, paths)
+    columns = [(column.name, column.type) for column in contract.columns]
+    return FileSnapshot(_version(product, rows), contract, paths, columns)
 
 
 def _landing(contract: Contract, file: Path) -> Landing:
@@ -116,7 +118,9 @@ def _first_rows(
             if taken >= rows:
                 break
     write_parquet(path, schema, batches)
-    return FileSnapshot(_version(product, taken), _contract(mesh, product), (path,))
+    types = [(field.name, column_type(field.type)) for field in schema]
+    columns = [(name, type_) for name, type_ in types if type_ is not None]
+    return FileSnapshot(_version(product, taken), _contract(mesh, product), (path,), columns)
 
 
 def _version(product: str, rows: int) -> Version:

@@ -68,6 +68,8 @@ def rehearse(
     with forgetting(environment) as rehearsed:
         definition = define_product(rehearsed, domain, product)
         wanted = product_inputs(rehearsed, definition)
+        if given.sample is not None and definition.kind is ProductKind.INGEST:
+            raise NotGiven(f"{key} is made of what landed, of which no sample is read")
         # What rules only look into stays whole: a sample of it would lack what rows refer to.
         made_of = [one for one in wanted if one not in definition.referenced_products]
         inputs = open_inputs(rehearsed, mesh, wanted, made_of, given)
@@ -108,7 +110,7 @@ def _partitions(
             raise NotGiven(f"{definition.key} has no days: leave --day out")
         return (UNPARTITIONED,)
     if days:
-        return tuple(days)
+        return tuple(sorted({*days}))
     if definition.kind is ProductKind.INGEST:
         there: Collection[str] = look(environment, definition.contract).by_partition
     else:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _SCHEMA = (
     "# yaml-language-server: $schema=../../../../docs/reference/schemas/contract.schema.json\n"
 )
+# YAML takes these for ends of lines, which do not come back as they were.
+_LINE_ENDS = ("\x85", "\u2028", "\u2029", "\ufeff")
 _LANDED: tuple[Mapping[str, Any], ...] = (
     {
         "name": "row_id",
@@ -101,7 +103,10 @@ def _comment(text: str) -> str:
 
 
 def _dumped(what: Any) -> str:
-    return str(yaml.safe_dump(what, sort_keys=False, allow_unicode=True, width=100))
+    text = str(yaml.safe_dump(what, sort_keys=False, allow_unicode=True, width=100))
+    if any(letter in text for letter in _LINE_ENDS):
+        return str(yaml.safe_dump(what, sort_keys=False, allow_unicode=False, width=100))
+    return text
 
 
 def _landing(product: NewProduct) -> dict[str, Any]:

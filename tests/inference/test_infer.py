@@ -14,6 +14,8 @@ from shared_resources.inference.first_look import column_name
 from shared_resources.inference.infer import infer_files
 from shared_resources.inference.inferred import Inferred, InferredColumn, NotInferable
 from shared_resources.landing.errors import UnreadableObject
+from tests.cli.commands import call
+from tests.tiny_mesh import TinyMesh, column, contract_text
 
 
 def csv_of(folder: Path, *cells: str, name: str = "rows.csv") -> Inferred:
@@ -203,9 +205,79 @@ def test_personal_data_is_told_by_its_values_and_quoted_nowhere(tmp_path: Path) 
     assert "415" not in said and "1990" not in said
 
 
+def test_a_card_number_is_quoted_nowhere_however_rare_and_of_whatever_type(tmp_path: Path) -> None:
+    cards = ["4111 1111 1111 1111" if n in (3, 7) else "x" for n in range(100)]
+    file = tmp_path / "rows.csv"
+    lines = [f"{n},{card},{4111111111111111 + n}" for n, card in enumerate(cards)]
+    file.write_text("\n".join(["id,note,digits", *lines, ""]))
+    _, note, digits = infer_files(file).columns
+    assert note.classification is digits.classification is Classification.CONFIDENTIAL
+    assert note.enumeration == ()
+    said = " ".join((*note.evidence, *note.to_confirm, *digits.evidence, *digits.to_confirm))
+    assert "4111" not in said
+
+
+@pytest.mark.parametrize("header", ['"id","name"', '"id",name', 'id,"name"'])
+def test_a_quoted_header_is_one(tmp_path: Path, header: str) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text(f'{header}\n"1","x"\n"2","y"\n')
+    assert [column.name for column in infer_files(file).columns] == ["id", "name"]
+
+
+@pytest.mark.parametrize("header", ["a b,a_b,A B", "A,a,a_2", "Name,name,x"])
+def test_names_that_become_one_stay_apart(tmp_path: Path, header: str) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text(f"{header}\n1,2,3\n4,5,6\n")
+    columns = infer_files(file).columns
+    names, landed = [c.name for c in columns], [c.landed_as for c in columns]
+    assert len({*names}) == 3 and landed == header.split(",")
+    assert all(c.name == c.landed_as or c.name not in landed for c in columns)
+
+
+def test_nan_is_no_value(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"pct": [float("nan"), 1.0, 2.0], "u": [1, 2, 3]}), file)
+    pct, _ = infer_files(file).columns
+    assert not pct.required and "from 1.0 to 2.0" in pct.evidence
+
+
+def test_a_row_without_a_day_is_of_no_days_file(tmp_path: Path) -> None:
+    for day in ("2024-01-01", "2024-01-02"):
+        (tmp_path / f"s-{day}.csv").write_text(f"day,x\n{day},1\n,2\n")
+    assert infer_files(tmp_path).partitions is None
+
+
+def test_a_column_called_like_a_null_is_a_column(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("id,NA\n1,NA\nNA,2\n3,5\n")
+    found = infer_files(file)
+    assert found.landing is not None and found.landing["nullText"] == "NA"
+    assert [column.landed_as for column in found.columns] == ["id", "NA"]
+
+
+def test_what_was_classified_stays_so_and_is_quoted_nowhere(mesh: TinyMesh) -> None:
+    columns = [
+        column("n", required=True),
+        column("segment", "VARCHAR", classification="restricted"),
+        column("score", classification="confidential"),
+    ]
+    landing = {"prefix": "order/src", "format": "csv", "object": "*.csv"}
+    text = contract_text("order/src", columns, properties={"landing": landing})
+    mesh.product("order/src", text)
+    lines = [f"{n},{'HIVPOS' if n % 2 else 'HIVNEG'},{n + 1000}" for n in range(200)]
+    mesh.land("order/src/1.csv", "\n".join(["n,segment,score", *lines, ""]))
+    assert mesh.run("order/src").success
+    assert call("new", "product", "order/der", "--from", "order/src").code == 0
+    made = (mesh.root / "domains/order/products/der/contract.odcs.yaml").read_text()
+    assert "HIV" not in made and "1199" not in made
+    assert "restricted" in made and "confidential" in made
+
+
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
+        ("nested.jsonl", b'{"a": {"x": 1}}\n{"a": [1]}\n', "no column holds single values"),
+        ("nameless.jsonl", b'{"": 1}\n', "is no name"),
         ("none.csv", None, "no such file or folder"),
         ("rows.xlsx", b"PK", "told by their endings"),
         ("rows.csv", b"1,2\n3,4\n", "has no header"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,17 +16,18 @@ from shared_resources.contracts.file_formats import OWN, FileFormat
 from shared_resources.contracts.model import Contract, Landing
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.reader import StagedObject, stage_object
+from shared_resources.landing.rejects_again import stage_rejects
 from tests.contract_factory import make_column, make_contract
 
 ROWS = [{"Order ID": 1, "Straße": "Am Wall"}, {"Order ID": 2, "Straße": None}]
 
 
-def contract_for(form: FileFormat) -> Contract:
+def contract_for(form: FileFormat, **options: Any) -> Contract:
     columns = (
         make_column("order_id", "int", landed_as="Order ID"),
         make_column("street", "text", landed_as="Straße"),
     )
-    landing = Landing("order/lines", form, "*")
+    landing = Landing("order/lines", form, "*", **options)
     return replace(make_contract({"order_id": "int"}), columns=columns, landing=landing)
 
 
@@ -74,3 +77,43 @@ def test_one_that_has_both_is_refused(form: FileFormat, tmp_path: Path) -> None:
         assert "order_id" in str(refused)
     else:
         assert (staged.rejected_rows, sum(file.rows for file in staged.files)) == (1, 0)
+
+
+@pytest.mark.parametrize("form", OWN, ids=lambda form: form.name)
+@pytest.mark.parametrize(
+    "row",
+    [{"ORDER-ID": 1, "Straße": "x"}, {"order_id": 1, "Order ID": 7, "Straße": "x"}],
+    ids=["misspelt", "both"],
+)
+def test_leaving_out_columns_leaves_out_no_landed_name(
+    form: FileFormat, row: dict[str, object], tmp_path: Path
+) -> None:
+    file = file_of(form, [row], tmp_path)
+    contract = contract_for(form, ignores_extra=True)
+    may_be_absent = (replace(contract.columns[0], absent_before=date.max), contract.columns[1])
+    try:
+        staged = stage_object(
+            replace(contract, columns=may_be_absent), file, file.name, tmp_path / "staged"
+        )
+    except UnreadableObject as refused:
+        assert "ORDER-ID" in str(refused) or "order_id" in str(refused)
+    else:
+        assert (staged.rejected_rows, sum(one.rows for one in staged.files)) == (1, 0)
+
+
+@pytest.mark.parametrize("ignores_extra", [False, True])
+def test_cells_that_were_rejected_are_tried_again_by_the_name_that_they_had(
+    ignores_extra: bool, tmp_path: Path
+) -> None:
+    landing = Landing("order/lines", OWN[0], "*", ignores_extra=ignores_extra)
+    before = replace(
+        make_contract({"score": "int"}), columns=(make_column("score", "int"),), landing=landing
+    )
+    file = tmp_path / "rows.csv"
+    file.write_text("score\nabc\n")
+    rejects = stage_object(before, file, file.name, tmp_path / "first").rejects
+    assert rejects is not None
+    after = replace(before, columns=(make_column("points", "text", landed_as="score"),))
+    again = stage_rejects(after, rejects, tmp_path / "second", "")
+    (made,) = again.files
+    assert pq.read_table(made.path).to_pylist() == [{"points": "abc"}]

@@ -104,6 +104,26 @@ def test_a_sample_is_read_in_the_place_of_whole_inputs(shop: TinyMesh) -> None:
     assert "0 rows added, 1 gone, 0 changed (of a sample)" in told.out
 
 
+def test_a_sample_has_the_columns_that_are_published(shop: TinyMesh) -> None:
+    more = [*LINES, column("extra", "VARCHAR")]
+    landing = {"landing": land("order/lines")}
+    shop.product("order/lines", contract_text("order/lines", more, properties=landing))
+    told = call("test", "order/doubled", "--sample", 2)
+    assert told.code == 0 and "2 rows would be published" in told.out, told.err
+
+
+def test_a_product_that_becomes_daily_is_compared_as_a_whole(shop: TinyMesh) -> None:
+    daily = [*LINES, column("day", "DATE", required=True)]
+    text = contract_text("order/doubled", daily, properties={"partitions": PARTITIONS})
+    code = DOUBLED.format(factor=2).replace("* 2)", "* 2, day=pl.date(2024, 1, 1))")
+    shop.product("order/doubled", text, code)
+    told = call("test", "order/doubled", "--day", DAYS[0], "--day", DAYS[0], "--json")
+    assert told.code == 0, told.err
+    assert told.json["partitions"] == [DAYS[0]]
+    assert told.json["changes"]["new_columns"] == ["day"]
+    assert told.json["changes"]["changed"] == 0
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
 def test_a_file_stands_in_the_place_of_an_input(
     shop: TinyMesh, tmp_path: Path, ending: str
@@ -179,6 +199,7 @@ def test_of_a_daily_product_the_newest_day_is_made_or_the_one_that_is_asked_for(
         (("order/doubled", "--day", "2024-01-01"), "has no days"),
         (("order/doubled", "--day", "yesterday"), "is no day"),
         (("order/doubled", "--sample", "0"), "x>=1"),
+        (("order/lines", "--sample", "5"), "of which no sample is read"),
         (("order/unmade",), "order/lines2"),
     ],
 )

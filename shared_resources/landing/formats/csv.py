@@ -177,8 +177,9 @@ class CsvObject:
             if record.cells or len(self._header) == 1:
                 yield record
 
-    def _records(self) -> Iterator[Record]:
-        dialect = Dialect(self._landing.delimiter, self._landing.null_text)
+    def _records(self, null_text: str | None = None) -> Iterator[Record]:
+        null = self._landing.null_text if null_text is None else null_text
+        dialect = Dialect(self._landing.delimiter, null)
         try:
             yield from records(self._text, dialect, self._limits.record_bytes)
         except CsvDamage as damage:
@@ -206,7 +207,7 @@ class CsvObject:
 
     def _read_header(self) -> tuple[int, tuple[str, ...]]:
         """The line on which the header ends, and its names: the contract's, in some order."""
-        for record in self._records():
+        for record in self._records(null_text=""):  # a column may be called like a null
             if not record.cells:
                 continue
             place = f"line {record.line}"

@@ -101,6 +101,7 @@ class JsonColumns:
         self._names = frozenset(column.name for column in columns)
         self._landed = {c.landed_as: c.name for c in columns if c.landed_as}
         self._spelt = {letters(name): name for name in self._names}
+        self._spelt |= {letters(landed): name for landed, name in self._landed.items()}
 
     def __len__(self) -> int:
         return len(self._columns)
@@ -126,7 +127,12 @@ class JsonColumns:
                 unknown = [name for name in fields if name not in self._names]
                 if self._ignores_extra:
                     self.ignored.update(map(_storable, unknown))
-                    unknown = [name for name in unknown if self._misspelt(name, fields)]
+                    # What is still called so stands beside the column's own name: one too many.
+                    unknown = [
+                        name
+                        for name in unknown
+                        if name in self._landed or self._misspelt(name, fields)
+                    ]
                 if unknown:
                     faults[i] += [
                         Reason(_storable(name), _shown(fields[name]), UNKNOWN) for name in unknown

@@ -130,9 +130,17 @@ def _inferred(place: str, reads: tuple[str, ...]) -> tuple[Inferred, tuple[str, 
         return infer_table(place), ()
     if Path(place).exists() or not is_product_key(place):
         return infer_files(Path(place)), ()
+    from shared_resources.running.selection import product_contract
     from shared_resources.stores.opening import open_product
 
-    return infer_published(open_product(wiring.current(), place)), (place,)
+    environment = wiring.current()
+    snapshot = open_product(environment, place)
+    columns = product_contract(environment, place).columns
+    declared = dict.fromkeys(
+        snapshot.schema.names, None
+    )  # of a column that the contract lost, nothing
+    declared |= {one.name: one.classification for one in columns}
+    return infer_published(snapshot, declared), (place,)
 
 
 def _tell_inferred(product: str, inferred: Inferred) -> None:
