@@ -38,7 +38,7 @@ dev: setup ## Dagster's UI, all code locations and the daemon on 127.0.0.1:3000
 	  $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
 
 # The rooms of [tool.coverage.run] in pyproject.toml.
-COUNTED := $(addprefix tests/,arrivals contracts evidence governance landing mesh scaffolding state)
+COUNTED := $(addprefix tests/,arrivals contracts evidence governance inference landing mesh scaffolding state)
 
 test: setup ## every test but the slow ones (COVERAGE=1: those of the gate must see as many branches as before)
 ifdef COVERAGE
