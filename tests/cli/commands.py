@@ -84,7 +84,7 @@ def states(called: Called) -> dict[str, str]:
 
 def interrupt_when(file: Path, *arguments: object) -> Called:
     """Start `mesh`, send it SIGINT as soon as `file` exists, and wait until it has ended."""
-    with _heeding_interrupts():
+    with heeding_interrupts():
         process = subprocess.Popen(
             [MESH, *map(str, arguments)],
             env=dict(os.environ),
@@ -102,7 +102,7 @@ def interrupt_when(file: Path, *arguments: object) -> Called:
 
 
 @contextlib.contextmanager
-def _heeding_interrupts() -> Iterator[None]:
+def heeding_interrupts() -> Iterator[None]:
     """Tests that a shell runs in the background ignore SIGINT, and so would what they start."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

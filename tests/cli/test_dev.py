@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.cli.commands import MESH, call, processes_of
+from tests.cli.commands import MESH, call, heeding_interrupts, processes_of
 from tests.tiny_mesh import TinyMesh, column, contract_text
 
 LOCATIONS = "{workspaceOrError {... on Workspace {locationEntries {name loadStatus}}}}"
@@ -35,7 +35,7 @@ def test_one_location_is_loaded_and_nothing_is_left_running(mesh: TinyMesh) -> N
         port = free.getsockname()[1]
     log = mesh.environment.home / "dev.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+    with log.open("wb") as output, heeding_interrupts():
         running = subprocess.Popen(
             [MESH, "dev", "order", "--port", str(port)],
             stdout=output,
@@ -46,7 +46,7 @@ def test_one_location_is_loaded_and_nothing_is_left_running(mesh: TinyMesh) -> N
         assert _locations(port, running, within=120) == [("order", "LOADED")], log.read_text()
     finally:
         running.send_signal(signal.SIGINT)
-        running.wait(60)
+        running.wait(120)
     assert processes_of(mesh.environment.home) == []
 
 
