@@ -78,5 +78,7 @@ def _rows(path: Path, size: int, modified: int, inode: int) -> int | None:
 
     try:
         return int(pq.read_metadata(path).num_rows)
-    except pa.ArrowInvalid:
+    except (pa.ArrowException, OSError) as problem:
+        if getattr(problem, "errno", None) is not None:
+            raise  # the system's, who says nothing of the file
         return None

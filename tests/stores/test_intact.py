@@ -42,9 +42,28 @@ def longer(path: Path) -> None:
 
 
 def flipped(path: Path) -> None:
+    """One bit of its values; of a Parquet file, which may be footer for the most part, of a page."""
     body = bytearray(path.read_bytes())
-    body[len(body) // 3] ^= 1
+    body[8 if path.suffix == ".parquet" else len(body) // 3] ^= 1
     path.write_bytes(body)
+
+
+def test_a_damaged_footer_is_refused_when_the_version_is_opened(lake: LakeStore) -> None:
+    publish(lake, SALES, "b1", [1, 2])
+    publish(lake, SALES, "b2", [3])
+    (path,) = lake.open(KEY).paths()
+    path.chmod(0o644)
+    whole = path.read_bytes()
+    length = int.from_bytes(whole[-8:-4], "little")
+    for place in range(len(whole) - 8 - length, len(whole) - 8, 7):
+        body = bytearray(whole)
+        body[place] ^= 0x55
+        path.write_bytes(body)
+        try:
+            lake.open(KEY)  # of a footer's words many say nothing of rows
+        except Damaged as refused:
+            assert path.name in str(refused)
+    assert published(lake, KEY, 1) == [1, 2]
 
 
 @pytest.mark.parametrize("damage", [shorter, longer, Path.unlink])
