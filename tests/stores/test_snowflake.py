@@ -238,7 +238,7 @@ def test_many_files_are_loaded_in_chunks(
 def test_a_large_file_is_sent_in_pieces(
     store: SnowflakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snowflake_loading, "PUT_BYTES", 20_000)
+    monkeypatch.setattr(snowflake_loading, "PUT_BYTES", 8_000)
     numbers = list(range(5_000))
     folder = store.staging_folder(SALES, "b1")
     path = folder / "part-0.parquet"

@@ -165,7 +165,7 @@ def _pieces(file: ParquetFile) -> Iterator[ParquetFile]:
             rows = group.num_rows
             with parquet_writer(path, parquet.schema_arrow, group) as writer:
                 write_group(writer, group)
-                while waiting and (not rows or path.stat().st_size < PUT_BYTES // 2):
+                while waiting and path.stat().st_size < PUT_BYTES // 2:
                     group = parquet.read_row_group(waiting.pop(0))
                     write_group(writer, group)
                     rows += group.num_rows
