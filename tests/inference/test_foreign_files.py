@@ -1,7 +1,8 @@
 """`mesh new product --from` on files that the project has never seen.
 
-`careful.csv` says what a careful person would write into their contracts, column by column: it was made
-by hand from the files, not by what is inferred. Where the two differ, the person is right.
+`careful.csv` says what a careful person would write into their contracts, column by column. It began as
+what was inferred and was corrected by hand, file by file: where the two differ, the person is right, and
+where the person overlooked something, nobody knows. So the share that is kept is an upper bound.
 """
 
 from __future__ import annotations
