@@ -1,13 +1,15 @@
 """Quoting: the one way in which names and values from contracts reach SQL text.
 
-Belongs here: quoting of identifiers and literals for DuckDB.
+Belongs here: quoting of identifiers, literals and files for DuckDB.
 Does not belong here: statements.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 
 def quote_identifier(name: str) -> str:
@@ -43,3 +45,9 @@ def quote_literal(value: str | int | float | bool | date | datetime | Decimal | 
 def exact_path(path: str) -> str:
     """A path as a literal of DuckDB that is no glob."""
     return quote_literal("".join(f"[{c}]" if c in "*?[" else c for c in path))
+
+
+def parquet_rows(paths: Iterable[Path]) -> str:
+    """The rows of Parquet files as a relation; folders say nothing of them."""
+    listed = ", ".join(quote_literal(str(path)) for path in paths)
+    return f"read_parquet([{listed}], hive_partitioning = false)"

@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import PurePath
 
 from shared_resources.extensions import UnusableExtension, extensions
 
 GROUP = "dagster_data_mesh.formats"
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 # The clauses of `landing` that only some formats have.
 TEXT_OPTIONS = ("encoding", "delimiter", "nullText")
 
@@ -78,6 +80,17 @@ def _taken(one: FileFormat, there: Iterable[FileFormat]) -> str | None:
 def format_named(name: str) -> FileFormat | None:
     """The format of a name. Other distributions are asked only for what is not the platform's own."""
     return next((one for one in OWN if one.name == name), None) or all_formats().get(name)
+
+
+def format_of(file: PurePath) -> FileFormat | None:
+    """The format of a file by its name, compressed (`.csv.gz`) or not; None if that tells of none."""
+    endings = [one.lower() for one in file.suffixes if one.lower() not in COMPRESSIONS]
+    return by_ending(endings[-1] if endings else "")
+
+
+def all_endings() -> list[str]:
+    """What names of files may end in, for people."""
+    return [ending for one in all_formats().values() for ending in one.endings]
 
 
 def by_ending(ending: str) -> FileFormat | None:

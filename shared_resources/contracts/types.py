@@ -28,6 +28,10 @@ class Family(StrEnum):
     TIMESTAMP_TZ = "timestamp_tz"
 
 
+# The families whose values have a day.
+MOMENTS = frozenset({Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ})
+
+
 @dataclass(frozen=True)
 class ColumnType:
     """`width`: bits of an integer or float. `precision`, `scale`: of a decimal."""

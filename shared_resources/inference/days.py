@@ -13,13 +13,13 @@ from pathlib import Path
 
 import duckdb
 
-from shared_resources.contracts.types import Family
+from shared_resources.contracts.file_formats import COMPRESSIONS
+from shared_resources.contracts.types import MOMENTS
 from shared_resources.inference.rows import Rows
-from shared_resources.sql import quote_identifier, quote_literal
+from shared_resources.sql import parquet_rows, quote_identifier
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PATTERN = re.compile(r"[*?{}\[\]]")  # what an object's name says otherwise than by itself
-_MOMENTS = frozenset({Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ})
 
 
 def object_name(files: Sequence[Path], *, daily: bool) -> str:
@@ -49,7 +49,7 @@ def column_of_days(
     `each` is how many staged files belong to each of the landed ones, in their order.
     """
     for field in rows.fields:
-        if field.type.family in _MOMENTS and _agrees(connection, rows, field.name, days, each):
+        if field.type.family in MOMENTS and _agrees(connection, rows, field.name, days, each):
             return field.name
     return ""
 
@@ -63,12 +63,11 @@ def _agrees(
 ) -> bool:
     name, start = quote_identifier(column), 0
     for day, number in zip(days, each, strict=True):
-        paths = [str(file.path) for file in rows.files[start : start + number]]
+        files = rows.files[start : start + number]
         start += number
-        listed = ", ".join(map(quote_literal, paths))
         query = (
             f"SELECT coalesce(bool_and(coalesce(CAST({name} AS DATE) = ?, FALSE)), TRUE) "
-            f"FROM read_parquet([{listed}], hive_partitioning = false)"
+            f"FROM {parquet_rows(file.path for file in files)}"
         )
         if not connection.execute(query, [day]).fetchall()[0][0]:
             return False
@@ -77,5 +76,5 @@ def _agrees(
 
 def _endings(file: Path) -> list[str]:
     """`.csv`, or `.csv.gz`; a point within a name is none."""
-    compressed = file.suffix.lower() in (".gz", ".zst")
+    compressed = file.suffix.lower() in COMPRESSIONS
     return file.suffixes[-2:] if compressed else file.suffixes[-1:]

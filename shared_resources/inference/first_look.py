@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 
 from shared_resources.contracts.file_formats import CSV, JSONL, PARQUET, FileFormat
 from shared_resources.contracts.reading.columns import IDENTIFIER
-from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.contracts.types import MOMENTS, ColumnType, Family
 from shared_resources.inference.inferred import NotInferable
+from shared_resources.inference.types import TEXT
 from shared_resources.landing.formats.csv_records import CsvDamage, Dialect, Record, records
 from shared_resources.landing.formats.json_fields import Number, read_fields
 from shared_resources.landing.formats.parquet_footer import is_ordinary
@@ -29,9 +30,7 @@ from shared_resources.landing.rejects import Reason
 from shared_resources.landing.text import Limits, TextFile, open_text
 from shared_resources.sql import exact_path
 
-TEXT = ColumnType(Family.STRING)
 _DELIMITERS = (",", ";", "\t", "|")
-_MOMENTS = frozenset({Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ})
 _EVERY = frozenset(Family) - {Family.STRING}
 _JSON_TYPES = {
     str: TEXT,
@@ -199,7 +198,7 @@ def _jsonl(file: Path, work: Path) -> FirstLook:
             others.append(name)
         else:
             types.append((name, _JSON_TYPES[next(iter(seen))] if seen else TEXT))
-    return FirstLook(JSONL, _fields(types, others), _MOMENTS, left_out=tuple(left_out))
+    return FirstLook(JSONL, _fields(types, others), MOMENTS, left_out=tuple(left_out))
 
 
 def _lines(text: TextFile) -> Iterator[str]:

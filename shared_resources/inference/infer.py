@@ -17,12 +17,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from shared_resources.contracts.file_formats import (
-    PARQUET,
-    FileFormat,
-    all_formats,
-    by_ending,
-)
+from shared_resources.contracts.file_formats import PARQUET, FileFormat, all_endings, format_of
 from shared_resources.contracts.model import Classification, LandingMode
 from shared_resources.contracts.types import Family
 from shared_resources.governance.audit.engine.connection import audit_connection
@@ -37,7 +32,6 @@ from shared_resources.inference.values import Values, common, values_of
 from shared_resources.parquet import write_parquet
 from shared_resources.stores.protocol import Snapshot, StagedFile
 
-_COMPRESSED = (".gz", ".zst")
 # Below this, what holds for all rows may be chance.
 _FEW_ROWS = 100
 # A last line that is cut off is one; with more, the file is not what it was taken for.
@@ -130,10 +124,10 @@ def _files(place: Path) -> list[Path]:
 
 
 def _format(files: Sequence[Path]) -> FileFormat:
-    formats = {file: by_ending(_ending(file)) for file in files}
+    formats = {file: format_of(file) for file in files}
     unknown = [file for file, form in formats.items() if form is None]
     if unknown:
-        known = ", ".join(ending for one in all_formats().values() for ending in one.endings)
+        known = ", ".join(all_endings())
         raise NotInferable(f"{unknown[0]}: files are told by their endings: {known}, also with .gz")
     first = formats[files[0]]
     others = [file for file, form in formats.items() if form != first]
@@ -141,13 +135,6 @@ def _format(files: Sequence[Path]) -> FileFormat:
         raise NotInferable(f"{others[0]}: is of another format than {files[0].name}")
     assert first is not None
     return first
-
-
-def _ending(file: Path) -> str:
-    endings = [one.lower() for one in file.suffixes]
-    if endings and endings[-1] in _COMPRESSED:
-        endings.pop()
-    return endings[-1] if endings else ""
 
 
 def _found(

@@ -13,14 +13,13 @@ from math import prod
 
 import duckdb
 
-from shared_resources.contracts.types import Family
+from shared_resources.contracts.types import MOMENTS, Family
 from shared_resources.inference.values import Values
 from shared_resources.sql import quote_identifier
 
 _NAMED = re.compile(
     r"(^|_)(id|ids|key|code|number|num|no|nr|uuid|guid|sku|isbn|ean|upc|iban)(_[0-9])?$"
 )
-_MOMENTS = frozenset({Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ})
 _NEVER = frozenset({Family.FLOAT, Family.BOOLEAN, Family.DECIMAL})
 # Keys are made of the first columns; how many combinations are counted, of each size.
 _FIRST_COLUMNS = 12
@@ -66,7 +65,7 @@ def _usable(connection: duckdb.DuckDBPyConnection, source: str, one: Values) -> 
 
 def _rank(one: Values, of: Sequence[Values]) -> tuple[int, int]:
     """What is named like a key, then whole numbers and texts, then points in time; the first first."""
-    kind = 2 if one.field.type.family in _MOMENTS else 1
+    kind = 2 if one.field.type.family in MOMENTS else 1
     return (0 if is_named_like_a_key(one.field.name) else kind, of.index(one))
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import duckdb
 
 from shared_resources.contracts.model import Column, Contract, Landing, Server
-from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.contracts.types import Family
 from shared_resources.inference.first_look import Field, FirstLook
-from shared_resources.inference.types import Texts, Typed, typed
+from shared_resources.inference.types import TEXT, Texts, Typed, typed
 from shared_resources.landing.reader import stage_object
 from shared_resources.landing.rejects import first_reason
-from shared_resources.sql import quote_identifier, quote_literal
+from shared_resources.sql import parquet_rows, quote_identifier
 from shared_resources.stores.protocol import StagedFile
 
 _KEY = "inferred/rows"
@@ -47,8 +47,7 @@ class Rows:
     @property
     def source(self) -> str:
         """The rows as a relation."""
-        listed = ", ".join(quote_literal(str(file.path)) for file in self.files)
-        return f"read_parquet([{listed}], hive_partitioning = false)"
+        return parquet_rows(file.path for file in self.files)
 
 
 def read_rows(
@@ -98,7 +97,7 @@ def _types(
         if not text:
             return plain
         return {
-            name: Typed(ColumnType(Family.STRING)) if empty[name] else choices[text].get(name, one)
+            name: Typed(TEXT) if empty[name] else choices[text].get(name, one)
             for name, one in plain.items()
         }
 

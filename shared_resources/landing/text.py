@@ -17,10 +17,10 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+from shared_resources.contracts.file_formats import COMPRESSIONS
 from shared_resources.landing.errors import UnreadableObject
 
 CHUNK = 1 << 20
-COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 BOM = "\ufeff"
 # First bytes of what is often landed under a wrong name, and what to do about it.
 FOREIGN = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from shared_resources.contracts.model import Contract
 from shared_resources.governance.audit.engine.connection import audit_connection
 from shared_resources.rehearsing.forgetting import ForgettingEnvironment
-from shared_resources.sql import quote_identifier, quote_literal
+from shared_resources.sql import parquet_rows, quote_identifier, quote_literal
 from shared_resources.stores.opening import open_product
 from shared_resources.stores.protocol import NotPublished, StagedBatch
 
@@ -50,11 +50,10 @@ def changes(
     there = {field.name: field.type for field in published.schema}
     retyped = [c.name for c in contract.columns if there.get(c.name, c.type.arrow) != c.type.arrow]
     common = [name for name in names if name in there and name not in retyped]
-    paths = ", ".join(quote_literal(str(file.path)) for file in batch.files)
     with audit_connection(environment.scratch) as connection:
         published.register(connection, "_mesh_version")
-        made = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = false)"
-        connection.execute(f"CREATE TEMP VIEW {_MADE} AS {made}")
+        made = parquet_rows(file.path for file in batch.files)
+        connection.execute(f"CREATE TEMP VIEW {_MADE} AS FROM {made}")
         daily = contract.partitioning is not None and contract.partitioning.column in common
         days = _days(contract, batch.partitions) if daily else "TRUE"
         connection.execute(f"CREATE TEMP VIEW {_PUBLISHED} AS FROM _mesh_version WHERE {days}")

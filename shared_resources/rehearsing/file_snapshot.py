@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.types import ColumnType
-from shared_resources.sql import quote_identifier, quote_literal
+from shared_resources.sql import parquet_rows, quote_identifier, quote_literal
 from shared_resources.stores.protocol import Verified, Version
 from shared_resources.stores.reading.duck import in_memory
 from shared_resources.stores.reading.sql_snapshot import SqlSnapshot
@@ -66,5 +66,4 @@ class FileSnapshot(SqlSnapshot):
 
     @property
     def _rows(self) -> str:
-        listed = ", ".join(quote_literal(str(path)) for path in self._files)
-        return f"read_parquet([{listed}], hive_partitioning = false)"
+        return parquet_rows(self._files)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from shared_resources.contracts.file_formats import all_formats, by_ending
+from shared_resources.contracts.file_formats import all_endings, format_of
 from shared_resources.contracts.model import Contract, Landing
 from shared_resources.contracts.odcs import read_contract
 from shared_resources.data_products.pinned_inputs import PinnedInput
@@ -29,7 +29,6 @@ from shared_resources.stores.pins import pin_of
 from shared_resources.stores.protocol import Snapshot, Version
 
 STORE = "rehearsal"
-_COMPRESSED = (".gz", ".zst")
 
 
 class NotGiven(MeshProblem):
@@ -92,13 +91,11 @@ def _of_file(
 
 def _landing(contract: Contract, file: Path) -> Landing:
     """How the file is read: as its product lands, or by its name where that says another format."""
-    named = [suffix.lower() for suffix in file.suffixes if suffix.lower() not in _COMPRESSED]
-    form = by_ending(named[-1] if named else "")
+    form = format_of(file)
     if contract.landing is not None and form in (None, contract.landing.format):
         return contract.landing
     if form is None:
-        known = ", ".join(ending for one in all_formats().values() for ending in one.endings)
-        raise NotGiven(f"{file}: files are told by their endings: {known}")
+        raise NotGiven(f"{file}: files are told by their endings: {', '.join(all_endings())}")
     return Landing(prefix=contract.key, format=form, object_name=file.name)
 
 

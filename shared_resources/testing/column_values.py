@@ -15,10 +15,9 @@ from decimal import Decimal
 from typing import Any
 
 from shared_resources.contracts.model import Column, Contract, Operator, Rule
-from shared_resources.contracts.types import Family
+from shared_resources.contracts.types import MOMENTS, Family
 from shared_resources.testing.pattern_texts import text_of
 
-_MOMENTS = frozenset({Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ})
 _WIDTH = 1_000  # of a range with one end
 _DAY = date(2024, 2, 29)
 _BOUNDS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
@@ -84,7 +83,7 @@ def values(of: Allowed, chance: random.Random, *, distinct: bool) -> Iterator[An
         return
     if family is Family.STRING:
         made = _texts(of, chance)
-    elif family in _MOMENTS:
+    elif family in MOMENTS:
         made = _moments(of, chance)
     else:
         made = _numbers(of, chance, distinct=distinct)
@@ -141,10 +140,10 @@ def _step(of: Allowed) -> Decimal:
 
 def _ends(of: Allowed, step: Decimal) -> tuple[Decimal, Decimal]:
     said = {name: Decimal(str(of.said[name])) for name in _BOUNDS if name in of.said}
-    lows = [said[name] for name in ("minimum",) if name in said]
-    lows += [said[name] + step for name in ("exclusiveMinimum",) if name in said]
-    highs = [said[name] for name in ("maximum",) if name in said]
-    highs += [said[name] - step for name in ("exclusiveMaximum",) if name in said]
+    inner = {"exclusiveMinimum": step, "exclusiveMaximum": -step}
+    ends = {name: bound + inner.get(name, 0) for name, bound in said.items()}
+    lows = [bound for name, bound in ends.items() if "inimum" in name]
+    highs = [bound for name, bound in ends.items() if "aximum" in name]
     low = max(lows) if lows else min([Decimal(0), *(high - _WIDTH for high in highs)])
     high = min(highs) if highs else low + _WIDTH
     if "multipleOf" in of.said:

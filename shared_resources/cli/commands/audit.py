@@ -17,7 +17,7 @@ import click
 
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
-from shared_resources.contracts.file_formats import all_formats, by_ending
+from shared_resources.contracts.file_formats import all_endings, format_of
 from shared_resources.contracts.model import Contract, Landing, Rule
 from shared_resources.contracts.rules.batch.parse import KIND as PARSE
 from shared_resources.contracts.rules.registry import kind_of
@@ -31,7 +31,6 @@ _PARSE = Rule(
     "parse", PARSE.name, (), clause="schema", dimension="conformity",
     description="every cell of the file is a value of its column's type",
 )  # fmt: skip
-_COMPRESSED = (".gz", ".zst")
 
 
 @click.command(epilog="Example: mesh audit contract.odcs.yaml --data extract.csv --json")
@@ -96,13 +95,11 @@ def _with_landing(contract: Contract, data: Path) -> Contract:
     A producer may try an extract as Parquet that lands as CSV. What no format is known by (`.txt`,
     `.tsv`, nothing) is what the contract lands.
     """
-    suffixes = [suffix.lower() for suffix in data.suffixes]
-    named = [suffix for suffix in suffixes if suffix not in _COMPRESSED]
-    form = by_ending(named[-1] if named else "")
+    form = format_of(data)
     landing = contract.landing
     if landing is None and form is None:
         raise click.BadParameter(
-            f"{data} ends in none of {', '.join(_endings())}, and {contract.path} has no landing that "
+            f"{data} ends in none of {', '.join(all_endings())}, and {contract.path} has no landing that "
             "names a format",
             param_hint="--data",
         )
@@ -113,10 +110,6 @@ def _with_landing(contract: Contract, data: Path) -> Contract:
         # What is made by code is not parsed; this file is, and what cannot be read of it counts.
         rules = (*rules, _PARSE)
     return replace(contract, landing=landing, rules=rules)
-
-
-def _endings() -> list[str]:
-    return [ending for one in all_formats().values() for ending in one.endings]
 
 
 def _audit_file(contract: Contract, folder: Path, data: Path) -> _Judged:

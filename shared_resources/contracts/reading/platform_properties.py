@@ -24,7 +24,7 @@ from shared_resources.contracts.reading.columns import DeclaredColumn
 from shared_resources.contracts.reading.constants import NotOfType, constant
 from shared_resources.contracts.reading.object_names import check_key, check_object_name
 from shared_resources.contracts.reading.vendor import texts, vendor_properties
-from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.contracts.types import MOMENTS, ColumnType, Family
 
 PROPERTIES = (
     "landing",
@@ -48,7 +48,6 @@ LANDING_FIELDS = (
 )
 PARTITION_FIELDS = ("cadence", "column", "start", "end", "closed")
 _LISTS = ("closed",)
-_DAYS = (Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ)
 
 
 @dataclass(frozen=True)
@@ -198,7 +197,7 @@ def _partitioning(node: Node, columns: dict[str, DeclaredColumn]) -> Partitionin
         if field and columns:
             message = f"is {column!r}, a column that does not exist"
             field.problem(message, suggest(column, columns))
-    elif columns[column].readable and columns[column].column.type.family not in _DAYS and field:
+    elif columns[column].readable and columns[column].column.type.family not in MOMENTS and field:
         field.problem(f"is {column!r}, which holds no days", "use a date or timestamp column")
     start, end = _day(node.get("start")), _day(node.get("end"))
     if start and end and start >= end:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from shared_resources.contracts.promise import parse_type
 from shared_resources.contracts.types import ColumnType, Family
-from shared_resources.sql import quote_identifier, quote_literal
+from shared_resources.sql import parquet_rows, quote_identifier, quote_literal
 from shared_resources.state.durable import sync_all
 from shared_resources.stores.embedded_warehouse.manifest import DataFile
 from shared_resources.stores.reading.day_ranges import in_days
@@ -74,9 +74,8 @@ def merge(
 
 
 def parquet_query(paths: Iterable[Path], columns: Sequence[str]) -> str:
-    listed = ", ".join(quote_literal(str(path)) for path in paths)
     names = ", ".join(quote_identifier(name) for name in columns)
-    return f"SELECT {names} FROM read_parquet([{listed}], hive_partitioning = false)"  # noqa: S608
+    return f"SELECT {names} FROM {parquet_rows(paths)}"  # noqa: S608
 
 
 def alias_of(path: Path) -> str:

@@ -136,9 +136,8 @@ def _inferred(place: str, reads: tuple[str, ...]) -> tuple[Inferred, tuple[str, 
     environment = wiring.current()
     snapshot = open_product(environment, place)
     columns = product_contract(environment, place).columns
-    declared = dict.fromkeys(
-        snapshot.schema.names, None
-    )  # of a column that the contract lost, nothing
+    # Of a column that the contract has lost, nothing is declared any more.
+    declared = dict.fromkeys(snapshot.schema.names, None)
     declared |= {one.name: one.classification for one in columns}
     return infer_published(snapshot, declared), (place,)
 

@@ -64,9 +64,8 @@ def test(
         raise unknown(product, known)
     files_of, made_days = dict(map(_file, files)), tuple(map(_day, days))
 
-    from shared_resources.rehearsing.given_inputs import (
-        Given,  # what makes products is slow to import
-    )
+    # What makes products is slow to import.
+    from shared_resources.rehearsing.given_inputs import Given
     from shared_resources.rehearsing.rehearsal import rehearse
 
     given = Given(files_of, sample)
