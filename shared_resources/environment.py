@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from shared_resources.stores.pins import Pins
     from shared_resources.stores.protocol import ProductStore
 
+# What the platform's code lies in: its checkout, or where it is installed (`wiring/root.py`).
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
+# The list of the code locations; with `domains/` what a project is known by.
+WORKSPACE_FILE = "workspace.yaml"
 
 
 class EnvironmentProblem(MeshProblem):

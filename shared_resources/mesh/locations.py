@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared_resources.contracts.source import Source, read_source
+from shared_resources.environment import WORKSPACE_FILE
 from shared_resources.findings import Finding, InvalidFile
 from shared_resources.mesh.code.definitions_file import definitions_findings
 from shared_resources.mesh.model import DEFINITIONS_FILE, Mesh
 
 RULE = "location"
-WORKSPACE_FILE = "workspace.yaml"
 
 
 def location_findings(mesh: Mesh) -> Iterator[Finding]:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import yaml
 
+from shared_resources.environment import WORKSPACE_FILE
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import check_domain
 from shared_resources.mesh import Archetype, read_mesh
-from shared_resources.mesh.locations import WORKSPACE_FILE, location_findings
+from shared_resources.mesh.locations import location_findings
 from shared_resources.mesh.model import DEFINITIONS_FILE, DOMAIN_FILE, SOURCE_SYSTEMS
 from shared_resources.scaffolding.new_files import NotMade, written
 from shared_resources.scaffolding.workspace import with_location

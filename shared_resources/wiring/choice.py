@@ -1,7 +1,8 @@
 """Which environment this process runs in.
 
-Belongs here: the only place that reads `MESH_ENV`, `MESH_ROOT` and `MESH_HOME`.
-Does not belong here: what an environment is made of (`local.py`, `production.py`).
+Belongs here: the only place that reads `MESH_ENV` and `MESH_HOME`.
+Does not belong here: what an environment is made of (`local.py`, `production.py`), where the project is
+(`root.py`).
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared_resources.confinement.guard import platform_variables
-from shared_resources.environment import PROJECT_ROOT, Environment, EnvironmentProblem
+from shared_resources.environment import Environment, EnvironmentProblem
 from shared_resources.extensions import extensions
 from shared_resources.wiring.local import LocalEnvironment
 from shared_resources.wiring.production import ProductionEnvironment
+from shared_resources.wiring.root import find_root, make_importable
 
 GROUP = "dagster_data_mesh.environments"
 
@@ -34,13 +36,17 @@ class OtherEnvironment:
 def current() -> Environment:
     """The environment of this process. `MESH_ROOT` and `MESH_HOME` move the project and its state.
 
+    What stands in the project is importable from then on.
+
     Beside `local` and `production` those that other distributions add by entry points of the group
     `dagster_data_mesh.environments`.
 
-    Raises `EnvironmentProblem` for a `MESH_ENV` that there is not, or settings that lack something.
+    Raises `EnvironmentProblem` for a `MESH_ENV` that there is not, settings that lack something, or
+    where there is no project.
     """
     variables = platform_variables()
-    root = Path(variables.get("MESH_ROOT") or PROJECT_ROOT).resolve()
+    root = find_root(variables)
+    make_importable(root)
     home = Path(variables.get("MESH_HOME") or root / ".mesh").resolve()
     match variables.get("MESH_ENV") or "local":
         case "local":

@@ -22,8 +22,8 @@ message; a misspelt `MESH_…` variable is an error.
 _MESH: Mapping[str, tuple[str, str]] = {
     "MESH_ENV": ("`local`", "`local`: nothing to install. `production`: S3, Glue, Snowflake."),
     "MESH_ROOT": (
-        "the folder that the platform is installed from",
-        "The folder with `domains/`.",
+        "the checkout that the platform runs from, else the nearest folder above with both",
+        "The folder with `domains/` and `workspace.yaml`.",
     ),
     "MESH_HOME": (
         "`.mesh` in the project",
