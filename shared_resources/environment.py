@@ -1,6 +1,6 @@
 """The ports: what the rooms above ask of the environment that they are given.
 
-Belongs here: where state is, and the name of each port: stores, landing zone, quarantine, state.
+Belongs here: where state is, and the name of each port: stores, landing zone, quarantine, state …
 Does not belong here: which implementation stands behind a port, and what chooses it (`wiring/`).
 """
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shared_resources.data_products.dbt.target import DbtTarget
     from shared_resources.governance.quarantine.quarantine import Quarantine
     from shared_resources.landing.zones.zone import LandingZone
+    from shared_resources.registry.registry import Registry
     from shared_resources.state.database import StateDatabase
     from shared_resources.stores.pins import Pins
     from shared_resources.stores.protocol import ProductStore
@@ -114,6 +115,11 @@ class Environment(ABC):
     @property
     @abstractmethod
     def pins(self) -> Pins: ...
+
+    @property
+    @abstractmethod
+    def registry(self) -> Registry:
+        """What the domains that are deployed have promised."""
 
     @property
     @abstractmethod

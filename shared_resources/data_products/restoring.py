@@ -14,7 +14,7 @@ from shared_resources.data_products.pinned_inputs import open_pinned
 from shared_resources.environment import Environment
 from shared_resources.governance.audit.report import RuleResult
 from shared_resources.governance.stopped import makeable
-from shared_resources.mesh import read_mesh
+from shared_resources.mesh import read_whole_mesh
 
 
 def broken_rules(environment: Environment, product: str, number: int) -> tuple[RuleResult, ...]:
@@ -23,7 +23,7 @@ def broken_rules(environment: Environment, product: str, number: int) -> tuple[R
     Raises `NotPublished` when there is no such version, or nothing of what its rules refer to;
     `ProductStopped` or `PolicyViolation` when the contract itself cannot be used.
     """
-    definition = define_product(environment, *makeable(read_mesh(environment.root), product))
+    definition = define_product(environment, *makeable(read_whole_mesh(environment), product))
     reader = f"rollback-{uuid.uuid4()}"
     references = {
         key: open_pinned(environment, reader, key).snapshot

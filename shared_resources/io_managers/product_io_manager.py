@@ -20,7 +20,7 @@ from shared_resources.data_products.pinned_inputs import PinnedInput, open_pinne
 from shared_resources.data_products.publishing import publish
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import NoEvidence
-from shared_resources.mesh import read_mesh
+from shared_resources.mesh import read_whole_mesh
 from shared_resources.reporting.metadata import batch_metadata, version_metadata
 from shared_resources.reporting.run_attempts import note_end
 from shared_resources.stores.protocol import MovedOn, NotPublished, PublishError, Unreadable
@@ -89,7 +89,7 @@ def _note_input_failure(
     if days is not None and step.has_partitions:
         run = Run(step.run_id, tuple(days.get_partition_keys_in_range(step.partition_key_range)))
     made = {"/".join(key.path) for key in (step.assets_def.keys if step.assets_def else ())}
-    for product in read_mesh(environment.root).products if made else ():
+    for product in read_whole_mesh(environment).own_products if made else ():
         if product.key in made and product.contract is not None:
             note_end(environment, product.contract, run, problem, step.instance)
 

@@ -1,6 +1,6 @@
 """The static view of the mesh: what the files say, without importing a domain or opening a store.
 
-Belongs here: `read_mesh`, `look_at_mesh`, `read_product` and the types that they return.
+Belongs here: `read_mesh`, `read_whole_mesh`, `look_at_mesh`, `read_product`, the types that they return.
 Does not belong here: what the files ought to say (`governance/policies/`), what was published.
 """
 
@@ -14,7 +14,7 @@ from shared_resources.mesh.model import (
     ProductReference,
     Waiver,
 )
-from shared_resources.mesh.read import look_at_mesh, read_mesh, read_product
+from shared_resources.mesh.read import look_at_mesh, read_mesh, read_product, read_whole_mesh
 
 __all__ = [
     "Archetype",
@@ -28,4 +28,5 @@ __all__ = [
     "look_at_mesh",
     "read_mesh",
     "read_product",
+    "read_whole_mesh",
 ]

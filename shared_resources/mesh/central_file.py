@@ -17,7 +17,7 @@ from pathlib import Path
 from shared_resources.contracts.source import read_source
 from shared_resources.findings import InvalidFile
 from shared_resources.mesh.field_reader import FieldReader
-from shared_resources.mesh.model import CENTRAL_FILE, LONGEST_WAIVER_DAYS, Central
+from shared_resources.mesh.model import LONGEST_WAIVER_DAYS, Central
 
 RULE = "central"
 FIELDS = ("approvers", "waiverDays", "lossBudgetPercent", "landingPrefixes")
@@ -29,9 +29,8 @@ _EXAMPLES = {
 }
 
 
-def read_central_file(root: Path) -> Central:
+def read_central_file(file: Path) -> Central:
     """What stands in the mesh's central file; where it is wrong or absent, the strictest answer."""
-    file = root / "domains" / CENTRAL_FILE
     if not file.is_file():
         return Central(file)
     try:

@@ -20,7 +20,7 @@ RULE = "location"
 
 def location_findings(mesh: Mesh) -> Iterator[Finding]:
     """Domains without a location that loads, and locations without a domain."""
-    for domain in mesh.domains:
+    for domain in mesh.own_domains:
         file = domain.folder / DEFINITIONS_FILE
         if not file.is_file():
             yield Finding(
@@ -45,7 +45,7 @@ def _workspace_findings(mesh: Mesh, file: Path) -> Iterator[Finding]:
         return
     yield from source.findings
     listed = dict(_modules(source))
-    for domain in mesh.domains:
+    for domain in mesh.own_domains:
         module = f"domains.{domain.name}.definitions"
         if module not in listed:
             yield Finding(
@@ -58,7 +58,7 @@ def _workspace_findings(mesh: Mesh, file: Path) -> Iterator[Finding]:
     for module, line in listed.items():
         package, _, rest = module.partition(".")
         name = rest.partition(".")[0]
-        if package == "domains" and name not in mesh.domain_names:
+        if package == "domains" and name not in {one.name for one in mesh.own_domains}:
             yield Finding(
                 file, line, RULE, f"there is no domain {name!r}", "remove the location, or add it"
             )

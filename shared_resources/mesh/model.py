@@ -134,6 +134,8 @@ class Domain:
     Fields that `domain.yaml` lacks or garbles are empty, and `findings` says so; `findings` holds
     everything that is wrong with the domain's files before any policy is asked. `environment` names
     the variables that its code sees beside those that every domain sees (`confinement/variables.py`).
+    `registered` is true of one whose files are elsewhere: what is known of it is what it promised when
+    it was deployed.
     """
 
     name: str
@@ -149,6 +151,7 @@ class Domain:
     products: tuple[ProductFolder, ...] = ()
     findings: tuple[Finding, ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)
+    registered: bool = False
 
     @property
     def file(self) -> Path:
@@ -191,7 +194,7 @@ class Central:
 
 @dataclass(frozen=True)
 class Mesh:
-    """Every domain below `root`, broken ones included, sorted by name."""
+    """Every domain below `root`, broken ones included, and those known from the registry, by name."""
 
     root: Path
     domains: tuple[Domain, ...]
@@ -205,6 +208,15 @@ class Mesh:
     @property
     def products(self) -> tuple[ProductFolder, ...]:
         return tuple(product for domain in self.domains for product in domain.products)
+
+    @property
+    def own_domains(self) -> tuple[Domain, ...]:
+        """Those whose files are here: the others are made, and judged, where theirs are."""
+        return tuple(domain for domain in self.domains if not domain.registered)
+
+    @property
+    def own_products(self) -> tuple[ProductFolder, ...]:
+        return tuple(product for domain in self.own_domains for product in domain.products)
 
     @property
     def domain_names(self) -> tuple[str, ...]:

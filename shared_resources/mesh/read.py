@@ -8,7 +8,7 @@ Does not belong here: the content of `domain.yaml` (`domain_file.py`), of a cont
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from shared_resources.mesh.code.product_code import missing_rule_functions, read
 from shared_resources.mesh.domain_file import read_domain_file
 from shared_resources.mesh.kept_contracts import KeptContracts, Read, read_contract_anew
 from shared_resources.mesh.model import (
+    CENTRAL_FILE,
     CODE_FILE,
     CONTRACT_FILE,
     SOURCE_SYSTEMS,
@@ -33,17 +34,32 @@ from shared_resources.mesh.model import (
     ProductReference,
     model_file,
 )
+from shared_resources.mesh.promised import Registered, read_promised
 
 RULE = "product"
 _ContractReader = Callable[[Path], Read]
+# What the registry holds of the domains of these names, or of all for None.
+Registry = Callable[[Collection[str] | None], Registered]
 
 
-def read_mesh(root: Path, kept: KeptContracts | None = None, *, anew: str | None = None) -> Mesh:
-    """Everything that stands below `root / "domains"`, read without running any of it.
+def nothing_registered(_: Collection[str] | None) -> Registered:
+    """The registry of those who read one folder for itself."""
+    return Registered()
+
+
+def read_mesh(
+    root: Path,
+    kept: KeptContracts | None = None,
+    *,
+    anew: str | None = None,
+    registered: Registry = nothing_registered,
+) -> Mesh:
+    """Everything that stands below `root / "domains"`, read without running any of it, and what
+    domains that do not stand there have promised.
 
     Contracts are taken from `kept` where it is given, but for those of the domain `anew`, and of the
-    domains that it reads. Never raises for what stands in the files: that becomes `findings` of its
-    domain, beside which the other domains are whole.
+    domains that it reads: of others in the registry it wants none then. Never raises for what stands in
+    the files: that becomes `findings` of its domain, beside which the other domains are whole.
     """
     with _uncollected():
         folders = _domains(root)
@@ -57,7 +73,20 @@ def read_mesh(root: Path, kept: KeptContracts | None = None, *, anew: str | None
             if kept is not None and folder.name not in read:
                 reader = read_contract_anew if folder.name in judged else kept.read
                 read[folder.name] = _read_domain(folder, root, reader)
-    return Mesh(root, tuple(read[folder.name] for folder in folders), read_central_file(root))
+        others = registered(None if anew is None else judged - {*read})
+        for name, folder in others.promises.items():
+            if name not in read:  # those whose files are here are what their files say
+                read[name] = read_promised(folder, kept.read if kept else read_contract_anew)
+    central = root / "domains" / CENTRAL_FILE
+    if not central.is_file() and others.central is not None:
+        central = others.central
+    return Mesh(root, tuple(read[name] for name in sorted(read)), read_central_file(central))
+
+
+def read_whole_mesh(environment: Environment) -> Mesh:
+    """The mesh of the environment, its registry included, every contract read anew: for those who
+    judge it."""
+    return read_mesh(environment.root, registered=environment.registry.promised)
 
 
 def _read_by(domain: Domain) -> set[str]:
@@ -80,15 +109,23 @@ def _uncollected() -> Iterator[None]:
 def look_at_mesh(environment: Environment, *, anew: str | None = None) -> Mesh:
     """`read_mesh` with the contracts that the mesh's state keeps, but for those of the domain `anew`:
     for those who look, rather than make or judge what they look at."""
-    return read_mesh(environment.root, KeptContracts(environment.compiled), anew=anew)
+    kept, registered = KeptContracts(environment.compiled), environment.registry.promised
+    return read_mesh(environment.root, kept, anew=anew, registered=registered)
 
 
-def read_product(root: Path, key: str) -> ProductFolder | None:
-    """One product as `read_mesh` finds it, without reading the others; None if there is none."""
+def read_product(environment: Environment, key: str) -> ProductFolder | None:
+    """One product as `read_whole_mesh` finds it, without reading the others; None if there is none."""
+    root, name = environment.root, key.partition("/")[0]
     for domain in _domains(root):
-        for folder in _subfolders(domain / "products"):
-            if key == f"{domain.name}/{folder.name}":
-                return _read_product(folder, domain.name, root, [], read_contract_anew)
+        if domain.name == name:
+            for folder in _subfolders(domain / "products"):
+                if key == f"{name}/{folder.name}":
+                    return _read_product(folder, name, root, [], read_contract_anew)
+            return None
+    for promise in environment.registry.promised({name}).promises.values():
+        for product in read_promised(promise, read_contract_anew).products:
+            if product.key == key:
+                return product
     return None
 
 

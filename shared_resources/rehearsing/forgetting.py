@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from shared_resources.data_products.dbt.target import DbtTarget
 from shared_resources.environment import Environment
 from shared_resources.landing.zones.zone import LandingZone
+from shared_resources.registry.registry import Registry
 from shared_resources.wiring import LocalEnvironment
 
 
@@ -32,6 +33,10 @@ class ForgettingEnvironment(LocalEnvironment):
     @cached_property
     def dbt_target(self) -> DbtTarget:
         return self.real.dbt_target
+
+    @cached_property
+    def registry(self) -> Registry:
+        return self.real.registry
 
     @property
     def dbt(self) -> Path:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from shared_resources.environment import Environment
 from shared_resources.governance.catalogue import PolicyViolation
 from shared_resources.governance.stopped import stopped_products
-from shared_resources.mesh import Domain, Mesh, read_mesh
+from shared_resources.mesh import Domain, Mesh, read_whole_mesh
 from shared_resources.mesh.code.definitions_file import definitions_findings
 from shared_resources.mesh.code.platform_use import PLATFORM
 from shared_resources.mesh.code.product_code import parse_python
@@ -46,7 +46,7 @@ def at_rest(environment: Environment, wanted: Mapping[str, tuple[str, ...]]) -> 
     still = {d for d in domains if all(k in found for k in wanted if k.split("/")[0] == d)}
     if not still:
         return {}
-    mesh = read_mesh(environment.root)
+    mesh = read_whole_mesh(environment)
     quiet = {domain for domain in still if _loads(mesh, mesh.domain(domain))}
     return {key: why for key, why in found.items() if key.split("/")[0] in quiet}
 

@@ -57,7 +57,7 @@ def unknown(name: str, names: Iterable[str]) -> UnknownSelection:
 
 def product_folder(environment: Environment, key: str) -> ProductFolder:
     """The folder of one product. Raises `UnknownSelection`."""
-    product = read_product(environment.root, key)
+    product = read_product(environment, key)
     if product is None:
         raise unknown(key, [p.key for p in look_at_mesh(environment).products])
     return product

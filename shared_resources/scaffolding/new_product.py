@@ -16,6 +16,7 @@ from shared_resources.governance.catalogue import check_domain
 from shared_resources.inference.inferred import Inferred
 from shared_resources.mesh import Domain, Mesh, ProductKind, read_mesh
 from shared_resources.mesh.model import CODE_FILE, CONTRACT_FILE, is_product_key, model_file
+from shared_resources.mesh.read import Registry, nothing_registered
 from shared_resources.scaffolding.contract_text import contract_text
 from shared_resources.scaffolding.new_domain import refuse_findings, safe_name
 from shared_resources.scaffolding.new_files import NotMade, written
@@ -68,9 +69,12 @@ class NewProduct:
         return self.key.partition("/")[2]
 
 
-def make_product(root: Path, product: NewProduct) -> tuple[Path, ...]:
+def make_product(
+    root: Path, product: NewProduct, *, registered: Registry = nothing_registered
+) -> tuple[Path, ...]:
     """Write the product into its domain's folder; returns the files.
 
+    What it reads may be of a domain that only the registry knows.
     Raises `NotMade`, and leaves nothing behind, when the mesh's checks have anything against it.
     """
     if not is_product_key(product.key):
@@ -81,7 +85,7 @@ def make_product(root: Path, product: NewProduct) -> tuple[Path, ...]:
         raise NotMade(
             f"{product.format!r} is no format of files; choose one of {', '.join(all_formats())}"
         )
-    mesh = read_mesh(root)
+    mesh = read_mesh(root, registered=registered)
     domain = _domain(mesh, product.domain)
     inputs = [_contract(mesh, key) for key in product.reads]
     if (product.kind is ProductKind.INGEST) == bool(inputs):
@@ -101,7 +105,7 @@ def make_product(root: Path, product: NewProduct) -> tuple[Path, ...]:
             raise NotMade(f"{model} is there already; choose another name, or remove it")
         beside[model] = _model(inputs)
     with written(folder, files, beside) as made:
-        after = read_mesh(root)
+        after = read_mesh(root, registered=registered)
         findings = check_domain(after.domain(product.domain), after).findings
         before = check_domain(domain, mesh).findings
         refuse_findings(product.key, {*findings} - {*before})

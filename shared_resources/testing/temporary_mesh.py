@@ -35,7 +35,7 @@ from shared_resources.data_products.publishing import make_ready, publish
 from shared_resources.environment import Environment
 from shared_resources.governance.audit.report import AuditReport
 from shared_resources.governance.stopped import ProductStopped, stopped_products
-from shared_resources.mesh import read_mesh
+from shared_resources.mesh import read_whole_mesh
 from shared_resources.problems import MeshProblem
 from shared_resources.stores.opening import holding, open_product
 from shared_resources.stores.protocol import UNPARTITIONED, StagedBatch
@@ -72,7 +72,7 @@ class TemporaryMesh:
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
-        self._mesh = read_mesh(environment.root)
+        self._mesh = read_whole_mesh(environment)
 
     def contract(self, product: str) -> Contract:
         """The contract of `domain/name`. Raises `KeyError`, `ProductStopped`."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shared_resources.data_products.dbt.target import DbtTarget
     from shared_resources.governance.quarantine.quarantine import Quarantine
     from shared_resources.landing.zones.zone import LandingZone
+    from shared_resources.registry.registry import Registry
     from shared_resources.state.database import StateDatabase
     from shared_resources.stores.pins import Pins
     from shared_resources.stores.protocol import ProductStore
@@ -65,6 +66,12 @@ class LocalEnvironment(Environment):
         from shared_resources.stores.pins import Pins
 
         return Pins(self.state)
+
+    @cached_property
+    def registry(self) -> Registry:
+        from shared_resources.registry.folder import FolderRegistry
+
+        return FolderRegistry(self.home / "registry")
 
     @cached_property
     def dbt_target(self) -> DbtTarget:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from shared_resources.landing.zones.zone import LandingZone
     from shared_resources.object_store.local_copies import LocalCopies
     from shared_resources.production.settings import ProductionSettings
+    from shared_resources.registry.registry import Registry
     from shared_resources.state.database import StateDatabase
     from shared_resources.stores.protocol import ProductStore
 
@@ -90,6 +91,15 @@ class ProductionEnvironment(LocalEnvironment):
         if self.database_url is None:
             return super().state
         return StateDatabase(self.database_url, self.home / "locks")
+
+    @cached_property
+    def registry(self) -> Registry:
+        """In the lake's place, where no domain can be called so: all who read the one read the other."""
+        from shared_resources.object_store.s3_objects import S3Objects
+        from shared_resources.registry.shared import SharedRegistry
+
+        place, local = self.settings.lake.url("_registry"), self.home / "registry" / "promises"
+        return SharedRegistry(self.state, S3Objects(self.settings), place, local)
 
     @cached_property
     def landing_zone(self) -> LandingZone:

@@ -15,7 +15,7 @@ from tests.mesh_files import write_central
 def test_without_the_file_nobody_approves_and_each_domain_lands_below_its_name(
     tmp_path: Path,
 ) -> None:
-    central = read_central_file(tmp_path)
+    central = read_central_file(tmp_path / "governance.yaml")
     assert (central.approvers, central.landing_prefixes) == ((), {})
     assert (central.waiver_days, central.loss_budget_percent) == (180, Decimal(10))
 
@@ -52,7 +52,7 @@ def test_what_is_wrong_with_it_is_found_by_line_and_grants_nothing(
     tmp_path: Path, text: str, line: int, words: str
 ) -> None:
     file = write_central(tmp_path, text)
-    central = read_central_file(tmp_path)
+    central = read_central_file(file)
     assert central.findings
     assert any(f.file == file and f.line == line and words in f.message for f in central.findings)
     assert central.landing_prefixes == {}

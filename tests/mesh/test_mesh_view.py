@@ -12,7 +12,12 @@ import pytest
 from shared_resources.findings import Finding
 from shared_resources.mesh import Archetype, ProductKind, read_mesh, read_product
 from shared_resources.mesh.locations import location_findings
+from shared_resources.wiring import LocalEnvironment
 from tests.mesh_files import CODE, DOMAIN, contract_text, write_domain, write_product
+
+
+def here(root: Path) -> LocalEnvironment:
+    return LocalEnvironment(root, root / ".mesh")
 
 
 def only(findings: tuple[Finding, ...]) -> Finding:
@@ -41,13 +46,15 @@ def test_a_sound_mesh_is_read_whole_and_without_findings(tmp_path: Path) -> None
     contract = mesh.product("order/lines").contract
     assert contract is not None
     assert contract.key == "order/lines"
-    assert [read_product(tmp_path, product.key) for product in mesh.products] == [*mesh.products]
+    assert [read_product(here(tmp_path), product.key) for product in mesh.products] == [
+        *mesh.products
+    ]
 
 
 @pytest.mark.parametrize("key", ["", "order", "order/line", "order/lines/", "../order/lines", "/"])
 def test_there_is_no_product_of_another_name(tmp_path: Path, key: str) -> None:
     write_product(tmp_path, "order/lines")
-    assert read_product(tmp_path, key) is None
+    assert read_product(here(tmp_path), key) is None
 
 
 def test_what_products_read_is_known_from_code_models_and_relationships(tmp_path: Path) -> None:

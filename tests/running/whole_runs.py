@@ -122,6 +122,6 @@ def contents(mesh: TinyMesh) -> dict[str, list[tuple[Any, ...]]]:
 def rolled_back(mesh: TinyMesh, key: str, to: int) -> None:
     from shared_resources.data_products.publishing import rollback
 
-    product = read_product(mesh.root, key)
+    product = read_product(mesh.environment, key)
     assert product is not None and product.contract is not None
     rollback(mesh.environment, product.contract, to, by="a test", reason="to see")

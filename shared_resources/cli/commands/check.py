@@ -22,7 +22,7 @@ from shared_resources.environment import Environment
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import WaivedFinding, all_policies, check_domain
 from shared_resources.governance.unconfirmed import unconfirmed
-from shared_resources.mesh import Domain, Mesh, ProductFolder, read_mesh
+from shared_resources.mesh import Domain, Mesh, ProductFolder, read_whole_mesh
 from shared_resources.mesh.locations import location_findings
 
 
@@ -75,7 +75,7 @@ def check(
     root = here.root
     if not (root / "domains").is_dir():
         raise click.UsageError(f"there is no folder {root / 'domains'}; set MESH_ROOT")
-    mesh = read_mesh(root)
+    mesh = read_whole_mesh(here)
     if clauses_of is not None:
         _show_clauses(mesh, clauses_of, as_json)
         return
@@ -93,15 +93,16 @@ def check(
 def _check(
     mesh: Mesh, only: str | None, published: Environment | None, data: bool = False
 ) -> _Result:
-    if only is not None and only not in mesh.domain_names:
-        known = ", ".join(mesh.domain_names) or "none yet"
+    names = [domain.name for domain in mesh.own_domains]
+    if only is not None and only not in names:
+        known = ", ".join(names) or "none yet"
         raise click.UsageError(f"there is no domain {only!r}; there are: {known}")
-    domains = tuple(d for d in mesh.domains if only in (None, d.name))
+    domains = tuple(d for d in mesh.own_domains if only in (None, d.name))
     outcomes = [check_domain(domain, mesh) for domain in domains]
     found = {finding for outcome in outcomes for finding in outcome.findings}
     found.update(finding for domain in domains for finding in unconfirmed(domain))
     if only is None:
-        found.update(location_findings(mesh), mesh.central.findings)
+        found.update(location_findings(mesh), mesh.findings)
     if published is not None and published.holds_anything:
         from shared_resources.data_products.compared.breaks import breaking_changes
         from shared_resources.data_products.compared.proofs import damages, unproven

@@ -45,7 +45,7 @@ def housekeeping(
     from shared_resources.housekeeping.tasks import NOTHING, Task, Unfinished, perform
 
     environment = wiring.current()
-    products = [product.key for product in look_at_mesh(environment).products]
+    products = [product.key for product in look_at_mesh(environment).own_products]
     asked = dict(zip(Task, (compact, expire, orphans, quarantine), strict=True))
     chosen = [task for task in Task if asked[task] or not any(asked.values())]
     done: list[Done] = []

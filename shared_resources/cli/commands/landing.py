@@ -165,7 +165,7 @@ def retry(product: str) -> None:
 
 
 def _ingested(environment: Environment) -> list[Contract]:
-    folders = look_at_mesh(environment).products
+    folders = look_at_mesh(environment).own_products
     return [p.contract for p in folders if p.contract and p.contract.landing]
 
 

@@ -25,7 +25,7 @@ from shared_resources.environment import Environment
 from shared_resources.governance.catalogue import data_time_rules
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
 from shared_resources.governance.quarantine.view import shown_rows
-from shared_resources.mesh import look_at_mesh, read_mesh
+from shared_resources.mesh import look_at_mesh, read_whole_mesh
 from shared_resources.running.selection import product_contract, product_folder
 from shared_resources.stores.protocol import NotPublished, Snapshot, Unreadable
 
@@ -45,7 +45,7 @@ def list_entries(product: str | None, all_: bool, as_json: bool) -> None:
     An entry is settled when what takes its place is published, or it is replayed or closed.
     """
     environment = wiring.current()
-    products = look_at_mesh(environment).products
+    products = look_at_mesh(environment).own_products
     # Of all products: entries of one that is no more are found too.
     entries = every_entry(environment, {p.key: p.contract for p in products if p.contract})
     if product is not None and all(entry.product != product for entry in entries):
@@ -164,7 +164,7 @@ def replay(entry_id: str, force: bool) -> None:
     environment = wiring.current()
     entry = environment.quarantine.get(entry_id)
     product_folder(environment, entry.product)  # which says it when there is no such product
-    domain, folder = makeable(read_mesh(environment.root), entry.product)
+    domain, folder = makeable(read_whole_mesh(environment), entry.product)
     definition = define_product(environment, domain, folder)
     run_id = f"replay-{uuid.uuid4()}"
     inputs = {
@@ -203,7 +203,7 @@ def close(entry_id: str, reason: str) -> None:
     if before.closed is not None or not before.open:
         say(f"{before.product}: {before.id} is settled already: {before.settled}")
         return
-    found = [one.contract for one in read_mesh(environment.root).products]
+    found = [one.contract for one in read_whole_mesh(environment).own_products]
     contract = next((one for one in found if one and one.key == before.product), None)
     stood = {} if contract is None else refusals_standing(environment, contract)
     entry = quarantine.close(before.id, by=user(), reason=reason.strip())

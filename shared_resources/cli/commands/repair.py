@@ -14,7 +14,7 @@ import click
 from shared_resources import wiring
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
-from shared_resources.mesh import read_mesh
+from shared_resources.mesh import read_whole_mesh
 from shared_resources.running.selection import select
 from shared_resources.stores.protocol import MovedOn, PublishError, Unreadable
 
@@ -32,7 +32,7 @@ def repair(selection: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     from shared_resources.data_products.publishing import product_lock
 
     environment = wiring.current()
-    found = {p.key: p for p in read_mesh(environment.root).products}
+    found = {p.key: p for p in read_whole_mesh(environment).own_products}
     done: list[dict[str, object]] = []
     failed: list[Exception] = []
     looked = 0

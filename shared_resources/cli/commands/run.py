@@ -73,5 +73,5 @@ def _static_selection(
 ) -> dict[str, tuple[str, ...]]:
     """The selected keys, and what they read by what the files say; locations that do not load are
     found out later."""
-    reads = {product.key: product.reads for product in look_at_mesh(environment).products}
+    reads = {product.key: product.reads for product in look_at_mesh(environment).own_products}
     return {key: reads[key] for key in select(selection, reads)}

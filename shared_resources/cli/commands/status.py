@@ -45,7 +45,7 @@ def status(as_json: bool) -> None:
     shown and end nothing.
     """
     environment = wiring.current()
-    products = look_at_mesh(environment).products
+    products = look_at_mesh(environment).own_products
     observer = Observer(environment, of_all=True)
     observed = {product.key: observer.observe(product) for product in products}
     rows = [_row(product, observed[product.key]) for product in products]

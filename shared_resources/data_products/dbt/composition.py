@@ -30,6 +30,7 @@ from shared_resources.data_products.dbt.messages import DbtModelFailed
 from shared_resources.data_products.dbt.target import DbtTarget
 from shared_resources.environment import Environment
 from shared_resources.findings import InvalidFile
+from shared_resources.mesh.code.model_text import inputs_of_model
 from shared_resources.mesh.domain_file import variables_named
 from shared_resources.mesh.model import CONTRACT_FILE
 
@@ -45,8 +46,19 @@ _NAMED_FILE = re.compile(rf"\b{PROJECT_FOLDER}/((?:models|tests|macros)/[\w./-]+
 _HARMLESS = "select 1 as refused"
 
 
-def product_folders(environment: Environment) -> list[Path]:
-    return sorted(one for one in environment.domains.glob("*/products/*") if one.is_dir())
+def _product_folders(environment: Environment, domain: str) -> list[Path]:
+    """Every product's folder here, and those of registered domains that the domain's models read."""
+    here = [one for one in environment.domains.glob("*/products/*") if one.is_dir()]
+    models = environment.root / PROJECT_FOLDER / "models" / domain
+    read = {
+        one.key.split("/")[0]
+        for file in sorted(models.rglob("*.sql"))
+        for one in inputs_of_model(file, frozenset())
+    }
+    elsewhere = read - {one.parents[1].name for one in here}
+    promises = environment.registry.promised(elsewhere).promises if elsewhere else {}
+    there = [one for promise in promises.values() for one in (promise / "products").iterdir()]
+    return sorted(here) + sorted(there)
 
 
 def digest(environment: Environment, domain: str) -> str:
@@ -58,7 +70,7 @@ def digest(environment: Environment, domain: str) -> str:
     # A variable may decide what a model reads, which parsing finds.
     seen = {name: os.environ.get(name) for name in variables_named(environment.domains / domain)}
     hashed.update(json.dumps(seen, sort_keys=True).encode())
-    products = product_folders(environment)
+    products = _product_folders(environment, domain)
     hashed.update(json.dumps([_key(folder) for folder in products]).encode())
     contracts = [file for one in products if (file := one / CONTRACT_FILE).is_file()]
     for file in (*_project_files(project, domain), *contracts, _THIS_FILE):
@@ -107,7 +119,7 @@ def compose(environment: Environment, domain: str, into: Path) -> dict[str, str]
     settings = _project_settings(project / "dbt_project.yml")
     _dump(into / "dbt_project.yml", {**settings, **target.settings()})
     _dump(into / "profiles.yml", _profile(settings["profile"], target))
-    contracts = _contracts(environment)
+    contracts = _contracts(environment, domain)
     described, refused = _describe_models(into / "models" / domain, domain, contracts)
     derived = {
         "version": 2,
@@ -175,10 +187,10 @@ def _key(folder: Path) -> str:
     return f"{folder.parents[1].name}/{folder.name}"
 
 
-def _contracts(environment: Environment) -> dict[str, Contract | None]:
+def _contracts(environment: Environment, domain: str) -> dict[str, Contract | None]:
     """The contract of every product by its key; None where it is missing, not valid or another's."""
     found: dict[str, Contract | None] = {}
-    for folder in product_folders(environment):
+    for folder in _product_folders(environment, domain):
         key, contract = _key(folder), None
         with contextlib.suppress(InvalidFile):
             contract = read_contract(folder / CONTRACT_FILE)

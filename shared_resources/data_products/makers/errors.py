@@ -58,8 +58,7 @@ def text_of(problem: BaseException) -> str:
 
 def _classified(attempt: Attempt) -> bool:
     """Whether the product, or anything that it reads, has a column whose values nobody may show."""
-    root = attempt.environment.root
-    read = (read_product(root, key) for key in attempt.inputs)
+    read = (read_product(attempt.environment, key) for key in attempt.inputs)
     contracts = [attempt.contract, *(one.contract if one else None for one in read)]
     return any(contract is None or contract.classified_columns for contract in contracts)
 

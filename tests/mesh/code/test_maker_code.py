@@ -28,7 +28,7 @@ def function(mesh: TinyMesh, body: str = 'with_columns(pl.col("amount") * 2)') -
 
 
 def code_of(mesh: TinyMesh, key: str = SUMS) -> MakerCode:
-    product = read_product(mesh.root, key)
+    product = read_product(mesh.environment, key)
     assert isinstance(product, ProductFolder)
     return maker_code(mesh.root, product)
 

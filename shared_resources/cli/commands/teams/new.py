@@ -97,7 +97,7 @@ def product(
         inferred,
     )
     root = wiring.current().root
-    files = make_product(root, made)
+    files = make_product(root, made, registered=wiring.current().registry.promised)
     _told(root, files)
     if inferred is not None:
         _tell_inferred(product, inferred)
