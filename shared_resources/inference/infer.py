@@ -65,9 +65,8 @@ def infer_table(place: str) -> Inferred:
     """Of a table of a database, which is to land as Parquet. Raises `NotInferable`."""
     with _workshop() as (folder, connection):
         table = fetch_table(place, folder)
-        with pq.ParquetFile(table.file) as parquet:
-            look = replace(of_schema(parquet.schema_arrow, PARQUET), left_out=table.left_out)
-            rows = Rows((StagedFile(table.file, "", parquet.metadata.num_rows),), look.fields, {})
+        look = replace(of_schema(pq.read_schema(table.file), PARQUET), left_out=table.left_out)
+        rows = read_rows(connection, [table.file], look, folder)  # with names that columns can have
         found = _found(connection, rows, look, table.shown)
     names = {column.landed_as: column.name for column in found.columns}
     key = tuple(names[one] for one in table.key)

@@ -3,9 +3,9 @@
 Belongs here: what it promises to begin with.
 Does not belong here: which product it is (`new_product.py`).
 
-A product of landed files begins with two columns, to be replaced by those of the files; one that reads
-another begins with the columns of its first input, which it promises again. Of what was inferred from
-data it begins with that, each column behind the evidence for it.
+A product of what lies outside of the mesh begins with two columns, to be replaced; one that reads another
+begins with the columns of its first input, which it promises again, a model's with what it predicts. Of
+what was inferred from data it begins with that, each column behind the evidence for it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from shared_resources.contracts.file_formats import all_formats
-from shared_resources.contracts.model import Column, Contract
+from shared_resources.contracts.model import Classification, Column, Contract
+from shared_resources.contracts.types import ColumnType, Family
+from shared_resources.scaffolding.beginnings import Beginning
 from shared_resources.scaffolding.inferred_columns import (
     column_type,
     inferred_column,
     inferred_properties,
 )
+from shared_resources.scaffolding.machine_learning import learned, predicted_columns
 
 if TYPE_CHECKING:
     from shared_resources.scaffolding.new_product import NewProduct
@@ -32,39 +35,28 @@ _SCHEMA = (
 )
 # YAML takes these for ends of lines, which do not come back as they were.
 _LINE_ENDS = ("\x85", "\u2028", "\u2029", "\ufeff")
-_LANDED: tuple[Mapping[str, Any], ...] = (
-    {
-        "name": "row_id",
-        "logicalType": "integer",
-        "physicalType": "BIGINT",
-        "description": "What tells one row from the others.",
-        "classification": "internal",
-        "required": True,
-        "primaryKey": True,
-        "primaryKeyPosition": 1,
-    },
-    {
-        "name": "remark",
-        "logicalType": "string",
-        "physicalType": "VARCHAR",
-        "description": "To be replaced, with row_id, by the columns of the files.",
-        "classification": "internal",
-    },
+# Of what lies outside of the mesh and was not looked at.
+LANDED = (
+    Column(
+        name="row_id",
+        type=ColumnType(Family.INTEGER),
+        description="What tells one row from the others.",
+        classification=Classification.INTERNAL,
+        required=True,
+        primary_key_position=1,
+    ),
+    Column(
+        name="remark",
+        type=ColumnType(Family.STRING),
+        description="To be replaced, with row_id, by the columns of what it is made of.",
+        classification=Classification.INTERNAL,
+    ),
 )
 
 
 def contract_text(product: NewProduct, owner: str, inputs: Sequence[Contract]) -> str:
     """YAML that the mesh's checks have nothing against, but what is to be confirmed of it."""
     inferred = product.inferred
-    if inferred is not None:
-        columns = [
-            _with_comment(inferred_column(one, inferred), "; ".join(one.evidence))
-            for one in inferred.columns
-        ]
-    elif inputs:
-        columns = [_with_comment(_column(one)) for one in inputs[0].columns]
-    else:
-        columns = [_with_comment(one) for one in _LANDED]
     contract: dict[str, Any] = {
         "apiVersion": "v3.2.0",
         "kind": "DataContract",
@@ -82,7 +74,7 @@ def contract_text(product: NewProduct, owner: str, inputs: Sequence[Contract]) -
         ],
     }
     own = [] if inferred is None else inferred_properties(inferred)
-    if not inputs:
+    if product.kind is Beginning.INGEST:
         own.insert(0, {"property": "landing", "vendor": "mesh", "value": _landing(product)})
     if own:
         contract["customProperties"] = own
@@ -90,7 +82,21 @@ def contract_text(product: NewProduct, owner: str, inputs: Sequence[Contract]) -
     contract["schema"] = [table]
     evidence = () if inferred is None else inferred.evidence
     text = _SCHEMA + "".join(map(_comment, evidence)) + _dumped(contract) + "  properties:\n"
-    return text + indent("".join(columns), "  ")
+    return text + indent("".join(_columns(product, inputs)), "  ")
+
+
+def _columns(product: NewProduct, inputs: Sequence[Contract]) -> list[str]:
+    inferred = product.inferred
+    if product.kind is Beginning.MACHINE_LEARNING:
+        of = learned(inputs[0])
+        said = [*map(_column, of.key), *predicted_columns(of)]
+        return [_with_comment(one) for one in said]
+    if inferred is not None:
+        return [
+            _with_comment(inferred_column(one, inferred), "; ".join(one.evidence))
+            for one in inferred.columns
+        ]
+    return [_with_comment(_column(one)) for one in (inputs[0].columns if inputs else LANDED)]
 
 
 def _with_comment(column: Mapping[str, Any], *comments: str) -> str:

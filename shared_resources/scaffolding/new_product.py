@@ -1,25 +1,29 @@
-"""A new product: its contract, and what makes it: landed files, a function or a dbt model.
+"""A new product: its contract, and what makes it.
 
 Belongs here: what its files say to begin with. One that reads another product begins as its copy.
-Does not belong here: what a contract may say (`contracts/`), the text of it (`contract_text.py`).
+Does not belong here: what a contract may say (`contracts/`), the text of it (`contract_text.py`), the
+code of a source (`source.py`) and of a model (`machine_learning.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared_resources.contracts.file_formats import all_formats
 from shared_resources.contracts.model import Contract
 from shared_resources.governance.catalogue import check_domain
 from shared_resources.inference.inferred import Inferred
-from shared_resources.mesh import Domain, Mesh, ProductKind, read_mesh
+from shared_resources.mesh import Domain, Mesh, read_mesh
 from shared_resources.mesh.model import CODE_FILE, CONTRACT_FILE, is_product_key, model_file
 from shared_resources.mesh.read import Registry, nothing_registered
-from shared_resources.scaffolding.contract_text import contract_text
+from shared_resources.scaffolding.beginnings import Beginning
+from shared_resources.scaffolding.contract_text import LANDED, contract_text
+from shared_resources.scaffolding.machine_learning import model_code
 from shared_resources.scaffolding.new_domain import refuse_findings, safe_name
 from shared_resources.scaffolding.new_files import NotMade, written
+from shared_resources.scaffolding.source import source_code, variable_of, with_variable
 
 _FUNCTION = '''\
 """{title}, made of {reads}.
@@ -51,14 +55,16 @@ from {{{{ source('{domain}', '{product}') }}}}
 @dataclass(frozen=True)
 class NewProduct:
     """`key` is its `domain/name`. `reads` are the keys of what it is made of; of an ingest, none.
-    `format` is that of an ingest's files; `inferred` is what was found out of data that is there."""
+    `format` is that of an ingest's files; `inferred` is what was found out of data that is there;
+    `table` is what a source asks for, its own name where nothing else is said."""
 
     key: str
-    kind: ProductKind
+    kind: Beginning
     description: str
     reads: tuple[str, ...] = ()
     format: str = "csv"
     inferred: Inferred | None = None
+    table: str = ""
 
     @property
     def domain(self) -> str:
@@ -88,28 +94,60 @@ def make_product(
     mesh = read_mesh(root, registered=registered)
     domain = _domain(mesh, product.domain)
     inputs = [_contract(mesh, key) for key in product.reads]
-    if (product.kind is ProductKind.INGEST) == bool(inputs):
+    if product.kind.reads != bool(inputs):
         raise NotMade(
-            f"{product.key} is made of its files alone; take --reads out"
+            f"{product.key} is made of what lies outside of the mesh alone; take --reads out"
             if inputs
             else f"{product.key} needs something to be made of: --reads DOMAIN/PRODUCT"
         )
+    if product.kind is Beginning.MACHINE_LEARNING and product.inferred is not None:
+        raise NotMade(f"{product.key} predicts columns of its own; write --reads instead of --from")
+    if product.kind is Beginning.SOURCE and product.inferred is not None:
+        product = replace(product, inferred=replace(product.inferred, landing=None))
     folder = domain.folder / "products" / safe_name(product.name)
-    files = {CONTRACT_FILE: contract_text(product, domain.owner, inputs)}
-    beside = {}
-    if product.kind is ProductKind.FUNCTION:
-        files[CODE_FILE] = _function(product, inputs)
-    elif product.kind is ProductKind.DBT:
-        model = model_file(root, product.domain, product.name)
-        if model.exists():
-            raise NotMade(f"{model} is there already; choose another name, or remove it")
-        beside[model] = _model(inputs)
+    files = {
+        CONTRACT_FILE: contract_text(product, domain.owner, inputs),
+        **_code(product, inputs),
+    }
+    beside = _beside(root, domain, product, inputs)
     with written(folder, files, beside) as made:
         after = read_mesh(root, registered=registered)
         findings = check_domain(after.domain(product.domain), after).findings
         before = check_domain(domain, mesh).findings
         refuse_findings(product.key, {*findings} - {*before})
     return made
+
+
+def _code(product: NewProduct, inputs: Sequence[Contract]) -> dict[str, str]:
+    """The files that make it, in its folder, by name."""
+    match product.kind:
+        case Beginning.FUNCTION:
+            return {CODE_FILE: _function(product, inputs)}
+        case Beginning.MACHINE_LEARNING:
+            named = [*zip(_parameters(product, inputs), inputs, strict=True)]
+            return model_code(product.key, product.description, named)
+        case Beginning.SOURCE:
+            found = product.inferred.columns if product.inferred is not None else ()
+            columns = [(one.name, one.landed_as, one.type) for one in found]
+            columns = columns or [(one.name, one.name, one.type) for one in LANDED]
+            table = product.table or product.name
+            return {CODE_FILE: source_code(product.key, product.description, table, columns)}
+        case _:
+            return {}
+
+
+def _beside(
+    root: Path, domain: Domain, product: NewProduct, inputs: Sequence[Contract]
+) -> dict[Path, str]:
+    """The files elsewhere, with all that they then say."""
+    if product.kind is Beginning.SOURCE:
+        return {domain.file: with_variable(domain.file, variable_of(domain.name, product.name))}
+    if product.kind is not Beginning.DBT:
+        return {}
+    model = model_file(root, product.domain, product.name)
+    if model.exists():
+        raise NotMade(f"{model} is there already; choose another name, or remove it")
+    return {model: _model(inputs)}
 
 
 def _domain(mesh: Mesh, name: str) -> Domain:
@@ -131,15 +169,19 @@ def _contract(mesh: Mesh, key: str) -> Contract:
     return contract
 
 
-def _function(product: NewProduct, inputs: Sequence[Contract]) -> str:
-    # Two inputs of one name are told apart by their domains.
+def _parameters(product: NewProduct, inputs: Sequence[Contract]) -> list[str]:
+    """What the function calls its inputs; two of one name are told apart by their domains."""
     names = [one.name for one in inputs]
-    parameters = [
+    return [
         one.name
         if names.count(one.name) == 1 and one.name != product.name
         else f"{one.domain}_{one.name}"
         for one in inputs
     ]
+
+
+def _function(product: NewProduct, inputs: Sequence[Contract]) -> str:
+    parameters = _parameters(product, inputs)
     return _FUNCTION.format(
         title=product.name.replace("_", " ").capitalize(),
         description=product.description,

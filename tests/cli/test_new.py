@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,28 @@ def test_from_a_file_that_nobody_has_seen_to_a_published_product_and_its_consume
     assert (paid["invoice_no"], str(paid["amount"])) == (1001, "12.50")
 
 
+def test_a_table_outside_is_asked_by_a_source_of_which_a_model_learns(
+    mesh: TinyMesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.execute('create table orders ("Order No" integer primary key, amount real)')
+        connection.executemany("insert into orders values (?, ?)", [(n, n / 4) for n in range(9)])
+    address = f"sqlite:///{tmp_path}/shop.db"
+    assert call("new", "domain", "finance", "--owner", "finance@example.com", "--yes").code == 0
+    told = call("new", "product", "finance/sold", "--kind", "source", "--from", f"{address}#orders")
+    assert (told.code, told.err) == (0, "")
+    assert "set SOURCE_FINANCE_SOLD_ADDRESS to the database's address" in told.out
+    monkeypatch.setenv("SOURCE_FINANCE_SOLD_ADDRESS", address)
+    assert mesh.run("finance/sold").success
+    assert mesh.rows("finance/sold")[8] == {"order_no": 8, "amount": 2.0}
+    told = call(
+        *("new", "product", "finance/expected", "--kind", "machine-learning"),
+        *("--reads", "finance/sold"),
+    )
+    assert (told.code, told.err) == (0, "")
+    assert "change the model in domains/finance/products/expected" in told.out
+
+
 def test_what_was_confirmed_is_reported_no_longer(mesh: TinyMesh, tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("id,mail\n" + "".join(f"{n},u{n}@example.com\n" for n in range(200)))
@@ -94,6 +117,7 @@ def test_what_is_not_said_is_asked(mesh: TinyMesh) -> None:
         (("product", "finance/x"), "there is no domain 'finance'"),
         (("product", "finance/x", "--format", "xls"), "choose one of csv"),
         (("product", "finance/x", "--kind", "magic"), "'magic' is not one of"),
+        (("product", "finance/x", "--kind", "source"), "there is no domain 'finance'"),
         (("product", "finance/x", "--from", "nowhere.csv"), "no such file or folder"),
         (("product", "finance/x", "--from", "finance/none"), "is not published yet"),
         (("product", "finance/x", "--from", "x.csv", "--reads", "a/b"), "two beginnings"),

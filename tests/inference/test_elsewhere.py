@@ -80,6 +80,18 @@ def test_a_table_of_postgres_in_its_schema(postgres: Postgres) -> None:
     as_the_database_says(infer_table(f"{address}#shop.orders"))
 
 
+def test_a_table_whose_columns_are_called_as_no_column_can_be(sqlite: Path) -> None:
+    with sqlite3.connect(sqlite) as connection:
+        connection.execute('create table crates ("Order No" integer primary key, "Größe" real)')
+        connection.execute("insert into crates values (1, 0.5), (2, null)")
+    found = infer_table(f"sqlite:///{sqlite}#crates")
+    assert [(one.name, one.landed_as) for one in found.columns] == [
+        ("order_no", "Order No"),
+        ("grosse", "Größe"),
+    ]
+    assert found.key == ("order_no",)
+
+
 @pytest.mark.parametrize(
     ("place", "why"),
     [

@@ -20,7 +20,7 @@ from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.catalogue import data_time_rules
 from shared_resources.inference.infer import infer_files
 from shared_resources.landing.reader import stage_object
-from shared_resources.mesh import ProductKind
+from shared_resources.scaffolding.beginnings import Beginning
 from shared_resources.scaffolding.new_domain import make_domain
 from shared_resources.scaffolding.new_product import NewProduct, make_product
 from shared_resources.stores.protocol import StagedBatch
@@ -67,5 +67,5 @@ def test_what_is_inferred_of_a_file_lets_that_file_through(file: Path, tmp_path:
 def contract_of(file: Path, root: Path) -> Contract:
     write_central(root)
     make_domain(root, finance())
-    made = NewProduct("finance/foreign", ProductKind.INGEST, "One row.", inferred=infer_files(file))
+    made = NewProduct("finance/foreign", Beginning.INGEST, "One row.", inferred=infer_files(file))
     return read_contract(make_product(root, made)[0])

@@ -10,6 +10,7 @@ import pytest
 from shared_resources.contracts.file_formats import all_formats
 from shared_resources.governance.catalogue import check_domain
 from shared_resources.mesh import ProductKind, read_mesh
+from shared_resources.scaffolding.beginnings import Beginning
 from shared_resources.scaffolding.new_files import NotMade
 from shared_resources.scaffolding.new_product import NewProduct, make_product
 from tests.tiny_mesh import TinyMesh, column, contract_text, failures
@@ -42,7 +43,7 @@ CODE = """
 """
 
 
-def new(key: str, kind: ProductKind, *reads: str, format_: str = "csv") -> NewProduct:
+def new(key: str, kind: Beginning, *reads: str, format_: str = "csv") -> NewProduct:
     return NewProduct(key, kind, "One row of whatever.", reads, format_)
 
 
@@ -54,7 +55,7 @@ def findings(mesh: TinyMesh) -> list[str]:
 @pytest.fixture
 def order(mesh: TinyMesh) -> TinyMesh:
     mesh.domain("order")
-    make_product(mesh.root, new("order/lines", ProductKind.INGEST))
+    make_product(mesh.root, new("order/lines", Beginning.INGEST))
     return mesh
 
 
@@ -75,7 +76,7 @@ def test_a_product_of_landed_files_publishes_what_lands(order: TinyMesh) -> None
 @pytest.mark.parametrize("format_", list(all_formats()))
 def test_files_of_every_format_can_land(mesh: TinyMesh, format_: str) -> None:
     mesh.domain("order")
-    make_product(mesh.root, new("order/lines", ProductKind.INGEST, format_=format_))
+    make_product(mesh.root, new("order/lines", Beginning.INGEST, format_=format_))
     assert findings(mesh) == []
     contract = read_mesh(mesh.root).product("order/lines").contract
     assert contract is not None and contract.landing is not None
@@ -88,7 +89,7 @@ def test_a_function_begins_as_the_copy_of_what_it_reads_whatever_its_types(
     landed(order)
     order.product("order/all_types", contract_text("order/all_types", EVERY_TYPE), CODE)
     assert order.run("order/all_types").success
-    make_product(order.root, new("order/copy", ProductKind.FUNCTION, "order/all_types"))
+    make_product(order.root, new("order/copy", Beginning.FUNCTION, "order/all_types"))
     assert findings(order) == []
     done = order.run("order/copy")
     assert done.success, failures(done)
@@ -104,10 +105,10 @@ def test_a_function_begins_as_the_copy_of_what_it_reads_whatever_its_types(
 def test_inputs_of_one_name_are_told_apart(order: TinyMesh) -> None:
     landed(order)
     order.domain("sales")
-    make_product(order.root, new("sales/lines", ProductKind.FUNCTION, "order/lines"))
+    make_product(order.root, new("sales/lines", Beginning.FUNCTION, "order/lines"))
     done = order.run("sales/lines")
     assert done.success, failures(done)
-    make_product(order.root, new("sales/both", ProductKind.FUNCTION, "order/lines", "sales/lines"))
+    make_product(order.root, new("sales/both", Beginning.FUNCTION, "order/lines", "sales/lines"))
     assert findings(order) == []
     done = order.run("sales/both")
     assert done.success, failures(done)
@@ -115,7 +116,7 @@ def test_inputs_of_one_name_are_told_apart(order: TinyMesh) -> None:
 
 
 def test_a_dbt_model_stands_where_the_project_looks_for_it(order: TinyMesh) -> None:
-    made = make_product(order.root, new("order/marts", ProductKind.DBT, "order/lines"))
+    made = make_product(order.root, new("order/marts", Beginning.DBT, "order/lines"))
     assert made[-1] == order.root / "dbt_project/models/order/marts.sql"
     assert findings(order) == []
     product = read_mesh(order.root).product("order/marts")
@@ -126,18 +127,21 @@ def test_a_dbt_model_stands_where_the_project_looks_for_it(order: TinyMesh) -> N
 @pytest.mark.parametrize(
     ("product", "why"),
     [
-        (new("order", ProductKind.INGEST), "is no product"),
-        (new("order/Lines", ProductKind.INGEST), "is no product"),
-        (new("../x/lines", ProductKind.INGEST), "is no product"),
-        (new("order/class", ProductKind.INGEST), "Python cannot import"),
-        (new("order/two__words", ProductKind.INGEST), "snake_case"),
-        (new("shop/lines", ProductKind.INGEST), "mesh new domain shop"),
-        (new("order/lines", ProductKind.INGEST), "there already"),
-        (new("order/more", ProductKind.INGEST, "order/lines"), "take --reads out"),
-        (new("order/more", ProductKind.FUNCTION), "--reads"),
-        (new("order/more", ProductKind.FUNCTION, "order/gone"), "no product 'order/gone'"),
-        (new("order/more", ProductKind.INGEST, format_="xls"), "no format"),
-        (new("order/old", ProductKind.DBT, "order/lines"), "is there already"),
+        (new("order", Beginning.INGEST), "is no product"),
+        (new("order/Lines", Beginning.INGEST), "is no product"),
+        (new("../x/lines", Beginning.INGEST), "is no product"),
+        (new("order/class", Beginning.INGEST), "Python cannot import"),
+        (new("order/two__words", Beginning.INGEST), "snake_case"),
+        (new("shop/lines", Beginning.INGEST), "mesh new domain shop"),
+        (new("order/lines", Beginning.INGEST), "there already"),
+        (new("order/more", Beginning.INGEST, "order/lines"), "take --reads out"),
+        (new("order/more", Beginning.FUNCTION), "--reads"),
+        (new("order/more", Beginning.SOURCE, "order/lines"), "take --reads out"),
+        (new("order/more", Beginning.MACHINE_LEARNING), "--reads"),
+        (new("order/more", Beginning.MACHINE_LEARNING, "order/lines"), "lacks a number beside"),
+        (new("order/more", Beginning.FUNCTION, "order/gone"), "no product 'order/gone'"),
+        (new("order/more", Beginning.INGEST, format_="xls"), "no format"),
+        (new("order/old", Beginning.DBT, "order/lines"), "is there already"),
     ],
 )
 def test_what_cannot_be_made_is_said_and_leaves_nothing(
@@ -157,5 +161,5 @@ def test_what_is_wrong_with_other_products_keeps_none_from_being_made(order: Tin
     broken.write_text(broken.read_text().replace("classification: internal", "", 1))
     before = findings(order)
     assert before
-    make_product(order.root, new("order/more", ProductKind.INGEST))
+    make_product(order.root, new("order/more", Beginning.INGEST))
     assert findings(order) == before

@@ -7,16 +7,21 @@ Does not belong here: what the files say (`scaffolding/`).
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from shared_resources import wiring
 from shared_resources.cli.output import say
 from shared_resources.inference.inferred import Inferred
-from shared_resources.mesh import Archetype, ProductKind
+from shared_resources.mesh import Archetype
+from shared_resources.scaffolding.beginnings import Beginning
+
+if TYPE_CHECKING:
+    from shared_resources.scaffolding.new_product import NewProduct
 
 ARCHETYPES = click.Choice([one.value for one in Archetype])
-KINDS = tuple(one.value for one in (ProductKind.INGEST, ProductKind.FUNCTION, ProductKind.DBT))
+KINDS = tuple(one.value for one in Beginning)
 
 
 @click.group(epilog="Example: mesh new domain finance --owner finance-data@example.com --yes")
@@ -79,9 +84,11 @@ def product(
     format_: str,
     description: str | None,
 ) -> None:
-    """A product: its contract, and what makes it: landed files, a function or a dbt model.
+    """A product: its contract, and what makes it.
 
-    One that reads another begins as its copy, with the same columns. With --from, the contract says
+    That is landed files (ingest), a table of a database outside (source), a function, a dbt model, or a
+    model that learns (machine-learning). One that reads another begins as its copy, with the same
+    columns; one that learns predicts the last number of the first. With --from, the contract says
     what was found in the data, each column behind the evidence for it; what nobody can know from data is
     reported by `mesh check` until it is confirmed.
     """
@@ -90,26 +97,39 @@ def product(
     inferred, reads = _inferred(from_, reads) if from_ is not None else (None, reads)
     made = NewProduct(
         product,
-        ProductKind(kind or (ProductKind.FUNCTION if reads else ProductKind.INGEST)),
+        Beginning(kind or (Beginning.FUNCTION if reads else Beginning.INGEST)),
         description or f"One row of {product.rpartition('/')[2].replace('_', ' ')}.",
         reads,
         format_,
         inferred,
+        from_.rpartition("#")[2] if from_ and "#" in from_ else "",
     )
     root = wiring.current().root
     files = make_product(root, made, registered=wiring.current().registry.promised)
     _told(root, files)
     if inferred is not None:
         _tell_inferred(product, inferred)
-    if made.kind is ProductKind.INGEST and inferred is not None:
-        say(f"next: land the data below {product}, then `mesh run {product}`")
-    elif made.kind is ProductKind.INGEST:
-        say(
-            f"next: write the files' columns into {_shown(root, files[0])}, then "
-            f"`mesh audit {_shown(root, files[0])} --data <file>`"
-        )
-    else:
-        say(f"next: `mesh run +{product}` makes it; change how in {_shown(root, files[-1])}")
+    _tell_next(made, _shown(root, files[0]), _shown(root, files[-1]))
+
+
+def _tell_next(made: NewProduct, contract: Path, code: Path) -> None:
+    match made.kind:
+        case Beginning.INGEST if made.inferred is not None:
+            say(f"next: land the data below {made.key}, then `mesh run {made.key}`")
+        case Beginning.INGEST:
+            say(
+                f"next: write the files' columns into {contract}, then "
+                f"`mesh audit {contract} --data <file>`"
+            )
+        case Beginning.SOURCE:
+            from shared_resources.scaffolding.source import variable_of
+
+            variable = variable_of(made.domain, made.name)
+            say(f"next: set {variable} to the database's address, then `mesh run {made.key}`")
+        case Beginning.MACHINE_LEARNING:
+            say(f"next: `mesh run +{made.key}` makes it; change the model in {code.parent}")
+        case _:
+            say(f"next: `mesh run +{made.key}` makes it; change how in {code}")
 
 
 def _inferred(place: str, reads: tuple[str, ...]) -> tuple[Inferred, tuple[str, ...]]:
