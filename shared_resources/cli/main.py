@@ -23,6 +23,7 @@ _COMMANDS = {
     "new": "begin a domain or a product",
     "test": "make and audit a product, publish nothing, show what would change",
     "dev": "Dagster's UI with one domain",
+    "serve": "the UI, the daemon and every deployed domain, kept up on this machine",
     "run": "materialize products in dependency order across domains",
     "status": "a row a product: version, rows, checks, health",
     "check": "every contract and policy, statically",
@@ -38,7 +39,7 @@ _COMMANDS = {
 }
 
 # Those that stand in a room of their own.
-_ROOMS = dict.fromkeys(("new", "test", "dev"), "teams.")
+_ROOMS = dict.fromkeys(("new", "test", "dev", "serve"), "teams.")
 
 # Whose client says in its own words that it was refused, or could not reach anyone.
 _SERVICES = {"botocore": "AWS", "snowflake": "Snowflake"}

@@ -38,6 +38,7 @@ KNOWN = frozenset(
         "MESH_LANDING_EVENTS",
         "MESH_LANDING_QUEUE",
         "MESH_ROOT",
+        "MESH_SERVER_MEMORY",
     }
 )
 # Kubernetes sets these for a service whose name begins with "mesh".

@@ -32,6 +32,7 @@ _MESH: Mapping[str, tuple[str, str]] = {
     "MESH_DEBUG": ("", "Set to anything: `mesh` shows a traceback of what it did not expect."),
     "MESH_AUDIT_MEMORY": ("512MB", "What an audit holds in memory before it spills to disk."),
     "MESH_AUDIT_SQL_SECONDS": ("300", "How long one `sql` rule of a contract may take."),
+    "MESH_SERVER_MEMORY": ("2GB", "`mesh serve` replaces a code server that holds more."),
     "MESH_COPIES_BYTES": (
         "20 GiB",
         "How much of what was read from S3 is kept below `MESH_HOME`.",

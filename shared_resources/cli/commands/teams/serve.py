@@ -1,0 +1,41 @@
+"""`mesh serve`: webserver, daemon and the code servers of all deployed domains, on this machine.
+
+Belongs here: its options, and becoming the supervisor.
+Does not belong here: what is started and how it is stopped (`serving/`), deploying to it.
+"""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from shared_resources import wiring
+from shared_resources.cli.output import say
+
+
+@click.command(epilog="Example: mesh serve --port 3001")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65_535), default=3000, show_default=True)
+def serve(host: str, port: int) -> None:
+    """Serve Dagster's UI, its daemon and every deployed domain, and keep them up.
+
+    Stays in the foreground. SIGTERM or Ctrl-C stops it: no run is launched any more, and those in
+    progress have ten minutes to end. A domain is deployed to it with `mesh deploy DOMAIN`.
+    """
+    from shared_resources.serving.limits import memory_limit
+    from shared_resources.serving.starting import prepare
+
+    environment = wiring.current()
+    memory_limit(os.environ)
+    command, domains = prepare(environment, host, port)
+    say(f"serving at http://{host}:{port}: {', '.join(domains) or 'no domain is deployed yet'}")
+    say(f"logs: {environment.home / 'serving' / 'logs'}; Ctrl-C stops all in order")
+    variables = {
+        **os.environ,
+        "MESH_HOME": str(environment.home),
+        "MESH_ROOT": str(environment.root),
+        "DAGSTER_HOME": str(environment.dagster),
+    }
+    # This process becomes the supervisor, so that what ends the one ends the other.
+    os.execve(command[0], command, variables)

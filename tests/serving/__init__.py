@@ -1,0 +1,1 @@
+"""Tests of serving: real servers under a real supervisor, where it is about processes."""
