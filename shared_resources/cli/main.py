@@ -21,6 +21,7 @@ from shared_resources.state.private_files import keep_files_private
 
 _COMMANDS = {
     "new": "begin a domain or a product",
+    "upgrade": "a later platform in a domain's own repository",
     "test": "make and audit a product, publish nothing, show what would change",
     "dev": "Dagster's UI with one domain",
     "serve": "the UI, the daemon and every deployed domain, kept up on this machine",
@@ -39,7 +40,7 @@ _COMMANDS = {
 }
 
 # Those that stand in a room of their own.
-_ROOMS = dict.fromkeys(("new", "test", "dev", "serve"), "teams.")
+_ROOMS = dict.fromkeys(("new", "upgrade", "test", "dev", "serve"), "teams.")
 
 # Whose client says in its own words that it was refused, or could not reach anyone.
 _SERVICES = {"botocore": "AWS", "snowflake": "Snowflake"}

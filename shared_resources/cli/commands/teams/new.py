@@ -13,12 +13,16 @@ import click
 
 from shared_resources import wiring
 from shared_resources.cli.output import say
+from shared_resources.environment import EnvironmentProblem
 from shared_resources.inference.inferred import Inferred
 from shared_resources.mesh import Archetype
 from shared_resources.scaffolding.beginnings import Beginning
 
 if TYPE_CHECKING:
     from shared_resources.scaffolding.new_product import NewProduct
+
+if TYPE_CHECKING:
+    from shared_resources.scaffolding.new_domain import NewDomain
 
 ARCHETYPES = click.Choice([one.value for one in Archetype])
 KINDS = tuple(one.value for one in Beginning)
@@ -35,6 +39,11 @@ def new() -> None:
 @click.option("--contact", help="Where to ask; default #NAME.")
 @click.option("--archetype", type=ARCHETYPES)
 @click.option("--description", help="What it is about, in a sentence.")
+@click.option(
+    "--repository",
+    type=click.Path(path_type=Path),
+    help="Begin it in a repository of its own, at this new place.",
+)
 @click.option("--yes", is_flag=True, help="Ask nothing: take the defaults of what is not given.")
 def domain(
     name: str,
@@ -42,9 +51,14 @@ def domain(
     contact: str | None,
     archetype: str | None,
     description: str | None,
+    repository: Path | None,
     yes: bool,
 ) -> None:
-    """A domain: its folder, its code location, its entry in workspace.yaml."""
+    """A domain: its folder, its code location, its entry in workspace.yaml.
+
+    With --repository all of it stands in a git repository of its own, with its own lock, tests and CI,
+    and the platform pinned: `make setup check test` passes there.
+    """
     from shared_resources.scaffolding.new_domain import NewDomain, make_domain
 
     if yes and not owner:
@@ -56,9 +70,24 @@ def domain(
         Archetype(_asked("Archetype", archetype, Archetype.SOURCE_ALIGNED.value, yes, ARCHETYPES)),
         _asked("Description", description, f"What {name} knows.", yes),
     )
+    if repository is not None:
+        _begin_repository(repository, made)
+        return
     root = wiring.current().root
     _told(root, make_domain(root, made))
     say(f"next: `mesh new product {name}/<name>`; `make dev` shows it once it is started again")
+
+
+def _begin_repository(place: Path, made: NewDomain) -> None:
+    from shared_resources.repositories.begin import make_repository
+
+    try:
+        mesh = wiring.current().root
+    except EnvironmentProblem:  # an installed platform in a folder of no project
+        mesh = None
+    make_repository(place, made, mesh)
+    say(f"made {place}, committed on its branch main")
+    say(f"next: `cd {place} && make setup check test`, then `mesh new product {made.name}/<name>`")
 
 
 @new.command(epilog="Example: mesh new product order/big_baskets --reads order/baskets")

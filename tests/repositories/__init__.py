@@ -1,0 +1,1 @@
+"""Tests of repositories: a domain in one of its own."""
