@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from shared_resources.dagster_instance.event_batches import store_batches_at_once
+from shared_resources.dagster_instance.kept_connections import keep_connections
 from shared_resources.environment import Environment, EnvironmentProblem
 from shared_resources.state.database import StateUnreachable
 from shared_resources.wiring import current
@@ -116,7 +117,7 @@ def open_instance(environment: Environment) -> Iterator[dg.DagsterInstance]:
         # would refuse the one with two schema revisions from then on.
         with FileLock(environment.dagster / ".opening.lock"), _alone_in_database(environment):
             opened = dg.DagsterInstance.from_config(str(environment.dagster))
-        with opened as instance:
+        with opened as instance, keep_connections(instance):
             store_batches_at_once(instance)
             yield instance
 
