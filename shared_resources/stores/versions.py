@@ -16,6 +16,7 @@ from shared_resources.evidence.keys import BATCH_ID, NUMBER, PUBLISHED_AT, ROLLB
 from shared_resources.evidence.record import Evidence, RolledBack
 from shared_resources.stores.protocol import (
     UNPARTITIONED,
+    MovedOn,
     NotPublished,
     PublishError,
     StagedBatch,
@@ -129,6 +130,16 @@ def expirable(versions: Sequence[Version], before: datetime) -> list[Version]:
             assert of is not None
             waiting.append(of)
     return [version for version in versions if version.number not in kept]
+
+
+def check_on_top_of(contract: Contract, current: int, wanted: int) -> None:
+    """Raise `MovedOn` unless what is published is the version that the next one was made against."""
+    if current != wanted:
+        found, meant = (f"version {n}" if n else "no version" for n in (current, wanted))
+        raise MovedOn(
+            f"{contract.key} has {found} by now, and the branch went from {meant}. Nothing was "
+            "published; drop the branch's product, and make it again on top of that."
+        )
 
 
 def check_batch(contract: Contract, staged: StagedBatch) -> None:

@@ -14,7 +14,13 @@ from pathlib import Path
 import pytest
 
 from shared_resources.production.checks import read_settings
+from shared_resources.stores.branched.sharing import VersionSharing
+from shared_resources.stores.branched.store import BranchStore
+from shared_resources.stores.cloud_warehouse.sharing import SnowflakeSharing
+from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
+from shared_resources.stores.embedded_warehouse.sharing import WarehouseSharing
 from shared_resources.stores.embedded_warehouse.store import WarehouseStore
+from shared_resources.stores.lake.committing.sharing import LakeSharing
 from shared_resources.stores.lake.store import LakeStore
 from shared_resources.stores.protocol import ProductStore
 from shared_resources.wiring import ProductionEnvironment
@@ -48,13 +54,29 @@ class Place:
                 return s3_lake(self._production().settings, self.root)
             case "snowflake":
                 from shared_resources.object_store.local_copies import LocalCopies
-                from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
 
                 connect = self._production().settings.snowflake_connection
                 return SnowflakeStore(connect, self.root, LocalCopies(self.root / "copies"))
             case name:
                 raise ValueError(f"{name!r} is no store under test; there are {', '.join(STORES)}")
 
+    def branch(self, name: str, store: ProductStore | None = None) -> BranchStore:
+        """The store of a branch over this place, or over the given object of its store."""
+        base = store or self.open()
+        return BranchStore(base, sharing_of(base), name)
+
     def _production(self) -> ProductionEnvironment:
         settings = read_settings(self.variables)
         return ProductionEnvironment(root=self.root, home=self.root, settings=settings)
+
+
+def sharing_of(store: ProductStore) -> VersionSharing:
+    """What lets products of the store share versions."""
+    match store:
+        case LakeStore():
+            return LakeSharing(store)
+        case WarehouseStore():
+            return WarehouseSharing(store)
+        case SnowflakeStore():
+            return SnowflakeSharing(store)
+    raise ValueError(f"{store} is no store under test")

@@ -107,7 +107,7 @@ def test_a_rollback_copies_nothing(store: SnowflakeStore) -> None:
 
 def test_a_view_that_was_left_behind_is_mended(store: SnowflakeStore) -> None:
     publish(store, SALES, "b1", [1])
-    old = store._versions(KEY).head().entry
+    old = store.record_of(KEY).head().entry
     assert old is not None
     publish(store, SALES, "b2", [2])
     store.session.execute(old.view)  # as a slow publisher would that died right after it
@@ -119,7 +119,7 @@ def test_a_view_that_was_left_behind_is_mended(store: SnowflakeStore) -> None:
 def test_a_retried_run_finishes_what_its_death_left(store: SnowflakeStore) -> None:
     """It asks whether its batch is published: then the view must show it."""
     publish(store, SALES, "b1", [1])
-    old = store._versions(KEY).head().entry
+    old = store.record_of(KEY).head().entry
     assert old is not None
     publish(store, SALES, "b2", [2])
     store.session.execute('UPDATE "order__versions"."heads" SET "shown" = 1')
@@ -303,7 +303,7 @@ def test_what_expired_is_dropped_unless_a_kept_version_has_its_table(
 def test_a_claim_from_before_the_fence_does_nothing(store: SnowflakeStore) -> None:
     """The UPDATE of a process that died while it was on its way, after its table was dropped."""
     publish(store, SALES, "b1", [1])
-    versions = store._versions(KEY)
+    versions = store.record_of(KEY)
     head = versions.head()
     assert head.entry is not None
     ghost = replace(
@@ -320,8 +320,8 @@ def test_a_claim_from_before_the_fence_does_nothing(store: SnowflakeStore) -> No
 def test_a_first_claim_from_before_the_fence_does_nothing(store: SnowflakeStore) -> None:
     """A fence before the first version stops who found none: also who inserts its row too late."""
     publish(store, contract(name="other"), "b1", [1])  # the domain's tables are there
-    entry = store._versions("order/other").head().entry
-    versions = store._versions(KEY)
+    entry = store.record_of("order/other").head().entry
+    versions = store.record_of(KEY)
     before = versions.head()
     assert entry is not None and before == Head()
     versions.raise_fence()
@@ -343,7 +343,7 @@ def test_a_discard_before_the_first_version_stops_who_counted_its_table(
 ) -> None:
     """The table is dropped between its making and the UPDATE: it is made again."""
     publish(store, contract(name="other"), "b1", [1])
-    versions = store._versions(KEY)
+    versions = store.record_of(KEY)
     claim, dropped = versions.claim, list[int]()
 
     def late(*arguments: object) -> bool:
@@ -366,7 +366,7 @@ def test_a_table_that_is_dropped_after_its_publisher_looked_again_is_made_again(
 ) -> None:
     """The fence is raised before its claim, and the table dropped between the next look and claim."""
     publish(store, contract(name="other"), "b1", [1])
-    versions, doomed = store._versions(KEY), list[Name]()
+    versions, doomed = store.record_of(KEY), list[Name]()
     claim = versions.claim
 
     def late(*arguments: object) -> bool:
@@ -389,7 +389,7 @@ def test_a_table_that_is_dropped_after_its_publisher_looked_again_is_made_again(
 def test_of_two_first_publishes_one_wins(store: SnowflakeStore) -> None:
     """Both may insert the head's first row; neither row can be claimed twice."""
     publish(store, contract(name="other"), "b1", [1])  # the domain's tables are there
-    versions = store._versions(KEY)
+    versions = store.record_of(KEY)
     for _ in range(2):
         store.session.execute(
             'INSERT INTO "order__versions"."heads" ("product", "number", "shown", "fence") '
@@ -411,7 +411,7 @@ def test_a_conflict_builds_on_what_was_published_meanwhile(
     store: SnowflakeStore, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(store, DAILY, "b1", {day(0): [1], day(1): [2]})
-    versions = store._versions(KEY)
+    versions = store.record_of(KEY)
     claim = versions.claim
     rival_first = [True]
 

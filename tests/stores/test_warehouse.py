@@ -69,7 +69,7 @@ def test_the_lakes_files_are_left_to_the_lake(lake: LakeStore, warehouse: Wareho
 
 def test_a_version_is_linked_and_never_overwritten(warehouse: WarehouseStore) -> None:
     publish(warehouse, SALES, "b1", [1])
-    manifests = warehouse._manifests(KEY)
+    manifests = warehouse.manifests(KEY)
     manifest = manifests.get(1)
     assert manifests.publish(manifest) is False
     assert list((warehouse.root / "order/sales/versions").iterdir()) == [

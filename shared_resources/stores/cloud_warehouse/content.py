@@ -85,7 +85,7 @@ class NewContent:
         self._check_not_overtaken(head)
         kept = self._kept(head.entry)
         partitions = self._with_batch(kept)
-        _check_schema(contract, head.entry, rows_stay=bool(kept))
+        check_schema(contract, head.entry, rows_stay=bool(kept))
         if self._whole is not None and not kept and self._whole[1] == head.fence:
             return self._whole[0]
         if self._upload is None:
@@ -201,7 +201,7 @@ def claim(versions: Versions, entry: Entry, head: Head, content: Content) -> boo
     return claimed
 
 
-def _check_schema(contract: Contract, head: Entry | None, *, rows_stay: bool) -> None:
+def check_schema(contract: Contract, head: Entry | None, *, rows_stay: bool) -> None:
     if head is None:
         return
     check_partition_column(contract, head.partition_column)

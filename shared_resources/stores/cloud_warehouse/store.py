@@ -27,6 +27,7 @@ from shared_resources.contracts.model import Contract
 from shared_resources.evidence.record import Evidence, RolledBack
 from shared_resources.object_store.local_copies import LocalCopies
 from shared_resources.sql import quote_identifier
+from shared_resources.stores.branched.names import without_branches
 from shared_resources.stores.cleared import check_cleared
 from shared_resources.stores.cloud_warehouse.content import (
     Content,
@@ -105,7 +106,7 @@ class SnowflakeStore:
     def discard(self, contract: Contract, batch_id: str) -> None:
         for attempt in staging_area.attempts_of(self._area(contract.key), batch_id):
             staging_area.remove_attempt(attempt)
-        versions, tables = self._versions(contract.key), self._tables(contract.key)
+        versions, tables = self.record_of(contract.key), self._tables(contract.key)
         with contextlib.suppress(Missing, OutOfStep), self._tagged(contract.key, batch_id):
             versions.check_in_step()
             drop_unnamed(versions, tables, tables.of_batch(batch_id))
@@ -113,7 +114,7 @@ class SnowflakeStore:
     def remove_orphans(self, product: str, older_than: timedelta = ORPHAN_AGE) -> list[str]:
         """Remove staged folders and tables that dead processes left; mend the view if it is behind."""
         removed = staging_area.remove_orphans(self._area(product), lambda _: False, older_than)
-        versions, tables = self._versions(product), self._tables(product)
+        versions, tables = self.record_of(product), self._tables(product)
         with contextlib.suppress(Missing), self._tagged(product):
             versions.check_in_step()
             removed += drop_unnamed(versions, tables, tables.abandoned(older_than))
@@ -125,8 +126,8 @@ class SnowflakeStore:
         """What `remove_orphans` would remove now."""
         area, found = self._area(product), list[Name]()
         with contextlib.suppress(Missing), self._tagged(product):
-            self._versions(product).check_in_step()
-            found = unnamed(self._versions(product), self._tables(product).abandoned(ORPHAN_AGE))
+            self.record_of(product).check_in_step()
+            found = unnamed(self.record_of(product), self._tables(product).abandoned(ORPHAN_AGE))
         return [*map(str, staging_area.orphans(area, lambda _: False)), *map(str, found)]
 
     # -- publishing ------------------------------------------------------------------------------
@@ -139,20 +140,20 @@ class SnowflakeStore:
         append: bool = False,
     ) -> Version:
         check_cleared(contract, cleared)
-        tables, versions = self._tables(contract.key), self._versions(contract.key)
+        tables, versions = self._tables(contract.key), self.record_of(contract.key)
         with contextlib.closing(
             NewContent(self.session, tables, versions, contract, cleared, append=append)
         ) as content:
-            return self._commit(contract, cleared.batch_id, cleared.evidence, content)
+            return self.commit(contract, cleared.batch_id, cleared.evidence, content)
 
     def rollback(self, contract: Contract, to: int, why: RolledBack, *, batch_id: str) -> Version:
-        versions = self._versions(contract.key)
+        versions = self.record_of(contract.key)
         kept = self.versions(contract.key)
         choose(kept, contract.key, self.name, to)
         content, proof = RestoredContent(versions, contract, to), restored(kept, to, why)
-        return self._commit(contract, batch_id, proof, content, rollback_of=to)
+        return self.commit(contract, batch_id, proof, content, rollback_of=to)
 
-    def _commit(
+    def commit(
         self,
         contract: Contract,
         batch_id: str,
@@ -161,7 +162,7 @@ class SnowflakeStore:
         rollback_of: int | None = None,
     ) -> Version:
         """Publish the content on top of whatever is published by then; once a batch id."""
-        versions = self._versions(contract.key)
+        versions = self.record_of(contract.key)
         attempts = Attempts(f"publishing {contract.key} in the {self.name}")
         losses = 0
         with self._tagged(contract.key, batch_id), advisory_lock(self._lock(contract.key)):
@@ -169,7 +170,7 @@ class SnowflakeStore:
             for _ in attempts:
                 try:
                     # In this order: a version published after the look is not after that head.
-                    head = self._head(versions)
+                    head = self.head(versions)
                     if published := self.published_batch(contract.key, batch_id):
                         return published
                     planned = content.on_top_of(head)
@@ -177,7 +178,7 @@ class SnowflakeStore:
                     own = stamp(evidence, number, batch_id, planned.rows, rollback_of)
                     entry = replace(planned, properties=own)
                     if claim(versions, entry, head, content):
-                        self._follow_up(contract.key, entry)
+                        self.follow_up(contract.key, entry)
                         return entry.version(contract.key)
                 except Locked as problem:
                     attempts.failed(problem)
@@ -193,7 +194,7 @@ class SnowflakeStore:
             return published
         raise attempts.exhausted()
 
-    def _head(self, versions: Versions) -> Head:
+    def head(self, versions: Versions) -> Head:
         """The product's head, in a domain that may publish its first product."""
         try:
             return versions.head()
@@ -202,19 +203,19 @@ class SnowflakeStore:
             versions.prepare()
             return versions.head()
 
-    def _follow_up(self, product: str, entry: Entry) -> None:
+    def follow_up(self, product: str, entry: Entry) -> None:
         """What comes after the commit: the rest of the records, and people's view."""
-        versions = self._versions(product)
+        versions = self.record_of(product)
         versions.spares.keep(entry)
         versions.record(entry)
         show(self.session, versions, entry)
 
     def _finish(self, product: str, *, whether_behind_or_not: bool = False) -> None:
         """Do what a process that died after its commit left undone."""
-        versions = self._versions(product)
+        versions = self.record_of(product)
         head = versions.head()
         if head.entry is not None and (whether_behind_or_not or head.shown < head.number):
-            self._follow_up(product, head.entry)
+            self.follow_up(product, head.entry)
 
     # -- housekeeping ----------------------------------------------------------------------------
 
@@ -227,7 +228,7 @@ class SnowflakeStore:
 
     def expire(self, contract: Contract, before: datetime) -> list[Version]:
         """Forget the versions in one statement, then drop the tables that no other version has."""
-        versions = self._versions(contract.key)
+        versions = self.record_of(contract.key)
         with self._tagged(contract.key):
             versions.check_in_step()
             expired = expirable(versions.all(), before)
@@ -244,20 +245,20 @@ class SnowflakeStore:
 
     def products(self) -> list[str]:
         """The keys of all published products."""
-        return products(self.session)
+        return without_branches(products(self.session))
 
     def versions(self, product: str) -> list[Version]:
-        found = self._versions(product).all()
+        found = self.record_of(product).all()
         if not found:
             self.check_in_step(product)
         return found
 
     def check_in_step(self, product: str) -> None:
-        self._versions(product).check_in_step()
+        self.record_of(product).check_in_step()
 
     def repair(self, product: str, *, dry_run: bool = False) -> str | None:
         with self._tagged(product):
-            versions, tables = self._versions(product), self._tables(product)
+            versions, tables = self.record_of(product), self._tables(product)
             return repair(versions, tables, partial(show, self.session, versions), dry_run)
 
     def open(self, product: str, number: int | None = None) -> Snapshot:
@@ -279,7 +280,7 @@ class SnowflakeStore:
 
     def published_batch(self, product: str, batch_id: str) -> Version | None:
         """The batch's version; if its process died after the commit, what it left is done."""
-        entry = self._versions(product).of_batch(batch_id)
+        entry = self.record_of(product).of_batch(batch_id)
         if entry is None:
             return None
         with self._tagged(product, batch_id):
@@ -288,7 +289,7 @@ class SnowflakeStore:
 
     def _readable(self, product: str, number: int | None) -> Entry:
         """Raises `NotPublished`, and `NoEvidence` when nobody knows what the version passed."""
-        versions = self._versions(product)
+        versions = self.record_of(product)
         with contextlib.suppress(Missing):
             entry = versions.head().entry if number is None else versions.entry(number)
             if entry is not None:
@@ -305,7 +306,7 @@ class SnowflakeStore:
     def _lock(self, product: str) -> Path:
         return staging_area.product_folder(self.root, product) / ".publish.lock"
 
-    def _versions(self, product: str) -> Versions:
+    def record_of(self, product: str) -> Versions:
         if product not in self._known:
             staging_area.product_folder(self.root, product)  # refuses what is no key
             self._known[product] = Versions(self.session, product)

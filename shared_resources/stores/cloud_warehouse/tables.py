@@ -114,13 +114,22 @@ class VersionTables:
                             f"FROM {Name(self.schema, base.table)} WHERE {stays}"
                         )
                     upload.copy_into(table, columns)
+        self._check_rows(contract.key, table, rows)
+
+    def _check_rows(self, product: str, table: Name, rows: int) -> None:
         counted = self._count(table)
         if counted != rows:
             raise PublishError(
-                f"{contract.key}: the new version's table has {counted} rows instead of {rows}, "
+                f"{product}: the new version's table has {counted} rows instead of {rows}, "
                 "and was not published. Look in Snowflake's query history, by the QUERY_TAG, for "
                 "who changed a table of the mesh; run it again."
             )
+
+    def clone(self, table: Name, source: Name, rows: int) -> None:
+        """Make the table of another product's, row for row; nothing is copied."""
+        self._session.execute(f"CREATE OR REPLACE TRANSIENT TABLE {table} CLONE {source}")
+        self._session.execute(f"COMMENT ON TABLE {table} IS {text(_signature(table))}")
+        self._check_rows(self._product, table, rows)
 
     def drop(self, table: Name) -> None:
         self._session.execute(f"DROP TABLE IF EXISTS {table}")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from shared_resources.confinement.guard import refuse
 from shared_resources.contracts.model import Contract
 from shared_resources.evidence.record import Evidence, RolledBack
+from shared_resources.stores.branched.names import without_branches
 from shared_resources.stores.cleared import check_cleared, check_not_overtaken
 from shared_resources.stores.commit_attempts import Attempts, advisory_lock
 from shared_resources.stores.embedded_warehouse import housekeeping as warehouse_housekeeping
@@ -75,7 +76,7 @@ class WarehouseStore:
         staging_area.remove_attempt(staged.folder)  # a version's rows are in database files
 
     def discard(self, contract: Contract, batch_id: str) -> None:
-        manifests = self._manifests(contract.key)
+        manifests = self.manifests(contract.key)
         if not manifests.is_in_step():
             return  # what no manifest names may be a version's all the same
         # A version that took over its files may outlive the batch's own.
@@ -87,30 +88,30 @@ class WarehouseStore:
     def remove_orphans(self, product: str, older_than: timedelta = ORPHAN_AGE) -> list[str]:
         """Remove what dead processes left, and what expired or was compacted so long ago."""
         return warehouse_housekeeping.remove_orphans(
-            self._area(product), self._manifests(product), older_than
+            self._area(product), self.manifests(product), older_than
         )
 
     # -- housekeeping ----------------------------------------------------------------------------
 
     def compact(self, contract: Contract) -> Compaction | None:
-        return warehouse_housekeeping.compact(self, self._manifests(contract.key), contract)
+        return warehouse_housekeeping.compact(self, self.manifests(contract.key), contract)
 
     def would_compact(self, contract: Contract) -> Compaction | None:
         """What `compact` would do now."""
-        return warehouse_housekeeping.would_compact(self._manifests(contract.key))
+        return warehouse_housekeeping.would_compact(self.manifests(contract.key))
 
     def orphans(self, product: str) -> list[str]:
         """What `remove_orphans` would remove now."""
         found = warehouse_housekeeping.orphans(
-            self._area(product), self._manifests(product), ORPHAN_AGE
+            self._area(product), self.manifests(product), ORPHAN_AGE
         )
         return [str(path) for paths in found for path in paths]
 
     def stored_bytes(self, product: str) -> int:
-        return staging_area.stored_bytes(self._folder(product))
+        return staging_area.stored_bytes(self.folder(product))
 
     def expire(self, contract: Contract, before: datetime) -> list[Version]:
-        return warehouse_housekeeping.expire(self._manifests(contract.key), before)
+        return warehouse_housekeeping.expire(self.manifests(contract.key), before)
 
     # -- publishing ------------------------------------------------------------------------------
 
@@ -136,7 +137,7 @@ class WarehouseStore:
             return files
 
         self.check_in_step(contract.key)
-        kept(self._manifests(contract.key).last())  # a refusal comes before the work of loading
+        kept(self.manifests(contract.key).last())  # a refusal comes before the work of loading
         added = self._load(contract, staged.batch_id, footers)
         built = [*added]
 
@@ -155,18 +156,18 @@ class WarehouseStore:
             )
 
         try:
-            return self._commit(contract, staged.batch_id, cleared.evidence, plan)
+            return self.commit(contract, staged.batch_id, cleared.evidence, plan)
         finally:
             self._clear_up(contract, staged.batch_id, built)
 
     def rollback(self, contract: Contract, to: int, why: RolledBack, *, batch_id: str) -> Version:
-        manifests = self._manifests(contract.key)
+        manifests = self.manifests(contract.key)
         versions = self.versions(contract.key)
         choose(versions, contract.key, self.name, to)
         target, proof = manifests.get(to), restored(versions, to, why)
-        return self._commit(contract, batch_id, proof, lambda *_: target, rollback_of=to)
+        return self.commit(contract, batch_id, proof, lambda *_: target, rollback_of=to)
 
-    def _commit(
+    def commit(
         self,
         contract: Contract,
         batch_id: str,
@@ -175,9 +176,9 @@ class WarehouseStore:
         rollback_of: int | None = None,
     ) -> Version:
         """Link what `plan` wants as the version after whatever is published by then."""
-        manifests = self._manifests(contract.key)
+        manifests = self.manifests(contract.key)
         attempts = Attempts(f"publishing {contract.key} in the {self.name}")
-        with advisory_lock(self._folder(contract.key) / ".publish.lock"):
+        with advisory_lock(self.folder(contract.key) / ".publish.lock"):
             manifests.check_in_step()
             manifests.intend(batch_id)
             for attempt in attempts:
@@ -211,7 +212,7 @@ class WarehouseStore:
         target = self.staging_folder(contract, batch_id) / DATA_FILE
         build(target, query, sum(partitions.values()))
         loaded = DataFile(
-            path=str(target.relative_to(self._folder(contract.key))),
+            path=str(target.relative_to(self.folder(contract.key))),
             columns=_columns(contract),
             partitions=partitions,
             partitions_held=len(partitions),
@@ -225,8 +226,8 @@ class WarehouseStore:
         version = self.published_batch(contract.key, batch_id)
         if version is None:
             return  # it failed; the batch stays staged, and `discard` removes it with all of this
-        folder = self._folder(contract.key)
-        needed = self._manifests(contract.key).files(version.number)
+        folder = self.folder(contract.key)
+        needed = self.manifests(contract.key).files(version.number)
         attempts = {(folder / file.path).parent for file in built}
         for attempt in attempts - {path.parent for path in needed}:
             staging_area.remove_attempt(attempt)
@@ -238,7 +239,7 @@ class WarehouseStore:
         small = [file for file in files if file.rows < MERGE_ROWS_BELOW]
         target = self.staging_folder(contract, batch_id) / DATA_FILE
         column = contract.partitioning.column if contract.partitioning else None
-        merged = merge(self._folder(contract.key), target, small, columns_of(contract), column)
+        merged = merge(self.folder(contract.key), target, small, columns_of(contract), column)
         return (*(file for file in files if file not in small), merged)
 
     # -- reading ---------------------------------------------------------------------------------
@@ -246,13 +247,14 @@ class WarehouseStore:
     def products(self) -> list[str]:
         """The keys of all published products."""
         found = (path.parent.parent for path in self.root.glob("*/*/versions/v*.json"))
-        return sorted({f"{folder.parent.name}/{folder.name}" for folder in found})
+        keys = sorted({f"{folder.parent.name}/{folder.name}" for folder in found})
+        return without_branches(keys)
 
     def versions(self, product: str) -> list[Version]:
-        return self._manifests(product).versions()
+        return self.manifests(product).versions()
 
     def open(self, product: str, number: int | None = None) -> Snapshot:
-        manifests = self._manifests(product)
+        manifests = self.manifests(product)
         numbers = manifests.numbers()
         wanted = numbers[-1] if number is None and numbers else number
         if wanted not in numbers:
@@ -260,20 +262,24 @@ class WarehouseStore:
         manifest = manifests.get(wanted)  # alone: another version's may be broken
         version = manifest.version(self.name)
         _ = version.evidence
-        opened = WarehouseSnapshot(self._folder(product), manifest, version)
+        opened = WarehouseSnapshot(self.folder(product), manifest, version)
         opened.check()
         return opened
 
     def published_batch(self, product: str, batch_id: str) -> Version | None:
-        return self._manifests(product).of_batch(batch_id)
+        return self.manifests(product).of_batch(batch_id)
 
     def check_in_step(self, product: str) -> None:
-        self._manifests(product).check_in_step()
+        self.manifests(product).check_in_step()
 
     def repair(self, product: str, *, dry_run: bool = False) -> str | None:
-        folder = self._folder(product)
+        folder = self.folder(product)
         with advisory_lock(folder / ".publish.lock"):
-            return self._manifests(product).spares.repair(product, folder, dry_run=dry_run)
+            return self.manifests(product).spares.repair(product, folder, dry_run=dry_run)
+
+    def forget(self, product: str) -> None:
+        """Nothing of it lies here any more."""
+        self._known.pop(product, None)
 
     def connect(self, products: Sequence[str] | None = None) -> duckdb.DuckDBPyConnection:
         """A connection with a view `domain.product` over the current version of each product."""
@@ -281,15 +287,15 @@ class WarehouseStore:
 
     # -- internals -------------------------------------------------------------------------------
 
-    def _folder(self, product: str) -> Path:
+    def folder(self, product: str) -> Path:
         return staging_area.product_folder(self.root, product)
 
     def _area(self, product: str) -> Path:
-        return self._folder(product) / "data"
+        return self.folder(product) / "data"
 
-    def _manifests(self, product: str) -> Manifests:
+    def manifests(self, product: str) -> Manifests:
         if product not in self._known:
-            self._known[product] = Manifests(product, self.name, self._folder(product))
+            self._known[product] = Manifests(product, self.name, self.folder(product))
         return self._known[product]
 
 

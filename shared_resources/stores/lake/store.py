@@ -21,6 +21,7 @@ from pathlib import Path
 
 from shared_resources.contracts.model import Contract
 from shared_resources.evidence.record import RolledBack
+from shared_resources.stores.branched.names import without_branches
 from shared_resources.stores.commit_attempts import advisory_lock
 from shared_resources.stores.lake.catalog.sqlite import LakeCatalog
 from shared_resources.stores.lake.catalog.table_catalog import TableCatalog
@@ -74,45 +75,47 @@ class LakeStore:
         from shared_resources.stores.lake.leftovers import unneeded
 
         attempts = staging_area.attempts_of(self._area(contract.key), batch_id)
-        for attempt in unneeded(self._at(contract.key), batch_id, attempts):
+        for attempt in unneeded(self.at(contract.key), batch_id, attempts):
             staging_area.remove_attempt(attempt)
 
     def remove_orphans(self, product: str, older_than: timedelta = ORPHAN_AGE) -> list[str]:
         """Remove what dead processes left, and what expired or was compacted so long ago."""
         from shared_resources.stores.lake import housekeeping
 
-        return housekeeping.remove_orphans(self._at(product), older_than)
+        return housekeeping.remove_orphans(self.at(product), older_than)
 
     # -- housekeeping ----------------------------------------------------------------------------
 
     def compact(self, contract: Contract) -> Compaction | None:
         from shared_resources.stores.lake import housekeeping
 
-        return housekeeping.compact(self._at(contract.key), contract)
+        return housekeeping.compact(self.at(contract.key), contract)
 
     def would_compact(self, contract: Contract) -> Compaction | None:
         """What `compact` would do now."""
         from shared_resources.stores.lake import housekeeping
 
-        return housekeeping.would_compact(self._at(contract.key))
+        return housekeeping.would_compact(self.at(contract.key))
 
     def orphans(self, product: str) -> list[str]:
         """What `remove_orphans` would remove now."""
         from shared_resources.stores.lake import housekeeping
 
-        return housekeeping.orphans(self._at(product), ORPHAN_AGE)
+        return housekeeping.orphans(self.at(product), ORPHAN_AGE)
 
     def stored_bytes(self, product: str) -> int:
         from shared_resources.stores.lake.leftovers import stored_bytes
 
-        return stored_bytes(self._at(product))
+        return stored_bytes(self.at(product))
 
     def expire(self, contract: Contract, before: datetime) -> list[Version]:
         from shared_resources.stores.lake import housekeeping
 
-        return housekeeping.expire(self._at(contract.key), before)
+        return housekeeping.expire(self.at(contract.key), before)
 
-    def _at(self, product: str) -> LakeTable:
+    def at(self, product: str) -> LakeTable:
+        """What is done with the product beside the protocol needs this."""
+
         def lock() -> AbstractContextManager[None]:
             return advisory_lock(area.parent / ".publish.lock")
 
@@ -130,17 +133,21 @@ class LakeStore:
     ) -> Version:
         from shared_resources.stores.lake.committing import publishing
 
-        return publishing.publish(self._at(contract.key), contract, cleared, append=append)
+        return publishing.publish(self.at(contract.key), contract, cleared, append=append)
 
     def rollback(self, contract: Contract, to: int, why: RolledBack, *, batch_id: str) -> Version:
         from shared_resources.stores.lake.committing import publishing
 
-        return publishing.rollback(self._at(contract.key), contract, to, why, batch_id=batch_id)
+        return publishing.rollback(self.at(contract.key), contract, to, why, batch_id=batch_id)
 
     # -- reading ---------------------------------------------------------------------------------
 
     def products(self) -> list[str]:
         """The keys of all published products."""
+        return without_branches(self._catalog.products())
+
+    def all_products(self) -> list[str]:
+        """Those of branches among them."""
         return self._catalog.products()
 
     def versions(self, product: str) -> list[Version]:
@@ -161,18 +168,18 @@ class LakeStore:
         return version_of_batch(self._described(product), product, batch_id)
 
     def check_in_step(self, product: str) -> None:
-        at = self._at(product)
+        at = self.at(product)
         in_step(at, at.described)
 
     def repair(self, product: str, *, dry_run: bool = False) -> str | None:
         from shared_resources.stores.lake.repair import repair
 
-        at = self._at(product)
+        at = self.at(product)
         with at.lock():
             return repair(at, dry_run=dry_run)
 
     def _described(self, product: str) -> AnyTable | None:
-        at = self._at(product)
+        at = self.at(product)
         return known(at, at.described)
 
     def _area(self, product: str) -> Path:

@@ -88,6 +88,10 @@ class Spares:
                 [self._product, *numbers],
             )
 
+    def forget_all(self) -> None:
+        with suppress(Missing):
+            self._session.execute(f'DELETE FROM {self._table} WHERE "product" = ?', [self._product])
+
     def note_lost(self, numbers: Sequence[int]) -> None:
         marks = ", ".join("?" for _ in numbers)
         self._session.execute(

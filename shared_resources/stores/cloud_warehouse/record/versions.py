@@ -154,6 +154,14 @@ class Versions:
         with suppress(Missing):  # the schema is gone
             self._session.execute(f"DROP VIEW IF EXISTS {Name(self.domain, self.name)}")
 
+    def remove(self) -> None:
+        """Forget the product: every row of it. Its tables must be gone by then."""
+        self._known = {}
+        for table in (self._heads, self._history):
+            with suppress(Missing):
+                self._session.execute(f'DELETE FROM {table} WHERE "product" = ?', [self.name])
+        self.spares.forget_all()
+
     def _one(self, condition: str, value: Value) -> Entry | None:
         rows = self._rows('"table_name", "evidence", "content"', [], condition, value)
         return Entry.of(*rows[0]) if rows else None

@@ -117,6 +117,15 @@ class GlueTables:
         self._make_database(product, self.at(product, metadata).location())
         self.catalog().point(self._identifier(product), metadata)
 
+    def drop(self, product: str) -> None:
+        database, name = self._identifier(product)
+        glue = self.catalog().glue
+        with suppress(glue.exceptions.EntityNotFoundException):
+            glue.delete_table(DatabaseName=database, Name=name)
+        if not any(self._tables(database)):
+            with suppress(glue.exceptions.EntityNotFoundException):
+                glue.delete_database(Name=database)
+
     def _make_database(self, product: str, location: str) -> None:
         catalog, identifier = self.catalog(), self._identifier(product)
         self.claim(product)  # before there is a database: who is refused leaves none behind

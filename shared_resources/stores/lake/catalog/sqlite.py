@@ -150,6 +150,10 @@ class LakeCatalog:
         self._make_namespace(domain)
         catalog.point(domain, name, metadata)
 
+    def drop(self, product: str) -> None:
+        if self.file.exists():
+            self.catalog().forget(*identifier(product))
+
     def _make_namespace(self, domain: str) -> None:
         catalog = self.catalog()
         if not catalog.namespace_exists((domain,)):

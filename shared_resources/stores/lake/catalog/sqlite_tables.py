@@ -6,12 +6,14 @@ Does not belong here: opening the file, and who only reads a table (`sqlite.py`)
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.exceptions import NamespaceNotEmptyError, NoSuchNamespaceError
 from pyiceberg.io import FileIO
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.table import CommitTableResponse, Table
@@ -47,16 +49,26 @@ class SqliteTables(SqlCatalog):
         return table_at(name, metadata, self._load_file_io(), self)
 
     def point(self, domain: str, name: str, metadata: str) -> None:
-        row = sa.and_(
+        with Session(self.engine) as session:
+            session.execute(sa.delete(IcebergTables).where(self._row(domain, name)))
+            made = self._create_table_row(domain, name, metadata)
+            session.execute(sa.insert(IcebergTables).values(**made))
+            session.commit()
+
+    def forget(self, domain: str, name: str) -> None:
+        with Session(self.engine) as session:
+            session.execute(sa.delete(IcebergTables).where(self._row(domain, name)))
+            session.commit()
+        if self.namespace_exists((domain,)) and not self.list_tables((domain,)):
+            with suppress(NoSuchNamespaceError, NamespaceNotEmptyError):  # another was faster
+                self.drop_namespace((domain,))
+
+    def _row(self, domain: str, name: str) -> sa.ColumnElement[bool]:
+        return sa.and_(
             IcebergTables.catalog_name == self.name,
             IcebergTables.table_namespace == domain,
             IcebergTables.table_name == name,
         )
-        with Session(self.engine) as session:
-            session.execute(sa.delete(IcebergTables).where(row))
-            made = self._create_table_row(domain, name, metadata)
-            session.execute(sa.insert(IcebergTables).values(**made))
-            session.commit()
 
     def _load_file_io(self, properties: Any = None, location: str | None = None) -> LocalFileIO:
         return LocalFileIO()

@@ -86,6 +86,13 @@ class TableCatalog(Protocol):
         """Make the table the one of this metadata file, whatever it was."""
         ...
 
+    def drop(self, product: str) -> None:
+        """Know nothing of the table any more, nor of its domain if it was its last.
+
+        Its files stay where they are. No error where there is none.
+        """
+        ...
+
 
 def load_patiently(product: str, load: Callable[[], _Loaded | None]) -> _Loaded | None:
     """The table, or None when there is none, while others commit. Raises `Unreadable`."""

@@ -57,6 +57,12 @@ class Base:
 def evolve_table(
     contract: Contract, base: Base, transaction: Transaction, *, rows_stay: bool
 ) -> None:
+    check_table(contract, base, rows_stay=rows_stay)
+    evolve(transaction, contract)
+
+
+def check_table(contract: Contract, base: Base, *, rows_stay: bool) -> None:
+    """Raise `PublishError` unless what is published can become the contract's."""
     assert base.table is not None and base.last is not None
     schema, spec = base.table.schema(), base.table.spec()
     columns = [schema.find_field(field.source_id).name for field in spec.fields]
@@ -67,7 +73,6 @@ def evolve_table(
         to_version(contract.key, base.last).properties,
         replaces_everything=not rows_stay,
     )
-    evolve(transaction, contract)
 
 
 def stage_version(

@@ -83,7 +83,7 @@ def publish(at: LakeTable, contract: Contract, cleared: Cleared, *, append: bool
         add = data_files(footers, metadata, placed(metadata.schema().fields), unbounded(contract))
         return kept | {file.file_path: file for file in add}
 
-    return _commit(at, contract, staged.batch_id, cleared.evidence, plan)
+    return commit(at, contract, staged.batch_id, cleared.evidence, plan)
 
 
 def rollback(
@@ -102,14 +102,14 @@ def rollback(
     versions = versions_of(known(at, at.described), contract.key)
     choose(versions, contract.key, STORE, to)
     proof = restored(versions, to, why)
-    return _commit(at, contract, batch_id, proof, plan, rollback_of=to)
+    return commit(at, contract, batch_id, proof, plan, rollback_of=to)
 
 
 def published_batch(at: LakeTable, batch_id: str) -> Version | None:
     return version_of_batch(known(at, at.described), at.product, batch_id)
 
 
-def _commit(
+def commit(
     at: LakeTable,
     contract: Contract,
     batch_id: str,

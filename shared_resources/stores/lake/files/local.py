@@ -21,6 +21,7 @@ from shared_resources.state.durable import sync, sync_all
 from shared_resources.stores.protocol import StagedBatch
 from shared_resources.stores.staging import staging_area
 from shared_resources.stores.staging.fingerprints import sha256_of
+from shared_resources.stores.staging.second_names import second_names
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -56,6 +57,14 @@ class LakeFiles(Protocol):
 
         Nothing is visible yet: the commit names them, and makes `fields` the table's. Doing it twice
         gives the same locations. The staged files stay as they were audited.
+        """
+        ...
+
+    def share(self, files: Iterable[str], held: Iterable[str], attempt: Path) -> Mapping[str, str]:
+        """The locations under which a table names published files of another, by those they have.
+
+        `held` are those that it names already. In a local folder a file gets a second name, in
+        `attempt`, so that neither table can take it from the other; elsewhere it has one alone.
         """
         ...
 
@@ -111,6 +120,9 @@ class LocalFiles:
         adopted = list(files)
         sync_all(adopted, self.root)
         return {path: Placed(str(path), path.stat().st_size) for path in adopted}
+
+    def share(self, files: Iterable[str], held: Iterable[str], attempt: Path) -> Mapping[str, str]:
+        return second_names(files, held, attempt)
 
     def local(self, files: Sequence[DataFile]) -> list[Path]:
         return [Path(file.file_path) for file in files]
