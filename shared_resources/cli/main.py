@@ -25,6 +25,7 @@ _COMMANDS = {
     "test": "make and audit a product, publish nothing, show what would change",
     "dev": "Dagster's UI with one domain",
     "serve": "the UI, the daemon and every deployed domain, kept up on this machine",
+    "branch": "work beside what is published; compare, promote, drop",
     "run": "materialize products in dependency order across domains",
     "status": "a row a product: version, rows, checks, health",
     "check": "every contract and policy, statically",
@@ -40,7 +41,7 @@ _COMMANDS = {
 }
 
 # Those that stand in a room of their own.
-_ROOMS = dict.fromkeys(("new", "upgrade", "test", "dev", "serve"), "teams.")
+_ROOMS = dict.fromkeys(("new", "upgrade", "test", "dev", "serve", "branch"), "teams.")
 
 # Whose client says in its own words that it was refused, or could not reach anyone.
 _SERVICES = {"botocore": "AWS", "snowflake": "Snowflake"}

@@ -63,6 +63,17 @@ class RolledBack:
 
 
 @dataclass(frozen=True)
+class Promoted:
+    """The branch that the version was made in, and what it was called there: `store:number:snapshot`
+    of each version of the branch that it stands for, the newest first.
+    """
+
+    branch: str
+    pins: tuple[str, ...]
+    by: str
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What one version was made from and checked against.
 
@@ -73,7 +84,7 @@ class Evidence:
     (None of a version of an earlier release),
     `objects` the landing objects as (key, etag), `quarantined` the entries that the attempt left,
     `files` the batch's files as they were staged. Of a rollback, all this is of the version that it
-    restored, but for `rolled_back`.
+    restored, but for `rolled_back`. Of a promotion it is that of the branch, with `promoted`.
     """
 
     run_id: str
@@ -91,6 +102,7 @@ class Evidence:
     files: tuple[FileDigest, ...] = ()
     replay_of: ReplayOf | None = None
     rolled_back: RolledBack | None = None
+    promoted: Promoted | None = None
 
     @property
     def input_versions(self) -> dict[str, tuple[str, int]]:
@@ -149,6 +161,10 @@ class Evidence:
             written[keys.ROLLBACK_BY] = self.rolled_back.by
             if self.rolled_back.despite:
                 written[keys.ROLLBACK_DESPITE] = _compact(self.rolled_back.despite)
+        if self.promoted is not None:
+            written[keys.PROMOTED_FROM] = self.promoted.branch
+            written[keys.PROMOTED_PINS] = _compact(self.promoted.pins)
+            written[keys.PROMOTED_BY] = self.promoted.by
         return written
 
     @classmethod
@@ -181,6 +197,7 @@ class Evidence:
             return found
 
         replayed, by = properties.get(keys.REPLAY_OF), properties.get(keys.ROLLBACK_BY)
+        branch = properties.get(keys.PROMOTED_FROM)
         return cls(
             run_id=properties[keys.RUN_ID],
             contract_version=properties[keys.CONTRACT_VERSION],
@@ -206,6 +223,15 @@ class Evidence:
                     properties.get(keys.ROLLBACK_REASON, ""),
                     by,
                     tuple(map(str, listed(keys.ROLLBACK_DESPITE))),
+                )
+            ),
+            promoted=(
+                None
+                if branch is None
+                else Promoted(
+                    branch,
+                    tuple(map(str, listed(keys.PROMOTED_PINS))),
+                    properties.get(keys.PROMOTED_BY, ""),
                 )
             ),
         )

@@ -28,6 +28,7 @@ KNOWN = frozenset(
         *LOCATIONS,
         "MESH_AUDIT_MEMORY",
         "MESH_AUDIT_SQL_SECONDS",
+        "MESH_BRANCH",
         "MESH_COPIES_BYTES",
         "MESH_DATABASE_URL",
         "MESH_DEBUG",

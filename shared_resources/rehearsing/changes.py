@@ -1,20 +1,24 @@
 """What readers would see changed: rows added, gone and changed, by column. Numbers, no values.
 
-Belongs here: comparing a batch that was made with what is published.
+Belongs here: comparing a batch that was made with what is published, and two versions.
 Does not belong here: whether a change of a contract breaks a promise (`data_products/compared/`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
 
 from shared_resources.contracts.model import Contract
 from shared_resources.governance.audit.engine.connection import audit_connection
 from shared_resources.rehearsing.forgetting import ForgettingEnvironment
 from shared_resources.sql import parquet_rows, quote_identifier, quote_literal
 from shared_resources.stores.opening import open_product
-from shared_resources.stores.protocol import NotPublished, StagedBatch
+from shared_resources.stores.protocol import NotPublished, Snapshot, StagedBatch
 
 _MADE, _PUBLISHED = "made", "published"
 
@@ -46,24 +50,52 @@ def changes(
         published = open_product(environment.real, contract.key)
     except NotPublished:
         return None
-    names = [column.name for column in contract.columns]
-    there = {field.name: field.type for field in published.schema}
-    retyped = [c.name for c in contract.columns if there.get(c.name, c.type.arrow) != c.type.arrow]
-    common = [name for name in names if name in there and name not in retyped]
+    types = {column.name: column.type.arrow for column in contract.columns}
     with audit_connection(environment.scratch) as connection:
-        published.register(connection, "_mesh_version")
         made = parquet_rows(file.path for file in batch.files)
         connection.execute(f"CREATE TEMP VIEW {_MADE} AS FROM {made}")
-        daily = contract.partitioning is not None and contract.partitioning.column in common
-        days = _days(contract, batch.partitions) if daily else "TRUE"
-        connection.execute(f"CREATE TEMP VIEW {_PUBLISHED} AS FROM _mesh_version WHERE {days}")
-        key = [name for name in contract.primary_key if name in common]
-        keyed = bool(key) and key == [*contract.primary_key]
-        if not common:
-            query = f"SELECT (SELECT count(*) FROM {_MADE}), (SELECT count(*) FROM {_PUBLISHED}), 0"
-        else:
-            query = _by_key(key, common) if keyed else _without_key(common)
-        added, gone, changed, *each = connection.execute(query).fetchall()[0]
+        return _compared(connection, contract, types, published, batch.partitions)
+
+
+def changes_between(
+    scratch: Path,
+    contract: Contract,
+    published: Snapshot,
+    made: Snapshot,
+    days: Sequence[str] | None = None,
+) -> Changes:
+    """What `made` changes of `published`; of a daily product, in these days alone."""
+    types = {field.name: field.type for field in made.schema}
+    with audit_connection(scratch) as connection:
+        made.register(connection, "_mesh_made")
+        daily = days is not None and _daily(contract, types)
+        condition = _days(contract, days or ()) if daily else "TRUE"
+        connection.execute(f"CREATE TEMP VIEW {_MADE} AS FROM _mesh_made WHERE {condition}")
+        return _compared(connection, contract, types, published, days)
+
+
+def _compared(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    types: Mapping[str, pa.DataType],
+    published: Snapshot,
+    days: Sequence[str] | None,
+) -> Changes:
+    """The view `made`, which has columns of these types, against what is published."""
+    there = {field.name: field.type for field in published.schema}
+    retyped = [name for name, type_ in types.items() if there.get(name, type_) != type_]
+    common = [name for name in types if name in there and name not in retyped]
+    published.register(connection, "_mesh_version")
+    daily = days is not None and _daily(contract, common)
+    condition = _days(contract, days or ()) if daily else "TRUE"
+    connection.execute(f"CREATE TEMP VIEW {_PUBLISHED} AS FROM _mesh_version WHERE {condition}")
+    key = [name for name in contract.primary_key if name in common]
+    keyed = bool(key) and key == [*contract.primary_key]
+    if not common:
+        query = f"SELECT (SELECT count(*) FROM {_MADE}), (SELECT count(*) FROM {_PUBLISHED}), 0"
+    else:
+        query = _by_key(key, common) if keyed else _without_key(common)
+    added, gone, changed, *each = connection.execute(query).fetchall()[0]
     others = [name for name in common if name not in key] if keyed else []
     columns = {name: rows for name, rows in zip(others, each, strict=True) if rows}
     return Changes(
@@ -72,10 +104,14 @@ def changes(
         gone,
         changed,
         columns,
-        tuple(name for name in names if name not in there),
-        tuple(name for name in there if name not in names),
+        tuple(name for name in types if name not in there),
+        tuple(name for name in there if name not in types),
         tuple(retyped),
     )
+
+
+def _daily(contract: Contract, columns: Collection[str]) -> bool:
+    return contract.partitioning is not None and contract.partitioning.column in columns
 
 
 def _days(contract: Contract, partitions: Sequence[str]) -> str:

@@ -47,6 +47,12 @@ def is_alive(environment: Environment, name: str) -> bool:
     return bool(environment.database_url) and environment.state.is_held(_shared(name))
 
 
+def any_alive(environment: Environment) -> bool:
+    """Whether anybody on this machine holds a lease."""
+    files = (environment.home / "locks").glob("worker.*.lock")
+    return any(is_alive(environment, file.name.split(".")[1]) for file in files)
+
+
 def forget(environment: Environment, name: str) -> None:
     """Remove what the holder, which is dead, left."""
     _file(environment, name).unlink(missing_ok=True)

@@ -43,7 +43,7 @@ from shared_resources.stores.staging.staging import write_staged
 from shared_resources.testing.rows import rows_of
 from shared_resources.wiring import current
 
-_VARIABLES = ("MESH_ROOT", "MESH_HOME", "MESH_ENV", "DAGSTER_HOME")
+_VARIABLES = ("MESH_ROOT", "MESH_HOME", "MESH_ENV", "MESH_BRANCH", "DAGSTER_HOME")
 
 
 class NotPublishable(MeshProblem):
@@ -174,7 +174,7 @@ def temporary_mesh(root: Path | None = None) -> Iterator[TemporaryMesh]:
     if str(project) not in sys.path:
         sys.path.insert(0, str(project))
     with TemporaryDirectory(prefix="mesh-test-") as home:
-        for name in ("MESH_ENV", "DAGSTER_HOME"):
+        for name in ("MESH_ENV", "MESH_BRANCH", "DAGSTER_HOME"):
             os.environ.pop(name, None)
         os.environ |= {"MESH_ROOT": str(project), "MESH_HOME": home}
         try:

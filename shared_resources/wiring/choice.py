@@ -1,8 +1,8 @@
 """Which environment this process runs in.
 
-Belongs here: the only place that reads `MESH_ENV` and `MESH_HOME`.
-Does not belong here: what an environment is made of (`local.py`, `production.py`), where the project is
-(`root.py`).
+Belongs here: the only place that reads `MESH_ENV`, `MESH_HOME` and `MESH_BRANCH`.
+Does not belong here: what an environment is made of (`local.py`, `production.py`, `branch.py`), where
+the project is (`root.py`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,20 @@ class OtherEnvironment:
 
 
 def current() -> Environment:
-    """The environment of this process. `MESH_ROOT` and `MESH_HOME` move the project and its state.
+    """The environment of this process: of the branch that `MESH_BRANCH` names, else production's.
+
+    Raises `BranchProblem` when there is no such branch, and what `without_branch` does.
+    """
+    base = without_branch()
+    if name := platform_variables().get("MESH_BRANCH"):
+        from shared_resources.wiring.branch import existing_branch
+
+        return existing_branch(base, name)
+    return base
+
+
+def without_branch() -> Environment:
+    """The environment that branches stand on. `MESH_ROOT` and `MESH_HOME` move project and state.
 
     What stands in the project is importable from then on.
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shared_resources.landing.zones.zone import LandingZone
     from shared_resources.registry.registry import Registry
     from shared_resources.state.database import StateDatabase
+    from shared_resources.stores.branched.store import BranchStore
     from shared_resources.stores.pins import Pins
     from shared_resources.stores.protocol import ProductStore
 
@@ -41,6 +42,28 @@ class LocalEnvironment(Environment):
             Server.LAKE: LakeStore(self.home / "lake"),
             Server.WAREHOUSE: WarehouseStore(self.home / "warehouse"),
         }
+
+    def branched_stores(self, branch: str) -> Mapping[Server, BranchStore]:
+        """The stores of a branch over these; with what they share, `BranchStore.sharing`."""
+        from shared_resources.stores.branched.store import BranchStore
+        from shared_resources.stores.embedded_warehouse.sharing import WarehouseSharing
+        from shared_resources.stores.embedded_warehouse.store import WarehouseStore
+
+        warehouse = self.stores[Server.WAREHOUSE]
+        assert isinstance(warehouse, WarehouseStore)
+        return {
+            Server.LAKE: self._branched_lake(branch),
+            Server.WAREHOUSE: BranchStore(warehouse, WarehouseSharing(warehouse), branch),
+        }
+
+    def _branched_lake(self, branch: str) -> BranchStore:
+        from shared_resources.stores.branched.store import BranchStore
+        from shared_resources.stores.lake.sharing import LakeSharing
+        from shared_resources.stores.lake.store import LakeStore
+
+        lake = self.stores[Server.LAKE]
+        assert isinstance(lake, LakeStore)
+        return BranchStore(lake, LakeSharing(lake), branch)
 
     @cached_property
     def landing_zone(self) -> LandingZone:
@@ -73,8 +96,12 @@ class LocalEnvironment(Environment):
 
         return FolderRegistry(self.home / "registry")
 
-    @cached_property
+    @property
     def dbt_target(self) -> DbtTarget:
+        return self.dbt_target_over(self.stores[Server.WAREHOUSE])
+
+    def dbt_target_over(self, warehouse: ProductStore) -> DbtTarget:
+        """Models are built where that warehouse is; in a branch it is the branch's."""
         from shared_resources.data_products.dbt.on_duckdb import DuckDBTarget
 
         return DuckDBTarget()

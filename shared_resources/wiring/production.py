@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from shared_resources.production.settings import ProductionSettings
     from shared_resources.registry.registry import Registry
     from shared_resources.state.database import StateDatabase
+    from shared_resources.stores.branched.store import BranchStore
     from shared_resources.stores.protocol import ProductStore
 
 
@@ -74,13 +75,25 @@ class ProductionEnvironment(LocalEnvironment):
         place = self.settings.quarantine.url()
         return Quarantine(QuarantineOnS3(place, S3Objects(self.settings), self.copies))
 
-    @cached_property
-    def dbt_target(self) -> DbtTarget:
-        from shared_resources.data_products.dbt.on_snowflake.target import SnowflakeTarget
+    def branched_stores(self, branch: str) -> Mapping[Server, BranchStore]:
+        from shared_resources.stores.branched.in_snowflake import SnowflakeBranchStore
+        from shared_resources.stores.cloud_warehouse.sharing import SnowflakeSharing
         from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
 
         warehouse = self.stores[Server.WAREHOUSE]
         assert isinstance(warehouse, SnowflakeStore)
+        sharing = SnowflakeSharing(warehouse)
+        return {
+            Server.LAKE: self._branched_lake(branch),
+            Server.WAREHOUSE: SnowflakeBranchStore(warehouse, sharing, branch),
+        }
+
+    def dbt_target_over(self, warehouse: ProductStore) -> DbtTarget:
+        from shared_resources.data_products.dbt.on_snowflake.target import SnowflakeTarget
+        from shared_resources.stores.branched.in_snowflake import SnowflakeBranchStore
+        from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
+
+        assert isinstance(warehouse, SnowflakeStore | SnowflakeBranchStore)
         return SnowflakeTarget(self.settings.snowflake, warehouse)
 
     @cached_property

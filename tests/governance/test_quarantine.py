@@ -68,7 +68,7 @@ def quarantine(request: pytest.FixtureRequest, tmp_path: Path) -> Quarantine:
 
 
 def _store(quarantine: Quarantine) -> QuarantineStore:
-    return quarantine._store
+    return quarantine.store
 
 
 def _entry_json(quarantine: Quarantine, entry: QuarantineEntry) -> bytes:

@@ -99,7 +99,7 @@ def test_a_second_list_asks_for_the_keys_only(
     production.quarantine.put(REJECTION, [_file(tmp_path, [1])])
     first = production.quarantine.list()
     asked: Counter[str] = Counter()
-    store = production.quarantine._store
+    store = production.quarantine.store
     assert isinstance(store, quarantine_s3.QuarantineOnS3)
     events = store._objects.client.meta.events
     events.register("before-call.s3", lambda model, **_: asked.update([model.name]))

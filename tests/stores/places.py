@@ -20,7 +20,7 @@ from shared_resources.stores.cloud_warehouse.sharing import SnowflakeSharing
 from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
 from shared_resources.stores.embedded_warehouse.sharing import WarehouseSharing
 from shared_resources.stores.embedded_warehouse.store import WarehouseStore
-from shared_resources.stores.lake.committing.sharing import LakeSharing
+from shared_resources.stores.lake.sharing import LakeSharing
 from shared_resources.stores.lake.store import LakeStore
 from shared_resources.stores.protocol import ProductStore
 from shared_resources.wiring import ProductionEnvironment

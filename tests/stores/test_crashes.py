@@ -31,7 +31,7 @@ STEPS = {
         "pyiceberg.catalog.sql:SqlCatalog.commit_table",
         "pyiceberg.table:Table._do_commit",
         f"{IO}.lake.committing.publishing:LakeTransaction.commit_transaction",
-        f"{IO}.lake.committing.publishing:_commit",
+        f"{IO}.lake.committing.publishing:commit",
     ],
     "lake-s3": [
         f"{IO}.staging.staging_area:new_attempt",
@@ -46,7 +46,7 @@ STEPS = {
         "pyiceberg.catalog.glue:GlueCatalog._update_glue_table",
         "pyiceberg.table:Table._do_commit",
         f"{IO}.lake.committing.publishing:LakeTransaction.commit_transaction",
-        f"{IO}.lake.committing.publishing:_commit",
+        f"{IO}.lake.committing.publishing:commit",
     ],
     "warehouse": [
         f"{IO}.staging.staging_area:new_attempt",
@@ -75,7 +75,7 @@ STEPS = {
         f"{IO}.cloud_warehouse.record.spares:Spares.keep",
         f"{IO}.cloud_warehouse.store:show",
         f"{IO}.cloud_warehouse.record.versions:Versions.showing",
-        f"{IO}.cloud_warehouse.store:SnowflakeStore._commit",
+        f"{IO}.cloud_warehouse.store:SnowflakeStore.commit",
     ],
 }
 # A process that talks to servers takes a second: of those stores' steps only these die in each test.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shared_resources import wiring
+from shared_resources.cli.branch_option import branch_option
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_table
 from shared_resources.environment import Environment
@@ -38,6 +39,7 @@ _SHOWN_ROWS = 20
     metavar="FILE.parquet",
     help="Write all rows there instead of showing the first.",
 )
+@branch_option
 def read(product: str, columns: str | None, version: int | None, output: Path | None) -> None:
     """The published rows of a product: one whole version, never a part of one."""
     import pyarrow as pa

@@ -12,6 +12,7 @@ import sys
 import click
 
 from shared_resources import wiring
+from shared_resources.cli.branch_option import branch_option
 from shared_resources.cli.days import asked_days
 from shared_resources.cli.not_ingested import notes_after_run
 from shared_resources.cli.progress import RunProgress
@@ -39,6 +40,7 @@ from shared_resources.running.selection import select
     help="Products at a time.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome of each product as JSON.")
+@branch_option
 def run(
     selection: tuple[str, ...], partitions: str | None, again: bool, jobs: int, as_json: bool
 ) -> None:

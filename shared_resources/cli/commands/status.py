@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from shared_resources import wiring
+from shared_resources.cli.branch_option import branch_option
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.mesh import ProductFolder, look_at_mesh
@@ -36,6 +37,7 @@ COLUMNS = (
 
 @click.command(epilog="Example: mesh status --json | jq '.[] | select(.health.state != \"whole\")'")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
+@branch_option
 def status(as_json: bool) -> None:
     """A row a product: what is published, when, whether its last batch passed, and its health.
 

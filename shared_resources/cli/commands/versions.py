@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from shared_resources import wiring
+from shared_resources.cli.branch_option import branch_option
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.running.selection import product_contract
 from shared_resources.stores.protocol import NotPublished, Version
@@ -16,6 +17,7 @@ from shared_resources.stores.protocol import NotPublished, Version
 @click.command(epilog="Example: mesh versions order/transactions")
 @click.argument("product", metavar="DOMAIN/PRODUCT")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
+@branch_option
 def versions(product: str, as_json: bool) -> None:
     """The published versions of a product, oldest first, in each store that its contract names."""
     environment = wiring.current()

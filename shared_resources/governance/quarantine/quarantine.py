@@ -68,7 +68,7 @@ class Quarantine:
 
     def __init__(self, store: QuarantineStore) -> None:
         refuse("opens the quarantine")
-        self._store = store
+        self.store = store
 
     def put(
         self, rejection: Rejection, files: Sequence[Path], rejects: Path | None = None
@@ -83,13 +83,13 @@ class Quarantine:
         product = _place(rejection.product)
         id_ = _identity(rejection) + "-" + _digest([*files, *([rejects] if rejects else [])])[:8]
         place = f"{product}/{id_}"
-        stored = self._store.read(place)
+        stored = self.store.read(place)
         if stored is None:
             named = _named(files)
             kept = {f"{KEPT}/{name}": path for name, path in named.items()}
             if rejects is not None:
                 kept[_REJECTS] = rejects
-            self._store.keep(
+            self.store.keep(
                 place,
                 kept,
                 _json(
@@ -101,7 +101,7 @@ class Quarantine:
                     }
                 ),
             )
-            stored = self._store.read(place)
+            stored = self.store.read(place)
             assert stored is not None, "what was just kept is there"
         return _read(stored)
 
@@ -112,8 +112,8 @@ class Quarantine:
         """
         ids = [entry.id for entry in self.list(product) if entry.at < before]
         for id_ in ids:
-            self._store.remove(_place(product, id_))
-        self._store.sweep(_place(product))
+            self.store.remove(_place(product, id_))
+        self.store.sweep(_place(product))
         return ids
 
     def list(self, product: str | None = None) -> list[QuarantineEntry]:
@@ -123,7 +123,7 @@ class Quarantine:
         such an entry out: one product's trouble is not the others'.
         """
         entries = []
-        for stored in self._store.all(_place(product) if product is not None else ""):
+        for stored in self.store.all(_place(product) if product is not None else ""):
             try:
                 entries.append(_read(stored))
             except Unreadable:
@@ -134,7 +134,7 @@ class Quarantine:
     def unreadable(self) -> tuple[Unreadable, ...]:
         """What is wrong with the entries that `list` leaves out."""
         found = []
-        for stored in self._store.all(""):
+        for stored in self.store.all(""):
             try:
                 _read(stored)
             except Unreadable as problem:
@@ -154,7 +154,7 @@ class Quarantine:
         """The kept files, on this machine: staged Parquet, for `rows` with `_reasons`; for `object`
         its bytes."""
         place = _place(entry.product, entry.id)
-        paths = [self._store.local(place, f"{KEPT}/{name}") for name in entry.file_names]
+        paths = [self.store.local(place, f"{KEPT}/{name}") for name in entry.file_names]
         missing = [n for n, path in zip(entry.file_names, paths, strict=True) if path is None]
         if missing:
             raise UnknownEntry(
@@ -165,7 +165,7 @@ class Quarantine:
 
     def rejects(self, entry: QuarantineEntry) -> Path | None:
         """The Parquet file of rows that could not be read (`landing/rejects.py`), if any."""
-        return self._store.local(_place(entry.product, entry.id), _REJECTS)
+        return self.store.local(_place(entry.product, entry.id), _REJECTS)
 
     def rows(self, entry: QuarantineEntry) -> pa.RecordBatchReader:
         """Stream the kept rows as they were staged. None for an `object`, whose bytes are kept."""
@@ -176,10 +176,22 @@ class Quarantine:
         schema = pq.read_schema(files[0]) if files else pa.schema([])
         return pa.RecordBatchReader.from_batches(schema, _stream(files))
 
+    def take_over(self, entry: QuarantineEntry, other: Quarantine) -> None:
+        """Keep another quarantine's entry as it is there; twice is as good as once."""
+        place = _place(entry.product, entry.id)
+        stored = other.store.read(place)
+        assert stored is not None, "it was listed a moment ago"
+        named = zip(entry.file_names, other.files(entry), strict=True)
+        kept = {f"{KEPT}/{name}": path for name, path in named}
+        if rejects := other.rejects(entry):
+            kept[_REJECTS] = rejects
+        if self.store.read(place) is None:
+            self.store.keep(place, kept, stored.entry)
+
     def mark_replayed(self, id_: str, version: int) -> QuarantineEntry:
         """Note that `version` published what passed of the entry; twice is as good as once."""
         entry = self.get(id_)
-        self._store.add(
+        self.store.add(
             _place(entry.product, entry.id),
             f"{_REPLAYS}{version:08d}.json",
             _json({"version": version, "at": datetime.now(UTC).isoformat()}),
@@ -193,12 +205,12 @@ class Quarantine:
         """
         entry = self.get(id_)
         mark = {"by": by, "reason": reason, "at": datetime.now(UTC).isoformat()}
-        self._store.add(_place(entry.product, entry.id), _CLOSED, _json(mark))
+        self.store.add(_place(entry.product, entry.id), _CLOSED, _json(mark))
         return self.get(entry.id)
 
     def mark_replaced(self, entry: QuarantineEntry, version: int) -> None:
         """Note which version took the entry's place, before that version expires."""
-        self._store.add(_place(entry.product, entry.id), _REPLACED, _json({"version": version}))
+        self.store.add(_place(entry.product, entry.id), _REPLACED, _json({"version": version}))
 
 
 def _place(product: str, id_: str | None = None) -> str:

@@ -29,6 +29,7 @@ _MESH: Mapping[str, tuple[str, str]] = {
         "`.mesh` in the project",
         "State: locally everything, in production staged batches and copies.",
     ),
+    "MESH_BRANCH": ("", "The branch that is worked in: it reads production, and writes beside it."),
     "MESH_DEBUG": ("", "Set to anything: `mesh` shows a traceback of what it did not expect."),
     "MESH_AUDIT_MEMORY": ("512MB", "What an audit holds in memory before it spills to disk."),
     "MESH_AUDIT_SQL_SECONDS": ("300", "How long one `sql` rule of a contract may take."),

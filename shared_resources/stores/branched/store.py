@@ -46,17 +46,17 @@ class BranchStore:
     def __init__(self, base: ProductStore, sharing: VersionSharing, branch: str) -> None:
         self.name = base.name
         self.branch = branch
-        self._base = base
-        self._sharing = sharing
+        self.base = base
+        self.sharing = sharing
 
     def own_versions(self, product: str) -> list[Version]:
         """Those of the branch's own line, oldest first: the first is production's where it had one."""
-        return [_named(one, product) for one in self._base.versions(self._key(product))]
+        return [_named(one, product) for one in self.base.versions(self._key(product))]
 
     # -- staging and publishing ------------------------------------------------------------------
 
     def staging_folder(self, contract: Contract, batch_id: str) -> Path:
-        return self._base.staging_folder(self._renamed(contract), batch_id)
+        return self.base.staging_folder(self._renamed(contract), batch_id)
 
     def publish(self, contract: Contract, cleared: Cleared, *, append: bool = False) -> Version:
         if published := self.published_batch(contract.key, cleared.batch_id):
@@ -64,14 +64,14 @@ class BranchStore:
         self._begin(contract)
         staged = replace(cleared.staged, product=self._key(contract.key))
         own = replace(cleared, staged=staged)
-        version = self._base.publish(self._renamed(contract), own, append=append)
+        version = self.base.publish(self._renamed(contract), own, append=append)
         return _named(version, contract.key)
 
     def release(self, staged: StagedBatch) -> None:
-        self._base.release(staged)
+        self.base.release(staged)
 
     def discard(self, contract: Contract, batch_id: str) -> None:
-        self._base.discard(self._renamed(contract), batch_id)
+        self.base.discard(self._renamed(contract), batch_id)
 
     def rollback(self, contract: Contract, to: int, why: RolledBack, *, batch_id: str) -> Version:
         own = self.own_versions(contract.key)
@@ -82,17 +82,17 @@ class BranchStore:
                 "published the product. In a branch only its own versions come back; nothing was "
                 "changed. Roll production back, or drop the branch and make the product again."
             )
-        version = self._base.rollback(self._renamed(contract), to, why, batch_id=batch_id)
+        version = self.base.rollback(self._renamed(contract), to, why, batch_id=batch_id)
         return _named(version, contract.key)
 
     def _begin(self, contract: Contract) -> None:
         """Let the branch's line begin with what production has now; nothing if it has begun."""
         for attempt in range(FORKS):
-            theirs = self._base.versions(contract.key)
-            if not theirs or self._base.versions(self._key(contract.key)):
+            theirs = self.base.versions(contract.key)
+            if not theirs or self.base.versions(self._key(contract.key)):
                 return
             try:
-                self._sharing.fork(self._renamed(contract), contract.key, theirs[-1].number)
+                self.sharing.fork(self._renamed(contract), contract.key, theirs[-1].number)
                 return
             except NotPublished:
                 if attempt == FORKS - 1:
@@ -101,10 +101,10 @@ class BranchStore:
     # -- housekeeping: a branch is dropped, and keeps its versions until then ---------------------
 
     def remove_orphans(self, product: str, older_than: timedelta = ORPHAN_AGE) -> list[str]:
-        return self._base.remove_orphans(self._key(product), older_than)
+        return self.base.remove_orphans(self._key(product), older_than)
 
     def orphans(self, product: str) -> list[str]:
-        return self._base.orphans(self._key(product))
+        return self.base.orphans(self._key(product))
 
     def compact(self, contract: Contract) -> Compaction | None:
         return None
@@ -116,32 +116,32 @@ class BranchStore:
         return []
 
     def check_in_step(self, product: str) -> None:
-        self._base.check_in_step(product)
-        self._base.check_in_step(self._key(product))
+        self.base.check_in_step(product)
+        self.base.check_in_step(self._key(product))
 
     def repair(self, product: str, *, dry_run: bool = False) -> str | None:
-        return self._base.repair(self._key(product), dry_run=dry_run)
+        return self.base.repair(self._key(product), dry_run=dry_run)
 
     # -- reading ---------------------------------------------------------------------------------
 
     def versions(self, product: str) -> list[Version]:
         own = self.own_versions(product)
-        theirs = self._base.versions(product)
+        theirs = self.base.versions(product)
         return [v for v in theirs if not own or v.number < own[0].number] + own
 
     def open(self, product: str, number: int | None = None) -> Snapshot:
         own = self.own_versions(product)
         if not own:
-            return self._base.open(product, number)
+            return self.base.open(product, number)
         chosen = choose(self.versions(product), product, self.name, number)
         if chosen.number < own[0].number:
-            return self._base.open(product, chosen.number)
-        return _Named(self._base.open(self._key(product), chosen.number), product)
+            return self.base.open(product, chosen.number)
+        return _Named(self.base.open(self._key(product), chosen.number), product)
 
     def published_batch(self, product: str, batch_id: str) -> Version | None:
-        if version := self._base.published_batch(self._key(product), batch_id):
+        if version := self.base.published_batch(self._key(product), batch_id):
             return _named(version, product)
-        theirs = self._base.published_batch(product, batch_id)
+        theirs = self.base.published_batch(product, batch_id)
         own = self.own_versions(product) if theirs else []
         return None if theirs and own and theirs.number >= own[0].number else theirs
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shared_resources import wiring
+from shared_resources.cli.branch_option import branch_option
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     help="Of a daily product, the days to make; default: the newest there is.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
+@branch_option
 def test(
     product: str, sample: int | None, files: Sequence[str], days: Sequence[str], as_json: bool
 ) -> None:

@@ -1,0 +1,68 @@
+"""Making, listing and dropping branches.
+
+Belongs here: these three. Does not belong here: what a branch changed (`own_line.py`), names and the
+record of branches (`stores/branched/`).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared_resources.branching.own_line import changed_products
+from shared_resources.environment import Environment
+from shared_resources.state.leases import any_alive
+from shared_resources.stores.branched.names import BranchProblem, in_branch, of_branch
+from shared_resources.stores.branched.registry import Branches
+from shared_resources.wiring import BranchEnvironment, branch_of
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A branch, and the products that it has made."""
+
+    name: str
+    made_by: str
+    made_at: datetime
+    products: tuple[str, ...]
+
+
+def create(base: Environment, name: str, by: str) -> BranchEnvironment:
+    """Make a branch: a name is noted, and nothing copied. Raises `BranchProblem`."""
+    branch = branch_of(base, name)
+    Branches(base.state).add(name, by)
+    branch.home.mkdir(parents=True, exist_ok=True)
+    return branch
+
+
+def list_branches(base: Environment) -> list[Listed]:
+    """Every branch, by name."""
+    return [
+        Listed(one.name, one.made_by, one.made_at, changed_products(branch_of(base, one.name)))
+        for one in Branches(base.state).all()
+    ]
+
+
+def drop(base: Environment, name: str, known: Collection[str]) -> tuple[str, ...]:
+    """Remove all that the branch has; `known` are the mesh's products. Returns those it had made.
+
+    Who dies in the middle does it again: the name goes last. Raises `BranchProblem` when there is no
+    such branch, or somebody works in it on this machine.
+    """
+    Branches(base.state).check(name)
+    branch = branch_of(base, name)
+    if any_alive(branch):
+        raise BranchProblem(
+            f"a run works in branch {name} at this moment; end it, or wait for it, and drop the "
+            "branch then"
+        )
+    made = changed_products(branch)
+    for store in branch.stores.values():
+        # Of one whose fork died early a store lists nothing.
+        for product in sorted({*known, *of_branch(store.sharing.products(), name)}):
+            store.sharing.forget(in_branch(product, name), product)
+    shutil.rmtree(branch.home, ignore_errors=True)
+    Branches(base.state).remove(name)
+    return made

@@ -1,0 +1,157 @@
+"""Whether what a branch made of a product may be promoted as it is, and if not, every reason.
+
+Belongs here: the contract, the policies, the inputs and production against what the evidence says.
+Does not belong here: promoting (`promoting.py`), the evidence that goes with it (`proof.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from shared_resources.branching.own_line import OwnLine, own_line
+from shared_resources.contracts.model import Contract
+from shared_resources.data_products.placement import misplaced
+from shared_resources.data_products.publishing import behind
+from shared_resources.evidence.record import Evidence
+from shared_resources.governance.catalogue import PolicyViolation, policies_digest
+from shared_resources.governance.stopped import ProductStopped, makeable, why_resting
+from shared_resources.mesh import Mesh
+from shared_resources.problems import MeshProblem
+from shared_resources.stores.branched.store import BranchStore
+from shared_resources.stores.pins import pin_of
+from shared_resources.stores.protocol import Version
+from shared_resources.wiring import BranchEnvironment
+
+
+class NotPromotable(MeshProblem):
+    """Something of what was asked for may not be promoted; the message says all that is against it."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A product with its lines, in the order of the contract's stores."""
+
+    contract: Contract
+    lines: tuple[OwnLine, ...]
+
+    @property
+    def product(self) -> str:
+        return self.contract.key
+
+    @property
+    def is_done(self) -> bool:
+        """Production has all of it: what is left is to forget it in the branch."""
+        return not any(line.made for line in self.lines)
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """Of the versions that its content came from, newest first."""
+        return tuple(version.evidence for version in self.lines[0].made)
+
+
+def candidate(branch: BranchEnvironment, contract: Contract) -> Candidate | None:
+    """None where the branch has not made the product in every store of its contract."""
+    stores = [store for server, store in branch.stores.items() if server in contract.servers]
+    lines = [own_line(store, contract.key) for store in stores]
+    found = tuple(line for line in lines if line is not None)
+    return Candidate(contract, found) if len(found) == len(lines) else None
+
+
+def against(
+    branch: BranchEnvironment, mesh: Mesh, one: Candidate, promoted: Collection[str]
+) -> Iterator[str]:
+    """What is against promoting it, together with the products `promoted`."""
+    yield from _policies(branch, mesh, one)
+    if one.is_done:
+        return
+    yield from (why for line in one.lines if line.made and (why := line.moved))
+    if not one.lines[0].made:
+        return  # it was promoted, but for a store that comes after; that was judged then
+    if behind(one.contract, tuple(line.store for line in one.lines)):
+        yield "its stores in the branch are not level: `mesh run` in the branch mends that"
+    if why := misplaced(branch.base, one.contract):
+        yield why
+    yield from _contract(mesh, one)
+    inputs = (why for line in one.lines[:1] for why in _inputs(branch, line, promoted))
+    yield from dict.fromkeys(inputs)
+
+
+def _policies(branch: BranchEnvironment, mesh: Mesh, one: Candidate) -> Iterator[str]:
+    try:
+        makeable(mesh, one.product)
+    except (ProductStopped, PolicyViolation) as problem:
+        yield str(problem)
+    if why := why_resting(one.contract):
+        yield why
+
+
+def _contract(mesh: Mesh, one: Candidate) -> Iterator[str]:
+    contract, again = one.contract, "make it again in the branch"
+    waivers = mesh.domain(contract.domain).waivers
+    for evidence in one.evidence[:1] if contract.partitioning is None else one.evidence:
+        found = (evidence.contract_version, evidence.contract_digest)
+        if found != (contract.version, contract.digest):
+            yield (
+                f"it was audited by another text of its contract (version {found[0]}) than "
+                f"{contract.path} has now (version {contract.version}); {again}"
+            )
+            return
+        if evidence.policies != policies_digest(contract, waivers):
+            yield f"the central policies, or their waivers, have changed since it was audited; {again}"
+            return
+        if unproven := [rule.name for rule in contract.rules if not evidence.proves(rule)]:
+            yield f"it has not passed {', '.join(unproven)}; {again}"
+            return
+
+
+def _inputs(branch: BranchEnvironment, line: OwnLine, promoted: Collection[str]) -> Iterator[str]:
+    for version in line.made:
+        for product, pin in version.evidence.inputs.items():
+            store = next(s for s in branch.stores.values() if s.name == pin.partition(":")[0])
+            read = resolve(store, product, pin, version)
+            if why := _not_current(branch.branch, store, product, read, promoted):
+                yield f"{why}; make it again in the branch"
+
+
+def _not_current(
+    branch: str, store: BranchStore, product: str, read: Version | None, promoted: Collection[str]
+) -> str | None:
+    theirs = store.base.versions(product)
+    current = theirs[-1] if theirs else None
+    if read is None:
+        return f"it was made of a version of {product} that is no longer kept"
+    own = own_line(store, product)
+    of_branch = own is not None and any(one.batch_id == read.batch_id for one in own.made)
+    if product in promoted and own is not None and own.made:
+        if own.newest.batch_id == read.batch_id:
+            return None
+        return f"it was made of {product} as it was before the branch made that again"
+    if of_branch:
+        return (
+            f"it was made of version {read.number} of {product} in branch {branch}, which is not "
+            f"promoted with it: name {product}, too, or"
+        )
+    if current is not None and current.batch_id == read.batch_id:
+        return None
+    now = f"at version {current.number}" if current else "not there"
+    return f"it was made of version {read.number} of {product}, which is {now} by now"
+
+
+def resolve(store: BranchStore, product: str, pin: str, reader: Version) -> Version | None:
+    """The version that stands for `pin` (`store:number:snapshot`), as `reader` was made of it.
+
+    What was promoted has another number since; and a number that the branch gave may be another
+    version's in production by now, which was published after it was read.
+    """
+    for version in reversed(store.base.versions(product)):
+        evidence = version.evidence_or_none
+        promoted = evidence.promoted if evidence else None
+        if promoted is not None and promoted.branch == store.branch and pin in promoted.pins:
+            return version
+    number = pin.split(":")[1]
+    for version in store.versions(product):
+        if str(version.number) == number:
+            same = str(pin_of(version)) == pin or version.published_at <= reader.published_at
+            return version if same else None
+    return None

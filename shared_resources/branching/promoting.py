@@ -1,0 +1,171 @@
+"""Promoting what a branch made: its versions become production's, by metadata alone.
+
+Belongs here: the order of products and stores, and what goes with a version into production.
+Does not belong here: whether it may be (`promotable.py`), how a store takes a version
+(`stores/branched/sharing.py`).
+
+All is asked before anything is changed. Each product is then one atomic commit a store; who dies in
+between promotes again: what is production's already is only forgotten in the branch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from shared_resources.arrivals.ledger.ledger import Ledger
+from shared_resources.arrivals.ledger.tables import State
+from shared_resources.branching.own_line import changed_products
+from shared_resources.branching.promotable import (
+    Candidate,
+    NotPromotable,
+    against,
+    candidate,
+    resolve,
+)
+from shared_resources.branching.proof import proof
+from shared_resources.data_products.publishing import product_lock
+from shared_resources.environment import Environment
+from shared_resources.evidence.record import Evidence
+from shared_resources.mesh import Mesh
+from shared_resources.reporting.outside_runs import report_version
+from shared_resources.reporting.standing_checks import refusals_standing
+from shared_resources.running.selection import unknown
+from shared_resources.state.last_attempts import LastAttempts
+from shared_resources.stores.branched.names import BranchProblem, in_branch
+from shared_resources.stores.pins import pin_of
+from shared_resources.stores.protocol import Version
+from shared_resources.wiring import BranchEnvironment
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """The versions that production has now, one a store; none of what it had already."""
+
+    product: str
+    versions: tuple[Version, ...]
+
+
+def promote(
+    branch: BranchEnvironment, mesh: Mesh, wanted: Sequence[str], by: str
+) -> list[Promotion]:
+    """Promote the products `wanted`, by default all that the branch made, inputs first.
+
+    Raises `NotPromotable`, with nothing changed, when anything is against any of them;
+    `BranchProblem` when the branch did not make one.
+    """
+    candidates = _chosen(branch, mesh, wanted)
+    names = {one.product for one in candidates}
+    reasons = [
+        f"{one.product}: {why}" for one in candidates for why in against(branch, mesh, one, names)
+    ]
+    if reasons:
+        listed = "".join(f"\n  {reason}" for reason in reasons)
+        raise NotPromotable(f"nothing was promoted from branch {branch.branch}:{listed}")
+    return [_promote(branch, one, by) for one in candidates]
+
+
+def _chosen(branch: BranchEnvironment, mesh: Mesh, wanted: Sequence[str]) -> list[Candidate]:
+    """The candidates, each after those that it reads."""
+    made = changed_products(branch)
+    reads = {product.key: product for product in mesh.products}
+    for key in wanted:
+        if key not in reads:
+            raise unknown(key, reads)
+        if key not in made:
+            has = f"it has {', '.join(made)}" if made else "it has made nothing"
+            raise BranchProblem(f"branch {branch.branch} has not made {key}; {has}")
+    candidates = []
+    for key in _ordered(set(wanted or made), {key: reads[key].reads for key in reads}):
+        contract = reads[key].contract if key in reads else None
+        if contract is None:
+            raise BranchProblem(
+                f"{key} is in branch {branch.branch}, and the project has no contract of it that can be "
+                f"read: `mesh check` says why"
+            )
+        found = candidate(branch, contract)
+        if found is None:
+            raise BranchProblem(
+                f"{key} is not in every store of its contract in branch {branch.branch}: run `mesh run "
+                f"--branch {branch.branch} {key}`"
+            )
+        candidates.append(found)
+    return candidates
+
+
+def _ordered(keys: set[str], reads: dict[str, tuple[str, ...]]) -> list[str]:
+    ordered: list[str] = []
+
+    def add(key: str) -> None:
+        if key in seen:
+            return
+        seen.add(key)
+        for read in reads.get(key, ()):
+            add(read)
+        if key in keys:
+            ordered.append(key)
+
+    seen: set[str] = set()
+    for key in sorted(keys):
+        add(key)
+    return ordered
+
+
+def _promote(branch: BranchEnvironment, one: Candidate, by: str) -> Promotion:
+    base, contract = branch.base, one.contract
+    versions: list[Version] = []
+    if not one.is_done:
+        stood = refusals_standing(base, contract)
+        with product_lock(base, one.product):
+            for line in one.lines:
+                if not line.made:
+                    continue
+                evidence = _evidence(branch, line.made, by)
+                _carry_quarantine(branch, one.product, evidence.quarantined)
+                began = line.began_with.number if line.began_with else 0
+                own = in_branch(one.product, branch.branch)
+                take = line.store.sharing.take
+                versions.append(take(contract, own, line.newest.number, evidence, began))
+        if versions:
+            _note(branch.base, versions[0])
+            partitions = versions[0].evidence.partitions
+            report_version(base, contract, versions, partitions, before=stood)
+    elif (production := one.lines[0].production) is not None and production.evidence.promoted:
+        _note(base, production)  # a promotion died after its commit
+    for line in one.lines:
+        line.store.sharing.forget(in_branch(one.product, branch.branch), one.product)
+    return Promotion(one.product, tuple(versions))
+
+
+def _evidence(branch: BranchEnvironment, made: Sequence[Version], by: str) -> Evidence:
+    def input_pin(product: str, pin: str, reader: Version) -> str:
+        store = next(s for s in branch.stores.values() if s.name == pin.partition(":")[0])
+        read = resolve(store, product, pin, reader)
+        return pin if read is None else str(pin_of(read))
+
+    return proof(made, branch.branch, by, input_pin)
+
+
+def _carry_quarantine(
+    branch: BranchEnvironment, product: str, quarantined: Collection[str]
+) -> None:
+    """What a version lost is kept where the version is, before it is there."""
+    if not quarantined:
+        return
+    entries = {entry.id: entry for entry in branch.quarantine.list(product)}
+    lacking = sorted(set(quarantined) - entries.keys())
+    if lacking:
+        raise NotPromotable(
+            f"{product}: what its audit set aside is not on this machine ({', '.join(lacking)}), and "
+            "would be lost. Promote it where it was made, or make it again here."
+        )
+    for id_ in quarantined:
+        branch.base.quarantine.take_over(entries[id_], branch.quarantine)
+
+
+def _note(base: Environment, version: Version) -> None:
+    """What landed and was taken in the branch is taken in production now."""
+    evidence = version.evidence
+    if evidence.objects:
+        Ledger(base.state, version.product).note(set(evidence.objects), State.PUBLISHED)
+    LastAttempts(base.state, version.product).published(evidence.run_id, evidence.partitions)

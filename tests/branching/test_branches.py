@@ -1,0 +1,220 @@
+"""Branches from end to end, by `mesh branch` and runs: create, work, compare, promote, drop."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from shared_resources.arrivals.whole_prefix import look
+from shared_resources.mesh import read_mesh
+from shared_resources.stores.branched.names import BranchProblem, check_name
+from shared_resources.wiring import current
+from tests.branching.shop import (
+    COLUMNS,
+    DOUBLED,
+    LINES,
+    SERVERS,
+    amounts,
+    branch,
+    multiply,
+    open_shop,
+    read,
+    working_in,
+)
+from tests.cli.commands import call
+from tests.tiny_mesh import TinyMesh, contract_text
+
+
+@pytest.fixture
+def shop(mesh: TinyMesh) -> TinyMesh:
+    open_shop(mesh)
+    return mesh
+
+
+def both(found: list[float]) -> dict[str, list[float]]:
+    """The same in the lake and the warehouse."""
+    return dict.fromkeys(SERVERS, found)
+
+
+def test_a_branch_is_made_at_once_and_copies_nothing(shop: TinyMesh) -> None:
+    home = shop.environment.home
+    before = {str(path) for path in home.rglob("*")}
+    begun = time.monotonic()
+    told = call("branch", "create", "try-out")
+    assert told.code == 0, told.err
+    assert time.monotonic() - begun < 2
+    more = {str(path) for path in home.rglob("*")} - before
+    assert more <= {str(home / "branches"), str(home / "branches" / "try-out")} | {
+        path for path in more if Path(path).name.startswith("state.db") or "locks" in path
+    }
+    listed = call("branch", "list", "--json").json
+    assert [(one["branch"], one["products"]) for one in listed] == [("try-out", [])]
+
+
+def test_a_change_is_made_compared_promoted_and_nothing_is_left(shop: TinyMesh) -> None:
+    call("branch", "create", "try-out")
+    multiply(shop, 3)
+    with working_in(shop, "try-out") as inside:
+        assert inside.run(DOUBLED).success
+    assert amounts(current(), DOUBLED) == both([20, 40, 60])
+    assert amounts(branch(shop, "try-out"), DOUBLED) == both([30, 60, 90])
+    assert call("read", DOUBLED, "--branch", "try-out").out.count("90.0") == 1
+    assert call("read", DOUBLED).out.count("90.0") == 0
+
+    (found,) = call("branch", "diff", "try-out", "--json").json
+    assert found["product"] == DOUBLED and found["against"] == []
+    assert found["changes"]["columns"] == {"amount": 3} and found["changes"]["changed"] == 3
+    said = call("branch", "diff", "try-out").out
+    assert "0 rows added, 0 gone, 3 changed" in said and "amount: 3 rows" in said
+
+    told = call("branch", "promote", "try-out")
+    assert told.code == 0, told.err
+    assert f"{DOUBLED}: version 2 in the lake is that of branch try-out (3 rows)" in told.out
+    assert amounts(current(), DOUBLED) == both([30, 60, 90])
+    for store in current().stores.values():
+        evidence = store.versions(DOUBLED)[-1].evidence
+        assert evidence.promoted is not None and evidence.promoted.branch == "try-out"
+    assert call("branch", "promote", "try-out").out == "branch try-out has made nothing\n"
+
+    assert call("branch", "drop", "try-out").code == 0
+    left = [str(path) for path in current().home.rglob("*") if "branch" in str(path)]
+    assert left == [str(current().home / "branches")]
+    assert amounts(current(), DOUBLED) == both([30, 60, 90])
+    assert call("branch", "list").out.startswith("there is no branch")
+
+
+def test_two_products_are_promoted_together_inputs_first(shop: TinyMesh) -> None:
+    call("branch", "create", "try-out")
+    shop.land(f"{LINES}/2.csv", "line_id,amount\n1,11\n2,22\n")
+    with working_in(shop, "try-out") as inside:
+        assert inside.run(LINES).success and inside.run(DOUBLED).success
+    alone = call("branch", "promote", "try-out", DOUBLED)
+    assert alone.code == 1 and f"name {LINES}, too" in alone.err
+    assert read(current(), DOUBLED) == [20, 40, 60]
+
+    told = call("branch", "promote", "try-out", "--json")
+    assert told.code == 0, told.err
+    assert [one["product"] for one in told.json] == [LINES, DOUBLED]
+    assert amounts(current(), LINES) == both([11, 22])
+    assert amounts(current(), DOUBLED) == both([22, 44])
+    lake = next(iter(current().stores.values()))
+    newest = lake.versions(LINES)[-1]
+    pin = lake.versions(DOUBLED)[-1].evidence.inputs[LINES]
+    assert pin == f"lake:{newest.number}:{newest.snapshot}"
+    # What landed is taken in production, too.
+    contract = read_mesh(shop.root).product(LINES).contract
+    assert contract is not None and not look(current(), contract).by_partition
+
+
+def test_one_after_the_other_is_promoted_as_well(shop: TinyMesh) -> None:
+    call("branch", "create", "try-out")
+    with working_in(shop, "try-out") as inside:
+        for number in (2, 3):  # production's number will be another than the branch's
+            inside.land(f"{LINES}/{number}.csv", f"line_id,amount\n1,{number}\n")
+            assert inside.run(LINES).success
+        assert inside.run(DOUBLED).success
+    for product in (LINES, DOUBLED):
+        told = call("branch", "promote", "try-out", product)
+        assert told.code == 0, told.err
+    assert read(current(), DOUBLED) == [6]
+
+
+def test_what_moved_is_said_and_nothing_is_changed(shop: TinyMesh) -> None:
+    call("branch", "create", "try-out")
+    multiply(shop, 3)
+    with working_in(shop, "try-out") as inside:
+        assert inside.run(DOUBLED).success
+    shop.land(f"{LINES}/2.csv", "line_id,amount\n9,9\n")
+    assert shop.run(LINES).success
+    told = call("branch", "promote", "try-out")
+    assert told.code == 1 and "nothing was promoted" in told.err
+    assert f"made of version 1 of {LINES}, which is at version 2 by now" in told.err
+    assert shop.run(DOUBLED).success
+    told = call("branch", "promote", "try-out")
+    assert f"production has version 2 of {DOUBLED} in the lake by now" in told.err
+    assert read(current(), DOUBLED) == [27]
+    assert read(branch(shop, "try-out"), DOUBLED) == [30, 60, 90]
+
+
+def test_another_contract_than_it_was_audited_by_keeps_it_back(shop: TinyMesh) -> None:
+    call("branch", "create", "try-out")
+    multiply(shop, 3)
+    with working_in(shop, "try-out") as inside:
+        assert inside.run(DOUBLED).success
+    text = contract_text(DOUBLED, COLUMNS, servers=SERVERS, version="1.1.0")
+    shop.product(DOUBLED, text)
+    told = call("branch", "promote", "try-out")
+    assert told.code == 1 and "audited by another text of its contract (version 1.0.0)" in told.err
+    retired = contract_text(DOUBLED, COLUMNS, servers=SERVERS).replace("active", "retired")
+    shop.product(DOUBLED, retired)
+    told = call("branch", "promote", "try-out")
+    assert told.code == 1 and "is retired" in told.err
+    assert read(current(), DOUBLED) == [20, 40, 60]
+
+
+def test_what_a_promoted_batch_lost_is_in_productions_quarantine(shop: TinyMesh) -> None:
+    call("branch", "create", "try-out")
+    shop.land(f"{LINES}/2.csv", "line_id,amount\n1,10\n2,-5\n")
+    with working_in(shop, "try-out") as inside:
+        assert inside.run(LINES).success
+    assert current().quarantine.list(LINES) == []
+    (entry,) = branch(shop, "try-out").quarantine.list(LINES)
+    assert call("branch", "promote", "try-out").code == 0
+    assert call("branch", "drop", "try-out").code == 0
+    (carried,) = current().quarantine.list(LINES)
+    assert (carried.id, carried.rows) == (entry.id, 1)
+    assert current().quarantine.rows(carried).read_all()["amount"].to_pylist() == [-5]
+
+
+def test_what_landed_and_was_taken_in_a_branch_is_still_to_come_in_production(
+    shop: TinyMesh,
+) -> None:
+    call("branch", "create", "try-out")
+    shop.land(f"{LINES}/2.csv", "line_id,amount\n7,7\n")
+    with working_in(shop, "try-out") as inside:
+        assert inside.run(LINES).success
+    assert call("branch", "drop", "try-out").code == 0
+    assert read(current(), LINES) == [10, 20, 30]
+    assert shop.run(LINES).success
+    assert read(current(), LINES) == [7]
+
+
+def test_runs_of_a_branch_are_recorded_in_an_instance_of_its_own(
+    shop: TinyMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("branch", "create", "try-out")
+    monkeypatch.setenv("DAGSTER_HOME", str(shop.environment.home / "productions"))
+    inside = branch(shop, "try-out")
+    assert inside.dagster == inside.home / "dagster"
+    assert inside.home == shop.environment.home / "branches" / "try-out"
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [("Feature/One", "'feature-one'"), ("a_b", "'a-b'"), ("../up", "'up'"), ("x" * 41, "xxx")],
+)
+def test_a_name_that_is_unsafe_is_refused_with_one_that_would_do(name: str, instead: str) -> None:
+    told = call("branch", "create", name)
+    assert told.code == 2 and instead in told.err
+
+
+def test_names_cannot_meet_in_a_store() -> None:
+    assert check_name("a-b") == "a-b"
+    for name in ("", "-a", "a-", "a--b", "ä", "a b", "a.b", "A"):
+        with pytest.raises(BranchProblem, match="cannot name a branch"):
+            check_name(name)
+
+
+def test_a_branch_that_there_is_not_is_named_so(shop: TinyMesh) -> None:
+    for arguments in (("run", "--branch", "nowhere"), ("branch", "drop", "nowhere")):
+        told = call(*arguments)
+        assert told.code == 2 and "there is no branch 'nowhere'" in told.err
+    call("branch", "create", "try-out")
+    assert "there are try-out" in call("status", "--branch", "nowhere").err
+    assert "already" in call("branch", "create", "try-out").err
+    told = call("branch", "promote", "try-out", "order/nothing")
+    assert told.code == 2 and "there is no product" in told.err
+    told = call("branch", "diff", "try-out", DOUBLED)
+    assert told.code == 2 and "has not made order/doubled; it has made nothing" in told.err
