@@ -8,6 +8,8 @@ A call may be made while the server ends: what cannot be reached is None, or not
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,6 +95,17 @@ def runs(socket: Path) -> list[str] | None:
     except DagsterUserCodeUnreachableError:
         return None
     return list(told.current_runs)
+
+
+def say_where(runs_there: Iterable[str], socket: Path, instance_folder: Path) -> None:
+    """Tell the instance on which socket these runs can be ended: their domain's leads elsewhere now."""
+    import dagster as dg
+    from dagster._core.storage.tags import GRPC_INFO_TAG
+
+    tag = json.dumps({"host": "localhost", "socket": str(socket)})
+    with dg.DagsterInstance.from_config(str(instance_folder)) as instance:
+        for run in runs_there:
+            instance.add_run_tags(run, {GRPC_INFO_TAG: tag})
 
 
 def cancel(socket: Path, run: str) -> None:

@@ -16,9 +16,8 @@ from pathlib import Path
 from shared_resources.serving.problems import CannotServe, ServingProblem
 from shared_resources.state.whole_file import write_whole
 
-# Linux takes 107 bytes for a socket's path, macOS 103; the supervisor adds its process id to one.
-_SOCKET_PATH = 95
-_LONGEST_DOMAIN = 24
+_SOCKET_PATH = 103  # bytes that a socket's path may have: Linux takes four more than macOS
+_LONGEST_OF_OURS = "supervisor.sock.1234567"  # the supervisor adds its process id for a moment
 _SHOWN_OF_DIGEST = 12
 _LOGS_KEPT = 5
 
@@ -65,13 +64,7 @@ class Programs:
 
     def prepare(self) -> None:
         """Make the folders. Raises `CannotServe` where the path is too long for a socket's."""
-        longest = self.folder / f"{'d' * _LONGEST_DOMAIN}.sock"
-        excess = len(os.fsencode(longest)) - _SOCKET_PATH
-        if excess > 0:
-            raise CannotServe(
-                f"{self.home} is too long a path for the sockets that lie below it, by {excess} bytes: "
-                "set MESH_HOME to a shorter one, such as /var/lib/mesh"
-            )
+        self._refuse_long(self.folder / _LONGEST_OF_OURS)
         for folder in (self.folder, self.files, self.logs, self.sockets):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -107,7 +100,8 @@ class Programs:
             ) from problem
 
     def add(self, server: CodeServer) -> Program:
-        """A program of a number that no other has, with its file."""
+        """A program of a number that no other has, with its file. Raises `CannotServe` as `prepare`."""
+        self._refuse_long(self.door(server.domain))
         numbers = [program.number for program in self.all()]
         program = Program(max(numbers, default=0) + 1, server)
         held = {
@@ -165,15 +159,15 @@ class Programs:
     def lead_to(self, program: Program) -> None:
         """Let the domain's symlink lead to the program, in one step."""
         domain = program.server.domain
-        if len(domain) > _LONGEST_DOMAIN:
-            self._refuse_long(domain)
         made = self.folder / f".{domain}.sock-{os.getpid()}"
         made.unlink(missing_ok=True)
         made.symlink_to(self.socket(program).relative_to(self.folder))
         made.replace(self.door(domain))
 
-    def _refuse_long(self, domain: str) -> None:
-        if len(os.fsencode(self.door(domain))) > _SOCKET_PATH:
+    def _refuse_long(self, socket: Path) -> None:
+        excess = len(os.fsencode(socket)) - _SOCKET_PATH
+        if excess > 0:
             raise CannotServe(
-                f"{self.door(domain)} is too long for a socket's path: set MESH_HOME to a shorter one"
+                f"{self.home} is too long a path for the socket {socket.name} below it, by {excess} "
+                "bytes: set MESH_HOME to a shorter one, such as /var/lib/mesh"
             )

@@ -6,6 +6,7 @@ Does not belong here: starting and ending all of it (`starting.py`), what makes 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,7 +78,7 @@ class Servers:
     def start(self, server: CodeServer) -> None:
         """Start it beside what is served; returns at once.
 
-        What a deployment that was interrupted left of the same domain is ended first. Raises
+        What a deployment of the same release that was interrupted has left is ended first. Raises
         `NotServing` if `mesh serve` does not run.
         """
         with self._changing():
@@ -123,12 +124,13 @@ class Servers:
     def stop(self, domain: str, release: str, patience: timedelta) -> Drained:
         """Wait for the runs of a release that is no longer served, end it and forget it.
 
-        Runs that outlast the patience are cancelled. No problem if there is none. Raises
-        `ServingProblem` for the release that is served.
+        With it what deployments that were interrupted have left. Runs that outlast the patience are
+        cancelled. No problem if there is none. Raises `ServingProblem` for the release that is served.
         """
         current = self._programs.serving(domain)
-        old = [one for one in self._programs.of(domain, release) if one != current]
-        if not old and current and current.server.release == release:
+        old = [one for one in self._programs.of(domain) if one != current]
+        named = any(one.server.release == release for one in old)
+        if current and current.server.release == release and not named:
             raise ServingProblem(
                 f"release {release[:12]} of {domain} is the one that is served: switch to another first, "
                 "or withdraw the domain"
@@ -200,7 +202,11 @@ class Servers:
         watched = self._supervisor.watched()
         for program in programs:
             pid = watched[program.name].pid if program.name in watched else 0
-            drained = drain(self._programs.socket(program), pid, patience)
+            socket = self._programs.socket(program)
+            if in_progress := calls.runs(socket):
+                instance = os.environ.get("DAGSTER_HOME") or self._programs.home / "dagster"
+                calls.say_where(in_progress, socket, Path(instance))
+            drained = drain(socket, pid, patience)
             waited_for += drained.waited_for
             cancelled += drained.cancelled
             with self._changing():

@@ -140,7 +140,7 @@ def _section(
         startsecs=round(_LOADING.total_seconds()) if kind == "program" else 1,
         stopwaitsecs=round((patience + _AFTER_RUNS).total_seconds()),
         log="stderr_logfile" if is_listener else "stdout_logfile",
-        rest=rest if is_listener else "redirect_stderr = true",
+        rest=f"{rest}\nstdout_logfile = NONE" if is_listener else "redirect_stderr = true",
     )
 
 

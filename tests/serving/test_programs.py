@@ -57,6 +57,14 @@ def test_a_path_that_no_socket_can_have_is_refused(tmp_path: Path) -> None:
     assert not home.exists()
 
 
+def test_a_domain_is_refused_before_it_is_started_where_its_name_is_too_long(
+    programs: Programs,
+) -> None:
+    with pytest.raises(CannotServe, match=r"for the socket o{90}\.sock below it, by [0-9]+"):
+        programs.add(CodeServer("o" * 90, "a" * 64, Path(sys.executable), Path("/nowhere")))
+    assert programs.all() == []
+
+
 def test_a_damaged_file_is_named(programs: Programs) -> None:
     program = programs.add(ORDER)
     programs.description(program).write_text('{"number": 1')

@@ -24,7 +24,15 @@ def serve(host: str, port: int) -> None:
     progress have ten minutes to end. A domain is deployed to it with `mesh deploy DOMAIN`.
     """
     from shared_resources.serving.limits import memory_limit
-    from shared_resources.serving.starting import prepare
+    from shared_resources.serving.problems import CannotServe
+
+    try:
+        from shared_resources.serving.starting import prepare
+    except ModuleNotFoundError as missing:
+        raise CannotServe(
+            f"the package {missing.name} is not installed; run "
+            "`pip install 'dagster-data-mesh[deploy]'`, or `make setup`"
+        ) from missing
 
     environment = wiring.current()
     memory_limit(os.environ)
