@@ -1,7 +1,7 @@
 """Data that lies elsewhere, brought here to be looked at: objects on S3, a table of a database.
 
 Belongs here: fetching, in bounded memory, and what the database itself says of its columns.
-Does not belong here: what is inferred of it (`infer.py`).
+Does not belong here: what is inferred of it (`infer.py`), Snowflake (`snowflake_table.py`).
 
 Credentials are those that boto3 and the database's driver find; what is shown of an address holds none.
 """
@@ -59,13 +59,15 @@ def _is_direct(key: str, below: str) -> bool:
 
 @dataclass(frozen=True)
 class Table:
-    """A table's rows in a Parquet file. `key` and `required` are what the database enforces."""
+    """A table's rows in a Parquet file. `key` and `required` are what the database enforces;
+    `to_confirm` is what of the values was not kept."""
 
     shown: str
     file: Path
     key: tuple[str, ...]
     required: frozenset[str]
     left_out: tuple[str, ...]
+    to_confirm: tuple[str, ...] = ()
 
 
 def fetch_table(place: str, folder: Path) -> Table:

@@ -28,6 +28,7 @@ from shared_resources.inference.inferred import Inferred, InferredColumn, NotInf
 from shared_resources.inference.keys import is_named_like_a_key, key_of
 from shared_resources.inference.personal_data import classified
 from shared_resources.inference.rows import Rows, read_rows
+from shared_resources.inference.snowflake_table import SNOWFLAKE, fetch_snowflake_table
 from shared_resources.inference.values import Values, common, values_of
 from shared_resources.parquet import write_parquet
 from shared_resources.stores.protocol import Snapshot, StagedFile
@@ -64,7 +65,10 @@ def infer_objects(place: str) -> Inferred:
 def infer_table(place: str) -> Inferred:
     """Of a table of a database, which is to land as Parquet. Raises `NotInferable`."""
     with _workshop() as (folder, connection):
-        table = fetch_table(place, folder)
+        if place.startswith(SNOWFLAKE):
+            table = fetch_snowflake_table(place, folder)
+        else:
+            table = fetch_table(place, folder)
         look = replace(of_schema(pq.read_schema(table.file), PARQUET), left_out=table.left_out)
         rows = read_rows(connection, [table.file], look, folder)  # with names that columns can have
         found = _found(connection, rows, look, table.shown)
@@ -82,7 +86,10 @@ def infer_table(place: str) -> Inferred:
         key=key or found.key,
         landing=landing,
         evidence=(*found.evidence, said) if key else found.evidence,
-        to_confirm=tuple(one for one in found.to_confirm if not (key and "primary key" in one)),
+        to_confirm=(
+            *table.to_confirm,
+            *(one for one in found.to_confirm if not (key and "primary key" in one)),
+        ),
     )
 
 

@@ -96,7 +96,11 @@ def build_domain(
         ],
         jobs=[*nightly[0], *own.jobs],
         schedules=[*nightly[1], *own.schedules],
-        sensors=[*_landing_sensors(domain.name, definitions), _automation(domain), *own.sensors],
+        sensors=[
+            *_landing_sensors(domain.name, definitions),
+            automation(domain.name),
+            *own.sensors,
+        ],
         # A process a step costs 1.5 s; a run is a process of its own already.
         executor=dg.in_process_executor,
         resources={**own.resources, **io_managers(), **(resource_overrides or {})},
@@ -183,10 +187,10 @@ def _landing_sensors(
     return [landing_sensor(domain, ingested)] if ingested else []
 
 
-def _automation(domain: Domain) -> dg.AutomationConditionSensorDefinition:
+def automation(location: str) -> dg.AutomationConditionSensorDefinition:
     """Consumers follow their producers: a materialization exists only when its audit had passed."""
     return dg.AutomationConditionSensorDefinition(
-        f"{domain.name}_automation",
+        f"{location}_automation",
         target=dg.AssetSelection.all(),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared_resources.findings import Finding
+from shared_resources.mesh.code.component_files import component_findings
 from shared_resources.mesh.code.product_code import code_files, parse_python
 from shared_resources.mesh.model import DEFINITIONS_FILE
 
@@ -41,6 +42,7 @@ def definitions_findings(folder: Path) -> Iterator[Finding]:
             yield broken
         if tree is not None:
             yield from _of_location(file, tree)
+    yield from component_findings(folder)
     for other in code_files(folder):
         tree, _ = parse_python(other)
         if tree is not None:

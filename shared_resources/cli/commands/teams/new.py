@@ -121,9 +121,11 @@ def product(
     what was found in the data, each column behind the evidence for it; what nobody can know from data is
     reported by `mesh check` until it is confirmed.
     """
+    from shared_resources.inference.places import infer_place, table_of
     from shared_resources.scaffolding.new_product import NewProduct, make_product
 
-    inferred, reads = _inferred(from_, reads) if from_ is not None else (None, reads)
+    environment = wiring.current()
+    inferred, reads = infer_place(environment, from_, reads)
     made = NewProduct(
         product,
         Beginning(kind or (Beginning.FUNCTION if reads else Beginning.INGEST)),
@@ -131,10 +133,10 @@ def product(
         reads,
         format_,
         inferred,
-        from_.rpartition("#")[2] if from_ and "#" in from_ else "",
+        table_of(from_),
     )
-    root = wiring.current().root
-    files = make_product(root, made, registered=wiring.current().registry.promised)
+    root = environment.root
+    files = make_product(root, made, registered=environment.registry.promised)
     _told(root, files)
     if inferred is not None:
         _tell_inferred(product, inferred)
@@ -159,36 +161,6 @@ def _tell_next(made: NewProduct, contract: Path, code: Path) -> None:
             say(f"next: `mesh run +{made.key}` makes it; change the model in {code.parent}")
         case _:
             say(f"next: `mesh run +{made.key}` makes it; change how in {code}")
-
-
-def _inferred(place: str, reads: tuple[str, ...]) -> tuple[Inferred, tuple[str, ...]]:
-    """What is found in the data, and what the product reads: a published product is read by it."""
-    from shared_resources.inference.infer import (
-        infer_files,
-        infer_objects,
-        infer_published,
-        infer_table,
-    )
-    from shared_resources.mesh.model import is_product_key
-
-    if reads:
-        raise click.UsageError("--from and --reads are two beginnings; leave one of them out")
-    if place.startswith("s3://"):
-        return infer_objects(place), ()
-    if "://" in place:
-        return infer_table(place), ()
-    if Path(place).exists() or not is_product_key(place):
-        return infer_files(Path(place)), ()
-    from shared_resources.running.selection import product_contract
-    from shared_resources.stores.opening import open_product
-
-    environment = wiring.current()
-    snapshot = open_product(environment, place)
-    columns = product_contract(environment, place).columns
-    # Of a column that the contract has lost, nothing is declared any more.
-    declared = dict.fromkeys(snapshot.schema.names, None)
-    declared |= {one.name: one.classification for one in columns}
-    return infer_published(snapshot, declared), (place,)
 
 
 def _tell_inferred(product: str, inferred: Inferred) -> None:
