@@ -26,6 +26,8 @@ _COMMANDS = {
     "dev": "Dagster's UI with one domain",
     "serve": "the UI, the daemon and every deployed domain, kept up on this machine",
     "branch": "work beside what is published; compare, promote, drop",
+    "ci": "what a pull request needs: contracts, policies, tests, data",
+    "codeowners": "CODEOWNERS, from each domain.yaml",
     "run": "materialize products in dependency order across domains",
     "status": "a row a product: version, rows, checks, health",
     "check": "every contract and policy, statically",
@@ -41,7 +43,9 @@ _COMMANDS = {
 }
 
 # Those that stand in a room of their own.
-_ROOMS = dict.fromkeys(("new", "upgrade", "test", "dev", "serve", "branch"), "teams.")
+_ROOMS = dict.fromkeys(
+    ("new", "upgrade", "test", "dev", "serve", "branch", "ci", "codeowners"), "teams."
+)
 
 # Whose client says in its own words that it was refused, or could not reach anyone.
 _SERVICES = {"botocore": "AWS", "snowflake": "Snowflake"}

@@ -9,7 +9,8 @@ Nothing here knows Dagster; stores are opened for what is published and nothing 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.promise import Break, Promise, may_break
@@ -25,6 +26,24 @@ from shared_resources.stores.protocol import Unreadable, Version
 RULE = "breaking_change"
 _RISE = "raise it, at least to the published one"
 _WHATEVER_VERSION = "do one of these: no version of the contract permits it as it is"
+# The consumers of what breaks, each with the columns that it uses of it.
+Hit = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A contract beside what is published under it.
+
+    `published` names that, with `contract_version`, or is empty. `findings` are what may not be;
+    `hit` are the consumers of whatever breaks, `permitted` of which is what a new major version takes
+    upon itself.
+    """
+
+    published: str = ""
+    contract_version: str = ""
+    findings: tuple[Finding, ...] = ()
+    permitted: tuple[Break, ...] = ()
+    hit: Hit = field(default_factory=dict)
 
 
 def breaking_changes(
@@ -38,52 +57,63 @@ def breaking_changes(
     for domain in domains:
         for product, contract in domain.contracts:
             if contract.key == product.key:
-                yield from _of_product(environment, mesh, product, contract)
+                yield from compared(environment, mesh, product, contract).findings
 
 
-def _of_product(
+def compared(
     environment: Environment, mesh: Mesh, product: ProductFolder, contract: Contract
-) -> Iterator[Finding]:
+) -> Compared:
+    """The contract beside the version of its product that readers see."""
     try:
         if why := misplaced(environment, contract):
-            yield Finding(
-                product.contract_file, product.line("servers"), RULE, why, _WHATEVER_VERSION
-            )
-            return
+            line = product.line("servers")
+            found = Finding(product.contract_file, line, RULE, why, _WHATEVER_VERSION)
+            return Compared(findings=(found,))
         _, versions = holding(environment, contract.key)
         if not versions:
-            return
+            return Compared()
         current = versions[-1]
         evidence = Evidence.read(current.properties, _named(current))
     except (Unreadable, NoEvidence) as problem:
-        yield Finding(
-            product.contract_file, 0, RULE, str(problem), "until then nobody can say what breaks"
-        )
-        return
+        remedy = "until then nobody can say what breaks"
+        return Compared(findings=(Finding(product.contract_file, 0, RULE, str(problem), remedy),))
+    under = Compared(_named(current), evidence.contract_version)
     if evidence.promise is None:
-        return
+        return under
+    findings = []
     by = evidence.promise.partitioned_by
     if by is not None and (why := repartitioned(contract, by)):
-        yield Finding(
-            product.contract_file, product.line("customProperties"), RULE, why, _WHATEVER_VERSION
-        )
-    if may_break(evidence.contract_version, contract.version):
-        return
+        line = product.line("customProperties")
+        findings.append(Finding(product.contract_file, line, RULE, why, _WHATEVER_VERSION))
     breaks = evidence.promise.broken_by(Promise.of(contract))
+    hit = consumers_hit(mesh, product.key, breaks)
+    if may_break(evidence.contract_version, contract.version):
+        return replace(under, findings=tuple(findings), permitted=breaks, hit=hit)
     if not breaks and (why := lowered(contract, evidence.contract_version)):
-        yield Finding(product.contract_file, product.line("version"), RULE, why, _RISE)
-    for found in breaks:
-        hit = _consumers(mesh, product.key, found.columns)
-        yield Finding(
-            product.contract_file,
-            _line(product, contract, found),
-            RULE,
-            f"{product.key}: {found.message}, against version {evidence.contract_version} of the "
-            f"contract, under which {_named(current)} is published; "
-            + (f"it breaks {'; '.join(hit)}" if hit else "nothing in this mesh reads it"),
-            f"take it back, or raise the version from {contract.version} to a new major version above "
-            f"{evidence.contract_version}, once the consumers are ready",
-        )
+        line = product.line("version")
+        findings.append(Finding(product.contract_file, line, RULE, why, _RISE))
+    against = f"under which {_named(current)} is published"
+    findings += (
+        break_finding(mesh, product, contract, found, evidence.contract_version, against)
+        for found in breaks
+    )
+    return replace(under, findings=tuple(findings), hit=hit)
+
+
+def break_finding(
+    mesh: Mesh, product: ProductFolder, contract: Contract, found: Break, before: str, where: str
+) -> Finding:
+    """What breaks of the contract's version `before`, which stood `where`, and for whom."""
+    hit = consumers_hit(mesh, product.key, (found,))
+    return Finding(
+        product.contract_file,
+        _line(product, contract, found),
+        RULE,
+        f"{product.key}: {found.message}, against version {before} of the contract, {where}; "
+        + (f"it breaks {in_words(hit)}" if hit else "nothing in this mesh reads it"),
+        f"take it back, or raise the version from {contract.version} to a new major version above "
+        f"{before}, once the consumers are ready",
+    )
 
 
 def _named(version: Version) -> str:
@@ -96,14 +126,17 @@ def _line(product: ProductFolder, contract: Contract, found: Break) -> int:
     return next((lines[name] for name in found.columns if name in lines), product.line("version"))
 
 
-def _consumers(mesh: Mesh, key: str, columns: Collection[str]) -> list[str]:
-    """Each product that reads one of these columns or relates to it, with those that it uses."""
+def consumers_hit(mesh: Mesh, key: str, breaks: Iterable[Break]) -> Hit:
+    """Each product that reads one of the columns or relates to it, with those that it uses."""
+    columns = {name for found in breaks for name in found.columns}
     hit: dict[str, set[str]] = {}
     for consumer in mesh.consumers(key):
         for reference in consumer.references:
-            used = (
-                set(columns) if reference.columns is None else set(columns) & {*reference.columns}
-            )
+            used = columns if reference.columns is None else columns & {*reference.columns}
             if reference.key == key and used:
                 hit.setdefault(consumer.key, set()).update(used)
-    return [f"{consumer} ({', '.join(sorted(used))})" for consumer, used in sorted(hit.items())]
+    return {consumer: tuple(sorted(used)) for consumer, used in sorted(hit.items())}
+
+
+def in_words(hit: Hit) -> str:
+    return "; ".join(f"{consumer} ({', '.join(used)})" for consumer, used in hit.items())

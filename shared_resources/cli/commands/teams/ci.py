@@ -1,0 +1,176 @@
+"""`mesh ci`: what a pull request of a domain needs to know, in the forms that CI shows.
+
+Belongs here: the options, and where each form goes.
+Does not belong here: what is looked at (`reviewing/`).
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from shared_resources import wiring
+from shared_resources.cli.output import say, visible
+
+if TYPE_CHECKING:
+    from shared_resources.reviewing.cases import Case, Review
+
+_SAMPLE = 100_000
+
+
+@click.command(epilog="Example: mesh ci --since origin/main --annotations github")
+@click.argument("domain", required=False)
+@click.option(
+    "--since",
+    metavar="GIT_REF",
+    help="Look at the domains that the change since it has begun touches, and compare contracts with "
+    "those at the commit where it began.",
+)
+@click.option(
+    "--annotations",
+    type=click.Choice(["github", "gitlab", "none"]),
+    default="none",
+    show_default=True,
+    help="github: workflow commands; gitlab: a Code Quality report alone on standard output.",
+)
+@click.option("--summary", type=click.Path(path_type=Path), help="Write a page of Markdown.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit's XML.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
+@click.option("--static", is_flag=True, help="Look at the files alone: at nothing published.")
+@click.option("--no-tests", is_flag=True, help="Leave the domains' tests out.")
+@click.option("--no-data", is_flag=True, help="Make no product.")
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    metavar="ROWS",
+    default=_SAMPLE,
+    show_default=True,
+    help="Make products from so many rows of each input; what has fewer is read whole.",
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(min=1),
+    metavar="SECONDS",
+    default=1_800,
+    show_default=True,
+    help="What the tests of a domain may take, and making its products.",
+)
+def ci(
+    domain: str | None,
+    since: str | None,
+    annotations: str,
+    summary: Path | None,
+    junit: Path | None,
+    as_json: bool,
+    static: bool,
+    no_tests: bool,
+    no_data: bool,
+    sample: int,
+    patience: int,
+) -> None:
+    """Review a change, of DOMAIN or of every domain that it touches: contracts against the base's
+    and against what is published, with the consumers that a break hits; policies; the domain's
+    tests; and what its products, made without being published, would change for readers.
+
+    No classified value is in what it tells. Ends with 1 if anything fails.
+    """
+    if as_json and annotations != "none":
+        raise click.UsageError("--json and --annotations both write to standard output; choose one")
+    environment = wiring.current()
+    if not environment.domains.is_dir():
+        raise click.UsageError(f"there is no folder {environment.domains}; set MESH_ROOT")
+    _writable(summary, junit)
+    from shared_resources.reviewing.review import Asked, review
+    from shared_resources.reviewing.trials import Rehearsals
+
+    trial = None if static or no_data else Rehearsals(environment, sample, patience)
+    asked = Asked(domain, since, not static, trial, None if no_tests else patience)
+    with _ending_what_was_started():
+        made = review(environment, asked, lambda name: say(f"looking at {name}", err=True))
+    _write(made, summary, junit)
+    _tell(made, annotations, as_json)
+    if not as_json:
+        _show(made, err=annotations == "gitlab")
+    sys.exit(0 if made.passed else 1)
+
+
+@contextmanager
+def _ending_what_was_started() -> Iterator[None]:
+    """Whoever ends this process by SIGTERM, as CI does, ends the tests and products that it runs."""
+
+    def stopped(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stopped)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _writable(*files: Path | None) -> None:
+    """Say before the work that its outcome could not be written."""
+    for file in files:
+        if file is not None and not file.absolute().parent.is_dir():
+            raise click.UsageError(
+                f"there is no folder {file.absolute().parent} to write {file.name}"
+            )
+
+
+def _write(made: Review, page: Path | None, xml: Path | None) -> None:
+    if page is not None:
+        from shared_resources.reviewing.formats.summary import summary
+
+        page.write_text(visible(summary(made)), encoding="utf-8")
+    if xml is not None:
+        from shared_resources.reviewing.formats.junit import junit
+
+        xml.write_text(junit(made), encoding="utf-8")
+
+
+def _tell(made: Review, annotations: str, as_json: bool) -> None:
+    from shared_resources.cli.tables import print_json
+
+    if as_json:
+        from shared_resources.reviewing.formats.report import as_json as report
+
+        print_json(report(made))
+    elif annotations == "github":
+        from shared_resources.reviewing.formats.annotations import github
+
+        for line in github(made):
+            say(line)
+    elif annotations == "gitlab":
+        from shared_resources.reviewing.formats.annotations import gitlab
+
+        print_json(gitlab(made))
+
+
+def _show(made: Review, *, err: bool) -> None:
+    """A line a case that somebody should read, then the counts."""
+    from shared_resources.reviewing.cases import MESH, Outcome
+
+    for suite in made.suites:
+        for case in suite.cases:
+            if case.outcome is not Outcome.PASSED:
+                for line in _lines(made, case):
+                    say(f"{suite.name}: {case.outcome}: {line}", err=err)
+    counts = ", ".join(f"{made.count(one)} {one}" for one in Outcome)
+    names = ", ".join(made.domains) or "no domain"
+    against = f", against {made.base}" if made.base else ""
+    say(f"{names} and {MESH}{against}: {counts}", err=err)
+
+
+def _lines(made: Review, case: Case) -> list[str]:
+    """Its findings, or what is said of it."""
+    return [made.text(str(one)) for one in case.findings] or [made.text(case.said)]

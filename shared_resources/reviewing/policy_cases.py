@@ -1,0 +1,63 @@
+"""What the central policies, and everything else that `mesh check` looks for, find in a domain.
+
+Belongs here: a case a policy, and the cases of what belongs to the whole mesh.
+Does not belong here: the policies (`governance/`), what breaks a contract (`verdicts.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from shared_resources.findings import Finding
+from shared_resources.governance.catalogue import (
+    WaivedFinding,
+    check_domain,
+    load_time_policies,
+)
+from shared_resources.governance.unconfirmed import unconfirmed
+from shared_resources.mesh import Domain, Mesh
+from shared_resources.mesh.locations import location_findings
+from shared_resources.reviewing.cases import Case, Kind, Outcome
+
+
+def of_domain(mesh: Mesh, domain: Domain) -> Iterator[Case]:
+    """A case for each policy on files, and for each other rule that finds something."""
+    check = check_domain(domain, mesh)
+    located = (one for one in location_findings(mesh) if _is_of(one, domain))
+    found = sorted({*check.findings, *unconfirmed(domain), *located})
+    names = [policy.name for policy in load_time_policies()]
+    yield from _cases(found, check.waived, names)
+
+
+def of_mesh(mesh: Mesh) -> Iterator[Case]:
+    """What is wrong with the central file and the workspace, and is no one domain's."""
+    located = (
+        one for one in location_findings(mesh) if not any(_is_of(one, d) for d in mesh.own_domains)
+    )
+    yield from _cases(sorted({*mesh.central.findings, *located}), (), ("central", "location"))
+
+
+def _is_of(finding: Finding, domain: Domain) -> bool:
+    return finding.file.is_relative_to(domain.folder)
+
+
+def _cases(
+    found: Sequence[Finding], waived: Iterable[WaivedFinding], names: Sequence[str]
+) -> Iterator[Case]:
+    by_rule = {
+        rule: tuple(of)
+        for rule, of in groupby(sorted(found, key=lambda one: one.rule), lambda one: one.rule)
+    }
+    suspended: dict[str, list[WaivedFinding]] = {}
+    for one in waived:
+        suspended.setdefault(one.finding.rule, []).append(one)
+    for name in (*names, *(rule for rule in by_rule if rule not in names)):
+        findings = by_rule.get(name, ())
+        waivers = [str(one) for one in suspended.get(name, ())]
+        if findings:
+            said = "; ".join(f"{one.message} -> {one.remedy}" for one in findings)
+            outcome = Outcome.FAILED
+        else:
+            said, outcome = "; ".join(waivers), Outcome.PASSED
+        yield Case(Kind.POLICY, name, outcome, said, findings, {"waived": waivers})
