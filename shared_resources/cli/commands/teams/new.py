@@ -143,6 +143,22 @@ def product(
     _tell_next(made, _shown(root, files[0]), _shown(root, files[-1]))
 
 
+@new.command(epilog="Example: mesh new ci github")
+@click.argument("place", type=click.Choice(["github", "gitlab", "shell"]))
+def ci(place: str) -> None:
+    """What reviews each change in CI with `mesh ci`: a workflow for GitHub, a job for GitLab, or a
+    script for any other."""
+    from shared_resources.scaffolding.new_workflow import Place, make_workflow
+
+    root = wiring.current().root
+    files = make_workflow(root, Place(place))
+    _told(root, files)
+    if place == "gitlab" and len(files) == 1:
+        say("next: include it in .gitlab-ci.yml: `include: [{local: .gitlab/mesh-review.yml}]`")
+    else:
+        say("next: commit it; `mesh ci --since origin/main` shows here what it will show there")
+
+
 def _tell_next(made: NewProduct, contract: Path, code: Path) -> None:
     match made.kind:
         case Beginning.INGEST if made.inferred is not None:
