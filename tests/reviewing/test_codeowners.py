@@ -99,3 +99,12 @@ def test_below_a_repositorys_folder_patterns_begin_there(mesh: TinyMesh) -> None
     git(mesh.root.parent, "init", "--quiet")
     assert call("codeowners").code == 0
     assert "/mesh/domains/sales/" in rules(mesh.root.parent / "CODEOWNERS")
+
+
+def test_in_a_repository_of_its_own_everything_is_the_domains(mesh: TinyMesh) -> None:
+    daily(mesh)
+    (mesh.root / "domains" / "governance.yaml").unlink()
+    git(mesh.root, "init", "--quiet")
+    assert call("codeowners").code == 0
+    told = rules(mesh.root / "CODEOWNERS")
+    assert told == {"*": ["sales@example.com"], "/domains/sales/": ["sales@example.com"]}

@@ -111,6 +111,16 @@ def test_a_page_of_very_many_findings_stays_one_that_github_takes() -> None:
     assert len(page.encode()) < 1_048_576 and "700 more" in page
 
 
+@pytest.mark.parametrize(
+    ("became", "said"), [("made", "nothing is published yet"), ("refused", "would be refused")]
+)
+def test_a_product_that_is_not_compared_says_why(became: str, said: str) -> None:
+    facts: dict[str, object] = {"became": became, "publishable": 3, "changes": None}
+    case = Case(Kind.DATA, "d/p", Outcome.FAILED, "said", facts=facts)
+    page = summary(Review(ROOT, ROOT, None, (Suite("d", (case,)),)))
+    assert f"| d/p | 3 |  |  |  | {said} |" in page
+
+
 def test_json_says_all_of_it() -> None:
     told = json.loads(json.dumps(as_json(review("plain"))))
     assert told["counts"] == {"passed": 1, "warning": 1, "failed": 1, "skipped": 1}

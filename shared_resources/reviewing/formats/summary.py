@@ -97,7 +97,8 @@ def _data(review: Review) -> str:
         row = [case.name + (f" of {', '.join(of)}" if of else "") + sampled]
         row.append(f"{case.facts['publishable']:,}")
         if changes is None:
-            row += ["", "", "", "nothing is published yet"]
+            refused = case.facts.get("became") == "refused"
+            row += ["", "", "", "would be refused" if refused else "nothing is published yet"]
         else:
             row += [f"{changes[name]:,}" for name in ("added", "gone", "changed")]
             row.append(", ".join(_columns(changes)))
