@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.commands import call
 from tests.mesh_files import in_days
+from tests.registry.test_registry import promise
 from tests.reviewing.repositories import (
     LINES,
     cases,
@@ -219,3 +220,20 @@ def test_without_git_what_is_published_is_compared_all_the_same(mesh: TinyMesh) 
     lines(mesh, RENAMED, "2.0.0")
     (case,) = cases(reviewed("order", "--no-tests", "--no-data", code=0), "contract")
     assert case["outcome"] == "warning" and case["facts"]["permitted"]
+
+
+def test_consumers_in_other_repositories_are_known_from_what_they_registered(
+    changed: TinyMesh,
+) -> None:
+    changed.environment.registry.register(*promise(changed.root), None)
+    shutil.rmtree(changed.root / "domains" / "sales")
+    commit(changed, "sales moves into a repository of its own")
+    git(changed.root, "branch", "--force", "main", "HEAD")
+    lines(changed, RENAMED)
+    told = reviewed("--since", "main", *STATIC)
+    assert told["domains"] == ["order"]
+    (case,) = failed(told)
+    assert case["facts"]["consumers"] == [{"product": "sales/daily", "columns": ["amount"]}]
+    # Their files are elsewhere, and so is what reviews them.
+    assert "did you mean order" in refused("orders", *STATIC).err
+    refused("sales", *STATIC)
