@@ -20,7 +20,7 @@ WHEELS = "wheels"
 # The template's Makefile has the same, for `make lock`.
 _COMPILE = (
     *("pip", "compile", "--quiet", "--all-extras", "--universal", "--python-version", "3.11"),
-    *("--generate-hashes", "--no-strip-extras", "--no-header", "--find-links", WHEELS),
+    *("--generate-hashes", "--no-strip-extras", "--no-header"),
     *("--output-file", LOCK_FILE, "pyproject.toml"),
 )
 
@@ -32,8 +32,9 @@ class NotLocked(MeshProblem):
 def make_lock(repository: Path) -> None:
     """Write `requirements.lock` of what `pyproject.toml` asks for. What an old lock there pins stays,
     unless something else is asked for now."""
+    links = ("--find-links", WHEELS) if (repository / WHEELS).is_dir() else ()
     done = subprocess.run(
-        [*_uv(), *_COMPILE], cwd=repository, capture_output=True, text=True, check=False
+        [*_uv(), *_COMPILE, *links], cwd=repository, capture_output=True, text=True, check=False
     )
     if done.returncode:
         said = done.stderr.strip() or "the resolver said nothing"
