@@ -179,7 +179,7 @@ class TypedRows:
         finally:
             self._connection.unregister("cells")
         chunks = parsed.column(0).cast(type_.arrow).chunks
-        values = pa.concat_arrays([pa.array([], type_.arrow), *chunks])
+        values = pa.concat_arrays([pa.nulls(0, type_.arrow), *chunks])
         start = 0
         for column in cells:
             yield values.slice(start, len(column))

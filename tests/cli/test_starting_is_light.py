@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.light import imported_of
+from tests.tiny_mesh import column, contract_text
 
 ENGINES = ("dagster", "pandas", "pandera", "polars", "pyarrow.dataset")
 CHANGING = ("pyiceberg.catalog", "pyiceberg.io.pyarrow", "pyiceberg.table")
@@ -39,3 +42,28 @@ def test_opening_a_version_imports_no_transactions() -> None:
     """pyiceberg's own way to a manifest does; `stores/lake/files/avro.py` says why."""
     script = "import shared_resources.stores.lake.snapshot"
     assert imported_of((*ENGINES, *CHANGING), script) == []
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_an_audit_of_a_file_imports_no_frames(form: str, tmp_path: Path) -> None:
+    """pandas takes a third of a second, and pyarrow imports it to convert a list, even an empty one."""
+    columns = (
+        column("order_id", required=True, primaryKey=True, primaryKeyPosition=1),
+        column("amount", "DOUBLE", required=True, logicalTypeOptions={"exclusiveMinimum": 0}),
+    )
+    landing = {"prefix": "order/orders", "format": form, "mode": "replace", "object": f"*.{form}"}
+    contract, data = tmp_path / "contract.odcs.yaml", tmp_path / f"orders.{form}"
+    contract.write_text(contract_text("order/orders", columns, properties={"landing": landing}))
+    if form == "csv":
+        data.write_text("order_id,amount\n1,1.5\n2,2.5\n")
+    else:
+        ids = pa.array([1, 2], pa.int64())
+        pq.write_table(pa.table({"order_id": ids, "amount": pa.array([1.5, 2.5])}), data)
+    script = (
+        "import contextlib, io\n"
+        "from shared_resources.cli.main import mesh\n"
+        "with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):\n"
+        f"    mesh(['audit', {str(contract)!r}, '--data', {str(data)!r}], standalone_mode=False)\n"
+        "assert '2 rows of order/orders: would be published' in said.getvalue()\n"
+    )
+    assert imported_of(("dagster", "pandas", "pandera", "polars"), script) == []

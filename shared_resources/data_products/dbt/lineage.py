@@ -1,26 +1,20 @@
-"""Column lineage of a dbt model, as dagster-dbt derives it from the compiled SQL.
+"""Column lineage: which columns of which products each column of a model is made from.
 
-Belongs here: handing dagster-dbt the columns that it needs, and its answer in product keys.
-Does not belong here: showing lineage in Dagster (`locations/product_asset.py`).
+Belongs here: asking sqlglot of the statement that dbt compiled, and its answers in product keys.
+Does not belong here: what a run says of it (`locations/product_asset.py`).
+
+dagster-dbt derives the same in the same way, but brings dbt itself into the process that asks, which
+took two of the four seconds that the platform spent on a model beside dbt's own process.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dagster import AssetKey
-from dagster._core.definitions.metadata import TableMetadataSet
-from dagster_dbt import DagsterDbtTranslator
-
-
-class _ProductKeys(DagsterDbtTranslator):
-    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
-        if dbt_resource_props["resource_type"] == "source":
-            return AssetKey([dbt_resource_props["source_name"], dbt_resource_props["name"]])
-        return AssetKey([dbt_resource_props["fqn"][1], dbt_resource_props["name"]])
+_log = logging.getLogger(__name__)
 
 
 def column_lineage(
@@ -28,46 +22,66 @@ def column_lineage(
     model: Mapping[str, Any],
     upstream: Sequence[str],
     columns: Mapping[str, Mapping[str, str]],
-    events: Sequence[Any],
     run: Path,
 ) -> dict[str, list[tuple[str, str]]]:
     """Each column of the model with the (product, column) pairs that it is made from.
 
-    `columns` gives the columns and types of the model and its parents by relation. `events` are
-    those of the build: dagster-dbt derives lineage from the event that says the model is done,
-    given what dbt's own adapter would have to be asked for otherwise.
+    `upstream` are the sources and models that hold what it reads, `columns` the columns and types of
+    them and of the model itself by relation. Nothing when sqlglot does not understand the statement:
+    the engine did, and no product is held back for its lineage.
     """
-    keys = _ProductKeys()
-    own = _typed(columns[model["relation_name"]])
-    parents = {
-        relation: {"columns": _typed(known)}
-        for relation, known in columns.items()
-        if relation != model["relation_name"]
+    file = run / "target" / "compiled" / model["package_name"] / model["original_file_path"]
+    try:
+        return _derived(file.read_text("utf-8"), manifest, model, upstream, columns)
+    except Exception:  # noqa: BLE001 - what sqlglot does not expect ends in any of Python's errors
+        _log.warning("no column lineage of %s", model["unique_id"], exc_info=True)
+        return {}
+
+
+def _derived(
+    sql: str,
+    manifest: Mapping[str, Any],
+    model: Mapping[str, Any],
+    upstream: Sequence[str],
+    columns: Mapping[str, Mapping[str, str]],
+) -> dict[str, list[tuple[str, str]]]:
+    from sqlglot import MappingSchema, exp, parse_one, to_table
+    from sqlglot.expressions import normalize_table_name
+    from sqlglot.lineage import lineage
+    from sqlglot.optimizer import optimize
+
+    dialect = manifest["metadata"]["adapter_type"]
+    schema = MappingSchema(dialect=dialect)
+    for relation, types in columns.items():
+        table = to_table(relation, dialect=dialect)
+        schema.add_table(table, column_mapping=dict(types), dialect=dialect)
+    products = {
+        normalize_table_name(to_table(node["relation_name"], dialect=dialect), dialect=dialect): key
+        for node, key in ((_node(manifest, one), _key(manifest, one)) for one in upstream)
     }
-    seen_through = {**model, "depends_on": {**model["depends_on"], "nodes": list(upstream)}}
-    nodes = {**manifest["nodes"], model["unique_id"]: seen_through}
-    for event in events:
-        if not _finished(event, model["unique_id"]):
-            continue
-        informed = replace(event, event_history_metadata={"columns": own, "parents": parents})
-        for made in informed.to_default_asset_events(
-            {**manifest, "nodes": nodes}, keys, target_path=run / "target"
-        ):
-            lineage = TableMetadataSet.extract(made.metadata).column_lineage
-            if lineage is not None:
-                return {
-                    column: sorted({("/".join(d.asset_key.path), d.column_name) for d in deps})
-                    for column, deps in sorted(lineage.deps_by_column.items())
-                }
-    return {}
+    optimized: Any = optimize(parse_one(sql, dialect=dialect), schema=schema, dialect=dialect)
+    # As text: `lineage` cannot go through what is optimized already.
+    text = optimized.sql(dialect=dialect)
+    own = {name.lower() for name in columns[model["relation_name"]]}
+    found: dict[str, list[tuple[str, str]]] = {name: [] for name in own}
+    for column in {name for name in optimized.named_selects if name.lower() in own}:
+        made_from = set()
+        for node in lineage(column, text, schema=schema, dialect=dialect).walk():
+            read = None if node.downstream else node.expression.find(exp.Table)
+            if read is None:
+                continue
+            if product := products.get(normalize_table_name(read, dialect=dialect)):
+                made_from.add((product, exp.to_column(node.name).name.lower()))
+        found[column.lower()] = sorted(made_from)
+    return dict(sorted(found.items()))
 
 
-def _typed(columns: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    return {name: {"data_type": type_} for name, type_ in columns.items()}
+def _node(manifest: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = manifest["sources"].get(key) or manifest["nodes"][key]
+    return found
 
 
-def _finished(event: Any, unique_id: str) -> bool:
-    return (
-        bool(event.is_result_event)
-        and event.raw_event["data"]["node_info"]["unique_id"] == unique_id
-    )
+def _key(manifest: Mapping[str, Any], key: str) -> str:
+    node = _node(manifest, key)
+    domain = node["source_name"] if node["resource_type"] == "source" else node["fqn"][1]
+    return f"{domain}/{node['name']}"

@@ -122,7 +122,7 @@ class DbtModels:
         selected = [f"fqn:{node}" for node in nodes]
         with self._run_folder(contract, run_id) as run, target.scratch(run, inputs) as scratch:
             named = variables_named(self.environment.domains / contract.domain)
-            events = dbt_process.build(run, target, scratch.variables, selected, named)
+            dbt_process.build(run, target, scratch.variables, selected, named)
             outcome = _json(run / "target" / "run_results.json")
             _refuse_failed_model(model, outcome, run)
             manifest = _json(run / "target" / "manifest.json")  # relations are named anew each run
@@ -142,7 +142,7 @@ class DbtModels:
                 known = {
                     name: built.columns_of(name) for name in (*relations, model["relation_name"])
                 }
-            lineage = column_lineage(manifest, model, parents, known, events, run)
+            lineage = column_lineage(manifest, model, parents, known, run)
         results = results_of(tests, outcome)
         rows = sum(file.rows for file in files)
         return DbtOutcome(files, results, lineage, as_rule_results(tests, results, rows))

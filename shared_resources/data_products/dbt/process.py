@@ -6,19 +6,15 @@ its errors say (`messages.py`).
 
 dbt runs as a process of its own, not through dbt's in-process runner: that keeps global state
 (flags, adapters, event handlers, the current directory) and one DuckDB connection a process, so
-that two models in threads of one process would mix. `DbtCliInvocation` is used without
-`DbtCliResource`, whose `cli()` asks a package index for dbt's newest version and changes this
-process's current directory.
+that two models in threads of one process would mix. Not through dagster-dbt either: it imports dbt
+into this process, which takes longer than most models.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +42,7 @@ def parse(project: Path, target: DbtTarget, named: Sequence[str] = ()) -> None:
         text=True,
         check=False,
     )
-    said = [event["info"] for event in _json_lines(done.stdout)]
+    said = list(_told(done.stdout))
     if done.returncode:
         found = [info["msg"] for info in said if info["level"] == "error"]
         raise DbtModelFailed(readable(found or [done.stderr or done.stdout]))
@@ -61,44 +57,41 @@ def build(
     given: Mapping[str, str],
     selected: list[str],
     named: Sequence[str] = (),
-) -> list[Any]:
-    """`dbt build` of exactly the nodes `selected`; returns dagster-dbt's events of it.
+) -> None:
+    """`dbt build` of exactly the nodes `selected`; what came of them is in `run_results.json`.
 
     `given` are the variables of this run, which reach dbt's process alone; `named` those that the
     domain may see beside everybody's. A model can render each of them.
 
-    A failed model or test is in `run_results.json`, not an exception. Raises `DbtModelFailed` when
-    dbt gave up before it ran anything.
+    Raises `DbtModelFailed` when dbt gave up before it ran anything. A failed model or test is no
+    exception.
     """
-    from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation
-    from dagster_dbt.compat import DBT_PYTHON_VERSION
-
-    assert DBT_PYTHON_VERSION is not None, "dbt-core is a dependency of the platform"
-    invocation = DbtCliInvocation.run(
-        args=[*command(target), "build", "--indirect-selection", "empty", "--select", *selected],
+    errors: list[str] = []
+    process = subprocess.Popen(
+        [*command(target), "build", "--indirect-selection", "empty", "--select", *selected],
+        cwd=project,
         env=variables(project, given, named),
-        manifest={},
-        dagster_dbt_translator=DagsterDbtTranslator(),
-        project_dir=project,
-        target_path=project / "target",
-        raise_on_error=False,
-        context=None,
-        adapter=None,
-        cli_version=DBT_PYTHON_VERSION,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
     )
-    try:
-        with _quiet():
-            events = list(invocation.stream_raw_events())
-    finally:
-        if invocation.process.poll() is None:
-            invocation.process.terminate()
-        invocation.process.wait()
+    assert process.stdout is not None
+    with process.stdout as lines:
+        try:
+            # Line by line: what a model prints is not kept. It may quote values, and goes nowhere.
+            for line in lines:
+                errors += [info["msg"] for info in _told(line) if info["level"] == "error"]
+        except BaseException:
+            process.terminate()
+            raise
+        finally:
+            process.wait()
     if not (project / "target" / "run_results.json").exists():
-        errors = [str(e) for e in events if e.raw_event["info"]["level"] == "error"]
-        code = invocation.process.returncode
-        ended = f"dbt ended with exit code {code} before it ran anything; was it killed?"
+        ended = (
+            f"dbt ended with exit code {process.returncode} before it ran anything; was it killed?"
+        )
         raise DbtModelFailed(readable(errors or [ended]))
-    return events
 
 
 def command(target: DbtTarget) -> tuple[str, ...]:
@@ -123,39 +116,13 @@ def variables(project: Path, given: Mapping[str, str], named: Sequence[str] = ()
     }
 
 
-class _Nowhere(io.TextIOBase):
-    """dagster-dbt prints dbt's lines as they come; what matters of them is in the results."""
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-
-_quieted = threading.Lock()
-_builds = 0
-_stdout: Any = None
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Standard output belongs to whoever called us (`--json`), and dbt's lines may quote values.
-
-    Builds in several threads share one redirection: nested ones would restore each other's.
-    """
-    global _builds, _stdout
-    with _quieted:
-        if not _builds:
-            _stdout, sys.stdout = sys.stdout, _Nowhere()
-        _builds += 1
-    try:
-        yield
-    finally:
-        with _quieted:
-            _builds -= 1
-            if not _builds:
-                sys.stdout, _stdout = _stdout, None
-
-
-def _json_lines(text: str) -> Iterator[Mapping[str, Any]]:
+def _told(text: str) -> Iterator[Mapping[str, Any]]:
+    """What dbt's events say; a model can print lines between them, JSON of its own among them."""
     for line in text.splitlines():
-        with contextlib.suppress(json.JSONDecodeError):
-            yield json.loads(line)
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        info = event.get("info") if isinstance(event, dict) else None
+        if isinstance(info, dict) and info.keys() >= {"name", "level", "msg"}:
+            yield info
