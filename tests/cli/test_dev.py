@@ -43,14 +43,16 @@ def test_one_location_is_loaded_and_nothing_is_left_running(mesh: TinyMesh) -> N
             env=dict(os.environ),
         )
     try:
-        assert _locations(port, running, within=120) == [("order", "LOADED")], log.read_text()
+        assert locations_of(port, running, within=120) == [("order", "LOADED")], log.read_text()
     finally:
         running.send_signal(signal.SIGINT)
         running.wait(120)
     assert processes_of(mesh.environment.home) == []
 
 
-def _locations(port: int, running: subprocess.Popen[bytes], within: float) -> list[tuple[str, str]]:
+def locations_of(
+    port: int, running: subprocess.Popen[bytes], within: float
+) -> list[tuple[str, str]]:
     asked = Request(
         f"http://127.0.0.1:{port}/graphql",
         data=json.dumps({"query": LOCATIONS}).encode(),

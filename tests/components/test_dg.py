@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ import pytest
 
 from shared_resources.mesh import ProductKind, read_mesh
 from shared_resources.mesh.code.component_files import DOMAIN_COMPONENT, PRODUCT_COMPONENT
+from tests.cli.commands import heeding_interrupts, processes_of
+from tests.cli.test_dev import locations_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -37,14 +41,7 @@ class Project:
         done = subprocess.run(
             [str(BIN / program), *words],
             cwd=self.root,
-            env={
-                **os.environ,
-                "MESH_ROOT": str(self.root),
-                "MESH_HOME": str(self.home),
-                "DAGSTER_HOME": str(self.home / "dagster"),
-                "HOME": str(self.home),
-                "COLUMNS": "200",
-            },
+            env=self.variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -52,6 +49,17 @@ class Project:
         )
         assert "Traceback" not in done.stdout, done.stdout
         return Told(done.returncode, done.stdout)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "MESH_ROOT": str(self.root),
+            "MESH_HOME": str(self.home),
+            "DAGSTER_HOME": str(self.home / "dagster"),
+            "HOME": str(self.home),
+            "COLUMNS": "200",
+        }
 
     def dg(self, *words: str) -> Told:
         return self("dg", *words)
@@ -146,3 +154,25 @@ def test_dg_checks_what_people_wrote_into_defs_yaml_and_contracts(project: Proje
     contract.write_text(contract.read_text().replace("classification: internal", "", 1))
     told = project.dg("check", "defs")
     assert told.code == 1 and "`mesh check` finds in" in told.out
+
+
+def test_dg_dev_shows_all_domains_as_one_location(project: Project) -> None:
+    for domain in ("order", "sales"):
+        project("mesh", "new", "domain", domain, "--owner", "o@example.com", "--yes")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (project.home / "dev.log").open("wb") as log, heeding_interrupts():
+        running = subprocess.Popen(
+            [str(BIN / "dg"), "dev", "--port", str(port)],
+            cwd=project.root,
+            env=project.variables,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        assert locations_of(port, running, within=240) == [("mesh", "LOADED")]
+    finally:
+        running.send_signal(signal.SIGINT)
+        running.wait(120)
+    assert processes_of(project.home) == []
