@@ -1,0 +1,138 @@
+"""A domain is redeployed, fails, hangs, leaks or is killed: the others run on and sense on.
+
+Belongs here: what must hold of Postgres, webserver, daemon and four code servers from four virtual
+environments with different versions of polars. Does not belong here: one server's ways
+(tests/serving/).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+
+from shared_resources.serving.servers import LoadFailed
+from tests.serving.served import (
+    LOADS,
+    Served,
+    environment_with,
+    release,
+    served,
+    wait_until,
+)
+from tests.stand_ins.postgres import Postgres
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("served"), pytest.mark.timeout(1500)]
+
+POLARS = {"order": "2.1.0", "sales": "2.0.0", "stock": "1.44.2", "claims": "1.43.2"}
+OTHERS = ("sales", "stock", "claims")
+# A sensor ticks each 10 s; on a machine that is busy with loading a server, later.
+LONGEST_GAP = 60.0
+LIMIT = 420  # MiB that a server may hold; one that has loaded holds 250
+
+
+@pytest.fixture(scope="module")
+def pythons(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("environments")
+    return {domain: environment_with(folder, version) for domain, version in POLARS.items()}
+
+
+@pytest.fixture(scope="module")
+def four(
+    postgres: Postgres, pythons: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """Four domains that are served and sensed."""
+    folder = tmp_path_factory.mktemp("releases")
+    with served(postgres.fresh(), MESH_SERVER_MEMORY=f"{LIMIT}MiB") as running:
+        for domain, python in pythons.items():
+            running.deploy(release(folder, domain, 1, python))
+        wait_until(lambda: all(running.ticks(domain) for domain in POLARS), 180, "all are sensed")
+        yield running
+
+
+def test_one_that_cannot_be_imported_is_refused(
+    four: Served, pythons: dict[str, Path], tmp_path: Path
+) -> None:
+    begun = time.time()
+    before = four.servers.serving("order")
+    broken = release(tmp_path, "order", 900, pythons["order"], first="import not_installed")
+    with pytest.raises(LoadFailed, match=r"domains/order/definitions\.py:10: .*not_installed"):
+        four.deploy(broken)
+    assert four.servers.serving("order") == before
+    assert [one.release for one in four.servers.running() if one.domain == "order"] == [before]
+    _no_tick_was_lost(four, begun, POLARS)
+
+
+def test_one_that_hangs_while_it_loads_is_refused(
+    four: Served, pythons: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = time.time()
+    before = four.servers.serving("order")
+    hangs = release(tmp_path, "order", 901, pythons["order"], first="time.sleep(3600)")
+    monkeypatch.setattr("tests.serving.served.LOADS", LOADS / 4)
+    with pytest.raises(LoadFailed, match=r"it waits at domains/order/definitions\.py:10"):
+        four.deploy(hangs)
+    assert four.servers.serving("order") == before
+    assert [one.release for one in four.servers.running() if one.domain == "order"] == [before]
+    _no_tick_was_lost(four, begun, POLARS)
+
+
+def test_one_that_is_killed_comes_back_and_its_run_goes_on(four: Served) -> None:
+    begun = time.time()
+    run = four.launch("order", "long", seconds=20)
+    wait_until(lambda: four.status(run) == "STARTED", 90, "the run has begun")
+    killed = _server(four, "order")
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: _server(four, "order") not in (0, killed), 120, "it was restarted")
+    wait_until(lambda: len(four.locations()["order"]) > 0, 60, "the webserver found it again")
+    wait_until(lambda: four.status(run) == "SUCCESS", 90, "its run ended by itself")
+    _no_tick_was_lost(four, begun, OTHERS)
+
+
+def test_one_that_leaks_memory_is_replaced_without_a_gap(
+    four: Served, pythons: dict[str, Path], tmp_path: Path
+) -> None:
+    begun = time.time()
+    leak = """
+        import os, threading
+
+        held = []
+
+        def leak() -> None:
+            if not os.path.exists(f"{__file__}.leaked"):  # the first server of the release alone
+                open(f"{__file__}.leaked", "w").close()
+                time.sleep(15)
+                held.extend(bytearray(os.urandom(1024)) * 1024 for _ in range(300))
+
+        threading.Thread(target=leak, daemon=True).start()
+    """
+    leaks = release(tmp_path, "order", 902, pythons["order"], first=leak)
+    four.deploy(leaks)
+    first = _server(four, "order")
+    wait_until(lambda: _server(four, "order") not in (0, first), 180, "it was replaced")
+    wait_until(lambda: not psutil.pid_exists(first), 120, "the one before it has ended")
+    log = (four.home / "serving" / "logs" / "watching.log").read_text()
+    assert "the server of order holds" in log and "was replaced" in log
+    _no_tick_was_lost(four, begun, POLARS)
+
+
+def _server(running: Served, domain: str) -> int:
+    up = [one for one in running.servers.running() if one.domain == domain and one.serving]
+    return (up[0].pid or 0) if up and up[0].state == "up" else 0
+
+
+def _no_tick_was_lost(running: Served, since: float, domains: object) -> None:
+    """Since then each domain's sensor has ticked without a failure and without a gap."""
+    for domain in list(domains):  # type: ignore[call-overload]
+        ticks = [tick for tick in running.ticks(domain) if float(tick["timestamp"]) > since - 15]
+        failed = [tick for tick in ticks if tick["status"] == "FAILURE"]
+        assert failed == [], (domain, failed)
+        moments = [float(tick["timestamp"]) for tick in ticks] + [time.time()]
+        gaps = [after - before for before, after in pairwise(moments)]
+        assert moments and max(gaps, default=0.0) < LONGEST_GAP, (domain, gaps)
