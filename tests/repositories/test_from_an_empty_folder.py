@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from shared_resources.environment import PROJECT_ROOT
-from shared_resources.repositories.platform_wheel import PlatformWheel
+from shared_resources.repositories.platform_wheel import PlatformWheel, build_wheel
 
 # Slow: two virtual environments with everything in them. The later tests go on with the repository.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("own repository")]
@@ -126,3 +126,79 @@ def test_it_has_versions_of_its_own(person: Person) -> None:
     contract.write_text(f"{before}schema:\n{rest.partition('schema:' + chr(10))[2]}")
     person.type("make check test lint")
     person.type("git add --all && git commit --quiet --message 'Invoices, and what was paid'")
+
+
+@pytest.fixture(scope="module")
+def later(tmp_path_factory: pytest.TempPathFactory) -> PlatformWheel:
+    """The wheel of a later platform, whose template says other things."""
+    source = tmp_path_factory.mktemp("later")
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(PROJECT_ROOT / name, source)
+    shutil.copytree(PROJECT_ROOT / "shared_resources", source / "shared_resources")
+    files = source / "shared_resources" / "repositories" / "template" / "files"
+    makefile = files / "Makefile.jinja"
+    text = makefile.read_text()
+    for before, after in (
+        ("## make .venv from the lock", "## make .venv, from the lock alone"),
+        ("## make the products, in dependency order", "## make what is due"),
+        ("## the tests", "## every test"),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+    makefile.write_text(text)
+    (files / ".gitlab-ci.yml").unlink()
+    (files / ".github" / "workflows" / "check.yml").write_text("name: other\n")
+    (files / "CODEOWNERS.jinja").write_text("* {{ owner }}\n")
+    return build_wheel(source, "0.2.0", tmp_path_factory.mktemp("wheel"))
+
+
+def test_a_later_platform_is_merged_into_what_was_edited(
+    person: Person, later: PlatformWheel
+) -> None:
+    folder = person.folder
+    makefile = folder / "Makefile"
+    mine = makefile.read_text()
+    assert "## the tests" in mine and "## formatting and lint" in mine
+    mine = mine.replace("## formatting and lint", "## what we call clean")  # ours alone
+    makefile.write_text(mine.replace("## the tests", "## our tests"))  # theirs, too
+    (folder / ".github" / "workflows" / "check.yml").unlink()
+    (folder / "notes.bin").write_bytes(bytes(range(256)))
+    assert "not committed" in person.type(f"mesh upgrade --to {later.file}", expect=2)
+    person.type("git add --all && git commit --quiet --message 'What is ours'")
+    ours = {name: (folder / name).read_bytes() for name in ("notes.bin", "workspace.yaml")}
+
+    said = person.type(f"mesh upgrade --to {later.file}", expect=1)
+    assert "Makefile: both sides changed the same lines" in said
+    merged = makefile.read_text()
+    assert "## make .venv, from the lock alone" in merged and "## make what is due" in merged
+    assert "## what we call clean" in merged
+    marked = merged.partition("<<<<<<< before updating\n")[2].partition(">>>>>>> after updating")[0]
+    assert "## our tests" in marked and "## every test" in marked
+    assert not (folder / ".gitlab-ci.yml").exists()
+    check = folder / ".github" / "workflows" / "check.yml"
+    assert not check.exists(), "the team had deleted it"
+    assert (folder / "CODEOWNERS").read_text() == "* finance@example.com\n"
+    assert {name: (folder / name).read_bytes() for name in ours} == ours
+    lock = (folder / "requirements.lock").read_text()
+    assert "dagster-data-mesh[deploy, teams]==0.2.0" in lock and "polars==2.0.0" in lock
+    assert [one.name for one in (folder / "wheels").iterdir()] == [later.file.name]
+
+    resolved = merged.replace(f"<<<<<<< before updating\n{marked}>>>>>>> after updating\n", "{}")
+    makefile.write_text(resolved.replace("{}", marked.partition("=======\n")[0]))
+    person.type("make setup check test lint")
+    assert "0.2.0" in person.type("uv pip show --python .venv/bin/python dagster-data-mesh")
+    person.type("git add --all && git commit --quiet --message 'The platform 0.2.0'")
+    assert "already" in person.type(f"mesh upgrade --to {later.file}")
+    assert person.type("mesh read finance/paid").count("2026-")
+
+
+def test_an_upgrade_that_cannot_be_locked_changes_nothing(
+    person: Person, wheel: PlatformWheel
+) -> None:
+    project = person.folder / "pyproject.toml"
+    project.write_text(project.read_text().replace('"polars==2.0.0"', '"polars==0.0.0"'))
+    person.type("git commit --quiet --all --message 'A version that there is not'")
+    said = person.type(f"mesh upgrade --to {wheel.file}", expect=1)
+    assert "requirements.lock cannot be made" in said and "polars" in said
+    assert person.type("git status --porcelain") == ""
+    person.type("git reset --quiet --hard HEAD~1")
