@@ -28,6 +28,8 @@ _COMMANDS = {
     "branch": "work beside what is published; compare, promote, drop",
     "ci": "what a pull request needs: contracts, policies, tests, data",
     "codeowners": "CODEOWNERS, from each domain.yaml",
+    "deploy": "put a domain into service, back to an earlier release, or out of it",
+    "registry": "what each deployed domain promises",
     "run": "materialize products in dependency order across domains",
     "status": "a row a product: version, rows, checks, health",
     "check": "every contract and policy, statically",
@@ -44,7 +46,19 @@ _COMMANDS = {
 
 # Those that stand in a room of their own.
 _ROOMS = dict.fromkeys(
-    ("new", "upgrade", "test", "dev", "serve", "branch", "ci", "codeowners"), "teams."
+    (
+        "new",
+        "upgrade",
+        "test",
+        "dev",
+        "branch",
+        "ci",
+        "codeowners",
+        "serve",
+        "deploy",
+        "registry",
+    ),
+    "teams.",
 )
 
 # Whose client says in its own words that it was refused, or could not reach anyone.

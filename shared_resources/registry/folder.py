@@ -84,8 +84,10 @@ class FolderRegistry:
                 f"remove it and deploy {domain!r} again"
             ) from problem
 
-    def register(self, entry: Entry, files: Mapping[str, bytes], after: Entry | None) -> None:
-        if entry.promise:
+    def register(
+        self, entry: Entry, files: Mapping[str, bytes] | None, after: Entry | None
+    ) -> None:
+        if files is not None:
             self._promises.keep(entry, files)
         with self._locked(entry.domain):
             history = self.history(entry.domain)

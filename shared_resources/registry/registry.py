@@ -68,8 +68,10 @@ class Registry(Protocol):
         """All entries of the domain, oldest first."""
         ...
 
-    def register(self, entry: Entry, files: Mapping[str, bytes], after: Entry | None) -> None:
-        """Make the entry the one in force; `files` are its promise, or nothing of one withdrawn.
+    def register(
+        self, entry: Entry, files: Mapping[str, bytes] | None, after: Entry | None
+    ) -> None:
+        """Make the entry the one in force; `files` are its promise, None of one that is kept already.
 
         Raises `RegisteredMeanwhile` when the entry in force is not `after`.
         """

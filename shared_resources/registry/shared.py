@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from shared_resources.mesh.promised import Registered
 from shared_resources.registry.folder import PromiseFolders
-from shared_resources.registry.registry import CENTRAL, Entry, meanwhile
+from shared_resources.registry.registry import CENTRAL, Entry, RegistryDamaged, meanwhile
 from shared_resources.state.database import TABLES, StateDatabase, insert
 
 if TYPE_CHECKING:
@@ -68,9 +68,11 @@ class SharedRegistry:
         with self._state.begin() as connection:
             return tuple(_entry(row) for row in connection.execute(query))
 
-    def register(self, entry: Entry, files: Mapping[str, bytes], after: Entry | None) -> None:
-        text = _text(files)
-        if entry.promise:
+    def register(
+        self, entry: Entry, files: Mapping[str, bytes] | None, after: Entry | None
+    ) -> None:
+        text = "{}" if files is None else _text(files)
+        if files is not None:
             self._promises.keep(entry, files)
             self._objects.put_once(f"{self._place}/promises/{entry.promise}.json", text.encode())
         with self._state.lock(f"registry/{entry.domain}"), self._state.begin() as connection:
@@ -78,6 +80,8 @@ class SharedRegistry:
             now = _entry(history) if history is not None and history.promise else None
             if now != after:
                 raise meanwhile(entry.domain, now)
+            if files is None and entry.promise:
+                text = self._kept(connection, entry)
             number = 1 if history is None else history.number + 1
             row = {**entry.as_json(), "at": entry.at, "number": number, "files": text}
             # The key decides between two whose lock was cut.
@@ -86,6 +90,16 @@ class SharedRegistry:
             )
             if done.rowcount != 1:
                 raise meanwhile(entry.domain, None)
+
+    def _kept(self, connection: sa.Connection, entry: Entry) -> str:
+        """The text of a promise that was registered before."""
+        same = (ENTRIES.c.domain == entry.domain) & (ENTRIES.c.promise == entry.promise)
+        text = connection.scalar(sa.select(ENTRIES.c.files).where(same).limit(1))
+        if text is None:
+            raise RegistryDamaged(
+                f"the registry has no promise {entry.promise[:12]} of {entry.domain!r}; deploy it again"
+            )
+        return str(text)
 
     def _last(self, connection: sa.Connection, domain: str) -> Any:
         query = sa.select(ENTRIES).where(ENTRIES.c.domain == domain)

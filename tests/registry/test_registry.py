@@ -121,10 +121,11 @@ def test_a_later_entry_is_in_force_and_the_earlier_ones_stay_known(
     registry.register(first, files, None)
     registry.register(second, files, first)
     assert registry.entries() == {"sales": second}
-    registry.register(gone, {}, second)
+    registry.register(gone, None, second)
     assert registry.entries() == {} and registry.promised(None).promises == {}
-    registry.register(first, files, None)
+    registry.register(first, None, None)
     assert registry.history("sales") == (first, second, gone, first)
+    assert registry.promised(None).promises.keys() == {"sales"}
 
 
 def test_of_two_who_register_at_once_one_is_told(registry: Registry, root: Path) -> None:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.machinery import PathFinder
 from importlib.util import decode_source, find_spec
 from pathlib import Path
 
@@ -24,6 +27,7 @@ RULE = "product"
 _DECORATOR = "data_product"
 _CONTEXT = "context"
 _INPUT = "product_input"
+_PLACES: ContextVar[tuple[str, ...] | None] = ContextVar("places", default=None)
 
 
 def python_files(folder: Path) -> Iterator[Path]:
@@ -92,15 +96,29 @@ def missing_modules(file: Path, tree: ast.Module, root: Path) -> Iterator[Findin
         for name in names:
             first = name.split(".")[0]
             beside = (root / first).is_dir() or (root / f"{first}.py").is_file()
-            if not beside and not _installed(first):
+            if not beside and not _installed(first, _PLACES.get()):
                 message = f"the file imports {first!r}, and there is no such module"
                 remedy = "correct the name, or install what has it"
                 yield Finding(file, node.lineno, "python", message, remedy)
 
 
 @lru_cache(maxsize=4096)
-def _installed(module: str) -> bool:
-    return module in sys.modules or find_spec(module) is not None
+def _installed(module: str, places: tuple[str, ...] | None) -> bool:
+    if places is None:
+        return module in sys.modules or find_spec(module) is not None
+    known = module in sys.stdlib_module_names or module == "shared_resources"
+    return known or PathFinder.find_spec(module, places) is not None
+
+
+@contextmanager
+def installed_in(places: Sequence[str]) -> Iterator[None]:
+    """Within it, installed is what lies in these folders, the `sys.path` of another interpreter: of a
+    release that runs in an environment of its own."""
+    token = _PLACES.set(tuple(places))
+    try:
+        yield
+    finally:
+        _PLACES.reset(token)
 
 
 def docstrings(tree: ast.Module) -> set[int]:

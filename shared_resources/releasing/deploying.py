@@ -1,0 +1,305 @@
+"""Bringing releases into service: all of it, or nothing of it.
+
+Belongs here: the steps, their order, and undoing them.
+Does not belong here: each step: building (`releases.py`), judging (`judging.py`), code servers
+(`serving/`), entries (`registry/`).
+
+    build -> judge -> test -> register -> start beside the old -> load -> switch -> drain the old
+
+Until the switch readers and runs see the old release. What fails before the drain is undone, by the
+deployment itself, or, if it died, by the next one; what fails in the drain has changed nothing that
+anybody sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from filelock import FileLock, Timeout
+
+from shared_resources.environment import Environment
+from shared_resources.mesh import read_mesh
+from shared_resources.mesh.promised import promise_digest, promise_of
+from shared_resources.problems import MeshProblem
+from shared_resources.registry.registry import Entry
+from shared_resources.releasing.domain_tests import run_tests
+from shared_resources.releasing.journal import Begun, Journal
+from shared_resources.releasing.judging import central_findings, judge, shown
+from shared_resources.releasing.releases import Release, Releases, UnknownRelease
+from shared_resources.serving.servers import PATIENCE, CodeServer, Drained, NotServing, Servers
+
+LOAD_PATIENCE = timedelta(minutes=2)
+
+
+class Refused(MeshProblem):
+    """The release may not go into service; the message lists why. Nothing was changed."""
+
+
+class DeployingAlready(MeshProblem):
+    """Another deployment is under way on this machine."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """`breaks` are permitted to hit consumers. `tests` are to be run. `load` is how long a server may
+    take to load, `drain` how long runs of the old one may take to end."""
+
+    breaks: bool = False
+    tests: bool = True
+    serve: bool = True
+    load: timedelta = LOAD_PATIENCE
+    drain: timedelta = PATIENCE
+
+
+class Deployer:
+    """`by` is who deploys; `told` hears of each step, in words for people."""
+
+    def __init__(self, environment: Environment, by: str, told: Callable[[str], None]) -> None:
+        self._environment = environment
+        self._registry = environment.registry
+        self._by = by
+        self._told = told
+        self._servers = Servers(environment.home)
+        self._folder = environment.home / "releases"
+        self._journal = Journal(self._folder / "deploying.json")
+        self.releases = Releases(environment.home)
+
+    def deploy(self, domains: Sequence[str], wanted: Wanted) -> tuple[Release, ...]:
+        """Release the domains as their files are now, together, and serve them.
+
+        Raises what any step does; then everything is as it was.
+        """
+        with self._alone(wanted):
+            self._undo_what_was_left()
+            file = self._environment.domains / "governance.yaml"
+            own = file.read_bytes() if file.is_file() else None
+            central = self._registry.promised(()).central is None
+            refuse([str(one) for one in central_findings(self._environment, own)])
+            releases = []
+            for name in domains:
+                self._told(f"{name}: building")
+                release = self.releases.build(
+                    self._environment.root, name, self._by, central=central
+                )
+                self._told(f"{name}: release {release.digest[:12]}, on platform {release.platform}")
+                releases.append(release)
+            return self._bring(releases, wanted)
+
+    def roll_back(self, domain: str, to: str | None, wanted: Wanted) -> Release:
+        """Serve an earlier release again: `to`, or the one that was in force before the current."""
+        with self._alone(wanted):
+            self._undo_what_was_left()
+            release = self.releases.get(domain, to or self._before_current(domain))
+            self._told(f"{domain}: back to release {release.digest[:12]}, built {release.at:%F %T}")
+            return self._bring([release], wanted)[0]
+
+    def withdraw(self, domain: str, wanted: Wanted) -> None:
+        """Serve the domain no longer, and let it promise nothing; its data stays.
+
+        Raises `Refused` while a deployed domain reads from it.
+        """
+        with self._alone(None):
+            self._undo_what_was_left()
+            entry = self._registry.entries().get(domain)
+            if entry is None:
+                raise Refused(f"the domain {domain!r} is not deployed")
+            mesh = read_mesh(self._folder, registered=self._registry.promised)
+            hit = [
+                f"{one.key} reads {product.key}"
+                for product in mesh.domain(domain).products
+                for one in mesh.consumers(product.key)
+                if one.domain != domain
+            ]
+            refuse(hit)
+            self._registry.register(self._withdrawn(entry), None, entry)
+            if self._servers.is_up():
+                self._servers.withdraw(domain, wanted.drain)
+            self._told(f"{domain}: withdrawn; what it published stays")
+
+    def _before_current(self, domain: str) -> str:
+        history = [one.release for one in self._registry.history(domain) if one.promise]
+        there = {one.digest for one in self.releases.of(domain)}
+        earlier = [one for one in history if history and one != history[-1] and one in there]
+        if not earlier:
+            raise Refused(
+                f"{domain!r} has no earlier release on this machine; `mesh deploy --list` shows what "
+                "there is"
+            )
+        return earlier[-1]
+
+    def _bring(self, all_: Sequence[Release], wanted: Wanted) -> tuple[Release, ...]:
+        entries = self._registry.entries()
+        releases = [one for one in all_ if not self._is_there(one, entries, wanted)]
+        if not releases:
+            return tuple(all_)
+        judgement = judge(
+            self._environment,
+            releases,
+            lambda one: self.releases.environments.places(one.environment),
+        )
+        refuse(shown(judgement.findings, releases))
+        if judgement.broken and not wanted.breaks:
+            refuse(
+                [*judgement.broken], "agree on it with them, then deploy with --breaks-consumers"
+            )
+        for broken in judgement.broken:
+            self._told(f"breaks: {broken}")
+        for release in releases:
+            self._told(f"{release.domain}: contracts, policies and consumers agree")
+            if wanted.tests:
+                self._test(release)
+        before = {one.domain: entries.get(one.domain) for one in releases}
+        after = {one.domain: self._entry(one) for one in releases}
+        self._journal.begin(Begun(before, after))
+        with self._undone_unless_whole(before, after, wanted):
+            for release in releases:
+                name = release.domain
+                self._registry.register(after[name], promise_files(release), before[name])
+            if wanted.serve:
+                for release in releases:  # they load beside each other
+                    self._servers.start(self._server(release))
+                for release in releases:
+                    loaded = self._servers.wait_loaded(self._server(release), wanted.load)
+                    self._told(f"{release.domain}: loads, in {loaded.seconds:.1f} s")
+                for release in releases:
+                    self._servers.switch(self._server(release))
+                    self._told(f"{release.domain}: serves release {release.digest[:12]}")
+            self._journal.end()
+        if wanted.serve:
+            self._drain(before, after, wanted.drain)
+        for release in releases:
+            self.releases.forget(release.domain, {release.digest, *self._served()})
+        return tuple(all_)
+
+    def _is_there(self, release: Release, entries: Mapping[str, Entry], wanted: Wanted) -> bool:
+        entry = entries.get(release.domain)
+        registered = entry is not None and entry.release == release.digest
+        there = registered and (
+            not wanted.serve or self._servers.serving(release.domain) == release.digest
+        )
+        if there:
+            self._told(f"{release.domain}: release {release.digest[:12]} is in service already")
+        return there
+
+    def _test(self, release: Release) -> None:
+        tested = run_tests(release, self.releases.python(release))
+        if tested.why_not:
+            self._told(f"{release.domain}: its tests were not run: {tested.why_not}")
+        elif tested.files:
+            self._told(f"{release.domain}: its tests pass ({tested.files} files)")
+
+    def _served(self) -> set[str]:
+        running = self._servers.running() if self._servers.is_up() else []
+        return {one.release for one in running}
+
+    def _drain(
+        self, before: Mapping[str, Entry | None], after: Mapping[str, Entry], patience: timedelta
+    ) -> None:
+        for name, old in before.items():
+            if old is not None and old.release != after[name].release:
+                drained = self._servers.stop(name, old.release, patience)
+                self._told(f"{name}: release {old.release[:12]} ended{_runs(drained)}")
+
+    @contextmanager
+    def _undone_unless_whole(
+        self, before: Mapping[str, Entry | None], after: Mapping[str, Entry], wanted: Wanted
+    ) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._told("it failed: everything is put back as it was")
+            self._undo(Begun(before, after), serve=wanted.serve)
+            self._journal.end()
+            raise
+
+    def _undo_what_was_left(self) -> None:
+        begun = self._journal.left()
+        if begun is not None:
+            self._told(f"a deployment of {', '.join(begun.after)} was cut off: it is undone first")
+            self._undo(begun, serve=True)
+            self._journal.end()
+
+    def _undo(self, begun: Begun, *, serve: bool) -> None:
+        """Whatever of it was done. Each step may have been done or not, and be undone twice."""
+        entries = self._registry.entries()
+        for name, new in begun.after.items():
+            old = begun.before[name]
+            if entries.get(name) == new and old != new:
+                self._registry.register(old or self._withdrawn(new), None, new)
+        # What is not served any more has no server to be put back.
+        serve = serve and self._servers.is_up()
+        for name, new in begun.after.items():
+            old = begun.before[name]
+            if serve and (old is None or old.release != new.release):
+                if self._servers.serving(name) == new.release:
+                    self._serve_again(name, old)
+                self._servers.stop(name, new.release, timedelta(0))
+
+    def _serve_again(self, name: str, old: Entry | None) -> None:
+        if old is None:
+            self._servers.withdraw(name, timedelta(0))
+        else:
+            try:
+                release = self.releases.get(name, old.release)
+            except UnknownRelease:  # it is served elsewhere
+                self._servers.withdraw(name, timedelta(0))
+            else:
+                self._servers.switch(self._server(release))
+
+    def _server(self, release: Release) -> CodeServer:
+        python = self.releases.python(release)
+        return CodeServer(release.domain, release.digest, python, release.root, {})
+
+    def _entry(self, release: Release) -> Entry:
+        promise = promise_digest(promise_files(release))
+        return Entry(
+            release.domain,
+            promise,
+            release.digest,
+            release.platform,
+            self._by,
+            datetime.now(UTC),
+        )
+
+    def _withdrawn(self, entry: Entry) -> Entry:
+        return Entry(entry.domain, "", "", entry.platform, self._by, datetime.now(UTC))
+
+    @contextmanager
+    def _alone(self, wanted: Wanted | None) -> Iterator[None]:
+        if wanted is not None and wanted.serve and not self._servers.is_up():
+            raise NotServing(
+                f"nothing is served from {self._environment.home}, so nothing was deployed; start "
+                "`mesh serve` and leave it running, or deploy with --register-only"
+            )
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as held:
+            try:
+                held.enter_context(FileLock(self._folder / ".deploying.lock", timeout=0))
+            except Timeout:
+                raise DeployingAlready(
+                    "another deployment is under way on this machine; wait until it has ended"
+                ) from None
+            yield
+
+
+def _runs(drained: Drained) -> str:
+    if not drained.waited_for:
+        return ""
+    cancelled = f", cancelled {', '.join(drained.cancelled)}" if drained.cancelled else ""
+    return f" after {drained.waited_for} runs ({drained.seconds:.0f} s){cancelled}"
+
+
+def promise_files(release: Release) -> dict[str, bytes]:
+    """What the domain promises by this release."""
+    return promise_of(read_mesh(release.root).domain(release.domain))
+
+
+def refuse(reasons: Sequence[str], otherwise: str = "") -> None:
+    """Raises `Refused` for reasons, if there are any."""
+    if reasons:
+        lines = "".join(f"\n  {one}" for one in reasons)
+        rest = f"\n{otherwise}" if otherwise else ""
+        raise Refused(f"nothing was deployed:{lines}{rest}")

@@ -1,0 +1,139 @@
+"""Whether a release may go into service: its contracts, its policies, and who else it would break.
+
+Belongs here: the findings about releases that are deployed together, against the registry and against
+what is published.
+Does not belong here: what each finding is (`governance/`, `data_products/compared/`), tests
+(`domain_tests.py`).
+
+A release is judged as it will run: by its own files, and by what the others promised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from shared_resources.contracts.promise import Promise, may_break
+from shared_resources.data_products.compared.breaks import (
+    break_finding,
+    breaking_changes,
+    consumers_hit,
+    in_words,
+)
+from shared_resources.environment import Environment
+from shared_resources.findings import Finding
+from shared_resources.governance.catalogue import check_domain
+from shared_resources.governance.unconfirmed import unconfirmed
+from shared_resources.mesh import Domain, Mesh, ProductFolder, read_mesh
+from shared_resources.mesh.code.definitions_file import definitions_findings
+from shared_resources.mesh.code.product_code import installed_in
+from shared_resources.mesh.kept_contracts import read_contract_anew
+from shared_resources.mesh.model import CENTRAL_FILE
+from shared_resources.mesh.promised import Registered, read_promised
+from shared_resources.releasing.releases import Release
+
+RULE = "deployment"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """`findings` forbid it. `broken` says whom it breaks though its contracts permit it: by a new major
+    version, or since a product goes away."""
+
+    findings: tuple[Finding, ...]
+    broken: tuple[str, ...]
+
+
+def judge(
+    environment: Environment,
+    releases: Sequence[Release],
+    places: Callable[[Release], Sequence[str]],
+) -> Judgement:
+    """What is to be said of releases that go into service together.
+
+    `places` is where what a release imports is installed.
+    """
+    together = {release.domain: release for release in releases}
+
+    def registered(domains: Collection[str] | None) -> Registered:
+        """The registry without those whose releases are looked at."""
+        found = environment.registry.promised(domains)
+        rest = {name: one for name, one in found.promises.items() if name not in together}
+        return Registered(rest, found.central)
+
+    own = {}
+    for name, release in together.items():
+        with installed_in(places(release)):
+            own[name] = read_mesh(release.root).domain(name)
+    promised = environment.registry.promised([*together]).promises
+    findings: set[Finding] = set()
+    broken: list[str] = []
+    for name, release in together.items():
+        with installed_in(places(release)):
+            mesh = read_mesh(release.root, registered=registered)
+        others = [domain for other, domain in own.items() if other != name]
+        domains = sorted((*mesh.domains, *others), key=lambda one: one.name)
+        mesh = Mesh(mesh.root, tuple(domains), mesh.central)
+        domain = mesh.domain(name)
+        findings.update(check_domain(domain, mesh).findings, mesh.central.findings)
+        findings.update(definitions_findings(domain.folder), unconfirmed(domain))
+        findings.update(breaking_changes(environment, mesh, [domain]))
+        if name in promised:
+            before = read_promised(promised[name], read_contract_anew)
+            findings.update(_not_permitted(mesh, before, domain))
+            broken += _permitted(mesh, before, domain)
+    return Judgement(tuple(sorted(findings)), tuple(broken))
+
+
+def shown(findings: Sequence[Finding], releases: Sequence[Release]) -> list[str]:
+    """Each in a line, with files as they are called in the project."""
+    lines = [str(one) for one in findings]
+    for release in releases:
+        lines = [line.replace(f"{release.root}/", "") for line in lines]
+    return lines
+
+
+def central_findings(environment: Environment, root_file: bytes | None) -> Iterator[Finding]:
+    """A project's governance file that is another than the one that holds."""
+    central = environment.registry.promised(()).central
+    if central is not None and root_file is not None and central.read_bytes() != root_file:
+        yield Finding(
+            environment.domains / CENTRAL_FILE,
+            0,
+            RULE,
+            "it is not what the governance team registered, which holds for every domain",
+            "take it out, or let the governance team register it: `mesh registry govern`",
+        )
+
+
+def _not_permitted(mesh: Mesh, before: Domain, now: Domain) -> Iterator[Finding]:
+    """What the domain promised by the registry and would break without a new major version."""
+    for old, new in _pairs(before, now):
+        if new is None or new.contract is None or old.contract is None:
+            continue
+        if may_break(old.contract.version, new.contract.version):
+            continue
+        for found in Promise.of(old.contract).broken_by(Promise.of(new.contract)):
+            yield break_finding(
+                mesh, new, new.contract, found, old.contract.version, "which is deployed"
+            )
+
+
+def _permitted(mesh: Mesh, before: Domain, now: Domain) -> Iterator[str]:
+    for old, new in _pairs(before, now):
+        if new is None:
+            readers = sorted(one.key for one in mesh.consumers(old.key))
+            if readers:
+                yield f"{old.key} is gone, and is read by {', '.join(readers)}"
+        elif old.contract is not None and new.contract is not None:
+            if not may_break(old.contract.version, new.contract.version):
+                continue
+            for found in Promise.of(old.contract).broken_by(Promise.of(new.contract)):
+                if hit := consumers_hit(mesh, old.key, (found,)):
+                    yield f"{old.key}: {found.message}, which breaks {in_words(hit)}"
+
+
+def _pairs(before: Domain, now: Domain) -> Iterator[tuple[ProductFolder, ProductFolder | None]]:
+    there = {product.name: product for product in now.products}
+    for product in before.products:
+        yield product, there.get(product.name)
