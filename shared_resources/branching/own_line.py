@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from shared_resources.stores.branched.names import of_branch
 from shared_resources.stores.branched.store import BranchStore
-from shared_resources.stores.protocol import Version
+from shared_resources.stores.protocol import Unreadable, Version
 from shared_resources.stores.versions import lineage
 from shared_resources.wiring import BranchEnvironment
 
@@ -33,6 +33,12 @@ class OwnLine:
     production: Version | None
 
     @property
+    def is_promoted(self) -> bool:
+        """Whether production has it from this branch, in which it is only to be forgotten."""
+        theirs = self.began_with
+        return not self.made and theirs is not None and _is_of(theirs, self.store.branch)
+
+    @property
     def moved(self) -> str | None:
         """Why this is not on top of what production has; None when it is."""
         now = self.production.number if self.production else 0
@@ -47,11 +53,20 @@ class OwnLine:
 
 
 def own_line(store: BranchStore, product: str) -> OwnLine | None:
-    """None where the branch has published nothing of the product in this store."""
-    own = store.own_versions(product)
+    """None where the branch has published nothing of the product in this store.
+
+    Raises `Unreadable`, unless all that is left is what a promotion had yet to forget.
+    """
+    theirs = store.base.versions(product)
+    try:
+        own = store.own_versions(product)
+    except Unreadable:
+        newest = theirs[-1] if theirs else None
+        if newest is None or not _is_of(newest, store.branch):
+            raise
+        return OwnLine(product, store, newest, (), newest, newest)
     if not own:
         return None
-    theirs = store.base.versions(product)
     batches = {version.batch_id: version for version in theirs}
     made: list[Version] = []
     began_with = None
@@ -64,11 +79,22 @@ def own_line(store: BranchStore, product: str) -> OwnLine | None:
 
 
 def changed_products(branch: BranchEnvironment) -> tuple[str, ...]:
-    """The products that the branch has in any store, by key."""
+    """The products that the branch has made, by key; one that cannot be read is among them."""
     found = set[str]()
     for store in branch.stores.values():
         for product in of_branch(store.sharing.products(), branch.branch):
-            line = own_line(store, product)
-            if line is not None and (line.made or line.newest == line.production):
+            try:
+                line = own_line(store, product)
+            except Unreadable:
+                found.add(product)
+                continue
+            if line is not None and (line.made or line.is_promoted):
                 found.add(product)
     return tuple(sorted(found))
+
+
+def _is_of(version: Version, branch: str) -> bool:
+    """Whether production has it from the branch."""
+    evidence = version.evidence_or_none
+    promoted = evidence.promoted if evidence else None
+    return promoted is not None and promoted.branch == branch

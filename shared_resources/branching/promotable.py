@@ -51,20 +51,24 @@ class Candidate:
 
 
 def candidate(branch: BranchEnvironment, contract: Contract) -> Candidate | None:
-    """None where the branch has not made the product in every store of its contract."""
+    """None where the branch has not made the product in every store of its contract.
+
+    Of a promotion whose process died last of all some lines are forgotten already.
+    """
     stores = [store for server, store in branch.stores.items() if server in contract.servers]
     lines = [own_line(store, contract.key) for store in stores]
     found = tuple(line for line in lines if line is not None)
-    return Candidate(contract, found) if len(found) == len(lines) else None
+    whole = len(found) == len(lines) or not any(line.made for line in found)
+    return Candidate(contract, found) if found and whole else None
 
 
 def against(
     branch: BranchEnvironment, mesh: Mesh, one: Candidate, promoted: Collection[str]
 ) -> Iterator[str]:
     """What is against promoting it, together with the products `promoted`."""
-    yield from _policies(branch, mesh, one)
     if one.is_done:
         return
+    yield from _policies(branch, mesh, one)
     yield from (why for line in one.lines if line.made and (why := line.moved))
     if not one.lines[0].made:
         return  # it was promoted, but for a store that comes after; that was judged then

@@ -130,8 +130,8 @@ def _promote(branch: BranchEnvironment, one: Candidate, by: str) -> Promotion:
             _note(branch.base, versions[0])
             partitions = versions[0].evidence.partitions
             report_version(base, contract, versions, partitions, before=stood)
-    elif (production := one.lines[0].production) is not None and production.evidence.promoted:
-        _note(base, production)  # a promotion died after its commit
+    elif one.lines[0].is_promoted and (theirs := one.lines[0].began_with) is not None:
+        _note(base, theirs)  # the process that promoted it died before it could
     for line in one.lines:
         line.store.sharing.forget(in_branch(one.product, branch.branch), one.product)
     return Promotion(one.product, tuple(versions))
