@@ -22,7 +22,7 @@ from shared_resources.serving.supervision import Supervisor, listener, write_mai
 from shared_resources.serving.workspace import write_address, write_workspace
 
 # What a killed `mesh serve` may have left running: each names the folder on its command line.
-_OURS = ("supervisor", "dagster-webserver", "dagster-daemon", "dagster api grpc", ".serving.")
+_OURS = ("supervisor", "dagster-webserver", "dagster_instance.daemon", "dagster api grpc", ".serving.")
 _TO_END = 30.0
 
 
@@ -133,5 +133,6 @@ def _write(programs: Programs, host: str, port: int) -> Path:
     watching = [sys.executable, "-P", "-m", "shared_resources.serving.watching"]
     listener(programs, "watching", [*watching, str(programs.home)], PATIENCE)
     webserver = [str(beside.with_name("dagster-webserver")), *workspace, *address]
-    daemon = [str(beside.with_name("dagster-daemon")), "run", *workspace]
+    daemon = [sys.executable, "-P", "-m", "shared_resources.dagster_instance.daemon", "run"]
+    daemon += workspace
     return write_main(programs, [("daemon", daemon, 999), ("webserver", webserver, 998)])

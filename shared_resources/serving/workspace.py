@@ -4,7 +4,7 @@ Belongs here: its file, and telling the webserver that it changed.
 Does not belong here: which release a domain's socket leads to (`programs.py`).
 
 A switch needs neither: both watch the server behind a domain's socket. The daemon reads the file again
-each minute by itself.
+by itself when it is another (`dagster_instance/daemon.py`).
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class LocalEnvironment(Environment):
 
         return FolderRegistry(self.home / "registry")
 
-    @property
+    @cached_property
     def dbt_target(self) -> DbtTarget:
         return self.dbt_target_over(self.stores[Server.WAREHOUSE])
 
