@@ -18,10 +18,12 @@ import psutil
 import pytest
 
 from shared_resources.serving.servers import LoadFailed
+from tests.nightly import times
 from tests.serving.served import (
     LOADS,
     Served,
     environment_with,
+    land,
     release,
     served,
     wait_until,
@@ -32,6 +34,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("served"), pytest.mark.t
 
 POLARS = {"order": "2.1.0", "sales": "2.0.0", "stock": "1.44.2", "claims": "1.43.2"}
 OTHERS = ("sales", "stock", "claims")
+TIMES = times(usually=2, nightly=10)
+EACH = 30  # seconds
 # A sensor ticks each 10 s; on a machine that is busy with loading a server, later.
 LONGEST_GAP = 60.0
 LIMIT = 420  # MiB that a server may hold; one that has loaded holds 250
@@ -56,6 +60,28 @@ def four(
         yield running
 
 
+def test_it_is_redeployed_while_the_others_run(
+    four: Served, pythons: dict[str, Path], tmp_path: Path
+) -> None:
+    begun = time.time()
+    long_run = four.launch("order", "long", seconds=20)
+    for number in range(2, TIMES + 2):
+        next_round = time.time() + EACH
+        for domain in OTHERS:
+            land(four.home, domain, f"{number}.csv")
+        four.deploy(release(tmp_path, "order", number, pythons["order"]))
+        shown = f"release_{number}"
+        wait_until(lambda: shown in four.locations()["order"], 20, "the webserver follows")  # noqa: B023
+        time.sleep(max(0.0, next_round - time.time()))
+    assert four.status(long_run) == "SUCCESS"  # it began on a release that was replaced
+    wait_until(lambda: _all_ended(four) and min(_ingested(four).values()) > 0, 240, "they ingest")
+    assert [run for run in four.runs() if run["status"] != "SUCCESS"] == []
+    _no_tick_was_lost(four, begun, OTHERS)
+    _no_tick_was_lost(four, begun, ["order"])
+    versions = {domain: set(jobs.values()) - {""} for domain, jobs in four.locations().items()}
+    assert versions == {domain: {version} for domain, version in POLARS.items()}
+
+
 def test_one_that_cannot_be_imported_is_refused(
     four: Served, pythons: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -75,7 +101,7 @@ def test_one_that_hangs_while_it_loads_is_refused(
     begun = time.time()
     before = four.servers.serving("order")
     hangs = release(tmp_path, "order", 901, pythons["order"], first="time.sleep(3600)")
-    monkeypatch.setattr("tests.serving.served.LOADS", LOADS / 4)
+    monkeypatch.setattr("tests.serving.served.LOADS", LOADS / 2)
     with pytest.raises(LoadFailed, match=r"it waits at domains/order/definitions\.py:10"):
         four.deploy(hangs)
     assert four.servers.serving("order") == before
@@ -120,6 +146,16 @@ def test_one_that_leaks_memory_is_replaced_without_a_gap(
     log = (four.home / "serving" / "logs" / "watching.log").read_text()
     assert "the server of order holds" in log and "was replaced" in log
     _no_tick_was_lost(four, begun, POLARS)
+
+
+def _ingested(running: Served) -> dict[str, int]:
+    done = [run for run in running.runs() if run["status"] == "SUCCESS"]
+    where = [run["repositoryOrigin"]["repositoryLocationName"] for run in done]
+    return {domain: where.count(domain) for domain in OTHERS}
+
+
+def _all_ended(running: Served) -> bool:
+    return all(run["status"] in ("SUCCESS", "FAILURE", "CANCELED") for run in running.runs())
 
 
 def _server(running: Served, domain: str) -> int:

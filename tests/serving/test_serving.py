@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 
-from shared_resources.serving.problems import NotServing
+from shared_resources.serving.problems import NotServing, ServingProblem
 from shared_resources.serving.servers import Servers
 from tests.cli.commands import call, processes_of, start
 from tests.serving.served import (
+    LOADS,
     Served,
     land,
     release,
@@ -62,6 +66,30 @@ def test_nothing_is_deployed_where_nothing_is_served(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+def test_a_switch_waits_for_runs_and_a_person_can_still_end_them(
+    order: Served, tmp_path: Path
+) -> None:
+    cancelled, ends = order.launch("order", "long", 900), order.launch("order", "long", 30)
+    # The daemon hears of a new domain within a minute.
+    wait_until(lambda: order.status(ends) == "STARTED", 240, "a run has begun")
+    wait_until(lambda: order.status(cancelled) == "STARTED", 60, "the other run has begun")
+    second = release(tmp_path, "order", 2, PYTHON)
+    order.servers.start(second)
+    loaded = order.servers.wait_loaded(second, LOADS)
+    assert (loaded.holds.assets, loaded.holds.sensors) == (1, 2)
+    with pytest.raises(ServingProblem, match="is the one that is served"):
+        order.servers.switch(second)
+        order.servers.stop("order", second.release, timedelta(seconds=1))
+    drained = order.servers.stop("order", f"{1:064x}", timedelta(seconds=30))
+    assert (drained.waited_for, drained.cancelled) == (2, (cancelled,))
+    assert (order.status(ends), order.status(cancelled)) == ("SUCCESS", "CANCELED")
+    assert [(one.release, one.state) for one in order.servers.running()] == [(second.release, "up")]
+    order.servers.withdraw("order", timedelta(seconds=10))
+    assert order.locations() == {} and order.servers.running() == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_second_is_refused_and_a_killed_one_is_recovered(order: Served, tmp_path: Path) -> None:
     second = start("serve", **order.variables)
     second.refused(f"runs over {order.home} already, as process {order.process.pid}")
@@ -84,6 +112,24 @@ def test_a_second_is_refused_and_a_killed_one_is_recovered(order: Served, tmp_pa
         again.process.send_signal(signal.SIGTERM)
         again.process.wait(180)
     assert sorted(path.name for path in (order.home / "serving" / "sockets").iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_stop_lets_runs_end(order: Served) -> None:
+    run = order.launch("order", "long", 20)
+    wait_until(lambda: order.status(run) == "STARTED", 240, "the run has begun")
+    begun = time.monotonic()
+    order.process.send_signal(signal.SIGTERM)
+    assert order.process.wait(180) == 0
+    assert time.monotonic() - begun < 120
+    assert processes_of(order.home) == []
+    again = start_serving(order.home, order.port, order.variables)
+    try:
+        assert order.status(run) == "SUCCESS"
+    finally:
+        os.kill(again.process.pid, signal.SIGINT)  # as Ctrl-C
+        assert again.process.wait(180) == 0
 
 
 def _states(running: Served) -> list[tuple[str, str]]:
