@@ -16,30 +16,32 @@ from pathlib import Path
 from dagster._daemon.cli import main
 from dagster._daemon.controller import DagsterDaemonController
 
+from shared_resources.dagster_instance.heard import heard_file
+from shared_resources.state.whole_file import write_whole
+
 _LONG_AGO = 0.0
 
 
 def read_again_when_changed(workspace: Path) -> None:
-    """From now on a daemon of this process reads its workspace again when the file is another."""
+    """From now on a daemon of this process reads its workspace again when the file is another.
+
+    What it has read lies beside the file then, as `heard_file` says: whoever changed it can wait.
+    """
     look = DagsterDaemonController.check_workspace_freshness
-    seen = [_version(workspace)]
+    heard = heard_file(workspace)
+    heard.unlink(missing_ok=True)  # it may be of a daemon before
 
     def look_sooner(self: DagsterDaemonController, last: float) -> float:
-        now = _version(workspace)
-        if now == seen[0]:
+        text = workspace.read_bytes()
+        if heard.exists() and heard.read_bytes() == text:
             return look(self, last)
         done = look(self, _LONG_AGO)
-        if done != _LONG_AGO:  # else it failed, and is tried again
-            seen[0] = now
-            return done
-        return last
+        if done == _LONG_AGO:  # it failed, and is tried again
+            return last
+        write_whole(heard, text)
+        return done
 
-    DagsterDaemonController.check_workspace_freshness = look_sooner  # type: ignore[method-assign]
-
-
-def _version(file: Path) -> tuple[int, int]:
-    found = file.stat()
-    return found.st_ino, found.st_mtime_ns
+    setattr(DagsterDaemonController, "check_workspace_freshness", look_sooner)  # noqa: B010
 
 
 if __name__ == "__main__":

@@ -108,8 +108,14 @@ def say_where(runs_there: Iterable[str], socket: Path, instance_folder: Path) ->
             instance.add_run_tags(run, {GRPC_INFO_TAG: tag})
 
 
-def cancel(socket: Path, run: str) -> None:
+def cancel(socket: Path, run: str, instance_folder: Path) -> None:
     """Let the run end as if a person had ended it in the UI."""
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(str(instance_folder)) as instance:
+        known = instance.get_run_by_id(run)
+        if known is not None and not known.is_finished:
+            instance.report_run_canceling(known)  # else its end would be taken for a failure
     from dagster._core.errors import DagsterUserCodeUnreachableError
     from dagster._grpc.types import CancelExecutionRequest
 

@@ -31,8 +31,11 @@ class Drained:
     cancelled: tuple[str, ...] = ()
 
 
-def drain(socket: Path, pid: int, patience: timedelta) -> Drained:
-    """Wait until nothing is in progress on the server; cancel the runs that outlast the patience."""
+def drain(socket: Path, pid: int, patience: timedelta, instance: Path) -> Drained:
+    """Wait until nothing is in progress on the server; cancel the runs that outlast the patience.
+
+    `instance` is the folder of the Dagster instance that the runs are of.
+    """
     begun = time.monotonic()
     seen: set[str] = set()
     cancelled: tuple[str, ...] = ()
@@ -51,7 +54,7 @@ def drain(socket: Path, pid: int, patience: timedelta) -> Drained:
         if running and not cancelled and now - begun > patience.total_seconds():
             cancelled = tuple(running)
             for run in running:
-                calls.cancel(socket, run)
+                calls.cancel(socket, run, instance)
         over = patience + _AFTER_CANCEL
         if now - begun > max(over, _OPEN_CALLS).total_seconds():
             break

@@ -151,6 +151,11 @@ class Programs:
         led_to = [program for program in self.of(domain) if str(program.number) == socket.name]
         return led_to[0] if led_to else None
 
+    @property
+    def instance(self) -> Path:
+        """The folder of the Dagster instance that everything here works with."""
+        return Path(os.environ.get("DAGSTER_HOME") or self.home / "dagster")
+
     def domains(self) -> list[str]:
         """Those that are served."""
         doors = sorted(door.stem for door in self.folder.glob("*.sock") if door.is_symlink())

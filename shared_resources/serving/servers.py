@@ -6,7 +6,6 @@ Does not belong here: starting and ending all of it (`starting.py`), what makes 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from shared_resources.serving.problems import (
 )
 from shared_resources.serving.programs import CodeServer, Program, Programs
 from shared_resources.serving.supervision import Supervisor, write_program
-from shared_resources.serving.workspace import tell_webserver, write_workspace
+from shared_resources.serving.workspace import tell_others, write_workspace
 
 __all__ = [
     "PATIENCE",
@@ -114,12 +113,12 @@ class Servers:
         """Let webserver and daemon reach it in place of the one before, in one step.
 
         A domain that was not served is added to the workspace. Raises `ServingProblem` when it is
-        served and only the webserver could not be told so.
+        served and webserver or daemon could not be told so.
         """
         with self._changing():
             self._programs.lead_to(self._newest(server))
             if write_workspace(self._programs):
-                tell_webserver(self._programs)
+                tell_others(self._programs)
 
     def stop(self, domain: str, release: str, patience: timedelta) -> Drained:
         """Wait for the runs of a release that is no longer served, end it and forget it.
@@ -142,7 +141,7 @@ class Servers:
         with self._changing():
             self._programs.door(domain).unlink(missing_ok=True)
             if write_workspace(self._programs):
-                tell_webserver(self._programs)
+                tell_others(self._programs)
         return self._end(self._programs.of(domain), patience)
 
     def renew(self, domain: str, patience: timedelta) -> Drained:
@@ -200,13 +199,13 @@ class Servers:
         waited_for = 0
         cancelled: tuple[str, ...] = ()
         watched = self._supervisor.watched()
+        instance = self._programs.instance
         for program in programs:
             pid = watched[program.name].pid if program.name in watched else 0
             socket = self._programs.socket(program)
             if in_progress := calls.runs(socket):
-                instance = os.environ.get("DAGSTER_HOME") or self._programs.home / "dagster"
-                calls.say_where(in_progress, socket, Path(instance))
-            drained = drain(socket, pid, patience)
+                calls.say_where(in_progress, socket, instance)
+            drained = drain(socket, pid, patience, instance)
             waited_for += drained.waited_for
             cancelled += drained.cancelled
             with self._changing():

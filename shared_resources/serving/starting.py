@@ -22,7 +22,13 @@ from shared_resources.serving.supervision import Supervisor, listener, write_mai
 from shared_resources.serving.workspace import write_address, write_workspace
 
 # What a killed `mesh serve` may have left running: each names the folder on its command line.
-_OURS = ("supervisor", "dagster-webserver", "dagster_instance.daemon", "dagster api grpc", ".serving.")
+_OURS = (
+    "supervisor",
+    "dagster-webserver",
+    "dagster_instance.daemon",
+    "dagster api grpc",
+    ".serving.",
+)
 _TO_END = 30.0
 
 

@@ -83,15 +83,15 @@ def _let_end(home: Path, known: dict[str, Watched]) -> None:
     for program in programs.all():
         seen = known.get(program.name)
         if seen and seen.pid:
-            server = (programs.socket(program), seen.pid)
+            server = (programs.socket(program), seen.pid, programs.instance)
             threading.Thread(target=_end_after, args=(daemon, *server), daemon=True).start()
 
 
-def _end_after(daemon: int, socket: Path, pid: int) -> None:
+def _end_after(daemon: int, socket: Path, pid: int, instance: Path) -> None:
     until = time.monotonic() + _DAEMON_ENDS
     while psutil.pid_exists(daemon) and time.monotonic() < until:
         time.sleep(0.1)
-    drain(socket, pid, PATIENCE)
+    drain(socket, pid, PATIENCE, instance)
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
 

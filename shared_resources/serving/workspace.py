@@ -1,6 +1,6 @@
 """The workspace of webserver and daemon: the domains that are served.
 
-Belongs here: its file, and telling the webserver that it changed.
+Belongs here: its file, and telling webserver and daemon that it changed.
 Does not belong here: which release a domain's socket leads to (`programs.py`).
 
 A switch needs neither: both watch the server behind a domain's socket. The daemon reads the file again
@@ -10,18 +10,22 @@ by itself when it is another (`dagster_instance/daemon.py`).
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from http.client import HTTPException
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import yaml
 
+from shared_resources.dagster_instance.heard import wait_until_heard
 from shared_resources.serving.problems import ServingProblem
 from shared_resources.serving.programs import Programs
 from shared_resources.state.whole_file import write_whole
 
 _RELOAD = "mutation {reloadWorkspace {__typename}}"
 _RELOADED = "Workspace"
+# It looks each five seconds, and may have much to read.
+_HEARS = timedelta(seconds=60)
 
 
 def write_workspace(programs: Programs) -> bool:
@@ -49,8 +53,13 @@ def address(programs: Programs) -> tuple[str, int]:
     return anywhere.get(host, host), int(port)
 
 
-def tell_webserver(programs: Programs) -> None:
-    """Let the webserver read the file again. Raises `ServingProblem` if it does not."""
+def tell_others(programs: Programs) -> None:
+    """Wait until the daemon has read the file again, then let the webserver do so: nobody launches
+    there what the daemon would not find. Raises `ServingProblem` if one of them does not."""
+    if not wait_until_heard(programs.workspace, _HEARS):
+        raise ServingProblem(
+            f"the daemon does not read its workspace (log: {programs.logs}/daemon.log)"
+        )
     host, port = address(programs)
     shown = f"[{host}]" if ":" in host else host
     asked = Request(
