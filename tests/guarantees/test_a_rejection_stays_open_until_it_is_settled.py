@@ -142,7 +142,7 @@ def test_what_settled_an_entry_is_known_after_it_has_expired(mesh: TinyMesh) -> 
     assert not publish_day(mesh, "2024-01-01", [-1.0])
     for day in ("2024-01-01", "2024-01-02", "2024-01-03"):
         assert publish_day(mesh, day, [1.0])
-    product = read_product(mesh.root, KEY)
+    product = read_product(mesh.environment, KEY)
     assert product is not None and product.contract is not None
     in_years = datetime.now(UTC) + timedelta(days=3_000)
     (done,) = perform(mesh.environment, product.contract, Task.EXPIRE, now=in_years)

@@ -46,7 +46,7 @@ def test_a_version_names_every_rule_and_what_it_came_to(mesh: TinyMesh, server: 
     land_orders(mesh, [1.0, 2.0])
     assert mesh.run(KEY).success
 
-    product = read_product(mesh.root, KEY)
+    product = read_product(mesh.environment, KEY)
     assert product is not None and product.contract is not None
     contract = product.contract
     rules = (*contract.rules, *data_time_rules(contract))

@@ -20,7 +20,7 @@ def registry() -> None:
     """What the deployed domains have promised to each other."""
 
 
-@registry.command("list")
+@registry.command("list", epilog="Example: mesh registry list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def list_(as_json: bool) -> None:
     """Every product that a deployed domain promises, and who reads it."""
@@ -47,7 +47,7 @@ def list_(as_json: bool) -> None:
         say("no domain is registered; `mesh deploy DOMAIN` registers it")
 
 
-@registry.command()
+@registry.command(epilog="Example: mesh registry history order")
 @click.argument("domain")
 def history(domain: str) -> None:
     """Since when DOMAIN promises what, newest first."""
@@ -69,7 +69,7 @@ def history(domain: str) -> None:
     print_table(rows, columns_of(rows))
 
 
-@registry.command()
+@registry.command(epilog="Example: mesh registry govern")
 def govern() -> None:
     """Register domains/governance.yaml: it holds for every domain then, wherever its files are."""
     from shared_resources.findings import InvalidFile
