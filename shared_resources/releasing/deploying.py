@@ -94,7 +94,7 @@ class Deployer:
             self._undo_what_was_left()
             release = self.releases.get(domain, to or self._before_current(domain))
             self._told(f"{domain}: back to release {release.digest[:12]}, built {release.at:%F %T}")
-            return self._bring([release], wanted)[0]
+            return self._bring([release], wanted, back=True)[0]
 
     def withdraw(self, domain: str, wanted: Wanted) -> None:
         """Serve the domain no longer, and let it promise nothing; its data stays.
@@ -130,7 +130,9 @@ class Deployer:
             )
         return earlier[-1]
 
-    def _bring(self, all_: Sequence[Release], wanted: Wanted) -> tuple[Release, ...]:
+    def _bring(
+        self, all_: Sequence[Release], wanted: Wanted, *, back: bool = False
+    ) -> tuple[Release, ...]:
         entries = self._registry.entries()
         releases = [one for one in all_ if not self._is_there(one, entries, wanted)]
         if not releases:
@@ -139,6 +141,7 @@ class Deployer:
             self._environment,
             releases,
             lambda one: self.releases.environments.places(one.environment),
+            back=back,
         )
         refuse(shown(judgement.findings, releases))
         if judgement.broken and not wanted.breaks:

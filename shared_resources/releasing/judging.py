@@ -48,10 +48,13 @@ def judge(
     environment: Environment,
     releases: Sequence[Release],
     places: Callable[[Release], Sequence[str]],
+    *,
+    back: bool = False,
 ) -> Judgement:
     """What is to be said of releases that go into service together.
 
-    `places` is where what a release imports is installed.
+    `places` is where what a release imports is installed. Who goes `back` to an earlier release lowers
+    contracts' versions, which is no break by itself: whom it hits counts.
     """
     together = {release.domain: release for release in releases}
 
@@ -80,8 +83,9 @@ def judge(
         findings.update(breaking_changes(environment, mesh, [domain]))
         if name in promised:
             before = read_promised(promised[name], read_contract_anew)
-            findings.update(_not_permitted(mesh, before, domain))
-            broken += _permitted(mesh, before, domain)
+            if not back:
+                findings.update(_not_permitted(mesh, before, domain))
+            broken += _hits(mesh, before, domain, always=back)
     return Judgement(tuple(sorted(findings)), tuple(broken))
 
 
@@ -119,14 +123,15 @@ def _not_permitted(mesh: Mesh, before: Domain, now: Domain) -> Iterator[Finding]
             )
 
 
-def _permitted(mesh: Mesh, before: Domain, now: Domain) -> Iterator[str]:
+def _hits(mesh: Mesh, before: Domain, now: Domain, *, always: bool) -> Iterator[str]:
+    """Whom it breaks where a contract permits it by its version, or `always`."""
     for old, new in _pairs(before, now):
         if new is None:
             readers = sorted(one.key for one in mesh.consumers(old.key))
             if readers:
                 yield f"{old.key} is gone, and is read by {', '.join(readers)}"
         elif old.contract is not None and new.contract is not None:
-            if not may_break(old.contract.version, new.contract.version):
+            if not (always or may_break(old.contract.version, new.contract.version)):
                 continue
             for found in Promise.of(old.contract).broken_by(Promise.of(new.contract)):
                 if hit := consumers_hit(mesh, old.key, (found,)):

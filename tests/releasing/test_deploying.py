@@ -85,9 +85,9 @@ class Deployed:
         return entry.release
 
 
-def failed(called: Called, *fragments: str) -> None:
-    """It ended with 1 and one message with all `fragments`, after what it said of its steps."""
-    assert called.code == 1, called
+def failed(called: Called, *fragments: str, code: int = 1) -> None:
+    """It ended with `code` and one message with all `fragments`, after what it said of its steps."""
+    assert called.code == code, called
     readable(called.err)
     for fragment in fragments:
         assert fragment in called.err, called.err
@@ -249,7 +249,7 @@ def test_without_mesh_serve_nothing_is_changed_and_register_only_goes(tmp_path: 
         variables = {**clean, "MESH_HOME": str(home), "MESH_ROOT": str(mesh.root)}
         start("deploy", "order", **variables).refused("mesh serve", code=2)
         assert Releases(home).of("order") == ()
-        start("deploy", "nowhere", "--register-only", **variables).refused("nowhere", code=2)
+        failed(start("deploy", "nowhere", "--register-only", **variables), "nowhere", code=2)
         called = start("deploy", "order", "--register-only", **variables)
         assert called.code == 0, called
         assert mesh.environment.registry.entries().keys() == {"order"}

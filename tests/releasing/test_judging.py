@@ -71,6 +71,21 @@ def test_a_new_major_version_names_those_whom_it_breaks(mesh: TinyMesh) -> None:
     )
 
 
+def test_who_goes_back_is_told_whom_it_hits_and_no_more(mesh: TinyMesh) -> None:
+    (first,) = build(mesh, "order")
+    mesh.product("order/lines", lines(*COLUMNS, column("price"), version="2.0.0"))
+    register(mesh, "order", "sales")
+    assert judge(mesh.environment, [first], lambda _: sys.path).findings
+    assert judge(mesh.environment, [first], lambda _: sys.path, back=True) == Judgement((), ())
+    code = mesh.root / "domains/sales/products/sums/product.py"
+    code.write_text(code.read_text().replace('columns=["amount"]', 'columns=["price"]'))
+    register(mesh, "sales")
+    judgement = judge(mesh.environment, [first], lambda _: sys.path, back=True)
+    assert judgement.broken == (
+        "order/lines: column price is gone, which breaks sales/sums (price)",
+    )
+
+
 def test_a_product_that_goes_away_names_its_readers(mesh: TinyMesh) -> None:
     register(mesh, "order", "sales")
     (mesh.root / "domains/order/products/lines/contract.odcs.yaml").unlink()
