@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -39,8 +40,9 @@ def order(tmp_path: Path) -> Iterator[Served]:
         yield running
 
 
-def test_a_port_that_is_taken_is_refused(mesh: TinyMesh) -> None:
-    with socket.socket() as taken:
+def test_a_port_that_is_taken_is_refused(mesh: TinyMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(prefix="mesh-") as home, socket.socket() as taken:
+        monkeypatch.setenv("MESH_HOME", home)  # short: a socket's path may have 107 bytes
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
