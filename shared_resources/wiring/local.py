@@ -98,10 +98,11 @@ class LocalEnvironment(Environment):
 
     @cached_property
     def dbt_target(self) -> DbtTarget:
-        return self.dbt_target_over(self.stores[Server.WAREHOUSE])
-
-    def dbt_target_over(self, warehouse: ProductStore) -> DbtTarget:
-        """Models are built where that warehouse is; in a branch it is the branch's."""
+        """The same for every warehouse of files: no store is imported to load a location."""
         from shared_resources.data_products.dbt.on_duckdb import DuckDBTarget
 
         return DuckDBTarget()
+
+    def dbt_target_over(self, warehouse: ProductStore) -> DbtTarget:
+        """Models are built where that warehouse is; in a branch it is the branch's."""
+        return self.dbt_target

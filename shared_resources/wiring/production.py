@@ -88,6 +88,10 @@ class ProductionEnvironment(LocalEnvironment):
             Server.WAREHOUSE: SnowflakeBranchStore(warehouse, sharing, branch),
         }
 
+    @cached_property
+    def dbt_target(self) -> DbtTarget:
+        return self.dbt_target_over(self.stores[Server.WAREHOUSE])
+
     def dbt_target_over(self, warehouse: ProductStore) -> DbtTarget:
         from shared_resources.data_products.dbt.on_snowflake.target import SnowflakeTarget
         from shared_resources.stores.branched.in_snowflake import SnowflakeBranchStore
