@@ -152,6 +152,26 @@ def test_the_branchs_housekeeping_takes_nothing_from_production(place: Place) ->
 
 
 @everywhere
+def test_the_branchs_housekeeping_leaves_what_was_promoted(place: Place) -> None:
+    store = place.open()
+    publish(store, DAILY, "b1", {day(0): [1], day(1): [2]})
+    branch = place.branch("try-out", store)
+    publish(branch, DAILY, "mine", {day(1): [3]})
+    evidence = make_evidence(DAILY, run_id="promoted", partitions=(day(1),))
+    sharing_of(store).take(DAILY, OWN, 2, evidence, 1)
+    sharing_of(store).forget(OWN, KEY)
+    assert branch.orphans(KEY) == [] and branch.remove_orphans(KEY, timedelta(0)) == []
+    assert published(place.open(), KEY) == [1, 3]
+    # The branch begins again, and its table names the files of the fork only.
+    publish(store, DAILY, "b3", {day(1): [4]})
+    publish(branch, DAILY, "mine-again", {day(0): [5]})
+    branch.remove_orphans(KEY, timedelta(0))
+    for number, rows in ((1, [1, 2]), (2, [1, 3]), (3, [1, 4])):
+        assert published(place.open(), KEY, number) == rows
+    assert published(place.branch("try-out"), KEY) == [4, 5]
+
+
+@everywhere
 def test_a_product_that_production_lacks_begins_in_the_branch(place: Place) -> None:
     store = place.open()
     branch = place.branch("try-out", store)

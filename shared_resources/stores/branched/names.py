@@ -58,5 +58,9 @@ def of_branch(keys: list[str], branch: str) -> dict[str, str]:
     return found
 
 
+def is_of_a_branch(key: str) -> bool:
+    return _MARK in key.partition("/")[0]
+
+
 def without_branches(keys: list[str]) -> list[str]:
-    return [key for key in keys if _MARK not in key.partition("/")[0]]
+    return [key for key in keys if not is_of_a_branch(key)]

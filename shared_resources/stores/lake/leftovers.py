@@ -17,6 +17,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared_resources.stores.branched.names import is_of_a_branch
 from shared_resources.stores.lake.catalog.commit_marks import mark_of
 from shared_resources.stores.lake.files.manifests import live_entries_of, manifests_of
 from shared_resources.stores.lake.history import may_have_published
@@ -74,6 +75,9 @@ def stored_bytes(at: LakeTable) -> int:
 
 
 def _unnamed(at: LakeTable, since: datetime) -> list[str]:
+    if not at.files.adopts and is_of_a_branch(at.product):
+        # What was promoted is production's and lies here still: `LakeSharing.forget` tells them apart.
+        return []
     # Looked for before it is asked what is needed: a file that is old now will not be adopted.
     found = {
         file.location
