@@ -6,10 +6,14 @@ Belongs here: finding that, in each store. Does not belong here: whether it may 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from shared_resources.evidence.record import Promoted
 from shared_resources.stores.branched.names import of_branch
 from shared_resources.stores.branched.store import BranchStore
+from shared_resources.stores.pins import pin_of
 from shared_resources.stores.protocol import Unreadable, Version
 from shared_resources.stores.versions import lineage
 from shared_resources.wiring import BranchEnvironment
@@ -36,7 +40,9 @@ class OwnLine:
     def is_promoted(self) -> bool:
         """Whether production has it from this branch, in which it is only to be forgotten."""
         theirs = self.began_with
-        return not self.made and theirs is not None and _is_of(theirs, self.store.branch)
+        return (
+            not self.made and theirs is not None and bool(promoted_from(theirs, self.store.branch))
+        )
 
     @property
     def moved(self) -> str | None:
@@ -52,6 +58,32 @@ class OwnLine:
         )
 
 
+class Productions:
+    """Which version of production one of the branch is: the line began with it, or it was promoted.
+
+    A batch id does not tell: a replay has that of its entry, in the branch and in production alike.
+    """
+
+    def __init__(self, branch: str, theirs: Sequence[Version]) -> None:
+        self._same = {_identity(version): version for version in theirs}
+        self._promoted = [
+            (version, set(promoted.pins))
+            for version in theirs
+            if version.rollback_of is None and (promoted := promoted_from(version, branch))
+        ]
+
+    def find(self, version: Version) -> Version | None:
+        """None where production has no such version."""
+        if same := self._same.get(_identity(version)):
+            return same
+        pin = str(pin_of(version))
+        for theirs, pins in self._promoted:
+            # A store of numbers alone gives a pin again after a promotion.
+            if pin in pins and version.published_at <= theirs.published_at:
+                return theirs
+        return None
+
+
 def own_line(store: BranchStore, product: str) -> OwnLine | None:
     """None where the branch has published nothing of the product in this store.
 
@@ -62,17 +94,16 @@ def own_line(store: BranchStore, product: str) -> OwnLine | None:
         own = store.own_versions(product)
     except Unreadable:
         newest = theirs[-1] if theirs else None
-        if newest is None or not _is_of(newest, store.branch):
+        if newest is None or promoted_from(newest, store.branch) is None:
             raise
         return OwnLine(product, store, newest, (), newest, newest)
     if not own:
         return None
-    batches = {version.batch_id: version for version in theirs}
+    productions = Productions(store.branch, theirs)
     made: list[Version] = []
     began_with = None
     for version in lineage(own):
-        if version.batch_id in batches:
-            began_with = batches[version.batch_id]
+        if (began_with := productions.find(version)) is not None:
             break
         made.append(version)
     return OwnLine(product, store, own[-1], tuple(made), began_with, theirs[-1] if theirs else None)
@@ -93,8 +124,13 @@ def changed_products(branch: BranchEnvironment) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _is_of(version: Version, branch: str) -> bool:
-    """Whether production has it from the branch."""
+def promoted_from(version: Version, branch: str) -> Promoted | None:
+    """What production's version notes of its promotion; None where it is not from this branch."""
     evidence = version.evidence_or_none
     promoted = evidence.promoted if evidence else None
-    return promoted is not None and promoted.branch == branch
+    return promoted if promoted is not None and promoted.branch == branch else None
+
+
+def _identity(version: Version) -> tuple[int, str, datetime]:
+    """What a fork leaves as it was."""
+    return version.number, version.batch_id, version.published_at

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from shared_resources.branching.own_line import OwnLine, own_line
+from shared_resources.branching.own_line import OwnLine, Productions, own_line, promoted_from
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.placement import misplaced
 from shared_resources.data_products.publishing import behind
@@ -20,7 +20,7 @@ from shared_resources.mesh import Mesh
 from shared_resources.problems import MeshProblem
 from shared_resources.stores.branched.store import BranchStore
 from shared_resources.stores.pins import pin_of
-from shared_resources.stores.protocol import Version
+from shared_resources.stores.protocol import Unreadable, Version
 from shared_resources.wiring import BranchEnvironment
 
 
@@ -126,17 +126,16 @@ def _not_current(
     if read is None:
         return f"it was made of a version of {product} that is no longer kept"
     own = own_line(store, product)
-    of_branch = own is not None and any(one.batch_id == read.batch_id for one in own.made)
     if product in promoted and own is not None and own.made:
-        if own.newest.batch_id == read.batch_id:
+        if read == own.newest:
             return None
         return f"it was made of {product} as it was before the branch made that again"
-    if of_branch:
+    if own is not None and read in own.made:
         return (
             f"it was made of version {read.number} of {product} in branch {branch}, which is not "
             f"promoted with it: name {product}, too, or"
         )
-    if current is not None and current.batch_id == read.batch_id:
+    if read == current:
         return None
     now = f"at version {current.number}" if current else "not there"
     return f"it was made of version {read.number} of {product}, which is {now} by now"
@@ -145,17 +144,28 @@ def _not_current(
 def resolve(store: BranchStore, product: str, pin: str, reader: Version) -> Version | None:
     """The version that stands for `pin` (`store:number:snapshot`), as `reader` was made of it.
 
-    What was promoted has another number since; and a number that the branch gave may be another
-    version's in production by now, which was published after it was read.
+    It is production's where production has it. What was promoted has another number since; and a
+    number, or a pin, may be another version's by now, which was published after it was read.
     """
-    for version in reversed(store.base.versions(product)):
-        evidence = version.evidence_or_none
-        promoted = evidence.promoted if evidence else None
-        if promoted is not None and promoted.branch == store.branch and pin in promoted.pins:
+    theirs = store.base.versions(product)
+    productions = Productions(store.branch, theirs)
+    for version in _own_versions(store, product):
+        if str(pin_of(version)) == pin and version.published_at <= reader.published_at:
+            return productions.find(version) or version
+    for version in reversed(theirs):
+        promoted = promoted_from(version, store.branch)
+        if promoted is not None and pin in promoted.pins:
             return version
     number = pin.split(":")[1]
     for version in store.versions(product):
         if str(version.number) == number:
             same = str(pin_of(version)) == pin or version.published_at <= reader.published_at
-            return version if same else None
+            return (productions.find(version) or version) if same else None
     return None
+
+
+def _own_versions(store: BranchStore, product: str) -> list[Version]:
+    try:
+        return store.own_versions(product)
+    except Unreadable:
+        return []  # a promotion died as it forgot them: production has them

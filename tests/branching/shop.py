@@ -6,7 +6,7 @@ Belongs here: making and working in it. Does not belong here: what must hold (th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -32,18 +32,18 @@ _CODE = """
 """
 
 
-def open_shop(mesh: TinyMesh) -> None:
+def open_shop(mesh: TinyMesh, servers: Sequence[str] = SERVERS) -> None:
     """Lines 1 to 3 are published, and doubled."""
     properties = {"landing": LANDING, "lossBudgetPercent": 50}
-    mesh.product(LINES, contract_text(LINES, COLUMNS, servers=SERVERS, properties=properties))
-    multiply(mesh, 2)
+    mesh.product(LINES, contract_text(LINES, COLUMNS, servers=servers, properties=properties))
+    multiply(mesh, 2, servers)
     mesh.land(f"{LINES}/1.csv", "line_id,amount\n1,10\n2,20\n3,30\n")
     assert mesh.run(LINES).success and mesh.run(DOUBLED).success
 
 
-def multiply(mesh: TinyMesh, factor: int) -> None:
+def multiply(mesh: TinyMesh, factor: int, servers: Sequence[str] = SERVERS) -> None:
     """What makes `order/doubled` from now on."""
-    text = contract_text(DOUBLED, COLUMNS, servers=SERVERS)
+    text = contract_text(DOUBLED, COLUMNS, servers=servers)
     mesh.product(DOUBLED, text, _CODE.format(factor=factor))
 
 

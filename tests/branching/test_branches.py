@@ -121,6 +121,29 @@ def test_one_after_the_other_is_promoted_as_well(shop: TinyMesh) -> None:
     assert read(current(), DOUBLED) == [6]
 
 
+@pytest.mark.parametrize("server", SERVERS)
+def test_an_input_that_was_made_again_after_its_promotion_is_not_the_promoted_one(
+    mesh: TinyMesh, server: str
+) -> None:
+    shop = mesh
+    open_shop(shop, (server,))
+    call("branch", "create", "try-out")
+    for number in (2, 3):
+        with working_in(shop, "try-out") as inside:
+            inside.land(f"{LINES}/{number}.csv", f"line_id,amount\n1,{number}\n")
+            assert inside.run(LINES).success
+    assert call("branch", "promote", "try-out", LINES).code == 0
+    with working_in(shop, "try-out") as inside:  # it begins with 2, and the warehouse says 3 again
+        inside.land(f"{LINES}/4.csv", "line_id,amount\n1,4\n")
+        assert inside.run(LINES).success and inside.run(DOUBLED).success
+    alone = call("branch", "promote", "try-out", DOUBLED)
+    assert alone.code == 1 and f"name {LINES}, too" in alone.err
+    assert read(current(), DOUBLED) == [20, 40, 60]
+    told = call("branch", "promote", "try-out", LINES, DOUBLED)
+    assert told.code == 0, told.err
+    assert read(current(), DOUBLED) == [8]
+
+
 def test_what_moved_is_said_and_nothing_is_changed(shop: TinyMesh) -> None:
     call("branch", "create", "try-out")
     multiply(shop, 3)
