@@ -1,6 +1,6 @@
 """The option `--branch`: the command works in a branch, and so do the processes that it starts.
 
-Belongs here: the option. Does not belong here: what a branch is (`wiring/branch.py`).
+Belongs here: the option, and refusing a branch. Does not belong here: what a branch is (`wiring/branch.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+
+from shared_resources.environment import Environment
+from shared_resources.wiring import without_branch
 
 VARIABLE = "MESH_BRANCH"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -41,3 +44,10 @@ def _back_to(before: str | None) -> None:
         os.environ.pop(VARIABLE, None)
     else:
         os.environ[VARIABLE] = before
+
+
+def outside_branches() -> Environment:
+    """The environment of a command that changes what all share. Raises `UsageError` in a branch."""
+    if os.environ.get(VARIABLE):
+        raise click.UsageError(f"this is not done in a branch; unset {VARIABLE}")
+    return without_branch()

@@ -19,6 +19,7 @@ from shared_resources.contracts.model import Contract
 from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.findings import Finding
 
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _KEY = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
 
 
@@ -252,6 +253,11 @@ CODE_FILE = "product.py"
 DEFINITIONS_FILE = "definitions.py"
 # What stands in for the systems outside of the mesh lies beside the domains, and is none.
 SOURCE_SYSTEMS = "source_systems"
+
+
+def is_domain_name(text: str) -> bool:
+    """Whether a domain can be called so: what names folders, sockets and entries is nothing else."""
+    return _NAME.fullmatch(text) is not None and text != SOURCE_SYSTEMS
 
 
 def is_product_key(text: str) -> bool:

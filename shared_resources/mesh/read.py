@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from shared_resources.contracts.model import Contract
@@ -27,6 +28,7 @@ from shared_resources.mesh.model import (
     CODE_FILE,
     CONTRACT_FILE,
     SOURCE_SYSTEMS,
+    Central,
     Domain,
     Mesh,
     ProductFolder,
@@ -77,10 +79,25 @@ def read_mesh(
         for name, folder in others.promises.items():
             if name not in read:  # those whose files are here are what their files say
                 read[name] = read_promised(folder, kept.read if kept else read_contract_anew)
-    central = root / "domains" / CENTRAL_FILE
-    if not central.is_file() and others.central is not None:
-        central = others.central
-    return Mesh(root, tuple(read[name] for name in sorted(read)), read_central_file(central))
+    central = _central(root / "domains" / CENTRAL_FILE, others.central)
+    return Mesh(root, tuple(read[name] for name in sorted(read)), central)
+
+
+def _central(here: Path, registered: Path | None) -> Central:
+    """What the governance team decided: what it registered, once it did; until then the file here."""
+    if registered is None:
+        return read_central_file(here)
+    central = read_central_file(registered)
+    if not here.is_file() or here.read_bytes() == registered.read_bytes():
+        return central
+    found = Finding(
+        here,
+        0,
+        "central",
+        "it is not what the governance team registered, which holds for every domain",
+        "register it (`mesh registry govern`), or take it out",
+    )
+    return replace(central, findings=(*central.findings, found))
 
 
 def read_whole_mesh(environment: Environment) -> Mesh:

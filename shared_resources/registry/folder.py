@@ -15,7 +15,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from shared_resources.mesh.promised import Registered, promise_digest
+from shared_resources.mesh.model import is_domain_name
+from shared_resources.mesh.promised import Registered, promise_digest, promise_files
 from shared_resources.registry.registry import CENTRAL, Entry, RegistryDamaged, meanwhile
 from shared_resources.state.whole_file import write_whole
 
@@ -37,7 +38,9 @@ class PromiseFolders:
             )
         place = self._folder / entry.promise
         if place.is_dir():
-            return
+            if promise_digest(self._kept(entry)) == entry.promise:
+                return
+            shutil.rmtree(place)  # it was damaged
         self._folder.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))
         try:
@@ -51,6 +54,12 @@ class PromiseFolders:
                 raise
         finally:
             shutil.rmtree(made, ignore_errors=True)
+
+    def _kept(self, entry: Entry) -> dict[str, bytes]:
+        place = self.place(entry)
+        if entry.domain != CENTRAL:
+            return promise_files(place) if place.is_dir() else {}
+        return {CENTRAL: place.read_bytes()} if place.is_file() else {}
 
     def registered(self, entries: Mapping[str, Entry]) -> Registered:
         promises = {name: self.place(one) for name, one in entries.items() if name != CENTRAL}
@@ -74,8 +83,13 @@ class FolderRegistry:
 
     def history(self, domain: str) -> tuple[Entry, ...]:
         file = self._file(domain)
+        if domain != CENTRAL and not is_domain_name(domain):
+            return ()
         try:
-            return tuple(Entry.from_json(one) for one in json.loads(file.read_bytes()))
+            said = json.loads(file.read_bytes())
+            if not said:
+                raise ValueError("it is empty")
+            return tuple(Entry.from_json(one) for one in said)
         except FileNotFoundError:
             return ()
         except (ValueError, KeyError, TypeError) as problem:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from shared_resources.mesh.code.maker_code import DBT_PROJECT
-from shared_resources.mesh.model import CENTRAL_FILE
+from shared_resources.mesh.model import CENTRAL_FILE, DOMAIN_FILE, is_domain_name
 from shared_resources.problems import MeshProblem
 
 LOCK_FILE = "requirements.lock"
@@ -39,7 +39,7 @@ def release_files(root: Path, domain: str, *, central: bool) -> dict[str, Path]:
     `NotReleasable`.
     """
     folder = root / "domains" / domain
-    if not folder.is_dir():
+    if not (is_domain_name(domain) and folder.is_dir()):
         raise NotReleasable(f"there is no domain {domain!r} below {root / 'domains'}")
     found = [*_below(folder), *_single(root / "domains" / "__init__.py")]
     if central:
@@ -47,8 +47,15 @@ def release_files(root: Path, domain: str, *, central: bool) -> dict[str, Path]:
     project = root / DBT_PROJECT
     for name in (*_SHARED_BY_MODELS, f"models/{domain}", f"tests/{domain}"):
         found += [*_single(project / name), *_below(project / name)]
-    found += [lock_file(root, domain)]
+    found += [lock_file(root, domain), *_tests_beside(root, domain)]
     return {file.relative_to(root).as_posix(): _inside(file, root) for file in sorted(set(found))}
+
+
+def _tests_beside(root: Path, domain: str) -> Iterator[Path]:
+    """In a repository of its own a domain's tests lie beside it."""
+    folders = [one for one in (root / "domains").iterdir() if (one / DOMAIN_FILE).is_file()]
+    if [one.name for one in folders] == [domain] and not (root / "shared_resources").is_dir():
+        yield from _below(root / "tests")
 
 
 def lock_file(root: Path, domain: str) -> Path:

@@ -13,33 +13,28 @@ anybody sees.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from filelock import FileLock, Timeout
-
 from shared_resources.environment import Environment
 from shared_resources.mesh import read_mesh
+from shared_resources.mesh.model import is_domain_name
 from shared_resources.mesh.promised import promise_digest, promise_of
 from shared_resources.problems import MeshProblem
 from shared_resources.registry.registry import Entry
 from shared_resources.releasing.domain_tests import run_tests
 from shared_resources.releasing.journal import Begun, Journal
-from shared_resources.releasing.judging import central_findings, judge, shown
-from shared_resources.releasing.releases import Release, Releases, UnknownRelease
-from shared_resources.serving.servers import PATIENCE, CodeServer, Drained, NotServing, Servers
-
-LOAD_PATIENCE = timedelta(minutes=2)
+from shared_resources.releasing.judging import judge, shown
+from shared_resources.releasing.releases import KEPT, Release, Releases
+from shared_resources.releasing.undoing import LOAD_PATIENCE, Undoing, standing, withdrawn
+from shared_resources.serving.servers import PATIENCE, Drained, NotServing, Servers
 
 
 class Refused(MeshProblem):
     """The release may not go into service; the message lists why. Nothing was changed."""
-
-
-class DeployingAlready(MeshProblem):
-    """Another deployment is under way on this machine."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +61,7 @@ class Deployer:
         self._folder = environment.home / "releases"
         self._journal = Journal(self._folder / "deploying.json")
         self.releases = Releases(environment.home)
+        self._undoing = Undoing(self._registry, self._servers, self.releases, by)
 
     def deploy(self, domains: Sequence[str], wanted: Wanted) -> tuple[Release, ...]:
         """Release the domains as their files are now, together, and serve them.
@@ -74,12 +70,11 @@ class Deployer:
         """
         with self._alone(wanted):
             self._undo_what_was_left()
-            file = self._environment.domains / "governance.yaml"
-            own = file.read_bytes() if file.is_file() else None
             central = self._registry.promised(()).central is None
-            refuse([str(one) for one in central_findings(self._environment, own)])
+            found = read_mesh(self._environment.root, registered=self._registry.promised)
+            refuse([str(one) for one in found.central.findings])
             releases = []
-            for name in domains:
+            for name in dict.fromkeys(domains):
                 self._told(f"{name}: building")
                 release = self.releases.build(
                     self._environment.root, name, self._by, central=central
@@ -104,23 +99,29 @@ class Deployer:
         with self._alone(None):
             self._undo_what_was_left()
             entry = self._registry.entries().get(domain)
-            if entry is None:
+            served = is_domain_name(domain) and self._servers.serving(domain) is not None
+            if entry is None and not served:
                 raise Refused(f"the domain {domain!r} is not deployed")
+            if served and not self._servers.is_up():
+                raise NotServing(
+                    f"{domain!r} would be served again by the next `mesh serve`: start it, then withdraw"
+                )
             mesh = read_mesh(self._folder, registered=self._registry.promised)
             hit = [
                 f"{one.key} reads {product.key}"
-                for product in mesh.domain(domain).products
+                for product in (mesh.domain(domain).products if entry else ())
                 for one in mesh.consumers(product.key)
                 if one.domain != domain
             ]
             refuse(hit)
-            self._registry.register(self._withdrawn(entry), None, entry)
-            if self._servers.is_up():
+            if served:
                 self._servers.withdraw(domain, wanted.drain)
+            if entry is not None:
+                self._registry.register(withdrawn(entry, self._by), None, entry)
             self._told(f"{domain}: withdrawn; what it published stays")
 
     def _before_current(self, domain: str) -> str:
-        history = [one.release for one in self._registry.history(domain) if one.promise]
+        history = [one.release for one in standing(self._registry.history(domain))]
         there = {one.digest for one in self.releases.of(domain)}
         earlier = [one for one in history if history and one != history[-1] and one in there]
         if not earlier:
@@ -155,26 +156,30 @@ class Deployer:
             if wanted.tests:
                 self._test(release)
         before = {one.domain: entries.get(one.domain) for one in releases}
+        served = {one.domain: self._servers.serving(one.domain) for one in releases}
         after = {one.domain: self._entry(one) for one in releases}
-        self._journal.begin(Begun(before, after))
-        with self._undone_unless_whole(before, after, wanted):
+        begun = Begun(before, after, served)
+        self._journal.begin(begun)
+        with self._undone_unless_whole(begun):
             for release in releases:
                 name = release.domain
                 self._registry.register(after[name], promise_files(release), before[name])
             if wanted.serve:
                 for release in releases:  # they load beside each other
-                    self._servers.start(self._server(release))
+                    self._servers.start(self._undoing.server(release))
                 for release in releases:
-                    loaded = self._servers.wait_loaded(self._server(release), wanted.load)
+                    loaded = self._servers.wait_loaded(self._undoing.server(release), wanted.load)
                     self._told(f"{release.domain}: loads, in {loaded.seconds:.1f} s")
                 for release in releases:
-                    self._servers.switch(self._server(release))
+                    self._servers.switch(self._undoing.server(release))
                     self._told(f"{release.domain}: serves release {release.digest[:12]}")
             self._journal.end()
         if wanted.serve:
-            self._drain(before, after, wanted.drain)
+            self._drain(served, after, wanted.drain)
         for release in releases:
-            self.releases.forget(release.domain, {release.digest, *self._served()})
+            history = self._registry.history(release.domain)[-KEPT:]
+            kept = {release.digest, *self._served(), *(one.release for one in history)}
+            self.releases.forget(release.domain, kept)
         return tuple(all_)
 
     def _is_there(self, release: Release, entries: Mapping[str, Entry], wanted: Wanted) -> bool:
@@ -183,38 +188,40 @@ class Deployer:
         there = registered and (
             not wanted.serve or self._servers.serving(release.domain) == release.digest
         )
+        if there and wanted.serve:  # of a deployment that was killed while it drained
+            for one in self._servers.running():
+                if one.domain == release.domain and not one.serving:
+                    self._servers.stop(one.domain, one.release, wanted.drain)
         if there:
             self._told(f"{release.domain}: release {release.digest[:12]} is in service already")
         return there
 
     def _test(self, release: Release) -> None:
-        tested = run_tests(release, self.releases.python(release))
+        tested = run_tests(self._environment, release, self.releases.python(release))
         if tested.why_not:
             self._told(f"{release.domain}: its tests were not run: {tested.why_not}")
-        elif tested.files:
-            self._told(f"{release.domain}: its tests pass ({tested.files} files)")
+        elif tested.passed:
+            self._told(f"{release.domain}: its tests pass ({tested.passed})")
 
     def _served(self) -> set[str]:
         running = self._servers.running() if self._servers.is_up() else []
         return {one.release for one in running}
 
     def _drain(
-        self, before: Mapping[str, Entry | None], after: Mapping[str, Entry], patience: timedelta
+        self, served: Mapping[str, str | None], after: Mapping[str, Entry], patience: timedelta
     ) -> None:
-        for name, old in before.items():
-            if old is not None and old.release != after[name].release:
-                drained = self._servers.stop(name, old.release, patience)
-                self._told(f"{name}: release {old.release[:12]} ended{_runs(drained)}")
+        for name, old in served.items():
+            if old is not None and old != after[name].release:
+                drained = self._servers.stop(name, old, patience)
+                self._told(f"{name}: release {old[:12]} ended{_runs(drained)}")
 
     @contextmanager
-    def _undone_unless_whole(
-        self, before: Mapping[str, Entry | None], after: Mapping[str, Entry], wanted: Wanted
-    ) -> Iterator[None]:
+    def _undone_unless_whole(self, begun: Begun) -> Iterator[None]:
         try:
             yield
         except BaseException:
             self._told("it failed: everything is put back as it was")
-            self._undo(Begun(before, after), serve=wanted.serve)
+            self._undoing.undo(begun)
             self._journal.end()
             raise
 
@@ -222,39 +229,8 @@ class Deployer:
         begun = self._journal.left()
         if begun is not None:
             self._told(f"a deployment of {', '.join(begun.after)} was cut off: it is undone first")
-            self._undo(begun, serve=True)
+            self._undoing.undo(begun)
             self._journal.end()
-
-    def _undo(self, begun: Begun, *, serve: bool) -> None:
-        """Whatever of it was done. Each step may have been done or not, and be undone twice."""
-        entries = self._registry.entries()
-        for name, new in begun.after.items():
-            old = begun.before[name]
-            if entries.get(name) == new and old != new:
-                self._registry.register(old or self._withdrawn(new), None, new)
-        # What is not served any more has no server to be put back.
-        serve = serve and self._servers.is_up()
-        for name, new in begun.after.items():
-            old = begun.before[name]
-            if serve and (old is None or old.release != new.release):
-                if self._servers.serving(name) == new.release:
-                    self._serve_again(name, old)
-                self._servers.stop(name, new.release, timedelta(0))
-
-    def _serve_again(self, name: str, old: Entry | None) -> None:
-        if old is None:
-            self._servers.withdraw(name, timedelta(0))
-        else:
-            try:
-                release = self.releases.get(name, old.release)
-            except UnknownRelease:  # it is served elsewhere
-                self._servers.withdraw(name, timedelta(0))
-            else:
-                self._servers.switch(self._server(release))
-
-    def _server(self, release: Release) -> CodeServer:
-        python = self.releases.python(release)
-        return CodeServer(release.domain, release.digest, python, release.root, {})
 
     def _entry(self, release: Release) -> Entry:
         promise = promise_digest(promise_files(release))
@@ -267,9 +243,6 @@ class Deployer:
             datetime.now(UTC),
         )
 
-    def _withdrawn(self, entry: Entry) -> Entry:
-        return Entry(entry.domain, "", "", entry.platform, self._by, datetime.now(UTC))
-
     @contextmanager
     def _alone(self, wanted: Wanted | None) -> Iterator[None]:
         if wanted is not None and wanted.serve and not self._servers.is_up():
@@ -277,14 +250,13 @@ class Deployer:
                 f"nothing is served from {self._environment.home}, so nothing was deployed; start "
                 "`mesh serve` and leave it running, or deploy with --register-only"
             )
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as held:
-            try:
-                held.enter_context(FileLock(self._folder / ".deploying.lock", timeout=0))
-            except Timeout:
-                raise DeployingAlready(
-                    "another deployment is under way on this machine; wait until it has ended"
-                ) from None
+        home = self._environment.home
+        if home.is_dir() and home.stat().st_uid != os.geteuid():
+            raise Refused(
+                f"{home} belongs to another user, who could not read what this one writes there; "
+                "deploy as that user"
+            )
+        with self._servers.alone():
             yield
 
 

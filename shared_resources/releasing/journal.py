@@ -22,10 +22,12 @@ class JournalUnreadable(MeshProblem):
 
 @dataclass(frozen=True)
 class Begun:
-    """`before` is each domain's entry in force when it began, `after` the one that it registers."""
+    """`before` is each domain's entry in force when it began, `after` the one that it registers,
+    `served` the release that was served."""
 
     before: Mapping[str, Entry | None]
     after: Mapping[str, Entry]
+    served: Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Journal:
         said = {
             "before": {name: one and one.as_json() for name, one in begun.before.items()},
             "after": {name: one.as_json() for name, one in begun.after.items()},
+            "served": dict(begun.served),
         }
         self.file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self.file, json.dumps(said, indent=1).encode())
@@ -52,6 +55,7 @@ class Journal:
             return Begun(
                 {name: one and Entry.from_json(one) for name, one in said["before"].items()},
                 {name: Entry.from_json(one) for name, one in said["after"].items()},
+                {name: one and str(one) for name, one in said["served"].items()},
             )
         except FileNotFoundError:
             return None

@@ -28,11 +28,8 @@ from shared_resources.mesh import Domain, Mesh, ProductFolder, read_mesh
 from shared_resources.mesh.code.definitions_file import definitions_findings
 from shared_resources.mesh.code.product_code import installed_in
 from shared_resources.mesh.kept_contracts import read_contract_anew
-from shared_resources.mesh.model import CENTRAL_FILE
 from shared_resources.mesh.promised import Registered, read_promised
 from shared_resources.releasing.releases import Release
-
-RULE = "deployment"
 
 
 @dataclass(frozen=True)
@@ -95,19 +92,6 @@ def shown(findings: Sequence[Finding], releases: Sequence[Release]) -> list[str]
     for release in releases:
         lines = [line.replace(f"{release.root}/", "") for line in lines]
     return lines
-
-
-def central_findings(environment: Environment, root_file: bytes | None) -> Iterator[Finding]:
-    """A project's governance file that is another than the one that holds."""
-    central = environment.registry.promised(()).central
-    if central is not None and root_file is not None and central.read_bytes() != root_file:
-        yield Finding(
-            environment.domains / CENTRAL_FILE,
-            0,
-            RULE,
-            "it is not what the governance team registered, which holds for every domain",
-            "take it out, or let the governance team register it: `mesh registry govern`",
-        )
 
 
 def _not_permitted(mesh: Mesh, before: Domain, now: Domain) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shared_resources.mesh.model import CENTRAL_FILE
+from shared_resources.mesh.model import CENTRAL_FILE, is_domain_name
 from shared_resources.problems import MeshProblem
 from shared_resources.releasing.contents import (
     LOCK_FILE,
@@ -107,9 +107,15 @@ class Releases:
             try:
                 made.rename(release.place)
             except OSError:
-                if not (release.place / RELEASE_FILE).is_file():
-                    raise
-                return self.get(domain, digest)  # it was made before
+                before = release.place / "files"
+                if (
+                    digests_of({name: before / name for name in files if (before / name).is_file()})
+                    == (digests)
+                    and (release.place / RELEASE_FILE).is_file()
+                ):
+                    return self.get(domain, digest)  # it was made before
+                _remove(release.place)  # it was damaged
+                made.rename(release.place)
         finally:
             if made.is_dir():
                 _remove(made)
@@ -118,15 +124,18 @@ class Releases:
     def of(self, domain: str) -> tuple[Release, ...]:
         """The domain's releases on this machine, oldest first."""
         folder = self._folder / domain
+        if not is_domain_name(domain):
+            return ()
         names = [one.name for one in folder.iterdir()] if folder.is_dir() else []
         found = (self.get(domain, name) for name in names if _DIGEST.fullmatch(name))
         return tuple(sorted(found, key=lambda one: one.at))
 
     def get(self, domain: str, digest: str) -> Release:
         """The release of that digest, or of the only one that begins so. Raises `UnknownRelease`."""
-        folder = self._folder / domain
-        places = [one for one in folder.glob(f"{digest}*") if _DIGEST.fullmatch(one.name)]
-        if not re.fullmatch("[0-9a-f]{1,64}", digest) or len(places) != 1:
+        right = is_domain_name(domain) and re.fullmatch("[0-9a-f]{1,64}", digest)
+        found = (self._folder / domain).glob(f"{digest}*") if right else ()
+        places = [one for one in found if _DIGEST.fullmatch(one.name)]
+        if len(places) != 1:
             raise UnknownRelease(
                 f"{'several releases' if len(places) > 1 else 'no release'} of {domain!r} on this "
                 f"machine begin with {digest[:64]!r}; `mesh deploy --list` shows them"

@@ -32,10 +32,12 @@ _PLACE = re.compile(r"^(\S.*\.py):(\d+): ", re.MULTILINE)
 _LONGEST = 600
 
 
-def of_domain(mesh: Mesh, domain: Domain, patience: float) -> Iterator[Case]:
-    """A case a test of the domain; one that is skipped where it has none."""
-    folders = _folders(mesh, domain)
-    if not any(_has_tests(folder) for folder in folders):
+def of_domain(
+    mesh: Mesh, domain: Domain, patience: float, python: str = sys.executable
+) -> Iterator[Case]:
+    """A case a test of the domain, run by `python`; one that is skipped where it has none."""
+    folders = folders_of(mesh, domain)
+    if not any(has_tests(folder) for folder in folders):
         said = f"{domain.name} has no tests: no test_*.py below {_relative(mesh, domain.folder)}"
         yield Case(Kind.TEST, "tests", Outcome.SKIPPED, said)
         return
@@ -43,7 +45,10 @@ def of_domain(mesh: Mesh, domain: Domain, patience: float) -> Iterator[Case]:
         scratch = Path(made)
         report = scratch / "report.xml"
         ended = run_child(
-            _command(mesh, folders, report), scratch, _variables(mesh, scratch / "home"), patience
+            _command(mesh, folders, report, python),
+            scratch,
+            _variables(mesh, scratch / "home", python),
+            patience,
         )
         cases = list(_read(mesh, domain, folders, report))
     yield from cases
@@ -55,27 +60,30 @@ def of_domain(mesh: Mesh, domain: Domain, patience: float) -> Iterator[Case]:
         yield Case(Kind.TEST, "tests", Outcome.SKIPPED, f"pytest finds no test in {domain.name}")
 
 
-def _folders(mesh: Mesh, domain: Domain) -> tuple[Path, ...]:
+def folders_of(mesh: Mesh, domain: Domain) -> tuple[Path, ...]:
     """Where its tests are: with its code; in a repository of its own also in the folder for tests."""
     beside = mesh.root / "tests"
     alone = len(mesh.own_domains) == 1 and not (mesh.root / "shared_resources").is_dir()
-    return (domain.folder, beside) if alone and _has_tests(beside) else (domain.folder,)
+    return (domain.folder, beside) if alone and has_tests(beside) else (domain.folder,)
 
 
-def _has_tests(folder: Path) -> bool:
+def has_tests(folder: Path) -> bool:
     return any(True for pattern in ("test_*.py", "*_test.py") for _ in folder.rglob(pattern))
 
 
-def _command(mesh: Mesh, folders: Sequence[Path], report: Path) -> list[str]:
+def _command(mesh: Mesh, folders: Sequence[Path], report: Path, python: str) -> list[str]:
     # Files of one name in two products' folders are two modules: importlib's way of importing.
     options = ["--import-mode=importlib", "--rootdir", str(mesh.root), "-p", "no:cacheprovider"]
     # The older form of the report says where a test is.
     told = ["-o", "junit_family=xunit1", "--junitxml", str(report)]
-    return [sys.executable, "-m", "pytest", *options, *told, *map(str, folders)]
+    return [python, "-m", "pytest", *options, *told, *map(str, folders)]
 
 
-def _variables(mesh: Mesh, home: Path) -> dict[str, str]:
-    seen = {name: text for name, text in os.environ.items() if name in PASSED | _OF_PYTEST}
+def _variables(mesh: Mesh, home: Path, python: str) -> dict[str, str]:
+    kept = PASSED | _OF_PYTEST
+    if python != sys.executable:  # another interpreter has modules of its own
+        kept -= {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
+    seen = {name: text for name, text in os.environ.items() if name in kept}
     own = {"MESH_ROOT": str(mesh.root), "MESH_HOME": str(home), "MESH_ENV": "local"}
     return {**seen, **own, "PYTHONDONTWRITEBYTECODE": "1"}
 

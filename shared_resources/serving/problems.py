@@ -24,6 +24,10 @@ class AlreadyServing(ServingProblem):
     exit_code = 2
 
 
+class AnotherDeploys(ServingProblem):
+    """What is served on this machine is being changed by somebody else."""
+
+
 class CannotServe(ServingProblem):
     """The machine or the settings do not allow it; the message says what to change."""
 

@@ -59,13 +59,16 @@ class Programs:
         self.files = self.folder / "programs"
         self.logs = self.folder / "logs"
         self.sockets = self.folder / "sockets"
+        self.doors = self.folder / "doors"
         self.workspace = self.folder / "workspace.yaml"
         self.supervisor = self.folder / "supervisor.sock"
 
     def prepare(self) -> None:
         """Make the folders. Raises `CannotServe` where the path is too long for a socket's."""
         self._refuse_long(self.folder / _LONGEST_OF_OURS)
-        for folder in (self.folder, self.files, self.logs, self.sockets):
+        if " " in str(self.home):
+            raise CannotServe(f"{self.home} has a blank, which the supervisor cannot do with")
+        for folder in (self.folder, self.files, self.logs, self.sockets, self.doors):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def all(self) -> list[Program]:
@@ -140,7 +143,7 @@ class Programs:
 
     def door(self, domain: str) -> Path:
         """The symlink that webserver and daemon connect to."""
-        return self.folder / f"{domain}.sock"
+        return self.doors / f"{domain}.sock"
 
     def serving(self, domain: str) -> Program | None:
         """The program that the domain's symlink leads to."""
@@ -158,7 +161,7 @@ class Programs:
 
     def domains(self) -> list[str]:
         """Those that are served."""
-        doors = sorted(door.stem for door in self.folder.glob("*.sock") if door.is_symlink())
+        doors = sorted(door.stem for door in self.doors.glob("*.sock") if door.is_symlink())
         return [domain for domain in doors if self.serving(domain)]
 
     def lead_to(self, program: Program) -> None:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import psutil
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from shared_resources.serving import calls, loading
 from shared_resources.serving.draining import Drained, drain
 from shared_resources.serving.loading import Loaded
 from shared_resources.serving.problems import (
     AlreadyServing,
+    AnotherDeploys,
     CannotServe,
     LoadFailed,
     NotServing,
@@ -33,6 +34,7 @@ from shared_resources.serving.workspace import tell_others, write_workspace
 __all__ = [
     "PATIENCE",
     "AlreadyServing",
+    "AnotherDeploys",
     "CannotServe",
     "CodeServer",
     "Drained",
@@ -177,6 +179,24 @@ class Servers:
                 )
             )
         return sorted(found, key=lambda one: (one.domain, not one.serving))
+
+    def knows(self, server: CodeServer) -> bool:
+        """Whether a program of the release is there, served or not."""
+        return bool(self._programs.of(server.domain, server.release))
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold what one deployment of this machine holds. Raises `AnotherDeploys`, without waiting."""
+        self._programs.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with ExitStack() as held:
+            try:
+                held.enter_context(FileLock(self._programs.folder / ".deploying.lock", timeout=0))
+            except Timeout:
+                raise AnotherDeploys(
+                    "another deployment is under way on this machine, or a large server is replaced; "
+                    "wait until it has ended"
+                ) from None
+            yield
 
     def _state(self, program: Program, supervised: str) -> str:
         """In words for people: the supervisor calls a server running that still loads."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -105,7 +106,7 @@ def _end_orphans(programs: Programs) -> None:
     for process in left:
         try:
             process.terminate()
-        except psutil.NoSuchProcess:
+        except psutil.Error:
             continue
     _, alive = psutil.wait_procs(left, timeout=_TO_END)
     for process in alive:
@@ -117,6 +118,9 @@ def _end_orphans(programs: Programs) -> None:
 def _is_ours(process: psutil.Process, programs: Programs) -> bool:
     if process.pid == os.getpid():
         return False
+    with suppress(psutil.Error):
+        if process.uids().real != os.getuid():
+            return False
     words = _words(process)
     return str(programs.folder) in words and any(name in words for name in _OURS)
 

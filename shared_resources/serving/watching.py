@@ -64,7 +64,8 @@ def _renew_large(home: Path, limit: int, renewing: threading.Lock) -> None:
                 f"{limit >> 20} MiB of MESH_SERVER_MEMORY: it is replaced"
             )
             try:
-                drained = servers.renew(one.domain, _LOADING)
+                with servers.alone():  # a deployment ends the old server by itself
+                    drained = servers.renew(one.domain, _LOADING)
             except MeshProblem as problem:
                 _say(f"the server of {one.domain} could not be replaced: {problem}")
             else:

@@ -109,7 +109,9 @@ def test_what_the_governance_team_registered_holds_where_its_file_is_not(
         assert central.approvers == ("boss@example.com",)
     (root / "domains" / CENTRAL).write_text("approvers: [we@example.com]\n")
     central = read_mesh(root, registered=registry.promised).central
-    assert central.approvers == ("we@example.com",)
+    assert central.approvers == ("boss@example.com",)
+    (found,) = central.findings
+    assert "mesh registry govern" in found.remedy
 
 
 def test_a_later_entry_is_in_force_and_the_earlier_ones_stay_known(
@@ -163,13 +165,16 @@ def test_a_promise_that_was_changed_on_disk_is_a_finding(root: Path, tmp_path: P
         (found,) = mesh.findings
         assert "not the one that was registered" in found.message and "deploy" in found.remedy
         assert mesh.products == ()
+    entry, files = promise(root)
+    registry.register(replace(entry, release="b" * 64), files, entry)
+    assert read_mesh(tmp_path / "elsewhere", registered=registry.promised).findings == ()
 
 
 def test_a_file_of_entries_that_is_none_names_itself(root: Path, tmp_path: Path) -> None:
     registry = FolderRegistry(tmp_path / "registry")
     registry.register(*promise(root), None)
     file = tmp_path / "registry" / "domains" / "sales.json"
-    for text in ("", "[1]", '[{"domain": "sales"}]', "{"):
+    for text in ("", "[]", "[1]", '[{"domain": "sales"}]', "{"):
         file.write_text(text)
         with pytest.raises(RegistryDamaged, match=r"sales\.json .*deploy 'sales' again"):
             registry.promised(None)

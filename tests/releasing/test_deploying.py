@@ -248,6 +248,7 @@ def test_without_mesh_serve_nothing_is_changed_and_register_only_goes(tmp_path: 
         clean = {n: v for n, v in os.environ.items() if not n.startswith(("MESH_", "DAGSTER_"))}
         variables = {**clean, "MESH_HOME": str(home), "MESH_ROOT": str(mesh.root)}
         start("deploy", "order", **variables).refused("mesh serve", code=2)
+        start("deploy", "order", **variables, MESH_BRANCH="x").refused("not done in a branch")
         assert Releases(home).of("order") == ()
         failed(start("deploy", "nowhere", "--register-only", **variables), "nowhere", code=2)
         called = start("deploy", "order", "--register-only", **variables)

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from shared_resources.mesh import read_mesh
 from shared_resources.mesh.promised import promise_digest
 from shared_resources.registry.registry import CENTRAL, Entry
 from shared_resources.releasing.deploying import promise_files
-from shared_resources.releasing.judging import Judgement, central_findings, judge, shown
+from shared_resources.releasing.judging import Judgement, judge, shown
 from shared_resources.releasing.releases import Release, Releases
+from shared_resources.releasing.undoing import standing
 from tests.releasing.projects import COLUMNS, lines, project, publish_lines
 from tests.tiny_mesh import TinyMesh, column, contract_text
 
@@ -108,6 +110,18 @@ def test_what_is_published_counts_as_much_as_what_is_registered(mesh: TinyMesh) 
     assert "it breaks sales/sums (amount)" in found.message and "is published" in found.message
 
 
+def test_a_deployment_that_was_undone_is_none_to_go_back_to() -> None:
+    def entry(release: str, day: int = 1, promise: str = "p") -> Entry:
+        return Entry("order", promise, release, "1", "us", datetime(2026, 1, day, tzinfo=UTC))
+
+    first, second, undone = entry("a"), entry("b", 2), entry("c", 3)
+    assert standing([first, second, undone, second]) == [first, second]
+    assert standing([first, undone, first, second]) == [first, second]
+    again = entry("a", 4)
+    assert standing([first, second, again]) == [first, second, again]
+    assert standing([first, entry("", 5, ""), second]) == [first, second]
+
+
 def test_what_a_release_imports_is_looked_for_where_it_runs(mesh: TinyMesh, tmp_path: Path) -> None:
     (mesh.root / "domains/order/helpers.py").write_text("import only_there\nimport json\n")
     (tmp_path / "only_there.py").write_text("")
@@ -126,15 +140,21 @@ def test_a_policy_is_asked(mesh: TinyMesh) -> None:
 def test_what_the_governance_team_registered_holds_and_a_file_of_ones_own_does_not(
     mesh: TinyMesh,
 ) -> None:
-    own = (mesh.root / "domains" / CENTRAL).read_bytes()
-    assert list(central_findings(mesh.environment, own)) == []
+    def found() -> list[str]:
+        mesh_here = read_mesh(mesh.root, registered=mesh.environment.registry.promised)
+        return [one.remedy for one in mesh_here.central.findings]
+
+    assert found() == []
     files = {CENTRAL: b"approvers: [boss@example.com]\nlossBudgetPercent: 1\n"}
+    before = Releases(mesh.environment.home).build(mesh.root, "order", "us", central=True)
     entry = Entry(CENTRAL, promise_digest(files), "", "1", "us", datetime.now(UTC))
     mesh.environment.registry.register(entry, files, None)
-    (found,) = central_findings(mesh.environment, own)
-    assert "mesh registry govern" in found.remedy
-    assert list(central_findings(mesh.environment, None)) == []
-    assert list(central_findings(mesh.environment, files[CENTRAL])) == []
+    assert found() == ["register it (`mesh registry govern`), or take it out"]
+    (mesh.root / "domains" / CENTRAL).write_bytes(files[CENTRAL])
+    assert found() == []
+    # A release from before has a file of its own, which holds no longer.
+    central = read_mesh(before.root, registered=mesh.environment.registry.promised).central
+    assert central.approvers == ("boss@example.com",)
     text = contract_text("order/lines", COLUMNS, properties={"lossBudgetPercent": 5})
     mesh.product("order/lines", text)
     releases = Releases(mesh.environment.home)

@@ -93,12 +93,36 @@ def test_what_cannot_be_released_is_refused_and_leaves_nothing(
     assert Releases(mesh.environment.home).of("order") == ()
 
 
-@pytest.mark.parametrize("name", ["", "..", "zzz", "f" * 65, "order"])
+@pytest.mark.parametrize("name", ["", ".", "..", "../mesh/domains/order", "/etc", "source_systems"])
+def test_a_name_that_is_none_of_a_domain_makes_nothing(mesh: TinyMesh, name: str) -> None:
+    project(mesh)
+    before = sorted(mesh.environment.home.rglob("*"))
+    with pytest.raises(NotReleasable, match="there is no domain"):
+        build(mesh, name)
+    releases = Releases(mesh.environment.home)
+    assert releases.of(name) == () and mesh.environment.registry.history(name) == ()
+    with pytest.raises(UnknownRelease):
+        releases.get(name, "a")
+    assert sorted(mesh.environment.home.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["", "..", "/x", "***", "zzz", "f" * 65, "order"])
 def test_a_release_that_there_is_not_is_named(mesh: TinyMesh, name: str) -> None:
     project(mesh)
     build(mesh)
     with pytest.raises(UnknownRelease, match="mesh deploy --list"):
         Releases(mesh.environment.home).get("order", name)
+
+
+def test_a_release_that_was_damaged_is_made_again(mesh: TinyMesh) -> None:
+    project(mesh)
+    release = build(mesh)
+    for damage in ("domain.yaml", "products/lines/contract.odcs.yaml"):
+        file = release.root / "domains" / "order" / damage
+        file.chmod(0o600)
+        file.write_text("name: other\n")
+        assert build(mesh) == release or build(mesh).files == release.files
+        assert file.read_bytes() == (mesh.root / "domains" / "order" / damage).read_bytes()
 
 
 def test_half_a_release_is_none(mesh: TinyMesh) -> None:

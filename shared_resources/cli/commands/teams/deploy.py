@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shared_resources import wiring
+from shared_resources.cli.branch_option import outside_branches
 from shared_resources.cli.output import say
 from shared_resources.cli.user import user
 
@@ -26,9 +26,7 @@ _LATEST = "the one before"
 @click.command(epilog="Example: mesh deploy order && mesh deploy order --rollback")
 @click.argument("domains", metavar="DOMAIN...", nargs=-1)
 @click.option("--list", "listed", is_flag=True, help="What is deployed, and what runs here.")
-@click.option(
-    "--diff", "diff", is_flag=True, help="What deploying would change, and whom it breaks."
-)
+@click.option("--diff", "diff", is_flag=True, help="What deploying would change.")
 @click.option(
     "--rollback",
     is_flag=False,
@@ -76,7 +74,7 @@ def deploy(
 
     if sum((listed, diff, rollback is not None, withdraw)) > 1:
         raise click.UsageError("--list, --diff, --rollback and --withdraw are each for itself")
-    environment = wiring.current()
+    environment = outside_branches()
     if listed:
         _show(environment, as_json)
         return
@@ -149,13 +147,15 @@ def _state(one: Running | None) -> str:
 
 
 def _show_differences(environment: Environment, domains: tuple[str, ...]) -> None:
+    from shared_resources.releasing.contents import release_files
     from shared_resources.releasing.differences import differences
     from shared_resources.releasing.releases import Releases
 
     entries, releases = environment.registry.entries(), Releases(environment.home)
     for name in domains:
+        release_files(environment.root, name, central=False)  # that there is such a domain
         if name not in entries:
-            say(f"{name}: it was never deployed; all of it is new")
+            say(f"{name}: it is not deployed; all of it is new")
             continue
         found = differences(environment.root, releases.get(name, entries[name].release))
         say(f"{name}, against release {entries[name].release[:12]}:")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import click
 
-from shared_resources import wiring
+from shared_resources.cli.branch_option import outside_branches
 from shared_resources.cli.output import say
 from shared_resources.cli.user import user
 
@@ -27,7 +27,7 @@ def list_(as_json: bool) -> None:
     from shared_resources.cli.tables import columns_of, print_json, print_table
     from shared_resources.mesh import read_mesh
 
-    environment = wiring.current()
+    environment = outside_branches()
     mesh = read_mesh(environment.home, registered=environment.registry.promised)
     rows = [
         {
@@ -53,7 +53,7 @@ def history(domain: str) -> None:
     """Since when DOMAIN promises what, newest first."""
     from shared_resources.cli.tables import columns_of, print_table
 
-    entries = wiring.current().registry.history(domain)
+    entries = outside_branches().registry.history(domain)
     if not entries:
         raise click.UsageError(f"the domain {domain!r} was never registered")
     rows = [
@@ -79,7 +79,7 @@ def govern() -> None:
     from shared_resources.registry.registry import CENTRAL, Entry
     from shared_resources.repositories.platform_wheel import running_version
 
-    environment = wiring.current()
+    environment = outside_branches()
     file = environment.domains / CENTRAL_FILE
     if not file.is_file():
         raise click.UsageError(f"there is no {file}")
