@@ -1,6 +1,7 @@
 """The option `--branch`: the command works in a branch, and so do the processes that it starts.
 
-Belongs here: the option, and refusing a branch. Does not belong here: what a branch is (`wiring/branch.py`).
+Belongs here: the option, refusing a branch.
+Does not belong here: what a branch is (`wiring/branch.py`).
 """
 
 from __future__ import annotations
