@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import MESH, call
+from tests.cli.commands import MESH, call, start
 from tests.guarantees.orders import KEY, land_orders
 from tests.guarantees.orders import orders_product as product
 from tests.stores.losing import remember
@@ -91,7 +91,7 @@ def test_a_deleted_state_database_does_no_harm(mesh: TinyMesh) -> None:
     (mesh.environment.home / "state.db").unlink()
     told = call("landing", "--json")
     assert (told.code, told.err) == (0, "")
-    assert call("run", KEY).code == 0
+    assert start("run", KEY).code == 0
     assert [len(mesh.rows(KEY, version.number)) for version in mesh.versions(KEY)] == [1, 2, 2]
     assert call("status").code == 0
 
