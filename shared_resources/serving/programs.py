@@ -167,9 +167,9 @@ class Programs:
     def lead_to(self, program: Program) -> None:
         """Let the domain's symlink lead to the program, in one step."""
         domain = program.server.domain
-        made = self.folder / f".{domain}.sock-{os.getpid()}"
+        made = self.doors / f".{domain}-{os.getpid()}"  # no door: those end with .sock
         made.unlink(missing_ok=True)
-        made.symlink_to(self.socket(program).relative_to(self.folder))
+        made.symlink_to(Path("..") / self.socket(program).relative_to(self.folder))
         made.replace(self.door(domain))
 
     def _refuse_long(self, socket: Path) -> None:
