@@ -116,5 +116,5 @@ def each_request(kind: Kind, times: int, step: int = 1) -> Iterator[NthRequest]:
 
 def some_requests(kind: Kind, times: int) -> Iterator[NthRequest]:
     """The same for what is costly."""
-    fewer = nightly.times(usually=4, nightly=1)
+    fewer = nightly.times(usually=6, nightly=1)
     return each_request(kind, times, step=fewer if kind in THOROUGH else 5 * fewer)

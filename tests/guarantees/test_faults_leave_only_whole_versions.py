@@ -29,7 +29,7 @@ from tests.nightly import times
 from tests.stand_ins import StandIns
 from tests.stand_ins.servers import environment
 
-FAULTS = times(usually=60, nightly=300)
+FAULTS = times(usually=40, nightly=300)
 MOST_RUNS = 20
 BUILT_BY_DBT = {"customer/customer_360", "marketing/campaign_performance", "order/daily_sales"}
 REFUSED = "marketing/promotions"
