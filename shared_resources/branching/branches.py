@@ -1,7 +1,8 @@
 """Making, listing and dropping branches.
 
-Belongs here: these three. Does not belong here: what a branch changed (`own_line.py`), names and the
-record of branches (`stores/branched/`).
+Belongs here: these three, and whether somebody works in one.
+Does not belong here: what a branch changed (`own_line.py`), names and the record of branches
+(`stores/branched/`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared_resources.branching.own_line import changed_products
+from shared_resources.data_products.publishing import product_lock
 from shared_resources.environment import Environment
 from shared_resources.state.leases import any_alive
 from shared_resources.stores.branched.names import BranchProblem, in_branch, of_branch
@@ -45,6 +47,15 @@ def list_branches(base: Environment) -> list[Listed]:
     ]
 
 
+def refuse_while_used(branch: BranchEnvironment, to_do: str) -> None:
+    """Raises `BranchProblem` when somebody works in the branch on this machine."""
+    if any_alive(branch):
+        raise BranchProblem(
+            f"a run works in branch {branch.branch} at this moment; end it, or wait for it, and "
+            f"{to_do} then"
+        )
+
+
 def drop(base: Environment, name: str, known: Collection[str]) -> tuple[str, ...]:
     """Remove all that the branch has; `known` are the mesh's products. Returns those it had made.
 
@@ -53,16 +64,13 @@ def drop(base: Environment, name: str, known: Collection[str]) -> tuple[str, ...
     """
     Branches(base.state).check(name)
     branch = branch_of(base, name)
-    if any_alive(branch):
-        raise BranchProblem(
-            f"a run works in branch {name} at this moment; end it, or wait for it, and drop the "
-            "branch then"
-        )
+    refuse_while_used(branch, "drop the branch")
     made = changed_products(branch)
     for store in branch.stores.values():
         # Of one whose fork died early a store lists nothing.
         for product in sorted({*known, *of_branch(store.sharing.products(), name)}):
-            store.sharing.forget(in_branch(product, name), product)
+            with product_lock(branch, product):
+                store.sharing.forget(in_branch(product, name), product)
     shutil.rmtree(branch.home, ignore_errors=True)
     Branches(base.state).remove(name)
     return made

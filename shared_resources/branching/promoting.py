@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.arrivals.ledger.tables import State
-from shared_resources.branching.own_line import changed_products
+from shared_resources.branching.branches import refuse_while_used
+from shared_resources.branching.own_line import OwnLine, changed_products
 from shared_resources.branching.promotable import (
     Candidate,
     NotPromotable,
@@ -34,7 +35,7 @@ from shared_resources.running.selection import unknown
 from shared_resources.state.last_attempts import LastAttempts
 from shared_resources.stores.branched.names import BranchProblem, in_branch
 from shared_resources.stores.pins import pin_of
-from shared_resources.stores.protocol import Version
+from shared_resources.stores.protocol import Unreadable, Version
 from shared_resources.wiring import BranchEnvironment
 
 
@@ -52,8 +53,9 @@ def promote(
     """Promote the products `wanted`, by default all that the branch made, inputs first.
 
     Raises `NotPromotable`, with nothing changed, when anything is against any of them;
-    `BranchProblem` when the branch did not make one.
+    `BranchProblem` when the branch did not make one, or somebody works in it on this machine.
     """
+    refuse_while_used(branch, "promote")
     candidates = _chosen(branch, mesh, wanted)
     names = {one.product for one in candidates}
     reasons = [
@@ -112,29 +114,51 @@ def _ordered(keys: set[str], reads: dict[str, tuple[str, ...]]) -> list[str]:
 
 
 def _promote(branch: BranchEnvironment, one: Candidate, by: str) -> Promotion:
-    base, contract = branch.base, one.contract
-    versions: list[Version] = []
-    if not one.is_done:
-        stood = refusals_standing(base, contract)
-        with product_lock(base, one.product):
-            for line in one.lines:
-                if not line.made:
-                    continue
-                evidence = _evidence(branch, line.made, by)
-                _carry_quarantine(branch, one.product, evidence.quarantined)
-                began = line.began_with.number if line.began_with else 0
+    base = branch.base
+    # Nobody on this machine publishes it in the branch between the look, the commits and the end.
+    with product_lock(branch, one.product):
+        versions: list[Version] = []
+        if not one.is_done:
+            stood = refusals_standing(base, one.contract)
+            with product_lock(base, one.product):
+                versions = _take(branch, one, by)
+            if versions:
+                _note(base, versions[0])
+                partitions = versions[0].evidence.partitions
+                report_version(base, one.contract, versions, partitions, before=stood)
+        elif one.lines[0].is_promoted and (theirs := one.lines[0].began_with) is not None:
+            _note(base, theirs)  # the process that promoted it died before it could
+        for line in one.lines:
+            if _is_newest(line):
                 own = in_branch(one.product, branch.branch)
-                take = line.store.sharing.take
-                versions.append(take(contract, own, line.newest.number, evidence, began))
-        if versions:
-            _note(branch.base, versions[0])
-            partitions = versions[0].evidence.partitions
-            report_version(base, contract, versions, partitions, before=stood)
-    elif one.lines[0].is_promoted and (theirs := one.lines[0].began_with) is not None:
-        _note(base, theirs)  # the process that promoted it died before it could
-    for line in one.lines:
-        line.store.sharing.forget(in_branch(one.product, branch.branch), one.product)
+                line.store.sharing.forget(own, one.product)
     return Promotion(one.product, tuple(versions))
+
+
+def _take(branch: BranchEnvironment, one: Candidate, by: str) -> list[Version]:
+    """Raises `NotPromotable` where something was published since it was judged."""
+    if candidate(branch, one.contract) != one:
+        raise NotPromotable(
+            f"{one.product} was published just now, in branch {branch.branch} or in production, and is "
+            "left as it was there; promote again"
+        )
+    versions = []
+    for line in one.lines:
+        if line.made:
+            evidence = _evidence(branch, line.made, by)
+            _carry_quarantine(branch, one.product, evidence.quarantined)
+            began = line.began_with.number if line.began_with else 0
+            own, take = in_branch(one.product, branch.branch), line.store.sharing.take
+            versions.append(take(one.contract, own, line.newest.number, evidence, began))
+    return versions
+
+
+def _is_newest(line: OwnLine) -> bool:
+    """Whether the branch has published nothing since: another machine may, which no lock here stops."""
+    try:
+        return line.store.own_versions(line.product)[-1:] in ([], [line.newest])
+    except Unreadable:
+        return True  # a promotion died as it forgot them
 
 
 def _evidence(branch: BranchEnvironment, made: Sequence[Version], by: str) -> Evidence:

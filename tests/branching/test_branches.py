@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from shared_resources.arrivals.whole_prefix import look
+from shared_resources.branching import promoting
 from shared_resources.mesh import read_mesh
+from shared_resources.state.leases import lease
 from shared_resources.stores.branched.names import BranchProblem, check_name
 from shared_resources.wiring import current
 from tests.branching.shop import (
@@ -24,6 +26,7 @@ from tests.branching.shop import (
     working_in,
 )
 from tests.cli.commands import call
+from tests.stores.products import WHY
 from tests.tiny_mesh import TinyMesh, contract_text
 
 
@@ -142,6 +145,61 @@ def test_an_input_that_was_made_again_after_its_promotion_is_not_the_promoted_on
     told = call("branch", "promote", "try-out", LINES, DOUBLED)
     assert told.code == 0, told.err
     assert read(current(), DOUBLED) == [8]
+
+
+def test_nothing_is_promoted_while_a_run_works_in_the_branch(shop: TinyMesh) -> None:
+    call("branch", "create", "try-out")
+    multiply(shop, 3)
+    with working_in(shop, "try-out") as inside:
+        assert inside.run(DOUBLED).success
+    for command in ("promote", "drop"):
+        with lease(branch(shop, "try-out")):
+            told = call("branch", command, "try-out")
+        assert told.code == 2 and "a run works in branch try-out" in told.err
+    assert read(current(), DOUBLED) == [20, 40, 60]
+    assert read(branch(shop, "try-out"), DOUBLED) == [30, 60, 90]
+
+
+def test_what_another_machine_publishes_meanwhile_is_not_forgotten(
+    shop: TinyMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("branch", "create", "try-out")
+    for factor in (3, 4):
+        multiply(shop, factor)
+        with working_in(shop, "try-out") as inside:
+            assert inside.run(DOUBLED).success
+    contract = read_mesh(shop.root).product(DOUBLED).contract
+    assert contract is not None
+
+    def meanwhile(*_: object, **__: object) -> None:
+        for store in branch(shop, "try-out").stores.values():
+            store.rollback(contract, 2, WHY, batch_id="elsewhere")
+
+    monkeypatch.setattr(promoting, "report_version", meanwhile)
+    told = call("branch", "promote", "try-out")
+    assert told.code == 0, told.err
+    assert amounts(current(), DOUBLED) == both([40, 80, 120])
+    assert amounts(branch(shop, "try-out"), DOUBLED) == both([30, 60, 90])
+
+
+def test_what_is_published_between_the_look_and_the_commit_is_left(
+    shop: TinyMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("branch", "create", "try-out")
+    multiply(shop, 3)
+    with working_in(shop, "try-out") as inside:
+        assert inside.run(DOUBLED).success
+
+    def meanwhile(*_: object) -> tuple[()]:
+        multiply(shop, 5)
+        assert shop.run(DOUBLED).success
+        return ()
+
+    monkeypatch.setattr(promoting, "refusals_standing", meanwhile)
+    told = call("branch", "promote", "try-out")
+    assert told.code == 1 and "was published just now" in told.err
+    assert amounts(current(), DOUBLED) == both([50, 100, 150])
+    assert amounts(branch(shop, "try-out"), DOUBLED) == both([30, 60, 90])
 
 
 def test_what_moved_is_said_and_nothing_is_changed(shop: TinyMesh) -> None:
