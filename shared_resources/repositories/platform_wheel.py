@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distribution
@@ -55,13 +56,25 @@ class PlatformWheel:
         return found["version"]
 
     def unpack_template(self, into: Path) -> None:
-        """The template of this release, in the folder `into`."""
-        with zipfile.ZipFile(self.file) as packed:
-            for name in packed.namelist():
-                if name.startswith(_TEMPLATE) and not name.endswith("/"):
-                    place = into / name.removeprefix(_TEMPLATE)
+        """The template of this release, in the folder `into`. Raises `NoPlatform` for a broken file."""
+        try:
+            with zipfile.ZipFile(self.file) as packed:
+                names = [name for name in packed.namelist() if name.startswith(_TEMPLATE)]
+                places = {name: self._place(into, name) for name in names if name[-1] != "/"}
+                for name, place in places.items():
                     place.parent.mkdir(parents=True, exist_ok=True)
                     place.write_bytes(packed.read(name))
+        except (zipfile.BadZipFile, zlib.error, EOFError) as bad:
+            raise _unreadable(self.file, bad) from bad
+
+    def _place(self, into: Path, name: str) -> Path:
+        place = (into / name.removeprefix(_TEMPLATE)).resolve()
+        if not place.is_relative_to(into.resolve()):
+            raise NoPlatform(
+                f"{self.file} names {name}, a file outside of its template; nothing was unpacked. "
+                "Fetch it again from where releases are"
+            )
+        return place
 
 
 def open_wheel(file: Path) -> PlatformWheel:
@@ -77,10 +90,14 @@ def open_wheel(file: Path) -> PlatformWheel:
         with zipfile.ZipFile(file) as packed:
             names = packed.namelist()
     except zipfile.BadZipFile as bad:
-        raise NoPlatform(f"{file} cannot be read as a wheel ({bad}); fetch it again") from bad
+        raise _unreadable(file, bad) from bad
     if f"{_TEMPLATE}copier.yml" not in names:
         raise NoPlatform(f"{file} is of a release without a template of repositories; take a later")
     return PlatformWheel(file)
+
+
+def _unreadable(file: Path, bad: Exception) -> NoPlatform:
+    return NoPlatform(f"{file} cannot be read as a wheel ({bad}); fetch it again")
 
 
 def running_version() -> str:

@@ -116,3 +116,32 @@ def test_a_release_without_a_template_is_refused(tmp_path: Path) -> None:
         packed.writestr("shared_resources/__init__.py", "")
     with pytest.raises(NoPlatform, match="without a template"):
         open_wheel(file)
+
+
+@pytest.mark.parametrize("member", ["../climbed", "files/../../climbed", "/climbed"])
+def test_a_file_that_would_lie_outside_of_the_template_is_refused(
+    member: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "dagster_data_mesh-0.1.0-py3-none-any.whl"
+    template = "shared_resources/repositories/template/"
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr(f"{template}copier.yml", "_min_copier_version: '9'")
+        packed.writestr(f"{template}{member}", "climbed")
+    into = tmp_path / "below" / "into"
+    with pytest.raises(NoPlatform, match="outside of its template; nothing was unpacked"):
+        open_wheel(file).unpack_template(into)
+    assert list(tmp_path.rglob("*")) == [file]
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_broken_file_in_a_wheel_is_said(compression: int, tmp_path: Path) -> None:
+    file = tmp_path / "dagster_data_mesh-0.1.0-py3-none-any.whl"
+    name = "shared_resources/repositories/template/copier.yml"
+    with zipfile.ZipFile(file, "w", compression) as packed:
+        packed.writestr(name, "a line\n" * 100)
+    whole = bytearray(file.read_bytes())
+    begin = 30 + len(name)  # behind the header of the first member
+    whole[begin : begin + 4] = b"\xff\xff\xff\xff"
+    file.write_bytes(whole)
+    with pytest.raises(NoPlatform, match="cannot be read as a wheel"):
+        open_wheel(file).unpack_template(tmp_path / "into")
