@@ -3,8 +3,8 @@
 Belongs here: where a domain's tests are, what they may see, and reading pytest's report.
 Does not belong here: what tests may use of the platform (`testing/`).
 
-They run with a state of their own, which is empty, and without the variables of this process: what they
-print in CI cannot be a value of what is published, nor a secret.
+They run with an empty state and a home of their own, and without the variables of this process:
+they are not given what is published, nor a secret.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ def _variables(mesh: Mesh, home: Path, python: str) -> dict[str, str]:
         kept -= {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
     seen = {name: text for name, text in os.environ.items() if name in kept}
     own = {"MESH_ROOT": str(mesh.root), "MESH_HOME": str(home), "MESH_ENV": "local"}
-    return {**seen, **own, "PYTHONDONTWRITEBYTECODE": "1"}
+    # Below a person's home are keys and settings of other programs.
+    return {**seen, **own, "HOME": str(home.parent), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _read(mesh: Mesh, domain: Domain, folders: Sequence[Path], report: Path) -> Iterator[Case]:

@@ -83,7 +83,11 @@ def _names(
         if only not in known:
             raise unknown(only, known)
         return (only,)
-    return tuple(sorted(known)) if changed is None else touched.touched_domains(changed, known)
+    if changed is None:
+        return tuple(sorted(known))
+    # A repository of one domain has its tests beside it, too (`domain_tests.py` runs them).
+    alone = len(own) == 1 and not (mesh.root / "shared_resources").is_dir()
+    return touched.touched_domains(changed, known, next(iter(own)) if alone else None)
 
 
 def _of_domain(

@@ -168,3 +168,15 @@ def test_a_domain_without_tests_is_told(changed: TinyMesh) -> None:
     write(changed, "VALUE = 1\n")
     (case,) = cases(reviewed("order", *ONLY_TESTS), "test")
     assert case["outcome"] == "skipped" and "finds no test" in case["said"]
+
+
+def test_tests_have_a_home_of_their_own(changed: TinyMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(changed.root))
+    write(
+        changed,
+        "from pathlib import Path\n\n\n"
+        f"def test_home():\n    assert Path.home() != Path({str(changed.root)!r})\n"
+        "    assert Path.home().is_dir()\n",
+    )
+    (case,) = cases(reviewed("order", *ONLY_TESTS), "test")
+    assert case["outcome"] == "passed", case
