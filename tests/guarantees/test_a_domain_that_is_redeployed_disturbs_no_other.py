@@ -36,6 +36,8 @@ POLARS = {"order": "2.1.0", "sales": "2.0.0", "stock": "1.44.2", "claims": "1.43
 OTHERS = ("sales", "stock", "claims")
 TIMES = times(usually=2, nightly=10)
 EACH = 30  # seconds
+# Releases lie in the mesh's home: what a test has of its own is removed when it has passed, and what is
+# served would run on without its files.
 # A sensor ticks each 10 s; on a machine that is busy with loading a server, later.
 LONGEST_GAP = 60.0
 LIMIT = 420  # MiB that a server may hold; one that has loaded holds 250
@@ -60,16 +62,14 @@ def four(
         yield running
 
 
-def test_it_is_redeployed_while_the_others_run(
-    four: Served, pythons: dict[str, Path], tmp_path: Path
-) -> None:
+def test_it_is_redeployed_while_the_others_run(four: Served, pythons: dict[str, Path]) -> None:
     begun = time.time()
     long_run = four.launch("order", "long", seconds=20)
     for number in range(2, TIMES + 2):
         next_round = time.time() + EACH
         for domain in OTHERS:
             land(four.home, domain, f"{number}.csv")
-        four.deploy(release(tmp_path, "order", number, pythons["order"]))
+        four.deploy(release(four.home / "built", "order", number, pythons["order"]))
         shown = f"release_{number}"
         wait_until(lambda: shown in four.locations()["order"], 20, "the webserver follows")  # noqa: B023
         time.sleep(max(0.0, next_round - time.time()))
@@ -82,12 +82,12 @@ def test_it_is_redeployed_while_the_others_run(
     assert versions == {domain: {version} for domain, version in POLARS.items()}
 
 
-def test_one_that_cannot_be_imported_is_refused(
-    four: Served, pythons: dict[str, Path], tmp_path: Path
-) -> None:
+def test_one_that_cannot_be_imported_is_refused(four: Served, pythons: dict[str, Path]) -> None:
     begun = time.time()
     before = four.servers.serving("order")
-    broken = release(tmp_path, "order", 900, pythons["order"], first="import not_installed")
+    broken = release(
+        four.home / "built", "order", 900, pythons["order"], first="import not_installed"
+    )
     with pytest.raises(LoadFailed, match=r"domains/order/definitions\.py:10: .*not_installed"):
         four.deploy(broken)
     assert four.servers.serving("order") == before
@@ -96,12 +96,12 @@ def test_one_that_cannot_be_imported_is_refused(
 
 
 def test_one_that_hangs_while_it_loads_is_refused(
-    four: Served, pythons: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    four: Served, pythons: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = time.time()
     before = four.servers.serving("order")
-    hangs = release(tmp_path, "order", 901, pythons["order"], first="time.sleep(3600)")
-    monkeypatch.setattr("tests.serving.served.LOADS", LOADS / 2)
+    hangs = release(four.home / "built", "order", 901, pythons["order"], first="time.sleep(3600)")
+    monkeypatch.setattr("tests.serving.served.LOADS", LOADS * 0.75)
     with pytest.raises(LoadFailed, match=r"it waits at domains/order/definitions\.py:10"):
         four.deploy(hangs)
     assert four.servers.serving("order") == before
@@ -122,7 +122,7 @@ def test_one_that_is_killed_comes_back_and_its_run_goes_on(four: Served) -> None
 
 
 def test_one_that_leaks_memory_is_replaced_without_a_gap(
-    four: Served, pythons: dict[str, Path], tmp_path: Path
+    four: Served, pythons: dict[str, Path]
 ) -> None:
     begun = time.time()
     leak = """
@@ -138,7 +138,7 @@ def test_one_that_leaks_memory_is_replaced_without_a_gap(
 
         threading.Thread(target=leak, daemon=True).start()
     """
-    leaks = release(tmp_path, "order", 902, pythons["order"], first=leak)
+    leaks = release(four.home / "built", "order", 902, pythons["order"], first=leak)
     four.deploy(leaks)
     first = _server(four, "order")
     wait_until(lambda: _server(four, "order") not in (0, first), 180, "it was replaced")
