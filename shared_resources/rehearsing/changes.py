@@ -41,6 +41,18 @@ class Changes:
     only_published: tuple[str, ...] = ()
     retyped: tuple[str, ...] = ()
 
+    def as_json(self) -> dict[str, object]:
+        return {
+            "version": self.version,
+            "added": self.added,
+            "gone": self.gone,
+            "changed": self.changed,
+            "columns": dict(self.columns),
+            "new_columns": list(self.only_made),
+            "gone_columns": list(self.only_published),
+            "retyped_columns": list(self.retyped),
+        }
+
 
 def changes(
     environment: ForgettingEnvironment, contract: Contract, batch: StagedBatch

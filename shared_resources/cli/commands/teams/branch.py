@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shared_resources import wiring
+from shared_resources.cli.changes import show_columns
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.cli.user import user
@@ -161,15 +162,7 @@ def _show(one: Difference) -> None:
 
 def _show_changes(changes: Changes) -> None:
     say(f"  {changes.added:,} rows added, {changes.gone:,} gone, {changes.changed:,} changed")
-    for column, rows in changes.columns.items():
-        say(f"    {column}: {rows:,} rows have another value")
-    for what, names in (
-        ("new columns", changes.only_made),
-        ("columns gone", changes.only_published),
-        ("columns of another type", changes.retyped),
-    ):
-        if names:
-            say(f"    {what}: {', '.join(names)}")
+    show_columns(changes, "    ")
 
 
 def _as_json(one: Difference) -> dict[str, object]:
@@ -178,18 +171,7 @@ def _as_json(one: Difference) -> dict[str, object]:
         "product": one.product,
         "version": one.version,
         "rows": one.rows,
-        "changes": None
-        if changes is None
-        else {
-            "version": changes.version,
-            "added": changes.added,
-            "gone": changes.gone,
-            "changed": changes.changed,
-            "columns": dict(changes.columns),
-            "new_columns": list(changes.only_made),
-            "gone_columns": list(changes.only_published),
-            "retyped_columns": list(changes.retyped),
-        },
+        "changes": changes.as_json() if changes else None,
         "contract": one.contract,
         "breaks": list(one.breaks),
         "against": list(one.against),

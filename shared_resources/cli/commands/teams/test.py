@@ -16,6 +16,7 @@ import click
 
 from shared_resources import wiring
 from shared_resources.cli.branch_option import branch_option
+from shared_resources.cli.changes import show_columns
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 
@@ -125,15 +126,7 @@ def _show_changes(changes: Changes, sample: int | None) -> None:
         f"against version {changes.version}: {changes.added:,} rows added, {changes.gone:,} gone, "
         f"{changes.changed:,} changed" + (" (of a sample)" if sample else "")
     )
-    for column, rows in changes.columns.items():
-        say(f"  {column}: {rows:,} rows have another value")
-    for what, names in (
-        ("new columns", changes.only_made),
-        ("columns gone", changes.only_published),
-        ("columns of another type", changes.retyped),
-    ):
-        if names:
-            say(f"  {what}: {', '.join(names)}")
+    show_columns(changes, "  ")
 
 
 def _as_json(made: Rehearsal) -> dict[str, object]:
@@ -144,16 +137,5 @@ def _as_json(made: Rehearsal) -> dict[str, object]:
         "publishable": made.publishable,
         "quarantined": made.lost,
         "refused": made.passed is False,
-        "changes": None
-        if changes is None
-        else {
-            "version": changes.version,
-            "added": changes.added,
-            "gone": changes.gone,
-            "changed": changes.changed,
-            "columns": dict(changes.columns),
-            "new_columns": list(changes.only_made),
-            "gone_columns": list(changes.only_published),
-            "retyped_columns": list(changes.retyped),
-        },
+        "changes": changes.as_json() if changes else None,
     }
