@@ -21,12 +21,14 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from shared_resources.branching.branches import create, drop
 from shared_resources.dagster_instance import instance
 from shared_resources.mesh import read_mesh
 from shared_resources.production.checks import KNOWN
 from shared_resources.production.snowflake_settings import VARIABLES
 from shared_resources.wiring import ProductionEnvironment, current
 from tests.architecture.tree import ROOT, modules
+from tests.branching.shop import working_in
 from tests.guarantees.orders import KEY, orders_product, orders_table
 from tests.stand_ins import StandIns
 from tests.stand_ins.servers import CREDENTIALS, environment
@@ -160,6 +162,7 @@ def test_the_mesh_is_allowed_what_it_asks_and_no_more(
     assert here.rows(KEY, 1) and len(as_on_the_page.quarantine.list()) == 1
     _keep_house(as_on_the_page)
     _hear(as_on_the_page)
+    _work_in_a_branch(here, tmp_path)
 
     policy = Policy("mesh")
     needed = set()
@@ -173,6 +176,16 @@ def test_the_mesh_is_allowed_what_it_asks_and_no_more(
     named = {action for action in policy.actions if not action.startswith("kms:")}
     needed |= {action_of(*each) for each in in_the_code()}
     assert named == needed, "the policy's actions are those that are needed"
+
+
+def test_the_mesh_deletes_tables_of_branches_and_no_other() -> None:
+    glue, mesh = f"arn:aws:glue:{REGION}:{ACCOUNT}", Policy("mesh")
+    for action, kind, name in (
+        ("glue:DeleteTable", "table", "/orders"),
+        ("glue:DeleteDatabase", "database", ""),
+    ):
+        assert mesh.allows(action, f"{glue}:{kind}/mesh_order__branch_try_out{name}")
+        assert not mesh.allows(action, f"{glue}:{kind}/mesh_order{name}")
 
 
 def test_the_mesh_counts_dead_letters_and_takes_none_away() -> None:
@@ -205,6 +218,17 @@ def _keep_house(production: ProductionEnvironment) -> None:
         store.expire(product.contract, datetime.now(UTC) - timedelta(days=1))
         store.remove_orphans(KEY, timedelta(0))
     production.quarantine.expire(KEY, datetime.now(UTC))
+
+
+def _work_in_a_branch(mesh: TinyMesh, tmp_path: Path) -> None:
+    """A branch that has a version of its own, and is dropped."""
+    production = mesh.environment
+    assert isinstance(production, ProductionEnvironment)
+    create(production, "try-out", "a test")
+    _land(production, tmp_path, [5.0])
+    with working_in(mesh, "try-out") as inside:
+        assert inside.run(KEY).success
+    assert drop(production, "try-out", [KEY]) == (KEY,)
 
 
 def _hear(production: ProductionEnvironment) -> None:
