@@ -88,11 +88,14 @@ def run_query(
             f"the query must answer one row of one number; it answered {len(rows)} rows"
             + (f" of {len(rows[0])} columns" if rows else "")
         )
-    return _number(rows[0][0], str(connection.description[0][1]))
+    return number(rows[0][0], str(connection.description[0][1]))
 
 
-def _number(value: object, type_: str) -> Number | float:
-    """The answer, not rounded: whole numbers and decimals as they are, floats as floats."""
+def number(value: object, type_: str) -> Number | float:
+    """The answer, not rounded: whole numbers and decimals as they are, floats as floats.
+
+    Raises `RuleProblem` when it is none.
+    """
     if type_ == "BIGNUM" and isinstance(value, str):
         value = int(value)  # DuckDB hands out only these as text
     if value is None or not isinstance(value, int | float | Decimal):

@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from shared_resources.contracts.rules.view import BATCH
+from shared_resources.governance.audit.domain_rules.many_parts import ManyParts
 from shared_resources.governance.audit.domain_rules.process.job import (
     READY,
     Job,
@@ -90,13 +91,17 @@ def _ask_queries(job: Job, channel: socket.socket) -> None:
     with (
         confined_connection(begin, paths, Path(job.scratch)) as connection,
         TimeLimit(connection, job.seconds) as clock,
+        ManyParts(connection, parts, job.at_once_seconds) as many,
     ):
         for question in job.questions:
-            if question.part != prepared:
-                prepared = question.part
-                connection.execute(_view(parts[prepared]))
 
-            def ask(query: str = question.text) -> Outcome:
+            def ask(part: int = question.part, query: str = question.text) -> Outcome:
+                nonlocal prepared
+                if (answer := many.answer(query, part)) is not None:
+                    return Outcome(answer)
+                if part != prepared:
+                    prepared = part
+                    connection.execute(_view(parts[part]))
                 return Outcome(run_query(connection, query, clock, private=job.private))
 
             channel.sendall(answer_line(question, _outcome(ask, question.text, python=False)))

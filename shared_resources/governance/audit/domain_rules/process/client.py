@@ -136,8 +136,9 @@ def _run_once(server: _Server, job: Job, rows: list[int], found: Answers) -> tup
         if lines.next(_START_SECONDS) is None:
             server.end(KILL)
             raise ServerGone("it does not start")
+        patience = job.seconds + job.at_once_seconds + GRACE_SECONDS
         for number, question in enumerate(job.questions):
-            line = lines.next(job.seconds + GRACE_SECONDS)
+            line = lines.next(patience)
             if line is None:
                 code, _ = server.end(KILL if lines.open else WAIT)
                 down = Outcome(problem=_why(job, question, lines, code))

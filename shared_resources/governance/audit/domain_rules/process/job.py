@@ -18,6 +18,7 @@ from shared_resources.governance.audit.engine.outcome import Outcome
 READY = b"ready\n"  # before any code of a domain has run
 MOST_BYTES = 1 << 16  # of one answer
 _MOST_SAID = 600
+_AT_ONCE_SECONDS = 10.0
 _CONTROL = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]+")
 _FORGED = "its process answered something that is no answer of a rule"
 
@@ -51,6 +52,11 @@ class Job:
     engine_memory: str
     search_path: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def at_once_seconds(self) -> float:
+        """How long a query may be tried on many parts at once, before it is asked of each."""
+        return 0.0 if self.python else min(self.seconds, _AT_ONCE_SECONDS)
 
     def line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
