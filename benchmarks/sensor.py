@@ -160,7 +160,7 @@ class _Ticks:
 
     def know_everything(self) -> None:
         """What is there was ingested; the sensor catches up with it, tick by tick."""
-        from shared_resources.arrivals.ledger.tables import State
+        from shared_resources.arrivals.ledger.states import State
         from tests.landing.listing import lies_below
 
         there = lies_below(self._environment.landing_zone, PREFIX)
@@ -180,7 +180,7 @@ class _Ticks:
 
     def ingest(self) -> None:
         """The runs that were asked for have ended well."""
-        from shared_resources.arrivals.ledger.tables import State
+        from shared_resources.arrivals.ledger.states import State
 
         pairs = [(entry.key, entry.etag) for entry in self._ledger.questions.under_way()]
         self._ledger.note(pairs, State.PUBLISHED)

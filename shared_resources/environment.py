@@ -113,6 +113,11 @@ class Environment(ABC):
     def state(self) -> StateDatabase: ...
 
     @property
+    def state_file(self) -> Path | None:
+        """The file of SQLite that `state` is, for those who only look; None: it is no such file."""
+        return None
+
+    @property
     @abstractmethod
     def pins(self) -> Pins: ...
 

@@ -7,13 +7,20 @@ Does not belong here: what may be added: each registry names its group (`contrac
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint, entry_points
-from typing import TypeVar
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from shared_resources.problems import MeshProblem
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 T = TypeVar("T")
+
+_GROUPS = "dagster_data_mesh."
 
 
 class UnusableExtension(MeshProblem):
@@ -25,8 +32,43 @@ def extensions(group: str, *wanted: type[T]) -> Iterator[tuple[str, T]]:
 
     Raises `UnusableExtension` for one that cannot be loaded or leads to something else.
     """
-    for point in sorted(entry_points(group=group), key=lambda point: point.name):
+    for point in points(group):
         yield _described(point), _loaded(point, wanted)
+
+
+def points(group: str) -> list[EntryPoint]:
+    """The entry points of the group, which is one of the platform's, in the order of their names."""
+    if not any(map(_may_add, sys.path)) and not _other_finders():
+        return []
+    # Its import takes longer than looking, and hardly any mesh is extended.
+    from importlib.metadata import entry_points
+
+    return sorted(entry_points(group=group), key=lambda point: point.name)
+
+
+def _may_add(place: str) -> bool:
+    """Whether a distribution there may say something of the platform's groups: read as text."""
+    if place.endswith(".egg"):
+        return True
+    try:
+        names = list(Path(place or ".").iterdir())
+    except NotADirectoryError:
+        return True  # an archive
+    except OSError:
+        return False
+    for one in names:
+        if one.suffix in (".dist-info", ".egg-info"):
+            with suppress(OSError):
+                if _GROUPS.encode() in (one / "entry_points.txt").read_bytes():
+                    return True
+    return False
+
+
+def _other_finders() -> bool:
+    """Whether distributions are looked for anywhere else than on the search path."""
+    ours = "_frozen_importlib_external"
+    finders = (one for one in sys.meta_path if hasattr(one, "find_distributions"))
+    return any(getattr(one, "__module__", None) != ours for one in finders)
 
 
 def _loaded(point: EntryPoint, wanted: tuple[type[T], ...]) -> T:

@@ -1,12 +1,16 @@
 """Which release of the platform runs here: what was worked out by another may not hold any more.
 
-Belongs here: a digest of the text of the platform's own code.
+Belongs here: a digest of the text of the platform's own code, the versions of what it stands on.
 Does not belong here: what is kept under it (`mesh/kept_contracts.py`, `arrivals/listing.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -23,3 +27,29 @@ def code_digest(*rooms: str) -> str:
             text = file.read_bytes()
             digest.update(f"{file.relative_to(_PLATFORM)} {len(text)} ".encode() + text)
     return digest.hexdigest()
+
+
+def version_of(distribution: str) -> str:
+    """The version of an installed distribution; raises `importlib.metadata.PackageNotFoundError`.
+
+    It stands in the name of the folder that an installer made. Parsing what lies in that folder
+    takes longer than reading a mesh.
+    """
+    wanted = _spelt_alike(distribution)
+    for folder in _installed():
+        name, _, version = folder.removesuffix(".dist-info").partition("-")
+        if version[:1].isdigit() and _spelt_alike(name) == wanted:
+            return version
+    from importlib.metadata import version as version_said
+
+    return version_said(distribution)
+
+
+def _installed() -> Iterator[str]:
+    for place in sys.path:
+        with suppress(OSError):
+            yield from (one.name for one in Path(place or ".").glob("*.dist-info"))
+
+
+def _spelt_alike(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from shared_resources.arrivals.ingested import published, refused
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.arrivals.ledger.sensor_notes import write_notes
-from shared_resources.arrivals.ledger.tables import State
+from shared_resources.arrivals.ledger.states import State
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 

@@ -24,8 +24,9 @@ from datetime import datetime, timedelta
 from shared_resources.arrivals.cursor import Cursor
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.arrivals.ledger.passed_over import PassedOver
+from shared_resources.arrivals.ledger.states import State
 from shared_resources.arrivals.ledger.strays import strays_of
-from shared_resources.arrivals.ledger.tables import Entry, State
+from shared_resources.arrivals.ledger.tables import Entry
 from shared_resources.contracts.model import Contract
 from shared_resources.landing.errors import RefusedKey, RefusedObject
 from shared_resources.landing.objects import Matched, match

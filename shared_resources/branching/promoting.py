@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from shared_resources.arrivals.ledger.ledger import Ledger
-from shared_resources.arrivals.ledger.tables import State
+from shared_resources.arrivals.ledger.states import State
 from shared_resources.branching.branches import refuse_while_used
 from shared_resources.branching.own_line import OwnLine, changed_products
 from shared_resources.branching.promotable import (

@@ -16,8 +16,6 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from shared_resources.environment import Environment
 from shared_resources.state.leases import is_alive
 
@@ -64,10 +62,7 @@ def last_bad_runs(environment: Environment) -> dict[str, list[BadRun]]:
 
     Raises nothing that a person could not do without: records that cannot be read give none.
     """
-    try:
-        last, bad = _rows(environment)
-    except (sqlite3.Error, sa.exc.SQLAlchemyError):
-        return {}
+    last, bad = _of_database(environment) if environment.database_url else _of_files(environment)
     known = {
         run_id: (status, root or run_id)
         for run_id, status, root, worker in bad
@@ -80,8 +75,10 @@ def last_bad_runs(environment: Environment) -> dict[str, list[BadRun]]:
     return found
 
 
-def _rows(environment: Environment) -> tuple[_Rows, _Bad]:
-    if environment.database_url:
+def _of_database(environment: Environment) -> tuple[_Rows, _Bad]:
+    import sqlalchemy as sa  # a fifth of a second, which files of SQLite do not take
+
+    try:
         with environment.state.engine.connect() as connection:
             if not sa.inspect(connection).has_table("asset_keys"):
                 return [], []
@@ -89,13 +86,21 @@ def _rows(environment: Environment) -> tuple[_Rows, _Bad]:
                 [row._tuple() for row in connection.execute(sa.text(query))]
                 for query in (_LAST_RUNS, _LAST_RUNS_OF_DAYS, _BAD)
             )
-        return [*last, *days], bad
+    except sa.exc.SQLAlchemyError:
+        return [], []
+    return [*last, *days], bad
+
+
+def _of_files(environment: Environment) -> tuple[_Rows, _Bad]:
     history = environment.dagster / "history"
     index, runs = history / "runs" / "index.db", history / "runs.db"
     if not index.exists() or not runs.exists():
         return [], []
     # Only read: nothing is made, and whoever may not write may look.
-    with closing(sqlite3.connect(f"{index.as_uri()}?mode=ro", uri=True)) as opened:
-        last = [*opened.execute(_LAST_RUNS), *opened.execute(_LAST_RUNS_OF_DAYS)]
-    with closing(sqlite3.connect(f"{runs.as_uri()}?mode=ro", uri=True)) as opened:
-        return last, opened.execute(_BAD).fetchall()
+    try:
+        with closing(sqlite3.connect(f"{index.as_uri()}?mode=ro", uri=True)) as opened:
+            last = [*opened.execute(_LAST_RUNS), *opened.execute(_LAST_RUNS_OF_DAYS)]
+        with closing(sqlite3.connect(f"{runs.as_uri()}?mode=ro", uri=True)) as opened:
+            return last, opened.execute(_BAD).fetchall()
+    except sqlite3.Error:
+        return [], []

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from shared_resources.arrivals.ingested import objects
 from shared_resources.arrivals.ledger.ledger import Ledger
-from shared_resources.arrivals.ledger.tables import State
+from shared_resources.arrivals.ledger.states import State
 from shared_resources.confinement.guard import refuse
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.batch import AuditedBatch, current_number

@@ -24,9 +24,8 @@ from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
 from functools import cache, cached_property
-from importlib.metadata import Distribution, entry_points, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared_resources import contracts
 from shared_resources.contracts import file_formats
@@ -34,8 +33,12 @@ from shared_resources.contracts.model import Contract
 from shared_resources.contracts.odcs import compile_contract
 from shared_resources.contracts.rules import registry
 from shared_resources.contracts.source import MAX_BYTES, parse_source, read_source
-from shared_resources.release import code_digest
+from shared_resources.extensions import points
+from shared_resources.release import code_digest, version_of
 from shared_resources.state.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 Read = tuple[Contract, Mapping[str, int]]
 
@@ -195,7 +198,7 @@ def platform_digest() -> bytes | None:
     if any(version is None for *_, version in added):
         return None
     code = code_digest("contracts", "extensions", "findings", "wording", "mesh/kept_contracts")
-    readers = [version(name) for name in _READERS]
+    readers = [version_of(name) for name in _READERS]
     return hashlib.sha256(json.dumps([sys.version, code, readers, added]).encode()).digest()
 
 
@@ -203,7 +206,7 @@ def _added() -> Iterator[tuple[str, str, str | None]]:
     """What other distributions add to contracts, with its version; None for one whose code may change
     under its version, since it was installed from a folder."""
     for group in (registry.GROUP, file_formats.GROUP):
-        for point in sorted(entry_points(group=group), key=lambda one: one.name):
+        for point in points(group):
             yield point.name, point.value, _released(point.dist)
 
 

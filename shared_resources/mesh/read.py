@@ -130,17 +130,21 @@ def look_at_mesh(environment: Environment, *, anew: str | None = None) -> Mesh:
     return read_mesh(environment.root, kept, anew=anew, registered=registered)
 
 
-def read_product(environment: Environment, key: str) -> ProductFolder | None:
-    """One product as `read_whole_mesh` finds it, without reading the others; None if there is none."""
+def read_product(environment: Environment, key: str, *, anew: bool = True) -> ProductFolder | None:
+    """One product as `read_whole_mesh` finds it, without reading the others; None if there is none.
+
+    Its contract is read `anew`, or, for those who look, as `look_at_mesh` reads it.
+    """
+    reader = read_contract_anew if anew else KeptContracts(environment.compiled).read
     root, name = environment.root, key.partition("/")[0]
     for domain in _domains(root):
         if domain.name == name:
             for folder in _subfolders(domain / "products"):
                 if key == f"{name}/{folder.name}":
-                    return _read_product(folder, name, root, [], read_contract_anew)
+                    return _read_product(folder, name, root, [], reader)
             return None
     for promise in environment.registry.promised({name}).promises.values():
-        for product in read_promised(promise, read_contract_anew).products:
+        for product in read_promised(promise, reader).products:
             if product.key == key:
                 return product
     return None

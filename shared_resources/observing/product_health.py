@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
-from shared_resources.arrivals.ledger.ledger import Ledger
-from shared_resources.arrivals.ledger.questions import products_with_stuck
+from shared_resources.arrivals.ledger.states import products_with_stuck
 from shared_resources.contracts.model import UNPARTITIONED, Contract
 from shared_resources.dagster_instance.last_runs import BadRun, last_bad_runs
 from shared_resources.environment import Environment
@@ -30,7 +29,7 @@ from shared_resources.observing.standing import (
     run_again,
     standing,
 )
-from shared_resources.state.last_attempts import AttemptsOfAll, LastAttempt, LastAttempts, Outcome
+from shared_resources.state.attempt import AttemptsOfAll, LastAttempt, Outcome
 from shared_resources.stores.protocol import ProductStore, Unreadable, Version
 
 SHOWN_OBJECTS = 20
@@ -107,19 +106,24 @@ class Observer:
             # One that goes on may have come to its end since all were asked for.
             if not any(one.outcome is Outcome.RUNNING for one in found):
                 return found
+        # Here and below: with the engine of the state, which not every look at a mesh needs.
+        from shared_resources.state.last_attempts import LastAttempts
+
         return LastAttempts(self._environment.state, contract.key).all()
 
     @cached_property
     def _all_attempts(self) -> AttemptsOfAll:
-        return AttemptsOfAll(self._environment.state)
+        return AttemptsOfAll(self._environment)
 
     @cached_property
     def _with_stuck(self) -> frozenset[str]:
-        return products_with_stuck(self._environment.state)
+        return products_with_stuck(self._environment)
 
     def _stuck(self, contract: Contract) -> list[Reason]:
         if contract.landing is None or (self._of_all and contract.key not in self._with_stuck):
             return []
+        from shared_resources.arrivals.ledger.ledger import Ledger
+
         keys = tuple(
             entry.key
             for entry in Ledger(self._environment.state, contract.key).questions.stuck(

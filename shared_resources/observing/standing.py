@@ -21,7 +21,7 @@ from shared_resources.evidence import keys
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
 from shared_resources.governance.quarantine.settlement import with_replacements
 from shared_resources.observing.health import Kind, Reason, named
-from shared_resources.state.last_attempts import WHOLE, LastAttempt, LastAttempts, Outcome
+from shared_resources.state.attempt import WHOLE, LastAttempt, Outcome
 from shared_resources.state.leases import is_alive
 from shared_resources.stores.protocol import Version
 
@@ -54,6 +54,8 @@ def standing(
     """The last word about each part of the product. `versions` are those of its first store, `last`
     the last attempts at its parts; None: they are looked up."""
     if last is None:
+        from shared_resources.state.last_attempts import LastAttempts
+
         last = LastAttempts(environment.state, contract.key).all()
     attempts = [one for one in last if is_part(contract, one.partition)]
     entries = with_replacements(environment.quarantine.list(contract.key), versions)

@@ -13,8 +13,6 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
-
 from shared_resources.mesh.model import is_domain_name
 from shared_resources.mesh.promised import Registered, promise_digest, promise_files
 from shared_resources.registry.registry import CENTRAL, Entry, RegistryDamaged, meanwhile
@@ -125,6 +123,8 @@ class FolderRegistry:
 
     @contextmanager
     def _locked(self, domain: str) -> Iterator[None]:
+        from filelock import FileLock  # here: it imports asyncio, which readers do without
+
         place = self._folder / "domains"
         place.mkdir(parents=True, exist_ok=True)
         with FileLock(place / f".{domain}.lock", timeout=60):

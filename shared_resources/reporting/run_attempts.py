@@ -21,7 +21,8 @@ from shared_resources.data_products.makers.errors import text_of
 from shared_resources.environment import Environment
 from shared_resources.observing.health import NAMED, Health
 from shared_resources.observing.product_health import Observer
-from shared_resources.state.last_attempts import LastAttempts, Outcome
+from shared_resources.state.attempt import Outcome
+from shared_resources.state.last_attempts import LastAttempts
 from shared_resources.state.leases import lease
 from shared_resources.stores.protocol import UNPARTITIONED
 

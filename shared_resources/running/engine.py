@@ -25,8 +25,9 @@ from shared_resources.running.pending import NothingLanded, UpToDate, tasks_of
 from shared_resources.running.schedule import Schedule
 from shared_resources.running.selection import product_folder
 from shared_resources.running.workers import Worker, stop
-from shared_resources.state.last_attempts import WHOLE, LastAttempts
-from shared_resources.state.last_attempts import Outcome as AttemptOutcome
+from shared_resources.state.attempt import WHOLE
+from shared_resources.state.attempt import Outcome as AttemptOutcome
+from shared_resources.state.last_attempts import LastAttempts
 
 
 @dataclass

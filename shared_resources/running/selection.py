@@ -55,17 +55,18 @@ def unknown(name: str, names: Iterable[str]) -> UnknownSelection:
     return UnknownSelection(f"there is no product or domain {name!r}; {hint}")
 
 
-def product_folder(environment: Environment, key: str) -> ProductFolder:
-    """The folder of one product. Raises `UnknownSelection`."""
-    product = read_product(environment, key)
+def product_folder(environment: Environment, key: str, *, anew: bool = True) -> ProductFolder:
+    """The folder of one product, its contract read `anew` but for those who only look. Raises
+    `UnknownSelection`."""
+    product = read_product(environment, key, anew=anew)
     if product is None:
         raise unknown(key, [p.key for p in look_at_mesh(environment).products])
     return product
 
 
-def product_contract(environment: Environment, key: str) -> Contract:
-    """The contract of one product. Raises `UnknownSelection`, `InvalidFile`."""
+def product_contract(environment: Environment, key: str, *, anew: bool = True) -> Contract:
+    """The contract of one product, as `product_folder`. Raises `UnknownSelection`, `InvalidFile`."""
     from shared_resources.contracts.odcs import read_contract
 
-    folder = product_folder(environment, key)
+    folder = product_folder(environment, key, anew=anew)
     return folder.contract or read_contract(folder.contract_file)

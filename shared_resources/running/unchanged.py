@@ -24,7 +24,8 @@ from shared_resources.mesh.domain_file import waivers_named
 from shared_resources.observing.product_health import Observer, is_fresh
 from shared_resources.observing.standing import standing
 from shared_resources.running.input_changes import InputChanges, changes_of
-from shared_resources.state.last_attempts import WHOLE, LastAttempts, Outcome
+from shared_resources.state.attempt import WHOLE, Outcome
+from shared_resources.state.last_attempts import LastAttempts
 from shared_resources.stores.protocol import Version
 from shared_resources.stores.versions import lineage
 

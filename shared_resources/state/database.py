@@ -31,13 +31,12 @@ from shared_resources.confinement.guard import refuse
 from shared_resources.problems import MeshProblem
 from shared_resources.state.per_process import OncePerProcess
 from shared_resources.state.read_only import copy_of, may_write
-from shared_resources.state.sqlite_file import make_database
+from shared_resources.state.sqlite_file import BUSY_SECONDS, make_database
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
 TABLES = sa.MetaData()
-BUSY_SECONDS = 60
 CONNECT_SECONDS = 10
 # A large batch may hold its product's lock for long. Who waits longer than this takes a run's slot
 # for nothing and in silence: a person must see who holds it.

@@ -1,7 +1,7 @@
 """The last attempt at each part of a product, and what became of it: one row a partition.
 
 Belongs here: the table, and how an attempt changes it.
-Does not belong here: what the rows mean for the product's health (`observing/`).
+Does not belong here: what a row says (`attempt.py`), and means for the product's health (`observing/`).
 
 Only what nothing else tells is written down: that an attempt raised, died, or had nothing to read.
 A refusal stands in quarantine, too; the row keeps it when the entry has expired. The word about a
@@ -10,31 +10,17 @@ partition is taken back by the next word about the same partition, never by that
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 
-from shared_resources.contracts.model import UNPARTITIONED
+from shared_resources.state.attempt import COLUMNS, WHOLE, LastAttempt, Outcome
 from shared_resources.state.database import TABLES, StateDatabase, Words, insert
 
-# Where no partition is meant: the one part of a product without partitions, or all of another.
-WHOLE = UNPARTITIONED
 LONGEST_MESSAGE = 4_000
-
-
-class Outcome(StrEnum):
-    RUNNING = "running"  # or dead: `lease` tells
-    PUBLISHED = "published"
-    REFUSED = "refused"  # `entry` is where it lies in quarantine
-    FAILED = "failed"
-    MISSING = "missing"  # there was nothing to make it of
-    SETTLED = "settled"  # someone decided that nothing is to come of it; `message` says why
 
 
 _ATTEMPTS = sa.Table(
@@ -51,46 +37,6 @@ _ATTEMPTS = sa.Table(
 )
 
 
-@dataclass(frozen=True)
-class LastAttempt:
-    """A row. `run_id` is the last run that came about, if one did."""
-
-    partition: str
-    run_id: str
-    outcome: Outcome
-    message: str
-    entry: str | None
-    lease: str | None
-    at: datetime
-
-    @staticmethod
-    def of(row: sa.Row[Any]) -> LastAttempt:
-        return LastAttempt(
-            row.partition,
-            row.run_id,
-            Outcome(row.outcome),
-            row.message,
-            row.entry,
-            row.lease,
-            datetime.fromisoformat(row.at),
-        )
-
-
-class AttemptsOfAll:
-    """The rows of every product that has any, asked for once; a row that cannot be read is the trouble
-    of its own product."""
-
-    def __init__(self, database: StateDatabase) -> None:
-        self._rows: dict[str, list[sa.Row[Any]]] = defaultdict(list)
-        query = sa.select(_ATTEMPTS).order_by(_ATTEMPTS.c.product, _ATTEMPTS.c.partition)
-        with database.begin() as connection:
-            for row in connection.execute(query):
-                self._rows[row.product].append(row)
-
-    def of(self, product: str) -> list[LastAttempt]:
-        return [LastAttempt.of(row) for row in self._rows.get(product, ())]
-
-
 class LastAttempts:
     """The rows of one product."""
 
@@ -99,10 +45,11 @@ class LastAttempts:
         self._product = product
 
     def all(self) -> list[LastAttempt]:
-        query = sa.select(_ATTEMPTS).where(_ATTEMPTS.c.product == self._product)
+        columns = [_ATTEMPTS.c[name] for name in COLUMNS]
+        query = sa.select(*columns).where(_ATTEMPTS.c.product == self._product)
         with self._database.begin() as connection:
             rows = connection.execute(query.order_by(_ATTEMPTS.c.partition)).all()
-        return [LastAttempt.of(row) for row in rows]
+        return [LastAttempt.of(*row._tuple()) for row in rows]
 
     def begin(self, run_id: str, partitions: Iterable[str], lease: str) -> None:
         """A run has begun to make the partitions."""

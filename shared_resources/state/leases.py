@@ -4,7 +4,8 @@ Belongs here: taking a lease, and telling whether its holder is alive, on whiche
 Does not belong here: what follows from a death (`running/dead_runs.py`, `observing/`).
 
 It is a lock on a file, which the system frees whatever the process dies of; and one in Postgres,
-where machines share their runs: there no other machine sees the file.
+where machines share their runs: there no other machine sees the file. Who only asks about runs that are
+over takes no lock: what brings asyncio with it is imported by those that do.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from shared_resources.environment import Environment
 
 # Between making the file and locking it.
@@ -26,6 +25,8 @@ TAKING_SECONDS = 60.0
 @contextmanager
 def lease(environment: Environment) -> Iterator[str]:
     """A name for what this process does, known to be alive while the block lasts."""
+    from filelock import FileLock
+
     name = uuid.uuid4().hex
     file = _file(environment, name)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -39,6 +40,8 @@ def is_alive(environment: Environment, name: str) -> bool:
     """Whether the holder of the lease lives."""
     file = _file(environment, name)
     if file.exists():
+        from filelock import FileLock, Timeout
+
         try:
             with FileLock(file, timeout=0):
                 return False
@@ -60,6 +63,8 @@ def forget(environment: Environment, name: str) -> None:
 
 def sweep(environment: Environment) -> None:
     """Remove the files of holders that died, but none that is being taken at this moment."""
+    from filelock import FileLock, Timeout
+
     for file in (environment.home / "locks").glob("worker.*.lock"):
         with suppress(OSError, Timeout):
             if time.time() - file.stat().st_mtime > TAKING_SECONDS:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from shared_resources.state.durable import sync
 
+BUSY_SECONDS = 60
+
 
 def make_database(file: Path, busy_seconds: float) -> None:
     """Make the file unless it is there. The caller holds a lock that all who call this share."""

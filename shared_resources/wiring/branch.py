@@ -84,11 +84,15 @@ class BranchEnvironment(Environment):
         own = QuarantineFolder(self.home / "quarantine")
         return Quarantine(BranchedQuarantine(self.base.quarantine.store, own))
 
+    @property
+    def state_file(self) -> Path:
+        return self.home / "state.db"
+
     @cached_property
     def state(self) -> StateDatabase:
         from shared_resources.state.database import StateDatabase
 
-        return StateDatabase(f"sqlite:///{self.home / 'state.db'}", self.home / "locks")
+        return StateDatabase(f"sqlite:///{self.state_file}", self.home / "locks")
 
     @cached_property
     def pins(self) -> Pins:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared_resources.confinement.guard import refuse
@@ -78,11 +79,15 @@ class LocalEnvironment(Environment):
 
         return Quarantine(QuarantineFolder(self.home / "quarantine"))
 
+    @property
+    def state_file(self) -> Path | None:
+        return self.home / "state.db"
+
     @cached_property
     def state(self) -> StateDatabase:
         from shared_resources.state.database import StateDatabase
 
-        return StateDatabase(f"sqlite:///{self.home / 'state.db'}", self.home / "locks")
+        return StateDatabase(f"sqlite:///{self.state_file}", self.home / "locks")
 
     @cached_property
     def pins(self) -> Pins:

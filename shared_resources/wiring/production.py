@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared_resources.contracts.model import Contract, Server
@@ -99,6 +100,10 @@ class ProductionEnvironment(LocalEnvironment):
 
         assert isinstance(warehouse, SnowflakeStore | SnowflakeBranchStore)
         return SnowflakeTarget(self.settings.snowflake, warehouse)
+
+    @property
+    def state_file(self) -> Path | None:
+        return super().state_file if self.database_url is None else None
 
     @cached_property
     def state(self) -> StateDatabase:

@@ -25,7 +25,7 @@ from urllib.parse import quote_plus
 import dagster as dg
 
 from shared_resources.arrivals.ledger.ledger import Ledger
-from shared_resources.arrivals.ledger.tables import State
+from shared_resources.arrivals.ledger.states import State
 from shared_resources.contracts.model import Contract, LandingMode, Partitioning
 from shared_resources.data_products.batch import Attempt, Run
 from shared_resources.data_products.makers.choice_of_objects import NothingToIngest, choose_objects

@@ -19,8 +19,9 @@ from shared_resources.arrivals import listing
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.arrivals.ledger.passed_over import PassedOver
 from shared_resources.arrivals.ledger.sensor_notes import ask_for_reset, read_notes
+from shared_resources.arrivals.ledger.states import State
 from shared_resources.arrivals.ledger.strays import Stray
-from shared_resources.arrivals.ledger.tables import OBJECTS, State
+from shared_resources.arrivals.ledger.tables import OBJECTS
 from shared_resources.contracts.model import Contract
 from shared_resources.landing.errors import LandingError
 from shared_resources.locations.sensing import landing_sensor as module

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from shared_resources.arrivals import events as queue_module
 from shared_resources.arrivals import listing as scan
 from shared_resources.arrivals.ledger.sensor_notes import read_notes
-from shared_resources.arrivals.ledger.tables import OBJECTS, State
+from shared_resources.arrivals.ledger.states import State
+from shared_resources.arrivals.ledger.tables import OBJECTS
 from shared_resources.contracts.model import LandingMode
 from shared_resources.wiring import ProductionEnvironment
 from tests.arrivals.event_bodies import POISON, s3_body

@@ -17,7 +17,8 @@ import pytest
 
 from shared_resources.arrivals import listing as scan
 from shared_resources.arrivals.ledger.rows import SAME_SECOND
-from shared_resources.arrivals.ledger.tables import OBJECTS, State
+from shared_resources.arrivals.ledger.states import State
+from shared_resources.arrivals.ledger.tables import OBJECTS
 from shared_resources.contracts.model import LandingMode
 from shared_resources.environment import Environment
 from shared_resources.locations.sensing import run_outcomes as settling

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from shared_resources.arrivals.ledger.ledger import Ledger
-from shared_resources.arrivals.ledger.tables import State
+from shared_resources.arrivals.ledger.states import State
 from shared_resources.mesh import read_mesh
 from shared_resources.observing.product_health import Observer
 from shared_resources.running.pending import UpToDate, tasks_of

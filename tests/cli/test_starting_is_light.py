@@ -11,20 +11,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from shared_resources.mesh import look_at_mesh
+from tests.guarantees.orders import KEY, land_orders, orders_product
 from tests.light import imported_of
-from tests.tiny_mesh import column, contract_text
+from tests.tiny_mesh import TinyMesh, column, contract_text
 
 ENGINES = ("dagster", "pandas", "pandera", "polars", "pyarrow.dataset")
 CHANGING = ("pyiceberg.catalog", "pyiceberg.io.pyarrow", "pyiceberg.table")
 NOT_TO_ASK = ("duckdb", "pyarrow", "pyiceberg.manifest")
-FORBIDDEN = {
-    "versions": (*ENGINES, *CHANGING, *NOT_TO_ASK, "filelock", "sqlalchemy"),
-    "read": (*ENGINES, *CHANGING, *NOT_TO_ASK, "filelock", "jsonschema", "sqlalchemy"),
-    "status": (*ENGINES, *CHANGING, *NOT_TO_ASK),
-}
+# What writes, and what reads a contract that was not read before.
+NOT_TO_LOOK = ("asyncio", "filelock", "jsonschema", "sqlalchemy")
+FORBIDDEN = (*ENGINES, *CHANGING, *NOT_TO_ASK, *NOT_TO_LOOK)
+COMMANDS = ("versions", "read", "status")
 
 
-@pytest.mark.parametrize("command", FORBIDDEN)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_that_asks_the_stores_imports_no_engine(command: str, tmp_path: Path) -> None:
     script = (
         "import importlib\n"
@@ -35,7 +36,33 @@ def test_a_command_that_asks_the_stores_imports_no_engine(command: str, tmp_path
         "    store.check_in_step('order/sales')\n"
     )
     variables = {"MESH_HOME": str(tmp_path), "PATH": ""}
-    assert imported_of(FORBIDDEN[command], script, variables) == []
+    assert imported_of(FORBIDDEN, script, variables) == []
+
+
+@pytest.mark.parametrize(
+    "words", [["status"], ["versions", KEY], ["read", KEY]], ids=lambda words: words[0]
+)
+def test_a_look_at_what_is_published_needs_nothing_that_writes(
+    words: list[str], mesh: TinyMesh
+) -> None:
+    orders_product(mesh)
+    land_orders(mesh, [1.0, 2.0])
+    assert mesh.run(KEY).success
+    look_at_mesh(mesh.environment)  # keeps the contracts, as any command did before
+    script = (
+        "import contextlib, io\n"
+        "from shared_resources.cli.main import mesh\n"
+        "with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):\n"
+        f"    mesh({words!r}, standalone_mode=False)\n"
+        "assert said.getvalue().strip(), 'nothing was said'\n"
+    )
+    variables = {
+        "MESH_ROOT": str(mesh.root),
+        "MESH_HOME": str(mesh.environment.home),
+        "PATH": "",
+    }
+    never = ("dagster", "pandas", "pandera", "polars", *CHANGING, *NOT_TO_LOOK)
+    assert imported_of(never, script, variables) == []
 
 
 def test_opening_a_version_imports_no_transactions() -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared_resources.arrivals.ledger.ledger import Ledger
-from shared_resources.arrivals.ledger.tables import State
+from shared_resources.arrivals.ledger.states import State
 from shared_resources.landing import isolated, reader
 from shared_resources.landing.formats.parquet_footer import is_ordinary
 from shared_resources.landing.reader import UnreadableObject, stage_object

@@ -104,7 +104,7 @@ def test_so_is_what_reads_contracts_and_every_byte_of_our_own(
 ) -> None:
     before = platform_digest.__wrapped__()
     with monkeypatch.context() as patched:
-        patched.setattr(kept_contracts, "version", lambda name: f"another {name}")
+        patched.setattr(kept_contracts, "version_of", lambda name: f"another {name}")
         assert platform_digest.__wrapped__() != before
     assert platform_digest.__wrapped__() == before
     room = tmp_path / "room"

@@ -6,8 +6,9 @@ import sqlalchemy as sa
 
 from shared_resources.mesh import read_mesh
 from shared_resources.observing.product_health import Observer
+from shared_resources.state.attempt import WHOLE
 from shared_resources.state.database import TABLES
-from shared_resources.state.last_attempts import WHOLE, LastAttempts
+from shared_resources.state.last_attempts import LastAttempts
 from tests.tiny_mesh import TinyMesh, column, contract_text
 
 COLUMNS = [column("number", required=True)]

@@ -6,7 +6,8 @@ import gc
 
 import pytest
 
-from shared_resources.state.last_attempts import LastAttempts, Outcome
+from shared_resources.state.attempt import Outcome
+from shared_resources.state.last_attempts import LastAttempts
 from shared_resources.stores.protocol import PublishError
 from tests.guarantees.orders import KEY, land_orders, orders_product
 from tests.tiny_mesh import TinyMesh

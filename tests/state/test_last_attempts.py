@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
+from shared_resources.state.attempt import WHOLE, Outcome
 from shared_resources.state.database import StateDatabase
-from shared_resources.state.last_attempts import WHOLE, LastAttempts, Outcome
+from shared_resources.state.last_attempts import LastAttempts
 
 KEY, DAY, OTHER = "order/orders", "2024-01-01", "2024-01-02"
 

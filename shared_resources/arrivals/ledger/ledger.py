@@ -22,15 +22,8 @@ import sqlalchemy as sa
 from shared_resources.arrivals.ages import newer
 from shared_resources.arrivals.ledger.questions import LedgerQuestions
 from shared_resources.arrivals.ledger.rows import SAME_SECOND, LedgerRows, same_object, utc_now
-from shared_resources.arrivals.ledger.tables import (
-    OBJECTS,
-    REVIVED,
-    UNFINISHED,
-    UNPROCESSED,
-    WAITING,
-    Entry,
-    State,
-)
+from shared_resources.arrivals.ledger.states import REVIVED, UNFINISHED, UNPROCESSED, WAITING, State
+from shared_resources.arrivals.ledger.tables import OBJECTS, Entry
 from shared_resources.landing.zones.zone import VERSION_MARK, LandingObject
 from shared_resources.state.database import StateDatabase
 

@@ -19,8 +19,9 @@ import sqlalchemy as sa
 
 from shared_resources.arrivals.ledger.questions import LedgerQuestions
 from shared_resources.arrivals.ledger.rows import LedgerRows, chunks, utc_now
+from shared_resources.arrivals.ledger.states import State
 from shared_resources.arrivals.ledger.strays import Settled, Stray, older_extract, writable
-from shared_resources.arrivals.ledger.tables import OBJECTS, SETTLED, STRAYS, State
+from shared_resources.arrivals.ledger.tables import OBJECTS, SETTLED, STRAYS
 from shared_resources.state.database import StateDatabase, insert
 
 

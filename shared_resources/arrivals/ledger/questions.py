@@ -13,16 +13,15 @@ import sqlalchemy as sa
 
 from shared_resources.arrivals.ages import Dated, newest
 from shared_resources.arrivals.ledger.rows import LedgerRows, chunks, same_object
-from shared_resources.arrivals.ledger.tables import (
-    OBJECTS,
+from shared_resources.arrivals.ledger.states import (
     PROCESSED,
     REVIVED,
     UNDER_WAY,
     UNPROCESSED,
     WAITING,
-    Entry,
     State,
 )
+from shared_resources.arrivals.ledger.tables import OBJECTS, Entry
 from shared_resources.landing.zones.zone import LandingObject
 from shared_resources.state.database import StateDatabase
 
@@ -183,13 +182,6 @@ class LedgerQuestions:
             if (same := same_object(obj, known))
             and not any(entry.state in (*PROCESSED, State.SUPERSEDED) for entry in same)
         ]
-
-
-def products_with_stuck(database: StateDatabase) -> frozenset[str]:
-    """The products of which any object is stuck: `stuck` has none of the others."""
-    query = sa.select(OBJECTS.c.product).where(OBJECTS.c.state == State.STUCK).distinct()
-    with database.begin() as connection:
-        return frozenset(connection.scalars(query))
 
 
 def counts_of(database: StateDatabase, products: Iterable[str]) -> dict[str, dict[State, int]]:

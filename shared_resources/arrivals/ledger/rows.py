@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from shared_resources.arrivals.ledger.tables import OBJECTS, REVIVED, WAITING, Entry, State
+from shared_resources.arrivals.ledger.states import REVIVED, WAITING, State
+from shared_resources.arrivals.ledger.tables import OBJECTS, Entry
 from shared_resources.landing.zones.zone import VERSION_MARK, LandingObject, as_listed
 from shared_resources.state.database import StateDatabase, insert
 

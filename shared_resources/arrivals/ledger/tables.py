@@ -1,46 +1,22 @@
 """The ledger's tables: an object's way from its discovery to a version, what was passed over, and
 what the sensor said.
 
-Belongs here: columns, states, times as text. Does not belong here: what is done with them
-(`ledger.py`, `sensor_notes.py`).
+Belongs here: columns, times as text. Does not belong here: the states (`states.py`), what is done with
+the rows (`ledger.py`, `sensor_notes.py`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 
 from shared_resources.arrivals.ages import Dated
+from shared_resources.arrivals.ledger.states import State
 from shared_resources.landing.zones.zone import LandingObject
 from shared_resources.state.database import TABLES, Words
-
-
-class State(StrEnum):
-    """Where an object is on its way."""
-
-    FOUND = "found"  # a run is to be asked for
-    ASKED = "asked"  # a run was asked for
-    TAKEN = "taken"  # a run reads it
-    PUBLISHED = "published"
-    REFUSED = "refused"  # it is in quarantine
-    SUPERSEDED = "superseded"  # a newer full extract counts
-    REPLACED = "replaced"  # overwritten before a run read it
-    GONE = "gone"  # removed before a run read it
-    STUCK = "stuck"  # its runs ended without a result, often; the next one waits for hours
-    FORGOTTEN = "forgotten"  # someone reset it: if it is found again, it is ingested again
-
-
-UNFINISHED = (State.FOUND, State.ASKED, State.TAKEN)
-WAITING = (State.FOUND, State.STUCK)
-UNPROCESSED = (*UNFINISHED, State.STUCK)
-UNDER_WAY = (State.ASKED, State.TAKEN)
-PROCESSED = (State.PUBLISHED, State.REFUSED)
-# If such an object lies in the landing zone after all, it is news.
-REVIVED = (State.REPLACED, State.GONE, State.FORGOTTEN)
 
 
 class UtcTime(sa.types.TypeDecorator[datetime]):

@@ -206,7 +206,7 @@ def _with_landing(contract: Contract) -> Contract:
 def _row(environment: Environment, contract: Contract, all_: bool) -> dict[str, Any]:
     from shared_resources.arrivals.ledger.ledger import Ledger
     from shared_resources.arrivals.ledger.sensor_notes import read_notes
-    from shared_resources.arrivals.ledger.tables import UNFINISHED, State
+    from shared_resources.arrivals.ledger.states import UNFINISHED, State
 
     ledger = Ledger(environment.state, contract.key)
     notes = read_notes(environment.state, contract.key)

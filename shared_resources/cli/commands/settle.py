@@ -16,7 +16,8 @@ from shared_resources.contracts.model import Contract
 from shared_resources.observing.health import named
 from shared_resources.observing.product_health import Observer
 from shared_resources.running.selection import product_contract
-from shared_resources.state.last_attempts import WHOLE, LastAttempts
+from shared_resources.state.attempt import WHOLE
+from shared_resources.state.last_attempts import LastAttempts
 
 
 @click.command(epilog="Example: mesh settle order/transactions 2017-12-25 --reason 'closed'")

@@ -21,7 +21,7 @@ from shared_resources.stores.protocol import NotPublished, Version
 def versions(product: str, as_json: bool) -> None:
     """The published versions of a product, oldest first, in each store that its contract names."""
     environment = wiring.current()
-    contract = product_contract(environment, product)
+    contract = product_contract(environment, product, anew=False)
     found = [v for store in environment.stores_of(contract) for v in store.versions(product)]
     if not found:
         raise NotPublished(f"{product} is not published yet; run `mesh run +{product}`")

@@ -16,15 +16,16 @@ import math
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
-from typing import Any
-
-from jsonschema import Draft201909Validator, ValidationError, validators
-from jsonschema.exceptions import best_match
+from typing import TYPE_CHECKING, Any
 
 from shared_resources.contracts.model import Operator
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import is_number
 from shared_resources.contracts.reading.repeated import Shapes, referred
+
+if TYPE_CHECKING:
+    # Imported where a contract is validated: of most commands every contract was kept.
+    from jsonschema import ValidationError
 
 Schema = dict[str, Any]
 _OPERATORS = frozenset(operator.value for operator in Operator)
@@ -60,7 +61,9 @@ def _found_by_name(*_: object) -> Iterator[ValidationError]:
 def _items(validator: Any, wanted: Any, found: Any, schema: Schema) -> Iterator[ValidationError]:
     """The keyword `items`, which looks at each shape once."""
     if not isinstance(wanted, dict) or not isinstance(found, list):
-        yield from _ITEMS(validator, wanted, found, schema)
+        from jsonschema import Draft201909Validator
+
+        yield from Draft201909Validator.VALIDATORS["items"](validator, wanted, found, schema)
         return
     sound = _sound()[0]
     for position, item in enumerate(found):
@@ -73,16 +76,6 @@ def _items(validator: Any, wanted: Any, found: Any, schema: Schema) -> Iterator[
         yield from errors
 
 
-_ITEMS: Any = Draft201909Validator.VALIDATORS["items"]
-
-# Numbers with a point are Decimals, which the library takes for numbers, but never for whole ones.
-_Validator = validators.extend(  # type: ignore[no-untyped-call]
-    Draft201909Validator,
-    {"unevaluatedProperties": _found_by_name, "items": _items},
-    type_checker=Draft201909Validator.TYPE_CHECKER.redefine("integer", _is_integer),
-)
-
-
 @cache
 def standard_schema() -> Schema:
     text = files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8")
@@ -92,7 +85,16 @@ def standard_schema() -> Schema:
 
 @cache
 def _validator() -> Any:
-    return _Validator(standard_schema())
+    from jsonschema import Draft201909Validator, validators
+
+    # Numbers with a point are Decimals, which the library takes for numbers, but never for whole ones.
+    checker = Draft201909Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    ours: Any = validators.extend(  # type: ignore[no-untyped-call]
+        Draft201909Validator,
+        {"unevaluatedProperties": _found_by_name, "items": _items},
+        type_checker=checker,
+    )
+    return ours(standard_schema())
 
 
 @cache
@@ -188,6 +190,8 @@ def _report(root: Node, error: ValidationError) -> None:
     if _left_to_meaning(error) or _of_no_type(error):
         return
     if error.validator in ("oneOf", "anyOf"):
+        from jsonschema.exceptions import best_match
+
         error = best_match([error]) or error
         if error.validator in ("unevaluatedProperties", "additionalProperties"):
             return

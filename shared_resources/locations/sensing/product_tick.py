@@ -24,7 +24,7 @@ from shared_resources.arrivals.known_before import adopt
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.arrivals.ledger.passed_over import PassedOver, told
 from shared_resources.arrivals.ledger.sensor_notes import SensorNotes, read_notes, write_notes
-from shared_resources.arrivals.ledger.tables import REVIVED, UNPROCESSED, State
+from shared_resources.arrivals.ledger.states import REVIVED, UNPROCESSED, State
 from shared_resources.arrivals.listing import (
     LIST_BESIDE_EVENTS_EVERY,
     SWEEP_EVERY,

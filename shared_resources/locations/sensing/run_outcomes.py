@@ -18,7 +18,8 @@ import dagster as dg
 
 from shared_resources.arrivals.ingested import Pairs, objects, of_batch
 from shared_resources.arrivals.ledger.ledger import Ledger
-from shared_resources.arrivals.ledger.tables import Entry, State
+from shared_resources.arrivals.ledger.states import State
+from shared_resources.arrivals.ledger.tables import Entry
 from shared_resources.arrivals.listing import Budget, Finds
 from shared_resources.contracts.model import Contract
 from shared_resources.dagster_instance.versions_told import report_version

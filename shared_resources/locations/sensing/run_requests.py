@@ -19,7 +19,8 @@ import dagster as dg
 
 from shared_resources.arrivals.ages import newest
 from shared_resources.arrivals.ledger.ledger import Ledger
-from shared_resources.arrivals.ledger.tables import Entry, State
+from shared_resources.arrivals.ledger.states import State
+from shared_resources.arrivals.ledger.tables import Entry
 from shared_resources.arrivals.listing import Budget, Finds
 from shared_resources.contracts.days import rows_of_days
 from shared_resources.contracts.model import Contract, LandingMode

@@ -17,12 +17,12 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from shared_resources.contracts.rules.own.sql import KIND as SQL
 from shared_resources.mesh.code.product_code import code_files, parse_python
 from shared_resources.mesh.model import CONTRACT_FILE, ProductFolder, ProductKind
+from shared_resources.release import version_of
 
 DBT_PROJECT = "dbt_project"
 
@@ -128,8 +128,8 @@ def _digest(root: Path, files: Iterable[Path], libraries: Iterable[str]) -> str:
 
 def _version(distribution: str) -> str:
     try:
-        return version(distribution)
-    except PackageNotFoundError:
+        return version_of(distribution)
+    except ModuleNotFoundError:  # as what is not installed is called, too
         return ""
 
 
