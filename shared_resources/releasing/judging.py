@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from shared_resources.contracts.promise import Promise, may_break
+from shared_resources.contracts.changes.comparing import breaks
+from shared_resources.contracts.promise import may_break
 from shared_resources.data_products.compared.breaks import (
     break_finding,
     breaking_changes,
@@ -101,7 +102,7 @@ def _not_permitted(mesh: Mesh, before: Domain, now: Domain) -> Iterator[Finding]
             continue
         if may_break(old.contract.version, new.contract.version):
             continue
-        for found in Promise.of(old.contract).broken_by(Promise.of(new.contract)):
+        for found in breaks(old.contract, new.contract):
             yield break_finding(
                 mesh, new, new.contract, found, old.contract.version, "which is deployed"
             )
@@ -117,7 +118,7 @@ def _hits(mesh: Mesh, before: Domain, now: Domain, *, always: bool) -> Iterator[
         elif old.contract is not None and new.contract is not None:
             if not (always or may_break(old.contract.version, new.contract.version)):
                 continue
-            for found in Promise.of(old.contract).broken_by(Promise.of(new.contract)):
+            for found in breaks(old.contract, new.contract):
                 if hit := consumers_hit(mesh, old.key, (found,)):
                     yield f"{old.key}: {found.message}, which breaks {in_words(hit)}"
 

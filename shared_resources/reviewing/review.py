@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared_resources.comparing.git_history import repository, top_of
 from shared_resources.environment import Environment
 from shared_resources.mesh import Mesh, read_mesh, read_whole_mesh
 from shared_resources.reviewing import (
@@ -22,7 +23,6 @@ from shared_resources.reviewing import (
     verdicts,
 )
 from shared_resources.reviewing.cases import MESH, Base, Case, Review, Suite
-from shared_resources.reviewing.git_history import repository, top_of
 from shared_resources.reviewing.trials import Trial
 from shared_resources.reviewing.verdicts import Before
 from shared_resources.running.selection import unknown

@@ -1,7 +1,7 @@
 """Verdicts on contracts: what a change does to those who rely on a product, and who they are.
 
 Belongs here: each product beside what it was at the base, and beside what is published.
-Does not belong here: what a break is (`contracts/promise.py`), what is published
+Does not belong here: what a break is (`contracts/changes/`), what is published
 (`data_products/compared/breaks.py`).
 """
 
@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
+from shared_resources.comparing.changed import Verdict
+from shared_resources.contracts.changes.comparing import breaks as contract_breaks
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.promise import Break, Promise, goes_back, may_break
+from shared_resources.contracts.promise import Break, goes_back, may_break
 from shared_resources.data_products.compared.breaks import (
     RULE,
     Compared,
@@ -27,17 +28,6 @@ from shared_resources.findings import Finding
 from shared_resources.governance.stopped import why_resting
 from shared_resources.mesh import Domain, Mesh, ProductFolder
 from shared_resources.reviewing.cases import Base, Case, Kind, Outcome
-
-
-class Verdict(StrEnum):
-    """What a change does to the readers of a product; unknown where a contract is not valid."""
-
-    NEW = "new"
-    UNCHANGED = "unchanged"
-    COMPATIBLE = "compatible"
-    BREAKING = "breaking"
-    GONE = "gone"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -85,7 +75,7 @@ def _of_product(
         said = f"{product.key}: the contract{which} is not valid, so nobody can say what changes"
         return _case(product.key, before, Verdict.UNKNOWN, said, Outcome.SKIPPED)
     was, now = earlier.contract, product.contract
-    breaks = _breaks(was, now)
+    breaks = contract_breaks(was, now)
     hit = consumers_hit(mesh, product.key, breaks)
     versions = {"from": was.version, "to": now.version}
     if breaks and may_break(was.version, now.version):
@@ -186,17 +176,6 @@ def _published(product: ProductFolder, contract: Contract, beside: Compared) -> 
 
 
 _NOBODY = "nothing in this mesh reads it"
-
-
-def _breaks(was: Contract, now: Contract) -> tuple[Break, ...]:
-    earlier, later = Promise.of(was), Promise.of(now)
-    breaks = earlier.broken_by(later)
-    if earlier.partitioned_by == later.partitioned_by:
-        return breaks
-    days = [
-        f"by {one}" if one else "by none" for one in (earlier.partitioned_by, later.partitioned_by)
-    ]
-    return (*breaks, Break((), f"its partitions were {days[0]} and are {days[1]}"))
 
 
 def _facts(

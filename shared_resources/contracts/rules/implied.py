@@ -8,7 +8,7 @@ All of them are blocking and allow no failing row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from shared_resources.contracts.model import Rule
@@ -93,6 +93,27 @@ def bounds(node: Node, declared: DeclaredColumn) -> dict[str, Any]:
                 field = node.get(high_name) or node
                 field.problem(f"leaves no value between it and {low_name}", "correct one of them")
     return found
+
+
+def within(now: Mapping[str, Any], was: Mapping[str, Any]) -> bool:
+    """Whether all between the bounds that `now` names lies between those of `was`."""
+    low, lowest = _lowest(now), _lowest(was)
+    high, highest = _highest(now), _highest(was)
+    return (lowest is None or (low is not None and low >= lowest)) and (
+        highest is None or (high is not None and high <= highest)
+    )
+
+
+def _lowest(bounds: Mapping[str, Any]) -> tuple[Any, bool] | None:
+    """The lower bound that counts, and whether it is left out itself."""
+    found = [(bounds[name], name == BOUNDS[1]) for name in BOUNDS[:2] if name in bounds]
+    return max(found, default=None)
+
+
+def _highest(bounds: Mapping[str, Any]) -> tuple[Any, bool] | None:
+    """The upper bound that counts, and whether it is in itself."""
+    found = [(bounds[name], name == BOUNDS[2]) for name in BOUNDS[2:] if name in bounds]
+    return min(found, default=None)
 
 
 def pattern_of(field: Node) -> str | None:

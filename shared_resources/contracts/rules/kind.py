@@ -79,6 +79,8 @@ class RuleKind(ABC):
     conceals: ClassVar[bool] = False
     # Whether several of its rules may come to the same name, which is then given a number.
     may_repeat: ClassVar[bool] = False
+    # Whether its rules say again what is compared by itself when contracts are (`contracts/changes/`).
+    restates: ClassVar[bool] = False
     # Whether it has a form for frames, which the pandera schema uses.
     for_frames: ClassVar[bool] = False
     # The metric of library rules that it is, and where such a rule may stand.
@@ -126,6 +128,12 @@ class RuleKind(ABC):
     def product(self, rule: Rule) -> str | None:
         """The key of the product into whose pinned version the rule looks."""
         return None
+
+    def keeps(self, was: Rule, now: Rule) -> bool:
+        """Whether whatever `now` lets through, `was` let through, too, by their arguments; thresholds
+        apart. Both are of this kind, on columns of the same types. What is not known is not kept.
+        """
+        return was.arguments == now.arguments
 
     def failing(self, rule: Rule, contract: Contract) -> str:
         """What the failing rows do, after `3 rows`: `have no price`."""

@@ -34,14 +34,16 @@ Hit = Mapping[str, tuple[str, ...]]
 class Compared:
     """A contract beside what is published under it.
 
-    `published` names that, with `contract_version`, or is empty. `findings` are what may not be;
-    `hit` are the consumers of whatever breaks, `permitted` of which is what a new major version takes
-    upon itself.
+    `published` names that, with its contract's version and digest, or is empty. `findings` are what may
+    not be; `hit` are the consumers of whatever `breaks`, `permitted` of which is what a new major
+    version takes upon itself.
     """
 
     published: str = ""
     contract_version: str = ""
+    contract_digest: str = ""
     findings: tuple[Finding, ...] = ()
+    breaks: tuple[Break, ...] = ()
     permitted: tuple[Break, ...] = ()
     hit: Hit = field(default_factory=dict)
 
@@ -77,7 +79,7 @@ def compared(
     except (Unreadable, NoEvidence) as problem:
         remedy = "until then nobody can say what breaks"
         return Compared(findings=(Finding(product.contract_file, 0, RULE, str(problem), remedy),))
-    under = Compared(_named(current), evidence.contract_version)
+    under = Compared(_named(current), evidence.contract_version, evidence.contract_digest)
     if evidence.promise is None:
         return under
     findings = []
@@ -86,9 +88,9 @@ def compared(
         line = product.line("customProperties")
         findings.append(Finding(product.contract_file, line, RULE, why, _WHATEVER_VERSION))
     breaks = evidence.promise.broken_by(Promise.of(contract))
-    hit = consumers_hit(mesh, product.key, breaks)
+    under = replace(under, breaks=breaks, hit=consumers_hit(mesh, product.key, breaks))
     if may_break(evidence.contract_version, contract.version):
-        return replace(under, findings=tuple(findings), permitted=breaks, hit=hit)
+        return replace(under, findings=tuple(findings), permitted=breaks)
     if not breaks and (why := lowered(contract, evidence.contract_version)):
         line = product.line("version")
         findings.append(Finding(product.contract_file, line, RULE, why, _RISE))
@@ -97,7 +99,7 @@ def compared(
         break_finding(mesh, product, contract, found, evidence.contract_version, against)
         for found in breaks
     )
-    return replace(under, findings=tuple(findings), hit=hit)
+    return replace(under, findings=tuple(findings))
 
 
 def break_finding(
@@ -127,16 +129,20 @@ def _line(product: ProductFolder, contract: Contract, found: Break) -> int:
 
 
 def consumers_hit(mesh: Mesh, key: str, breaks: Iterable[Break]) -> Hit:
-    """Each product that reads one of the columns or relates to it, with those that it uses."""
+    """Each product that reads one of the columns or relates to it, with those that it uses. What is
+    about no column is about the whole product, and hits whoever reads it."""
+    breaks = tuple(breaks)
     columns = {name for found in breaks for name in found.columns}
+    whole = any(not found.columns for found in breaks)
     hit: dict[str, set[str]] = {}
     for consumer in mesh.consumers(key):
         for reference in consumer.references:
             used = columns if reference.columns is None else columns & {*reference.columns}
-            if reference.key == key and used:
+            if reference.key == key and (used or whole):
                 hit.setdefault(consumer.key, set()).update(used)
     return {consumer: tuple(sorted(used)) for consumer, used in sorted(hit.items())}
 
 
 def in_words(hit: Hit) -> str:
-    return "; ".join(f"{consumer} ({', '.join(used)})" for consumer, used in hit.items())
+    """`order/baskets (amount, day); order/sales`: the latter by what is about no column."""
+    return "; ".join(f"{one} ({', '.join(used)})" if used else one for one, used in hit.items())

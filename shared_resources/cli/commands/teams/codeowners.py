@@ -21,9 +21,9 @@ def codeowners(check: bool) -> None:
 
     Only the part between its two marks is written; the rest of the file is yours.
     """
+    from shared_resources.comparing.git_history import top_of
     from shared_resources.mesh import read_whole_mesh
     from shared_resources.reviewing.codeowners import differs, write_owners
-    from shared_resources.reviewing.git_history import top_of
 
     environment = wiring.current()
     if not environment.domains.is_dir():

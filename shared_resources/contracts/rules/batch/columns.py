@@ -17,6 +17,7 @@ class Columns(BatchKind):
 
     name = "columns"
     rank = 0
+    restates = True
     types = True
     for_frames = True
 

@@ -18,6 +18,7 @@ class NotEmpty(BatchKind):
 
     name = "not_empty"
     rank = 2
+    restates = True
     for_frames = True
 
     def of_batch(self, declared: Declared) -> Iterator[Rule]:

@@ -19,6 +19,7 @@ class Parse(BatchKind):
     name = "parse"
     rank = 1
     row_level = True
+    restates = True
 
     def of_batch(self, declared: Declared) -> Iterator[Rule]:
         table = declared.table

@@ -44,6 +44,10 @@ class Custom(OwnKind):
         arguments = {"implementation": field.value, **_limits(node)}
         return item_rule(node, self.name, names, Threshold(), arguments)
 
+    def keeps(self, was: Rule, now: Rule) -> bool:
+        """Of the same function; how long it may take lets nothing through."""
+        return bool(was.arguments["implementation"] == now.arguments["implementation"])
+
 
 def _limits(node: Node) -> dict[str, int]:
     """How long a function may run and how much memory it may take, where the rule says so."""

@@ -50,12 +50,27 @@ class Sql(OwnKind):
         names = (of.column.name,) if of else ()
         return item_rule(node, self.name, names, threshold, {"query": query})
 
+    def keeps(self, was: Rule, now: Rule) -> bool:
+        """Of the same query, however it is laid out; of two others nobody knows."""
+        one, other = was.arguments["query"], now.arguments["query"]
+        return bool(one == other) or _laid_out(one) == _laid_out(other)
+
     def measured(self, shown: str) -> str:
         return f"the query answers {shown}"
 
     def limit(self, rule: Rule) -> str:
         """Without the word `rows`, which a query's number does not count."""
         return str(rule.threshold).removesuffix(" rows")
+
+
+def _laid_out(query: str) -> str:
+    """The query in one layout and without its comments; itself where it cannot be read."""
+    import sqlglot  # here: few contracts change a query, and importing it takes a moment
+
+    try:
+        return sqlglot.parse_one(query, dialect="duckdb").sql(dialect="duckdb", comments=False)
+    except sqlglot.errors.SqlglotError:
+        return query
 
 
 KIND = Sql()

@@ -25,6 +25,7 @@ class Partition(RowKind):
 
     name = "partition"
     rank = 20
+    restates = True
     by_day = True
     of_one_file = False
     for_frames = True

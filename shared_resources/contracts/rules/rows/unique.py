@@ -21,6 +21,7 @@ class Unique(KeyKind):
 
     name = "unique"
     rank = 11
+    restates = True
     enforces: ClassVar[Enforced] = {
         "unique": ("unique_{column}", "primary_key"),
         "primaryKey": ("primary_key",),

@@ -41,6 +41,9 @@ class Enumeration(RowKind):
             f"{column.column.name} is one of {shown}", values=list(values),
         )  # fmt: skip
 
+    def keeps(self, was: Rule, now: Rule) -> bool:
+        return {*now.arguments["values"]} <= {*was.arguments["values"]}
+
     def violation(self, rule: Rule, contract: Contract) -> str:
         return not_in(*column_of(rule, contract), rule.arguments["values"])
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.node import Node
 from shared_resources.contracts.reading.columns import DeclaredColumn
-from shared_resources.contracts.rules.implied import BOUNDS, bounds, constants, pattern_of
+from shared_resources.contracts.rules.implied import BOUNDS, bounds, constants, pattern_of, within
 from shared_resources.contracts.rules.kind import RowKind
 from shared_resources.contracts.rules.view import column_of, not_in, not_matching, out_of_range
 from shared_resources.contracts.types import ColumnType, Family
@@ -60,6 +60,15 @@ class InvalidValues(RowKind):
             remedy = f"add `arguments:` with {' or '.join(known)}"
             node.problem("does not say what is valid", remedy)
         return (of.column.name,), found
+
+    def keeps(self, was: Rule, now: Rule) -> bool:
+        listed, had = (one.arguments.get("validValues") for one in (now, was))
+        if had is not None and (listed is None or not {*listed} <= {*had}):
+            return False
+        pattern = was.arguments.get("pattern")
+        return pattern in (None, now.arguments.get("pattern")) and within(
+            now.arguments, was.arguments
+        )
 
     def violation(self, rule: Rule, contract: Contract) -> str:
         column, type_ = column_of(rule, contract)

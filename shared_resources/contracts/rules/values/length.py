@@ -49,6 +49,11 @@ class Length(RowKind):
                 "length", self.name, column, field, f"{column.column.name}: {shown}", **found
             )
 
+    def keeps(self, was: Rule, now: Rule) -> bool:
+        low, lowest = (one.arguments.get("minLength") or 0 for one in (now, was))
+        high, highest = (one.arguments.get("maxLength") for one in (now, was))
+        return low >= lowest and (highest is None or (high is not None and high <= highest))
+
     def violation(self, rule: Rule, contract: Contract) -> str:
         column, given, conditions = column_of(rule, contract)[0], rule.arguments, []
         if given.get("minLength") is not None:

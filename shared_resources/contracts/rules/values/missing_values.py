@@ -52,6 +52,9 @@ class MissingValues(RowKind):
         present = (item for item in field.items() if item.value is not None)
         return names, {"missingValues": list(constants(present, of, lambda item: item))}
 
+    def keeps(self, was: Rule, now: Rule) -> bool:
+        return {*was.arguments["missingValues"]} <= {*now.arguments["missingValues"]}
+
     def violation(self, rule: Rule, contract: Contract) -> str:
         column, type_ = column_of(rule, contract)
         values = listed(type_, rule.arguments["missingValues"])

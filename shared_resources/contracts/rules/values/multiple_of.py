@@ -49,6 +49,11 @@ class MultipleOf(RowKind):
             multipleOf=step,
         )  # fmt: skip
 
+    def keeps(self, was: Rule, now: Rule) -> bool:
+        # As they are written: a float is not exactly the tenth that stands in the file.
+        steps, of = (Fraction(str(one.arguments["multipleOf"])) for one in (now, was))
+        return steps % of == 0
+
     def violation(self, rule: Rule, contract: Contract) -> str:
         column, type_ = column_of(rule, contract)
         factor = rule.arguments["multipleOf"]

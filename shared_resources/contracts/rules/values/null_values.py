@@ -20,6 +20,7 @@ class NullValues(Required):
 
     name = "null_values"
     rank = 51
+    restates = False
     metric = "nullValues"
     on_column = True
     enforces: ClassVar[Enforced] = {}

@@ -50,6 +50,10 @@ class Pattern(RowKind):
                 f"{name} is written as {format_}", pattern=written, format=format_,
             )  # fmt: skip
 
+    def keeps(self, was: Rule, now: Rule) -> bool:
+        """Of the same pattern, under whatever name; of two nobody knows which matches more."""
+        return bool(was.arguments["pattern"] == now.arguments["pattern"])
+
     def violation(self, rule: Rule, contract: Contract) -> str:
         return not_matching(column_of(rule, contract)[0], rule.arguments["pattern"])
 

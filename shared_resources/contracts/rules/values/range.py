@@ -17,6 +17,7 @@ from shared_resources.contracts.rules.implied import (
     bounds,
     implied_rule,
     options_of,
+    within,
 )
 from shared_resources.contracts.rules.kind import Declared, Options, RowKind
 from shared_resources.contracts.rules.view import column_of, out_of_range
@@ -47,6 +48,9 @@ class Range(RowKind):
                 "range", self.name, column, options.get(next(iter(found))),
                 f"{column.column.name}: {shown}", **found,
             )  # fmt: skip
+
+    def keeps(self, was: Rule, now: Rule) -> bool:
+        return within(now.arguments, was.arguments)
 
     def violation(self, rule: Rule, contract: Contract) -> str:
         return out_of_range(*column_of(rule, contract), rule.arguments)

@@ -25,6 +25,7 @@ class Required(RowKind):
 
     name = "required"
     rank = 10
+    restates = True
     of_any_type = True
     for_frames = True
     enforces: ClassVar[Enforced] = {"required": ("required_{column}",)}

@@ -1,7 +1,7 @@
 """The base of a change in git: which commit it is, what has changed since, the files as they were.
 
 Belongs here: asking git, and saying in words what it cannot answer.
-Does not belong here: what a changed file means for the mesh (`touched.py`).
+Does not belong here: what a changed file means for the mesh (`reviewing/touched.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from shared_resources.problems import MeshProblem
 
 # What of the project says what the mesh is.
 _MESH_FILES = ("domains", "dbt_project", "workspace.yaml")
+# How many earlier states of a file are looked at: each costs a call of git.
+_LOOKED_AT = 100
 # Said in English, without a lock that another git would wait for, without fetching large files.
 _QUIETLY = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_LFS_SKIP_SMUDGE": "1"}
 
@@ -63,6 +65,15 @@ class Repository:
         unknown = ("ls-files", "--others", "--exclude-standard", "-z", "--", ".")
         said = b"".join(self._asked(*question) for question in (differs, unknown))
         return tuple(sorted({os.fsdecode(name) for name in said.split(b"\0") if name}))
+
+    def earlier(self, file: Path) -> Iterator[bytes]:
+        """What stood in a file of the project at each commit that changed it, the latest first."""
+        name = file.relative_to(self.root).as_posix()
+        changed = self._asked(
+            "log", f"-{_LOOKED_AT}", "--format=%H", "--diff-filter=AM", "--", name
+        )
+        for commit in changed.decode().split():
+            yield self._asked("show", f"{commit}:./{name}")
 
     @contextmanager
     def files_at(self, commit: str) -> Iterator[Path]:

@@ -1,0 +1,146 @@
+"""`mesh diff`: what a change of contracts does to readers, and whom it breaks.
+
+Belongs here: the command, and how changes are shown.
+Does not belong here: the changes (`contracts/changes/`), what they are compared with (`comparing/`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shared_resources import wiring
+from shared_resources.cli.output import say
+
+if TYPE_CHECKING:
+    from shared_resources.comparing.changed import Changed
+    from shared_resources.environment import Environment
+    from shared_resources.mesh import Mesh
+
+
+@click.command(epilog="Example: mesh diff --against main")
+@click.argument("selection", nargs=-1, metavar="[DOMAIN|DOMAIN/PRODUCT]...")
+@click.option(
+    "--against",
+    metavar="GIT_REF",
+    help="Compare with what the files were where the change left GIT_REF, and not with what is "
+    "published and deployed.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
+def diff(selection: tuple[str, ...], against: str | None, as_json: bool) -> None:
+    """Each change of a contract, breaking, compatible or cosmetic, and the consumers that it breaks.
+
+    Exits with 1 if something breaks that no new major version permits.
+    """
+    from shared_resources.mesh import read_whole_mesh
+
+    environment = wiring.current()
+    mesh = read_whole_mesh(environment)
+    if against is not None:
+        found = _against_ref(environment, mesh, selection, against)
+    else:
+        found = _against_published(environment, mesh, selection)
+    if as_json:
+        from shared_resources.cli.tables import print_json
+
+        print_json([_as_json(one, mesh.root) for one in found])
+    else:
+        _show(found)
+    if any(one.refused for one in found):
+        sys.exit(1)
+
+
+def _against_ref(
+    environment: Environment, mesh: Mesh, selection: Sequence[str], ref: str
+) -> list[Changed]:
+    from shared_resources.comparing.changed import keys, mesh_changes
+    from shared_resources.comparing.git_history import repository
+    from shared_resources.mesh import read_mesh
+
+    known = repository(environment.root)
+    commit = known.base(ref)
+    with known.files_at(commit) as files:
+        earlier = read_mesh(files)
+        wanted = _wanted(selection, keys([*earlier.own_domains, *mesh.own_domains]))
+        return list(mesh_changes(earlier, mesh, wanted, f"{ref} ({commit[:12]})"))
+
+
+def _against_published(
+    environment: Environment, mesh: Mesh, selection: Sequence[str]
+) -> list[Changed]:
+    from shared_resources.comparing.changed import keys
+    from shared_resources.comparing.published import published_changes
+
+    own = keys(mesh.own_domains)
+    # What is gone of a domain of ours is still deployed, and known from the registry.
+    names = {domain.name for domain in mesh.own_domains}
+    deployed = environment.registry.promised(names).promises
+    gone = {
+        f"{name}/{place.name}" for name, at in deployed.items() for place in at.glob("products/*")
+    }
+    return list(published_changes(environment, mesh, _wanted(selection, own | gone)))
+
+
+def _wanted(selection: Sequence[str], known: Collection[str]) -> Collection[str]:
+    from shared_resources.running.selection import select
+
+    return select(selection, dict.fromkeys(known, ()))
+
+
+def _show(found: Sequence[Changed]) -> None:
+    from shared_resources.comparing.changed import Verdict
+
+    quiet = (Verdict.UNCHANGED, Verdict.NEW)
+    for one in found:
+        if one.verdict in quiet and not one.refused:
+            continue
+        versions = f"{one.before or '-'} -> {one.now or '-'}"
+        say(f"{one.key} {versions}: {one.verdict}, against {one.against}")
+        for change, hit in zip(one.changes, one.hits, strict=True):
+            say(f"  {change.effect}: {change.message}{_breaks(hit)}")
+        if one.readers:
+            say(f"  read by {', '.join(one.readers)}")
+        if one.refused:
+            say(f"  {one.refused}")
+    counted = [
+        f"{number} {verdict}"
+        for verdict in Verdict
+        if (number := sum(one.verdict is verdict for one in found))
+    ]
+    refused = sum(bool(one.refused) for one in found)
+    say(f"{', '.join(counted) or 'nothing to compare'}; {refused} not permitted")
+
+
+def _breaks(hit: Any) -> str:
+    from shared_resources.data_products.compared.breaks import in_words
+
+    return f"; it breaks {in_words(hit)}" if hit else ""
+
+
+def _as_json(one: Changed, root: Path) -> dict[str, Any]:
+    file = one.file.relative_to(root) if one.file.is_relative_to(root) else one.file
+    return {
+        "product": one.key,
+        "file": file.as_posix(),
+        "against": one.against,
+        "verdict": one.verdict.value,
+        "versions": {"from": one.before, "to": one.now},
+        "permitted": not one.refused,
+        "remedy": one.refused,
+        "changes": [
+            {
+                "effect": change.effect.value,
+                "clause": change.clause,
+                "line": change.line,
+                "message": change.message,
+                "columns": list(change.columns),
+                "consumers": [{"product": key, "columns": list(used)} for key, used in hit.items()],
+            }
+            for change, hit in zip(one.changes, one.hits, strict=True)
+        ],
+        "consumers": list(one.hit),
+    }

@@ -1,0 +1,117 @@
+"""Contracts beside what consumers have now: what is published, and what is deployed.
+
+Belongs here: the contract that a product was published under, and the verdict against it.
+Does not belong here: what is published (`data_products/compared/`), the registry (`registry/`).
+
+A version's evidence names its contract by a digest, and says itself only what readers of data rely on:
+columns, types, nulls, key, stores, partitions. The whole contract is looked for by that digest, in the
+registry and in git.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from hashlib import sha256
+
+from shared_resources.comparing.changed import Changed, Verdict, changed, gone, of_changes
+from shared_resources.comparing.git_history import NoBase, repository
+from shared_resources.contracts.changes.change import Change, breaking
+from shared_resources.contracts.model import Contract
+from shared_resources.contracts.odcs import compile_contract
+from shared_resources.contracts.source import parse_source
+from shared_resources.data_products.compared.breaks import Compared, compared
+from shared_resources.environment import Environment
+from shared_resources.findings import InvalidFile
+from shared_resources.mesh import Domain, Mesh, ProductFolder
+from shared_resources.mesh.kept_contracts import read_contract_anew
+from shared_resources.mesh.promised import read_promised
+
+DEPLOYED = "the release that is deployed"
+
+
+def published_changes(
+    environment: Environment, mesh: Mesh, wanted: Collection[str]
+) -> Iterator[Changed]:
+    """Each of the wanted products beside what is published of it, and beside what is deployed where
+    that is something else."""
+    deployed = _deployed(environment, {key.partition("/")[0] for key in wanted})
+    own = {product.key: product for product in mesh.own_products}
+    for key in sorted({*own, *deployed} & {*wanted}):
+        product, earlier = own.get(key), deployed.get(key)
+        if product is None:
+            if earlier is not None:
+                yield gone(mesh, earlier, DEPLOYED)
+            continue
+        now = product.contract
+        if now is None:
+            refused = "the contract is not valid; `mesh check` says why"
+            where = (key, product.contract_file, "what is published", Verdict.UNKNOWN)
+            yield Changed(*where, refused=refused)
+            continue
+        yield from _of_product(environment, mesh, product, now, earlier)
+
+
+def _of_product(
+    environment: Environment,
+    mesh: Mesh,
+    product: ProductFolder,
+    now: Contract,
+    earlier: ProductFolder | None,
+) -> Iterator[Changed]:
+    beside = compared(environment, mesh, product, now)
+    was = earlier.contract if earlier is not None else None
+    if beside.published or beside.findings:
+        yield _published(mesh, product, now, beside, was)
+    if was is not None and was.digest != beside.contract_digest:
+        yield changed(mesh, product, was, now, DEPLOYED)
+    elif not beside.published and not beside.findings:
+        where = (product.key, product.contract_file, "what is published", Verdict.NEW)
+        yield Changed(*where, "", now.version)
+
+
+def _published(
+    mesh: Mesh, product: ProductFolder, now: Contract, beside: Compared, deployed: Contract | None
+) -> Changed:
+    against = beside.published or "what is published"
+    known = [one for one in (now, deployed) if one is not None]
+    was = next((one for one in known if one.digest == beside.contract_digest), None)
+    was = was or _in_git(mesh, product, beside.contract_digest)
+    if was is not None:
+        found = changed(mesh, product, was, now, against)
+    else:
+        changes = tuple(_of_promise(beside))
+        found = of_changes(mesh, product, changes, (beside.contract_version, now.version), against)
+    said = [one for one in beside.findings if not found.refused]
+    if not said:
+        return found
+    # What no new version permits, and what cannot be compared.
+    changes = (*(breaking("", one.message, line=one.line) for one in said), *found.changes)
+    return Changed(
+        *(product.key, product.contract_file, against, Verdict.BREAKING, found.before, found.now),
+        changes,
+        (*({} for _ in said), *found.hits),
+        said[0].remedy,
+    )
+
+
+def _of_promise(beside: Compared) -> Iterator[Change]:
+    for one in beside.breaks:
+        yield breaking("", one.message, *one.columns)
+
+
+def _in_git(mesh: Mesh, product: ProductFolder, digest: str) -> Contract | None:
+    """The contract with that digest among the earlier states of the product's file."""
+    try:
+        known = repository(mesh.root)
+        for content in known.earlier(product.contract_file):
+            if sha256(content).hexdigest() == digest:
+                return compile_contract(parse_source(content, product.contract_file))
+    except (NoBase, InvalidFile):
+        return None  # no checkout, or written for a platform that read contracts otherwise
+    return None
+
+
+def _deployed(environment: Environment, domains: Collection[str]) -> Mapping[str, ProductFolder]:
+    folders = environment.registry.promised(domains).promises
+    read: list[Domain] = [read_promised(one, read_contract_anew) for one in folders.values()]
+    return {product.key: product for domain in read for product in domain.products}

@@ -1,0 +1,119 @@
+"""`mesh diff`: against a commit, against what is published, against what is deployed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.commands import call
+from tests.registry.test_registry import promise
+from tests.reviewing.repositories import LANDING, LINES, cases, commit, lines, reviewed, shop
+from tests.tiny_mesh import TinyMesh, column, contract_text
+
+RENAMED = [LINES[0], column("total", "DOUBLE", required=True)]
+LEAST = [LINES[0], column("amount", "DOUBLE", required=True, logicalTypeOptions={"minimum": 0})]
+LESS = [LINES[0], column("amount", "DOUBLE", required=True, logicalTypeOptions={"minimum": -1})]
+
+
+@pytest.fixture
+def changed(mesh: TinyMesh) -> TinyMesh:
+    return shop(mesh)
+
+
+def diffed(*options: object, code: int) -> dict[str, dict[str, Any]]:
+    told = call("diff", "--json", *options)
+    assert told.code == code, told
+    return {f"{one['product']} {one['verdict']}": one for one in told.json}
+
+
+def test_a_break_is_named_with_whom_it_breaks_and_what_to_do(changed: TinyMesh) -> None:
+    lines(changed, RENAMED)
+    told = diffed("--against", "main", "order", code=1)["order/lines breaking"]
+    assert told["file"] == "domains/order/products/lines/contract.odcs.yaml"
+    assert told["versions"] == {"from": "1.0.0", "to": "1.0.0"} and not told["permitted"]
+    gone, new = told["changes"]
+    assert (gone["effect"], gone["message"]) == ("breaking", "column amount is gone")
+    assert gone["consumers"] == [{"product": "sales/daily", "columns": ["amount"]}]
+    assert (new["effect"], new["consumers"]) == ("compatible", [])
+    shown = call("diff", "--against", "main")
+    assert "breaking: column amount is gone; it breaks sales/daily (amount)" in shown.out
+    assert "new major version" in shown.out and "1 not permitted" in shown.out
+    lines(changed, RENAMED, version="2.0.0")
+    told = diffed("--against", "main", "order/lines", code=0)["order/lines breaking"]
+    assert told["permitted"] and told["consumers"] == ["sales/daily"]
+
+
+def test_what_is_published_is_compared_with_the_contract_that_it_was_published_under(
+    changed: TinyMesh,
+) -> None:
+    """A rule is in no version's evidence: git has the contract with the digest that is."""
+    lines(changed, LEAST)
+    commit(changed)
+    changed.land("order/lines/1.csv", "line_id,amount\n1,10\n")
+    assert changed.run("order/lines").success
+    assert diffed(code=0).keys() == {"order/lines unchanged", "sales/daily new"}
+    lines(changed, LESS)
+    commit(changed)
+    told = diffed("order", code=1)["order/lines breaking"]
+    assert told["against"] == "version 1 of order/lines in the lake"
+    [change] = told["changes"]
+    assert "range_amount lets more through" in change["message"]
+    assert change["line"] and change["consumers"][0]["product"] == "sales/daily"
+
+
+def test_without_git_what_the_version_itself_says_is_compared(mesh: TinyMesh) -> None:
+    lines(mesh, LEAST)
+    mesh.land("order/lines/1.csv", "line_id,amount\n1,10\n")
+    assert mesh.run("order/lines").success
+    lines(mesh, RENAMED)
+    told = diffed(code=1)["order/lines breaking"]
+    assert [change["message"] for change in told["changes"]] == ["column amount is gone"]
+    by_day = {**LANDING["landing"], "mode": "partition", "object": "{partition}.csv"}
+    days = {"cadence": "daily", "column": "day", "start": "2026-01-01"}
+    text = contract_text(
+        "order/lines",
+        [*LEAST, column("day", "DATE", required=True)],
+        properties={"landing": by_day, "partitions": days},
+        version="2.0.0",
+    )
+    mesh.product("order/lines", text)
+    told = diffed(code=1)["order/lines breaking"]  # no version of the contract permits it
+    assert "published with partitions by nothing" in told["changes"][0]["message"]
+
+
+def test_what_is_deployed_counts_though_nothing_is_published(changed: TinyMesh) -> None:
+    lines(changed, LEAST)
+    entry, files = promise(changed.root, "order")
+    changed.environment.registry.register(entry, files, None)
+    lines(changed, LESS)
+    told = diffed("order", code=1)["order/lines breaking"]
+    assert told["against"] == "the release that is deployed"
+    shutil.rmtree(changed.root / "domains" / "order" / "products" / "lines")
+    told = diffed(code=1)["order/lines gone"]
+    assert told["consumers"] == ["sales/daily"] and "bring it back" in told["remedy"]
+
+
+def test_ci_refuses_what_lets_more_through(changed: TinyMesh) -> None:
+    lines(changed, LEAST)
+    commit(changed)
+    lines(changed, LESS)
+    told = reviewed("--since", "HEAD", "--static", "--no-tests", code=1)
+    [case] = cases(told, "contract", "failed")
+    assert "range_amount lets more through" in case["findings"][0]["message"]
+
+
+def test_what_cannot_be_compared_is_said(changed: TinyMesh, tmp_path: Path) -> None:
+    call("diff", "order/line").refused("no product or domain 'order/line'", "order/lines")
+    call("diff", "--against", "nowhere").refused("no commit 'nowhere'")
+    shutil.rmtree(changed.root / ".git")
+    call("diff", "--against", "main").refused("in no repository")
+
+
+def test_a_contract_that_is_not_valid_is_no_change_that_passes(changed: TinyMesh) -> None:
+    file = lines(changed) / "contract.odcs.yaml"
+    file.write_text(file.read_text().replace("status: active", "status: lively"))
+    told = diffed("--against", "main", "order", code=1)["order/lines unknown"]
+    assert "mesh check" in told["remedy"]
