@@ -129,13 +129,14 @@ def test_a_footer_that_counts_other_rows_than_its_row_groups_is_refused(tmp_path
 def test_an_object_that_a_run_took_in_vain_is_known(tmp_path: Path) -> None:
     ledger = Ledger(StateDatabase(f"sqlite:///{tmp_path}/state.db", tmp_path), "shop/items")
     obj = LandingObject("shop/items/x", 4, datetime.now(UTC), "etag")
-    assert not ledger.questions.tried(obj)
+    assert not ledger.questions.suspects()
     ledger.discover([obj])
-    assert not ledger.questions.tried(obj)
+    assert not ledger.questions.suspects()
     ledger.take([obj], "run-1", "batch-1")
-    assert ledger.questions.tried(obj), f"process {os.getpid()} may have died of it"
+    suspects = ledger.questions.suspects()
+    assert suspects == {(obj.key, obj.etag)}, f"process {os.getpid()} may have died of it"
     ledger.note([(obj.key, obj.etag)], State.REFUSED)
-    assert not ledger.questions.tried(obj)
+    assert not ledger.questions.suspects()
 
 
 def test_of_the_objects_that_a_run_took_the_last_alone_is_suspected(tmp_path: Path) -> None:
@@ -144,6 +145,6 @@ def test_of_the_objects_that_a_run_took_the_last_alone_is_suspected(tmp_path: Pa
     days = [LandingObject(f"shop/items/{n}", 4, datetime.now(UTC), "etag") for n in range(4)]
     for day in days[:3]:
         ledger.take([day], "run-1", "batch-1")
-    assert [ledger.questions.tried(day) for day in days] == [False, False, True, False]
+    assert ledger.questions.suspects() == {(days[2].key, "etag")}
     ledger.take(days[:1], "run-2", "batch-2")
-    assert [ledger.questions.tried(day) for day in days] == [True, False, True, False]
+    assert ledger.questions.suspects() == {(days[0].key, "etag"), (days[2].key, "etag")}

@@ -119,39 +119,32 @@ class Ledger:
     def take(self, objects: Iterable[LandingObject], run_id: str, batch_id: str) -> None:
         """A run has copied the objects, as they are given, and will say what comes of them."""
         now = self._rows.clock()
+        rows = [
+            {
+                "key": obj.key,
+                "etag": obj.etag,
+                "discovered_at": self._rows.first_sight(obj),
+                "state": State.TAKEN,
+                "size": obj.size,
+                "modified_at": obj.modified_at,
+                "run_id": run_id,
+                "batch_id": batch_id,
+                "asked_at": now,
+                "settled": VERSION_MARK not in obj.etag or now - obj.modified_at > SAME_SECOND,
+            }
+            for obj in objects
+        ]
+        before = (*UNPROCESSED, *REVIVED, State.SUPERSEDED)
         with self._rows.database.begin() as connection:
-            for obj in objects:
-                self._rows.upsert(
-                    connection,
-                    obj.key,
-                    obj.etag,
-                    (*UNPROCESSED, *REVIVED, State.SUPERSEDED),
-                    seen_at=self._rows.first_sight(obj),
-                    state=State.TAKEN,
-                    size=obj.size,
-                    modified_at=obj.modified_at,
-                    run_id=run_id,
-                    batch_id=batch_id,
-                    asked_at=now,
-                    settled=VERSION_MARK not in obj.etag or now - obj.modified_at > SAME_SECOND,
-                )
+            self._rows.upsert(connection, rows, before)
 
     def note(self, pairs: Iterable[tuple[str, str]], state: State) -> None:
         """The objects were published or refused; older ones of the same keys are out of date."""
+        pairs = sorted(set(pairs))
+        rows = [{"key": key, "etag": etag, "state": state} for key, etag in pairs]
         with self._rows.database.begin() as connection:
-            for key, etag in pairs:
-                self._rows.upsert(connection, key, etag, tuple(State), state=state)
-                this = sa.and_(self._rows.own, OBJECTS.c.key == key, OBJECTS.c.etag == etag)
-                times = sa.select(OBJECTS.c.modified_at, OBJECTS.c.discovered_at).where(this)
-                modified, seen = connection.execute(times).one()._tuple()
-                if modified is not None:
-                    connection.execute(
-                        sa.update(OBJECTS)
-                        .where(self._rows.own, OBJECTS.c.key == key, OBJECTS.c.etag != etag)
-                        .where(OBJECTS.c.state.in_(UNPROCESSED))
-                        .where(OBJECTS.c.modified_at < min(modified, seen))
-                        .values(state=State.REPLACED)
-                    )
+            self._rows.upsert(connection, rows)
+            self._rows.replace_older(connection, pairs)
 
     # -- asking for runs -------------------------------------------------------------------------
 

@@ -39,22 +39,21 @@ class LedgerQuestions:
             known = self._rows.known(connection, objects)
         return [obj for obj in objects if not same_object(obj, known)]
 
-    def tried(self, obj: LandingObject) -> bool:
-        """Whether it was the last that a run took of which nothing came: perhaps it ends who reads it.
+    def suspects(self) -> set[tuple[str, str]]:
+        """Keys and etags of what a run took last of which nothing came: perhaps they end who reads them.
 
-        Objects are read one after another: those that were taken before it were read to their end.
+        Objects are read one after another: those that were taken before were read to their end.
         """
-        this = sa.and_(OBJECTS.c.key == obj.key, OBJECTS.c.etag == obj.etag)
-        unfinished = OBJECTS.c.state.in_(UNPROCESSED)
-        taken, at = OBJECTS.c.batch_id, OBJECTS.c.asked_at
+        columns = (OBJECTS.c.key, OBJECTS.c.etag, OBJECTS.c.batch_id, OBJECTS.c.asked_at)
+        query = sa.select(*columns).where(
+            self._rows.own, OBJECTS.c.state.in_(UNPROCESSED), OBJECTS.c.batch_id.is_not(None)
+        )
         with self._rows.database.begin() as connection:
-            mine = connection.execute(
-                sa.select(taken, at).where(self._rows.own, this, unfinished, taken.is_not(None))
-            ).first()
-            if mine is None:
-                return False
-            last = sa.select(sa.func.max(at)).where(self._rows.own, taken == mine[0], unfinished)
-            return bool(mine[1] == connection.execute(last).scalar_one())
+            taken = [row._tuple() for row in connection.execute(query)]
+        last: dict[str, datetime | None] = {}
+        for _, _, batch, at in taken:
+            last[batch] = max(filter(None, (at, last.get(batch))), default=None)
+        return {(key, etag) for key, etag, batch, at in taken if at == last[batch]}
 
     def found(self, limit: int, *, newest_first: bool = False) -> list[Entry]:
         """Objects that a run may be asked for now, in the order of their own times.

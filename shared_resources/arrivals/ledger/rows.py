@@ -7,13 +7,13 @@ Does not belong here: what a change means (`ledger.py`), the tables (`tables.py`
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from shared_resources.arrivals.ledger.states import REVIVED, WAITING, State
+from shared_resources.arrivals.ledger.states import REVIVED, UNPROCESSED, WAITING, State
 from shared_resources.arrivals.ledger.tables import OBJECTS, Entry
 from shared_resources.landing.zones.zone import VERSION_MARK, LandingObject, as_listed
 from shared_resources.state.database import StateDatabase, insert
@@ -166,30 +166,81 @@ class LedgerRows:
     def upsert(
         self,
         connection: sa.Connection,
-        key: str,
-        etag: str,
-        states: Iterable[State],
-        seen_at: datetime | None = None,
-        **values: Any,
+        rows: Sequence[Mapping[str, Any]],
+        states: Collection[State] | None = None,
     ) -> None:
-        """Change the object's row if it is in one of the states; write one if there is none.
+        """Change the rows of these keys and etags, each to what it gives, if they are in one of the
+        states; write those that there are none of. All give the same columns.
 
         A row that was found in a listing learns the version's id.
         """
-        of_key = sa.and_(self.own, OBJECTS.c.key == key)
-        of_object = OBJECTS.c.etag.in_({etag, as_listed(etag)})
-        query = sa.select(OBJECTS.c.etag).where(of_key, of_object)
-        known = {str(row[0]) for row in connection.execute(query)}
-        if not known:
-            found = self.row(key, etag, State.FOUND)
-            found["discovered_at"] = seen_at or found["discovered_at"]
-            self.insert_rows(connection, [found])
-        row = etag if etag in known or not known else as_listed(etag)
+        rows = [
+            one
+            for one in rows
+            if VERSION_MARK not in one["etag"]
+            or self._learn_version(connection, one["key"], one["etag"], states)
+        ]
+        if not rows:
+            return
+        statement = insert(connection, OBJECTS)
+        changed = rows[0].keys() - {"key", "etag", "discovered_at"}
+        # No IN, which cannot be sent with many rows at once.
+        where = None if states is None else sa.or_(*(OBJECTS.c.state == one for one in states))
         connection.execute(
-            sa.update(OBJECTS)
-            .where(of_key, OBJECTS.c.etag == row, OBJECTS.c.state.in_(list(states)))
-            .values(**values, etag=etag)
+            statement.on_conflict_do_update(
+                index_elements=list(OBJECTS.primary_key.columns),
+                set_={name: statement.excluded[name] for name in sorted(changed)},
+                where=where,
+            ),
+            [{**self.row(one["key"], one["etag"], State.FOUND), **one} for one in rows],
         )
+
+    def replace_older(self, connection: sa.Connection, pairs: Sequence[tuple[str, str]]) -> None:
+        """What waits of the same keys and was written before these is out of date."""
+        for chunk in chunks(pairs):
+            columns = (
+                OBJECTS.c.key,
+                OBJECTS.c.etag,
+                OBJECTS.c.modified_at,
+                OBJECTS.c.discovered_at,
+            )
+            query = sa.select(*columns).where(self.own, OBJECTS.c.key.in_({k for k, _ in chunk}))
+            found: dict[str, dict[str, tuple[datetime | None, datetime]]] = defaultdict(dict)
+            for row in connection.execute(query):
+                key, etag, modified, seen = row._tuple()
+                found[key][etag] = modified, seen
+            for key, etag in chunk:
+                modified, seen = found[key][etag]
+                if modified is None or len(found[key]) == 1:
+                    continue
+                connection.execute(
+                    sa.update(OBJECTS)
+                    .where(self.own, OBJECTS.c.key == key, OBJECTS.c.etag != etag)
+                    .where(OBJECTS.c.state.in_(UNPROCESSED))
+                    .where(OBJECTS.c.modified_at < min(modified, seen))
+                    .values(state=State.REPLACED)
+                )
+
+    def _learn_version(
+        self,
+        connection: sa.Connection,
+        key: str,
+        etag: str,
+        states: Collection[State] | None,
+    ) -> bool:
+        """Let a row of a listing be about this version; False: it is in none of the states."""
+        of_key = sa.and_(self.own, OBJECTS.c.key == key)
+        listed = OBJECTS.c.etag == as_listed(etag)
+        query = sa.select(OBJECTS.c.etag, OBJECTS.c.state).where(
+            of_key, sa.or_(listed, OBJECTS.c.etag == etag)
+        )
+        known: dict[str, str] = {row[0]: row[1] for row in connection.execute(query)}
+        if etag in known or not known:
+            return True
+        if states is not None and known[as_listed(etag)] not in states:
+            return False
+        connection.execute(sa.update(OBJECTS).where(of_key, listed).values(etag=etag))
+        return True
 
 
 def same_object(obj: LandingObject, known: Mapping[tuple[str, str], list[Entry]]) -> list[Entry]:

@@ -141,11 +141,13 @@ def _ingest(attempt: Attempt, folder: Path, landing_object: str | None) -> Made:
     unreadable: list[Unreadable] = []
     objects: dict[str, tuple[tuple[str, str], ...]] = {}
     ignored: set[str] = set()
+    suspects = ledger.questions.suspects()
     for partition, chosen in choose_objects(attempt, landing_object).items():
-        # The object's own name may be longer than a file's can be; its end says what it is.
-        copy = folder / "landed" / (partition or "all") / f"object{Path(chosen.key).suffix[-16:]}"
+        # The object's own name may be longer than a file's can be; its end says what it is. One
+        # after the other has this place: to remove a folder takes a millisecond.
+        copy = folder / "landed" / f"object{Path(chosen.key).suffix[-16:]}"
         fetched = zone.fetch(chosen, copy)
-        apart = ledger.questions.tried(fetched) or None
+        apart = (fetched.key, fetched.etag) in suspects or None
         ledger.take([fetched], attempt.run.run_id, attempt.batch_id)
         objects[partition] = ((fetched.key, fetched.etag),)
         try:
@@ -153,8 +155,10 @@ def _ingest(attempt: Attempt, folder: Path, landing_object: str | None) -> Made:
                 attempt.contract, copy, fetched.key, folder, partition, apart=apart
             )
         except UnreadableObject as problem:
-            lost = Unreadable(partition, fetched.key, fetched.etag, str(problem), copy)
-            unreadable.append(lost)
+            kept = copy.parent / (partition or "all") / copy.name
+            kept.parent.mkdir()
+            copy.rename(kept)
+            unreadable.append(Unreadable(partition, fetched.key, fetched.etag, str(problem), kept))
             continue
         copy.unlink()
         ignored.update(staged.ignored)
