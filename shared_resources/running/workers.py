@@ -26,8 +26,13 @@ from typing import Any
 from shared_resources.environment import Environment
 from shared_resources.running.messages import Loaded, NotLoaded, RunOutcome, Task, Waits
 
+# What every worker imports sooner or later, once for all of them: how Dagster keeps its events, too.
 _PRELOADED = (
     "dagster",
+    "dagster._core.remote_representation.external_data",
+    "dagster._core.storage.event_log",
+    "dagster._core.storage.runs",
+    "dagster._core.storage.schedules",
     "duckdb",
     "pandas",
     "polars",

@@ -284,6 +284,24 @@ def test_a_rule_that_ends_its_process_in_one_part_is_not_asked_about_the_next(
     assert [report.results[0].passed for report in reports] == [True, False, False]
 
 
+def test_pandas_is_there_for_functions_and_not_for_queries(tmp_path: Path) -> None:
+    """A server that only queries are asked of starts in half the time."""
+    query = make_rule("sql", name="query", query="SELECT count(*) FROM batch WHERE v < 0")
+    data = StagedData(_batch(tmp_path))
+    client._server().stop()
+    for _ in range(2):
+        assert result_of(audit(data, CONTRACT, rules=[query]), "query").passed
+        server = client._server().process
+        assert server is not None
+        assert "/pandas/" not in Path(f"/proc/{server.pid}/maps").read_text()
+    source = (
+        "import pyarrow\ndef judge(batch: pyarrow.Table):\n    return 'pandas' in sys.modules\n"
+    )
+    for _ in range(2):
+        assert result_of(_audit(tmp_path, source), "own").passed
+    assert client._server().process is server, "it is the same server"
+
+
 def test_a_server_that_is_gone_is_started_again(tmp_path: Path) -> None:
     source = "def judge(batch):\n    return True\n"
     assert result_of(_audit(tmp_path, source), "own").passed

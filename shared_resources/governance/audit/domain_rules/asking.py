@@ -44,8 +44,9 @@ _AMOUNT = re.compile(r"\s*([0-9.]+)\s*([KMGT]?)(I?)(?:B|BYTES?)?\s*", re.IGNOREC
 
 def prepare(rules: Sequence[Rule]) -> None:
     """Start what the rules will need, while the audit is still busy with its own."""
-    if any(isinstance(kind_of(rule), OwnKind) for rule in rules):
-        client.prepare()
+    own = [kind for rule in rules if isinstance(kind := kind_of(rule), OwnKind)]
+    if own:
+        client.prepare(any(kind.python for kind in own))
 
 
 def ask_domain_rules(

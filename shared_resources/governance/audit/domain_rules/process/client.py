@@ -25,7 +25,12 @@ from shared_resources.governance.audit.domain_rules.process.job import (
     left,
     read_answer,
 )
-from shared_resources.governance.audit.domain_rules.process.server import KILL, START, WAIT
+from shared_resources.governance.audit.domain_rules.process.server import (
+    KILL,
+    PYTHON,
+    START,
+    WAIT,
+)
 from shared_resources.governance.audit.engine.outcome import Outcome
 from shared_resources.problems import MeshProblem
 from shared_resources.state.per_process import OncePerProcess
@@ -48,11 +53,18 @@ class _Server:
     lock: threading.Lock = field(default_factory=threading.Lock)
     process: subprocess.Popen[bytes] | None = None
     control: socket.socket | None = None
+    for_python: bool = False
 
-    def start(self) -> None:
-        """Start it unless it runs; does not wait until it is ready."""
-        if self.process is not None and self.process.poll() is None:
-            return
+    def start(self, python: bool) -> None:
+        """Start it unless it runs; does not wait until it is ready, for `python` rules too."""
+        if self.process is None or self.process.poll() is not None:
+            self._start()
+        if python and not self.for_python:
+            assert self.control is not None
+            self.control.sendall(PYTHON)
+            self.for_python = True
+
+    def _start(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
@@ -64,6 +76,7 @@ class _Server:
                 start_new_session=True,
             )
         self.control = ours
+        self.for_python = False
 
     def stop(self) -> None:
         """End it with all that it has started; the next job gets another."""
@@ -74,9 +87,9 @@ class _Server:
                 self.process.wait(_START_SECONDS)
         self.process = self.control = None
 
-    def fork(self) -> socket.socket:
+    def fork(self, python: bool) -> socket.socket:
         """A child; the channel to it."""
-        self.start()
+        self.start(python)
         assert self.control is not None
         ours, theirs = socket.socketpair()
         with theirs:
@@ -100,11 +113,12 @@ class _Server:
 _server = OncePerProcess(_Server)
 
 
-def prepare() -> None:
+def prepare(python: bool) -> None:
     """Start the server: by the time that its first job comes, it has imported its libraries."""
     server = _server()
-    with server.lock:
-        server.start()
+    # One that has just ended is found so by the first job.
+    with server.lock, suppress(BrokenPipeError, ConnectionResetError):
+        server.start(python)
 
 
 def run(job: Job, rows: list[int]) -> Answers:
@@ -129,7 +143,7 @@ def run(job: Job, rows: list[int]) -> Answers:
 
 def _run_once(server: _Server, job: Job, rows: list[int], found: Answers) -> tuple[Question, ...]:
     """Ask one child until it is through or down; the questions that are left for another."""
-    with server.fork() as channel:
+    with server.fork(job.python) as channel:
         lines = _Lines(channel)
         with suppress(OSError):  # it has ended already, and will not say that it is ready
             channel.sendall(job.line())
