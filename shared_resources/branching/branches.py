@@ -12,6 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared_resources.branching.carrying import take_back
 from shared_resources.branching.own_line import changed_products
 from shared_resources.data_products.publishing import product_lock
 from shared_resources.environment import Environment
@@ -65,6 +66,7 @@ def drop(base: Environment, name: str, known: Collection[str]) -> tuple[str, ...
     Branches(base.state).check(name)
     branch = branch_of(base, name)
     refuse_while_used(branch, "drop the branch")
+    take_back(branch)
     made = changed_products(branch)
     for store in branch.stores.values():
         # Of one whose fork died early a store lists nothing.

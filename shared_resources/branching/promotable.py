@@ -18,9 +18,10 @@ from shared_resources.governance.catalogue import PolicyViolation, policies_dige
 from shared_resources.governance.stopped import ProductStopped, makeable, why_resting
 from shared_resources.mesh import Mesh
 from shared_resources.problems import MeshProblem
+from shared_resources.stores.branched.names import in_branch
 from shared_resources.stores.branched.store import BranchStore
 from shared_resources.stores.pins import pin_of
-from shared_resources.stores.protocol import Unreadable, Version
+from shared_resources.stores.protocol import NotPublished, PublishError, Unreadable, Version
 from shared_resources.wiring import BranchEnvironment
 
 
@@ -69,7 +70,8 @@ def against(
     if one.is_done:
         return
     yield from _policies(branch, mesh, one)
-    yield from (why for line in one.lines if line.made and (why := line.moved))
+    for line in one.lines:
+        yield from _store(one.contract, line)
     if not one.lines[0].made:
         return  # it was promoted, but for a store that comes after; that was judged then
     if behind(one.contract, tuple(line.store for line in one.lines)):
@@ -79,6 +81,20 @@ def against(
     yield from _contract(mesh, one)
     inputs = (why for line in one.lines[:1] for why in _inputs(branch, line, promoted))
     yield from dict.fromkeys(inputs)
+
+
+def _store(contract: Contract, line: OwnLine) -> Iterator[str]:
+    if not line.made:
+        return
+    if why := line.moved:
+        yield why
+        return
+    began = line.began_with.number if line.began_with else 0
+    own = in_branch(contract.key, line.store.branch)
+    try:
+        line.store.sharing.check(contract, own, line.newest.number, began)
+    except (PublishError, NotPublished) as problem:
+        yield f"the {line.store.name} would not take it: {problem}"
 
 
 def _policies(branch: BranchEnvironment, mesh: Mesh, one: Candidate) -> Iterator[str]:

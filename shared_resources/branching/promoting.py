@@ -4,18 +4,20 @@ Belongs here: the order of products and stores, and what goes with a version int
 Does not belong here: whether it may be (`promotable.py`), how a store takes a version
 (`stores/branched/sharing.py`).
 
-All is asked before anything is changed. Each product is then one atomic commit a store; who dies in
-between promotes again: what is production's already is only forgotten in the branch.
+All is asked before anything is changed, of the stores, too. Each product is then one atomic commit a
+store, the leading one first, of which the others are brought level; who dies in between promotes
+again: what is production's already is only forgotten in the branch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.arrivals.ledger.states import State
 from shared_resources.branching.branches import refuse_while_used
+from shared_resources.branching.carrying import carried, carry, standing, take_back
 from shared_resources.branching.own_line import OwnLine, changed_products
 from shared_resources.branching.promotable import (
     Candidate,
@@ -27,15 +29,16 @@ from shared_resources.branching.promotable import (
 from shared_resources.branching.proof import proof
 from shared_resources.data_products.publishing import product_lock
 from shared_resources.environment import Environment
-from shared_resources.evidence.record import Evidence
+from shared_resources.evidence.record import Evidence, Promoted
 from shared_resources.mesh import Mesh
+from shared_resources.problems import MeshProblem
 from shared_resources.reporting.outside_runs import report_version
 from shared_resources.reporting.standing_checks import refusals_standing
 from shared_resources.running.selection import unknown
 from shared_resources.state.last_attempts import LastAttempts
 from shared_resources.stores.branched.names import BranchProblem, in_branch
 from shared_resources.stores.pins import pin_of
-from shared_resources.stores.protocol import Unreadable, Version
+from shared_resources.stores.protocol import MovedOn, Unreadable, Version
 from shared_resources.wiring import BranchEnvironment
 
 
@@ -56,6 +59,7 @@ def promote(
     `BranchProblem` when the branch did not make one, or somebody works in it on this machine.
     """
     refuse_while_used(branch, "promote")
+    take_back(branch)  # what a promotion left that died before its first commit
     candidates = _chosen(branch, mesh, wanted)
     names = {one.product for one in candidates}
     reasons = [
@@ -64,7 +68,11 @@ def promote(
     if reasons:
         listed = "".join(f"\n  {reason}" for reason in reasons)
         raise NotPromotable(f"nothing was promoted from branch {branch.branch}:{listed}")
-    return [_promote(branch, one, by) for one in candidates]
+    try:
+        return [_promote(branch, one, by) for one in candidates]
+    except MovedOn:
+        take_back(branch)
+        raise
 
 
 def _chosen(branch: BranchEnvironment, mesh: Mesh, wanted: Sequence[str]) -> list[Candidate]:
@@ -142,15 +150,32 @@ def _take(branch: BranchEnvironment, one: Candidate, by: str) -> list[Version]:
             f"{one.product} was published just now, in branch {branch.branch} or in production, and is "
             "left as it was there; promote again"
         )
-    versions = []
-    for line in one.lines:
-        if line.made:
-            evidence = _evidence(branch, line.made, by)
-            _carry_quarantine(branch, one.product, evidence.quarantined)
-            began = line.began_with.number if line.began_with else 0
-            own, take = in_branch(one.product, branch.branch), line.store.sharing.take
-            versions.append(take(one.contract, own, line.newest.number, evidence, began))
+    asked = [line for line in one.lines if line.made]
+    evidence = [_evidence(branch, line, asked, by) for line in asked]
+    began = [line.began_with.number if line.began_with else 0 for line in asked]
+    own, versions = in_branch(one.product, branch.branch), list[Version]()
+    carry(branch, one.product, evidence[0].quarantined, began[0])
+    for line, proven, base in zip(asked, evidence, began, strict=True):
+        sharing = line.store.sharing
+        try:
+            taken = sharing.take(one.contract, own, line.newest.number, proven, base)
+        except MeshProblem as problem:
+            if not versions:
+                raise
+            raise _half_way(versions, line, problem) from problem
+        versions.append(taken)
+        carried(branch, one.product)
     return versions
+
+
+def _half_way(versions: Sequence[Version], line: OwnLine, problem: MeshProblem) -> NotPromotable:
+    """What is committed cannot be taken from readers again: the other store has to follow."""
+    had = ", ".join(f"version {version.number} in the {version.store}" for version in versions)
+    return NotPromotable(
+        f"{line.product}: the {line.store.name} did not take it ({problem}); it is production's by now "
+        f"as {had}. Readers of each store see a whole version. Promote it again, or run the product: "
+        f"either brings the {line.store.name} level."
+    )
 
 
 def _is_newest(line: OwnLine) -> bool:
@@ -161,30 +186,20 @@ def _is_newest(line: OwnLine) -> bool:
         return True  # a promotion died as it forgot them
 
 
-def _evidence(branch: BranchEnvironment, made: Sequence[Version], by: str) -> Evidence:
+def _evidence(
+    branch: BranchEnvironment, line: OwnLine, lines: Sequence[OwnLine], by: str
+) -> Evidence:
+    """Of the line's version in production, which is recognised there by its pins in any store."""
+
     def input_pin(product: str, pin: str, reader: Version) -> str:
         store = next(s for s in branch.stores.values() if s.name == pin.partition(":")[0])
         read = resolve(store, product, pin, reader)
         return pin if read is None else str(pin_of(read))
 
-    return proof(made, branch.branch, by, input_pin)
-
-
-def _carry_quarantine(
-    branch: BranchEnvironment, product: str, quarantined: Collection[str]
-) -> None:
-    """What a version lost is kept where the version is, before it is there."""
-    if not quarantined:
-        return
-    entries = {entry.id: entry for entry in branch.quarantine.list(product)}
-    lacking = sorted(set(quarantined) - entries.keys())
-    if lacking:
-        raise NotPromotable(
-            f"{product}: what its audit set aside is not on this machine ({', '.join(lacking)}), and "
-            "would be lost. Promote it where it was made, or make it again here."
-        )
-    for id_ in quarantined:
-        branch.base.quarantine.take_over(entries[id_], branch.quarantine)
+    pins = tuple(str(pin_of(version)) for one in lines for version in one.made)
+    evidence = proof(line.made, Promoted(branch.branch, pins, by), input_pin)
+    stand = standing(branch, line, evidence.quarantined, evidence.partitions)
+    return replace(evidence, quarantined=stand)
 
 
 def _note(base: Environment, version: Version) -> None:

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from shared_resources.evidence.record import CheckOutcome, Evidence, Promoted
-from shared_resources.stores.pins import pin_of
 from shared_resources.stores.protocol import Version
 
 
 def proof(
-    made: Sequence[Version], branch: str, by: str, input_pin: Callable[[str, str, Version], str]
+    made: Sequence[Version], promoted: Promoted, input_pin: Callable[[str, str, Version], str]
 ) -> Evidence:
     """What is committed with the promoted version. `made` are the branch's, newest first.
 
@@ -36,7 +35,6 @@ def proof(
         for version in reversed(counted)
         for product, pin in version.evidence.inputs.items()
     }
-    promoted = Promoted(branch, tuple(str(pin_of(version)) for version in made), by)
     return replace(
         newest,
         checks=_joined([one.checks for one in several]),
@@ -46,6 +44,8 @@ def proof(
         objects=tuple(dict.fromkeys(pair for v in made for pair in v.evidence.objects)),
         quarantined=_distinct(one.quarantined for one in several),
         files=tuple(file for one in several for file in one.files),
+        # Of which its days are not made as a run makes them.
+        replay_of=next((one.replay_of for one in several if one.replay_of is not None), None),
         promoted=promoted,
     )
 

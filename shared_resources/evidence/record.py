@@ -65,7 +65,7 @@ class RolledBack:
 @dataclass(frozen=True)
 class Promoted:
     """The branch that the version was made in, and what it was called there: `store:number:snapshot`
-    of each version of the branch that it stands for, the newest first.
+    of each version of the branch that it stands for, in each store, the newest first.
     """
 
     branch: str
@@ -84,7 +84,8 @@ class Evidence:
     (None of a version of an earlier release),
     `objects` the landing objects as (key, etag), `quarantined` the entries that the attempt left,
     `files` the batch's files as they were staged. Of a rollback, all this is of the version that it
-    restored, but for `rolled_back`. Of a promotion it is that of the branch, with `promoted`.
+    restored, but for `rolled_back`. Of a promotion it is that of the branch, with `promoted`, and
+    `quarantined` are all entries that it does not take the place of.
     """
 
     run_id: str

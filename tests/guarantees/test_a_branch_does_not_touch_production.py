@@ -42,6 +42,15 @@ _STEPS = (
     f"{_STORES}.embedded_warehouse.sharing:WarehouseSharing.forget",
 )
 
+_CARRYING = (
+    "shared_resources.branching.carrying:write_whole",
+    "shared_resources.governance.quarantine.folder:QuarantineFolder.keep",
+    f"{_STORES}.lake.sharing:LakeSharing.take",
+    "shared_resources.branching.promoting:carried",
+    f"{_STORES}.embedded_warehouse.sharing:WarehouseSharing.take",
+    "shared_resources.branching.promoting:_note",
+)
+
 
 def seen(environment: Environment) -> dict[str, list[float]]:
     """What readers of each store see."""
@@ -136,6 +145,33 @@ def test_a_process_killed_at_a_step_of_a_promotion(mesh: TinyMesh, step: str, af
     assert seen(mesh.environment) == both(NEW)
     left = [path for path in mesh.environment.home.rglob("*") if "__branch" in path.name]
     assert left == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", _CARRYING)
+def test_a_process_killed_while_it_carries_what_was_set_aside_leaves_all_or_nothing(
+    mesh: TinyMesh, step: str, after: bool
+) -> None:
+    properties = {"landing": LANDING, "lossBudgetPercent": 50}
+    mesh.product(KEY, contract_text(KEY, COLUMNS, servers=SERVERS, properties=properties))
+    land_orders(mesh, list(OLD), "1-old")
+    assert make_batch(mesh.environment, KEY, "run-old")
+    for name in ("one", "two"):
+        create(mesh.environment, name, "tests")
+    land_orders(mesh, [*NEW, -1.0], "2-new")
+    make_in_branch(mesh.environment, "one", "run-one")
+
+    process = start(promote_all, mesh.environment, "one", death=Death(step, after))
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL, f"{step} is no step of a promotion any more"
+
+    drop(mesh.environment, "one", [KEY])  # nobody promotes it again
+    entries = [entry.rows for entry in mesh.environment.quarantine.list(KEY)]
+    lake, _ = mesh.environment.stores.values()
+    promoted = lake.versions(KEY)[-1].evidence.promoted is not None
+    assert entries == ([1] if promoted else [])
+    assert not list(mesh.environment.home.rglob("*carrying*"))
 
 
 @pytest.mark.slow

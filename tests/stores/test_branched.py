@@ -40,6 +40,7 @@ def take(store: ProductStore, branch: BranchStore, on_top_of: int) -> int:
     """What a promotion asks of the store: the branch's newest version on top of production's."""
     newest = branch.versions(KEY)[-1]
     evidence = make_evidence(SALES, run_id="promoted")
+    sharing_of(store).check(SALES, OWN, newest.number, on_top_of)
     taken = sharing_of(store).take(SALES, OWN, newest.number, evidence, on_top_of)
     return taken.number
 
@@ -87,6 +88,7 @@ def test_a_promoted_version_is_productions_and_outlives_the_branch(place: Place)
     newest = branch.versions(KEY)[-1]
     evidence = make_evidence(DAILY, run_id="promoted", partitions=(day(1),))
     for _ in range(2):  # who died after the commit does it again
+        sharing_of(store).check(DAILY, OWN, newest.number, 1)
         taken = sharing_of(store).take(DAILY, OWN, newest.number, evidence, 1)
         assert (taken.number, taken.batch_id, taken.rows) == (2, "mine", 2)
     assert taken.evidence.run_id == "promoted"
@@ -193,8 +195,11 @@ def test_nothing_is_promoted_over_what_production_published_meanwhile(place: Pla
     publish(store, SALES, "b1", [1])
     publish(branch, SALES, "mine", [7])
     publish(store, SALES, "b2", [2])
+    newest, sharing = branch.versions(KEY)[-1].number, sharing_of(store)
     with pytest.raises(MovedOn, match="version 2 by now"):
-        take(store, branch, 1)
+        sharing.check(SALES, OWN, newest, 1)
+    with pytest.raises(MovedOn, match="version 2 by now"):
+        sharing.take(SALES, OWN, newest, make_evidence(SALES), 1)
     assert published(store, KEY) == [2] and published(branch, KEY) == [7]
     assert store.orphans(KEY) == []
 
@@ -209,6 +214,7 @@ def test_a_column_that_the_branch_adds_is_promoted_with_it(place: Place) -> None
     publish(branch, wide, "mine", [7])
     assert store.open(KEY).schema.names == ["id", "label"]
     newest = branch.versions(KEY)[-1]
+    sharing_of(store).check(wide, OWN, newest.number, 1)
     sharing_of(store).take(wide, OWN, newest.number, make_evidence(wide), 1)
     sharing_of(store).forget(OWN, KEY)
     found = place.open().open(KEY)
@@ -225,6 +231,8 @@ def test_what_breaks_readers_is_not_promoted(place: Place) -> None:
     publish(branch, broken, "mine", [7])
     newest = branch.versions(KEY)[-1]
     same_major = replace(broken, version="1.0.1")
+    with pytest.raises(PublishError, match="no longer fits"):
+        sharing_of(store).check(same_major, OWN, newest.number, 1)
     with pytest.raises(PublishError, match="no longer fits"):
         sharing_of(store).take(same_major, OWN, newest.number, make_evidence(same_major), 1)
     assert published(store, KEY) == [1]

@@ -176,8 +176,9 @@ class Quarantine:
         schema = pq.read_schema(files[0]) if files else pa.schema([])
         return pa.RecordBatchReader.from_batches(schema, _stream(files))
 
-    def take_over(self, entry: QuarantineEntry, other: Quarantine) -> None:
-        """Keep another quarantine's entry as it is there; twice is as good as once."""
+    def take_over(self, entry: QuarantineEntry, other: Quarantine, on_top_of: int) -> None:
+        """Keep another quarantine's entry as it is there, closed if it is closed there, but rejected
+        on top of this version; twice is as good as once."""
         place = _place(entry.product, entry.id)
         stored = other.store.read(place)
         assert stored is not None, "it was listed a moment ago"
@@ -186,7 +187,15 @@ class Quarantine:
         if rejects := other.rejects(entry):
             kept[_REJECTS] = rejects
         if self.store.read(place) is None:
-            self.store.keep(place, kept, stored.entry)
+            content = {**json.loads(stored.entry), "on_top_of": on_top_of}
+            self.store.keep(place, kept, _json(content))
+        for name, mark in stored.added:
+            if name == _CLOSED:
+                self.store.add(place, name, mark)
+
+    def take_back(self, product: str, id_: str) -> None:
+        """Remove an entry that was taken over for a version that never came."""
+        self.store.remove(_place(product, id_))
 
     def mark_replayed(self, id_: str, version: int) -> QuarantineEntry:
         """Note that `version` published what passed of the entry; twice is as good as once."""

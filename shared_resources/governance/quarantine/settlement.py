@@ -39,12 +39,14 @@ def with_replacements(
 def made_on(entry: QuarantineEntry, versions: Sequence[Version]) -> int:
     """The number of the version after which the entry was rejected; 0: there was none.
 
-    Of rows that were set aside it is the version that published the others of their batch. Entries
-    of earlier releases say nothing of it: of them the clock is all that is known.
+    Of rows that were set aside it is the version that published the others of their batch, which may
+    be a promoted one that stands for several batches of a branch. Entries of earlier releases say
+    nothing of it: of them the clock is all that is known.
     """
     if entry.kind == "rows":
         for version in versions:
-            if version.batch_id == entry.batch_id:
+            own = version.batch_id == entry.batch_id
+            if own or (version.rollback_of is None and _left(entry, version)):
                 return version.number
     if entry.on_top_of is not None:
         return entry.on_top_of
@@ -55,7 +57,16 @@ def made_on(entry: QuarantineEntry, versions: Sequence[Version]) -> int:
 def is_of_batch(entry: QuarantineEntry, version: Version) -> bool:
     """Whether the version published the batch that the entry is of, or a part of it by a replay."""
     again = version.evidence.replay_of
-    return entry.batch_id in (version.batch_id, again and again.batch_id)
+    if version.evidence.promoted is not None:
+        # Its batch is the last of those that it stands for; it names all that they left.
+        return _left(entry, version) or (again is not None and again.entry == entry.id)
+    return entry.batch_id in (version.batch_id, again and again.batch_id) or _left(entry, version)
+
+
+def _left(entry: QuarantineEntry, version: Version) -> bool:
+    """Whether the version itself says that the entry stands beside it."""
+    evidence = version.evidence_or_none
+    return evidence is not None and entry.id in evidence.quarantined
 
 
 def _replacement(entry: QuarantineEntry, current: Iterable[Version], base: int) -> int | None:
@@ -67,6 +78,8 @@ def _replacement(entry: QuarantineEntry, current: Iterable[Version], base: int) 
         again = version.evidence.replay_of
         if again is not None and again.entry == entry.id:
             return version.number
+        if _left(entry, version):
+            continue
         # A replay of others of its batch has published it without these rows.
         if entry.kind == "rows" and is_of_batch(entry, version):
             continue

@@ -28,6 +28,10 @@ class VersionSharing(Protocol):
         """
         ...
 
+    def check(self, contract: Contract, source: str, number: int, on_top_of: int) -> None:
+        """Raise what `take` would raise of the same, as far as can be known now; change nothing."""
+        ...
+
     def take(
         self, contract: Contract, source: str, number: int, evidence: Evidence, on_top_of: int
     ) -> Version:

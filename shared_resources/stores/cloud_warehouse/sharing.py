@@ -48,6 +48,14 @@ class SnowflakeSharing:
             if claim(versions, entry, head, content):
                 store.follow_up(contract.key, entry)
 
+    def check(self, contract: Contract, source: str, number: int, on_top_of: int) -> None:
+        store, theirs = self._store, self._entry(source, number)
+        if store.published_batch(contract.key, theirs.version(source).batch_id):
+            return
+        head = store.head(store.record_of(contract.key))
+        check_on_top_of(contract, head.number, on_top_of)
+        check_schema(contract, head.entry, rows_stay=False)
+
     def take(
         self, contract: Contract, source: str, number: int, evidence: Evidence, on_top_of: int
     ) -> Version:

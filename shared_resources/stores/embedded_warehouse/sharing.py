@@ -50,6 +50,12 @@ class WarehouseSharing:
             finally:
                 self._clear_up(contract.key, attempt)
 
+    def check(self, contract: Contract, source: str, number: int, on_top_of: int) -> None:
+        store = self._store
+        theirs = store.manifests(source).get(number)
+        if not store.published_batch(contract.key, theirs.version(store.name).batch_id):
+            _check(contract, store.manifests(contract.key).last(), on_top_of)
+
     def take(
         self, contract: Contract, source: str, number: int, evidence: Evidence, on_top_of: int
     ) -> Version:
@@ -60,10 +66,7 @@ class WarehouseSharing:
         attempt = store.staging_folder(contract, batch_id)
 
         def plan(last: Manifest | None, first_try: bool) -> Manifest:
-            check_on_top_of(contract, last.number if last else 0, on_top_of)
-            if last is not None:
-                check_partition_column(contract, last.partition_column)
-                check_evolution(contract, last.types, last.properties, replaces_everything=True)
+            _check(contract, last, on_top_of)
             return replace(theirs, product=contract.key, files=files)
 
         try:
@@ -105,3 +108,11 @@ class WarehouseSharing:
         named = {path.parent for path in self._store.manifests(product).files()}
         if attempt not in named:
             staging_area.remove_attempt(attempt)
+
+
+def _check(contract: Contract, last: Manifest | None, on_top_of: int) -> None:
+    """Raises `MovedOn` or `PublishError` unless the version may follow on `last`."""
+    check_on_top_of(contract, last.number if last else 0, on_top_of)
+    if last is not None:
+        check_partition_column(contract, last.partition_column)
+        check_evolution(contract, last.types, last.properties, replaces_everything=True)

@@ -19,12 +19,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pyiceberg.manifest import DataFile
+from pyiceberg.schema import Schema, assign_fresh_schema_ids
 from pyiceberg.serializers import ToOutputFile
 from pyiceberg.table import Table, Transaction
 from pyiceberg.table.refs import SnapshotRefType
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update import RemoveSnapshotRefUpdate, SetSnapshotRefUpdate
 
+from shared_resources.contracts.compiling.iceberg_schema import iceberg_schema
 from shared_resources.contracts.model import Contract
 from shared_resources.evidence.record import Evidence
 from shared_resources.stores.commit_attempts import Attempts
@@ -82,6 +84,14 @@ class LakeSharing:
             finally:
                 _clear_up(at, batch_id)
 
+    def check(self, contract: Contract, source: str, number: int, on_top_of: int) -> None:
+        table, snapshot = _version(self._store.at(source), number)
+        if self._store.published_batch(contract.key, to_version(source, snapshot).batch_id):
+            return
+        base = Base.of(load_in_step(self._store.at(contract.key)))
+        fresh = assign_fresh_schema_ids(iceberg_schema(contract))
+        _check(contract, base, on_top_of, schema_of(table, snapshot), fresh)
+
     def take(
         self, contract: Contract, source: str, number: int, evidence: Evidence, on_top_of: int
     ) -> Version:
@@ -92,18 +102,10 @@ class LakeSharing:
         attempt = at.staging(contract, batch_id)
 
         def plan(base: Base, transaction: Transaction) -> Files:
-            current = number_of(base.last) if base.last is not None else None
-            check_on_top_of(contract, current or 0, on_top_of)
             schema = schema_of(table, snapshot)
+            _check(contract, base, on_top_of, schema, transaction.table_metadata.schema())
             if base.last is not None:
-                check_table(contract, base, rows_stay=False)
                 use_schema(transaction, schema)
-            elif transaction.table_metadata.schema().fields != schema.fields:
-                raise PublishError(
-                    f"{contract.key}: its columns were changed while it was new in the branch, and a "
-                    "new table gives them other ids. Nothing was published; drop the branch's "
-                    "product, make it again, and promote that."
-                )
             names = at.files.share(theirs, base.held, attempt)
             return {names[path]: _renamed(file, names[path]) for path, file in theirs.items()}
 
@@ -139,6 +141,22 @@ def _version(at: LakeTable, number: int) -> tuple[Table, Snapshot]:
     if table is None:
         raise NotPublished(f"{at.product} is not published in the lake any more")
     return table, snapshot_of(table, at.product, number)
+
+
+def _check(
+    contract: Contract, base: Base, on_top_of: int, schema: Schema, of_new_table: Schema
+) -> None:
+    """Raises `MovedOn` or `PublishError` unless a version of this schema may follow on `base`."""
+    current = number_of(base.last) if base.last is not None else None
+    check_on_top_of(contract, current or 0, on_top_of)
+    if base.last is not None:
+        check_table(contract, base, rows_stay=False)
+    elif of_new_table.fields != schema.fields:
+        raise PublishError(
+            f"{contract.key}: its columns were changed while it was new in the branch, and a new table "
+            "gives them other ids. Nothing was published; drop the branch's product, make it again, "
+            "and promote that."
+        )
 
 
 def _create(at: LakeTable, source: Table, snapshot: Snapshot, files: Sequence[DataFile]) -> None:
