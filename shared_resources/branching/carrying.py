@@ -17,6 +17,7 @@ from pathlib import Path
 from shared_resources.branching.own_line import OwnLine
 from shared_resources.branching.promotable import NotPromotable
 from shared_resources.data_products.publishing import product_lock
+from shared_resources.governance.quarantine import handing_over
 from shared_resources.governance.quarantine.settlement import with_replacements
 from shared_resources.state.whole_file import write_whole
 from shared_resources.wiring import BranchEnvironment
@@ -61,7 +62,7 @@ def carry(branch: BranchEnvironment, product: str, ids: Sequence[str], on_top_of
     note.parent.mkdir(parents=True, exist_ok=True)
     write_whole(note, json.dumps([entry.id for entry in ours]).encode())
     for entry in ours:
-        base.take_over(entry, branch.quarantine, on_top_of)
+        handing_over.hand_over(entry, branch.quarantine, base, on_top_of)
 
 
 def carried(branch: BranchEnvironment, product: str) -> None:
@@ -88,7 +89,7 @@ def _take_back(branch: BranchEnvironment, product: str, ids: Sequence[str]) -> N
     }
     for id_ in ids:
         if id_ not in named:
-            branch.base.quarantine.take_back(product, id_)
+            handing_over.take_back(branch.base.quarantine, product, id_)
 
 
 def _note(branch: BranchEnvironment, product: str) -> Path:

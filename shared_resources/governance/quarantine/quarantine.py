@@ -48,9 +48,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Quarantine", "QuarantineEntry", "Rejection", "UnknownEntry"]
 
-_REJECTS = "rejects.parquet"
+REJECTS = "rejects.parquet"
 _REPLAYS = "replays/"
-_CLOSED = "settled/closed.json"
+CLOSED = "settled/closed.json"
 _REPLACED = "settled/replaced.json"
 _ID = re.compile(r"[0-9a-f]{12}-[0-9a-f]{8}")
 _FILE_NAME = re.compile(r"\d{5,}(\.\w+)?")
@@ -80,7 +80,7 @@ class Quarantine:
         """
         if rejection.kind not in KINDS:
             raise ValueError(f"{rejection.kind!r} is no kind of entry: {', '.join(KINDS)}")
-        product = _place(rejection.product)
+        product = place_of(rejection.product)
         id_ = _identity(rejection) + "-" + _digest([*files, *([rejects] if rejects else [])])[:8]
         place = f"{product}/{id_}"
         stored = self.store.read(place)
@@ -88,7 +88,7 @@ class Quarantine:
             named = _named(files)
             kept = {f"{KEPT}/{name}": path for name, path in named.items()}
             if rejects is not None:
-                kept[_REJECTS] = rejects
+                kept[REJECTS] = rejects
             self.store.keep(
                 place,
                 kept,
@@ -112,8 +112,8 @@ class Quarantine:
         """
         ids = [entry.id for entry in self.list(product) if entry.at < before]
         for id_ in ids:
-            self.store.remove(_place(product, id_))
-        self.store.sweep(_place(product))
+            self.store.remove(place_of(product, id_))
+        self.store.sweep(place_of(product))
         return ids
 
     def list(self, product: str | None = None) -> list[QuarantineEntry]:
@@ -123,7 +123,7 @@ class Quarantine:
         such an entry out: one product's trouble is not the others'.
         """
         entries = []
-        for stored in self.store.all(_place(product) if product is not None else ""):
+        for stored in self.store.all(place_of(product) if product is not None else ""):
             try:
                 entries.append(_read(stored))
             except Unreadable:
@@ -153,7 +153,7 @@ class Quarantine:
     def files(self, entry: QuarantineEntry) -> tuple[Path, ...]:
         """The kept files, on this machine: staged Parquet, for `rows` with `_reasons`; for `object`
         its bytes."""
-        place = _place(entry.product, entry.id)
+        place = place_of(entry.product, entry.id)
         paths = [self.store.local(place, f"{KEPT}/{name}") for name in entry.file_names]
         missing = [n for n, path in zip(entry.file_names, paths, strict=True) if path is None]
         if missing:
@@ -165,7 +165,7 @@ class Quarantine:
 
     def rejects(self, entry: QuarantineEntry) -> Path | None:
         """The Parquet file of rows that could not be read (`landing/rejects.py`), if any."""
-        return self.store.local(_place(entry.product, entry.id), _REJECTS)
+        return self.store.local(place_of(entry.product, entry.id), REJECTS)
 
     def rows(self, entry: QuarantineEntry) -> pa.RecordBatchReader:
         """Stream the kept rows as they were staged. None for an `object`, whose bytes are kept."""
@@ -176,32 +176,11 @@ class Quarantine:
         schema = pq.read_schema(files[0]) if files else pa.schema([])
         return pa.RecordBatchReader.from_batches(schema, _stream(files))
 
-    def take_over(self, entry: QuarantineEntry, other: Quarantine, on_top_of: int) -> None:
-        """Keep another quarantine's entry as it is there, closed if it is closed there, but rejected
-        on top of this version; twice is as good as once."""
-        place = _place(entry.product, entry.id)
-        stored = other.store.read(place)
-        assert stored is not None, "it was listed a moment ago"
-        named = zip(entry.file_names, other.files(entry), strict=True)
-        kept = {f"{KEPT}/{name}": path for name, path in named}
-        if rejects := other.rejects(entry):
-            kept[_REJECTS] = rejects
-        if self.store.read(place) is None:
-            content = {**json.loads(stored.entry), "on_top_of": on_top_of}
-            self.store.keep(place, kept, _json(content))
-        for name, mark in stored.added:
-            if name == _CLOSED:
-                self.store.add(place, name, mark)
-
-    def take_back(self, product: str, id_: str) -> None:
-        """Remove an entry that was taken over for a version that never came."""
-        self.store.remove(_place(product, id_))
-
     def mark_replayed(self, id_: str, version: int) -> QuarantineEntry:
         """Note that `version` published what passed of the entry; twice is as good as once."""
         entry = self.get(id_)
         self.store.add(
-            _place(entry.product, entry.id),
+            place_of(entry.product, entry.id),
             f"{_REPLAYS}{version:08d}.json",
             _json({"version": version, "at": datetime.now(UTC).isoformat()}),
         )
@@ -214,15 +193,15 @@ class Quarantine:
         """
         entry = self.get(id_)
         mark = {"by": by, "reason": reason, "at": datetime.now(UTC).isoformat()}
-        self.store.add(_place(entry.product, entry.id), _CLOSED, _json(mark))
+        self.store.add(place_of(entry.product, entry.id), CLOSED, _json(mark))
         return self.get(entry.id)
 
     def mark_replaced(self, entry: QuarantineEntry, version: int) -> None:
         """Note which version took the entry's place, before that version expires."""
-        self.store.add(_place(entry.product, entry.id), _REPLACED, _json({"version": version}))
+        self.store.add(place_of(entry.product, entry.id), _REPLACED, _json({"version": version}))
 
 
-def _place(product: str, id_: str | None = None) -> str:
+def place_of(product: str, id_: str | None = None) -> str:
     """Where the product's entries lie, or one. Raises `ValueError` for what could lead elsewhere."""
     parts = product.split("/")
     odd = any(not part or part.startswith(".") or "\\" in part for part in parts)
@@ -281,13 +260,13 @@ def _parsed(stored: Stored) -> QuarantineEntry:
     known = {one.name for one in fields(QuarantineEntry)}
     given = {name: value for name, value in content.items() if name in known}
     # What an entry says of itself must not lead a reader to another place.
-    if _place(content["product"], content["id"]) != stored.place:
+    if place_of(content["product"], content["id"]) != stored.place:
         raise ValueError(f"the quarantine's entry at {stored.place} says that it is another")
     for name in content["file_names"]:
         if not _FILE_NAME.fullmatch(name):
             raise ValueError(f"the quarantine's entry at {stored.place} names a file {name!r}")
     marks = {name: json.loads(mark) for name, mark in stored.added}
-    closed = marks.get(_CLOSED)
+    closed = marks.get(CLOSED)
     return QuarantineEntry(
         **{
             **given,
