@@ -40,6 +40,23 @@ def create(base: Environment, name: str, by: str) -> BranchEnvironment:
     return branch
 
 
+def begin_anew(
+    base: Environment, name: str, maker: str, known: Collection[str]
+) -> BranchEnvironment:
+    """The branch, empty, on what production has now: made, or made again if `maker` had made it.
+
+    Raises `BranchProblem` for one that somebody else made, or in which somebody works.
+    """
+    made = {one.name: one for one in Branches(base.state).all()}.get(name)
+    if made is not None and made.made_by != maker:
+        raise BranchProblem(
+            f"branch {name} was made by {made.made_by}, and all in it would be lost; take another name"
+        )
+    if made is not None:
+        drop(base, name, known)
+    return create(base, name, maker)
+
+
 def list_branches(base: Environment) -> list[Listed]:
     """Every branch, by name."""
     return [

@@ -128,7 +128,11 @@ def _contract(mesh: Mesh, one: Candidate) -> Iterator[str]:
 def _inputs(branch: BranchEnvironment, line: OwnLine, promoted: Collection[str]) -> Iterator[str]:
     for version in line.made:
         for product, pin in version.evidence.inputs.items():
-            store = next(s for s in branch.stores.values() if s.name == pin.partition(":")[0])
+            names = {one.name: one for one in branch.stores.values()}
+            store = names.get(pin.partition(":")[0])
+            if store is None:
+                yield f"it was made of a sample of {product}; make it again in the branch, of all of it"
+                continue
             read = resolve(store, product, pin, version)
             if why := _not_current(branch.branch, store, product, read, promoted):
                 yield f"{why}; make it again in the branch"

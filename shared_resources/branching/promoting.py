@@ -31,6 +31,7 @@ from shared_resources.data_products.publishing import product_lock
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import Evidence, Promoted
 from shared_resources.mesh import Mesh
+from shared_resources.mesh.inputs_first import inputs_first
 from shared_resources.problems import MeshProblem
 from shared_resources.reporting.outside_runs import report_version
 from shared_resources.reporting.standing_checks import refusals_standing
@@ -86,7 +87,7 @@ def _chosen(branch: BranchEnvironment, mesh: Mesh, wanted: Sequence[str]) -> lis
             has = f"it has {', '.join(made)}" if made else "it has made nothing"
             raise BranchProblem(f"branch {branch.branch} has not made {key}; {has}")
     candidates = []
-    for key in _ordered(set(wanted or made), {key: reads[key].reads for key in reads}):
+    for key in inputs_first(set(wanted or made), {key: reads[key].reads for key in reads}):
         contract = reads[key].contract if key in reads else None
         if contract is None:
             raise BranchProblem(
@@ -101,24 +102,6 @@ def _chosen(branch: BranchEnvironment, mesh: Mesh, wanted: Sequence[str]) -> lis
             )
         candidates.append(found)
     return candidates
-
-
-def _ordered(keys: set[str], reads: dict[str, tuple[str, ...]]) -> list[str]:
-    ordered: list[str] = []
-
-    def add(key: str) -> None:
-        if key in seen:
-            return
-        seen.add(key)
-        for read in reads.get(key, ()):
-            add(read)
-        if key in keys:
-            ordered.append(key)
-
-    seen: set[str] = set()
-    for key in sorted(keys):
-        add(key)
-    return ordered
 
 
 def _promote(branch: BranchEnvironment, one: Candidate, by: str) -> Promotion:

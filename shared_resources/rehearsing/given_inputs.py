@@ -16,6 +16,7 @@ from shared_resources.contracts.file_formats import all_endings, format_of
 from shared_resources.contracts.model import Contract, Landing
 from shared_resources.contracts.odcs import read_contract
 from shared_resources.data_products.pinned_inputs import PinnedInput
+from shared_resources.environment import Environment
 from shared_resources.inference.first_look import column_type
 from shared_resources.landing.reader import stage_object
 from shared_resources.landing.rejects import first_reason
@@ -23,7 +24,6 @@ from shared_resources.mesh import Mesh
 from shared_resources.parquet import write_parquet
 from shared_resources.problems import MeshProblem
 from shared_resources.rehearsing.file_snapshot import FileSnapshot
-from shared_resources.rehearsing.forgetting import ForgettingEnvironment
 from shared_resources.stores.opening import open_product
 from shared_resources.stores.pins import pin_of
 from shared_resources.stores.protocol import Snapshot, Version
@@ -46,13 +46,15 @@ class Given:
 
 
 def open_inputs(
-    environment: ForgettingEnvironment,
+    published: Environment,
+    scratch: Path,
     mesh: Mesh,
     wanted: Collection[str],
     sampled: Collection[str],
     given: Given,
 ) -> dict[str, PinnedInput]:
-    """Every product that is `wanted`; of those `sampled`, the sample.
+    """Every product that is `wanted`, as it is `published`; of those `sampled`, the sample, which lies
+    in `scratch`.
 
     Raises `NotGiven` for a file that is no input's, or holds no rows of its product; `NotPublished`.
     """
@@ -63,21 +65,19 @@ def open_inputs(
     opened = {}
     for product in wanted:
         if product in given.files:
-            snapshot: Snapshot = _of_file(environment, mesh, product, given.files[product])
+            snapshot: Snapshot = _of_file(scratch, mesh, product, given.files[product])
         else:
-            snapshot = open_product(environment.real, product)
+            snapshot = open_product(published, product)
         if given.sample is not None and product in sampled:
-            snapshot = _first_rows(environment, mesh, snapshot, given.sample)
+            snapshot = _first_rows(scratch, mesh, snapshot, given.sample)
         opened[product] = PinnedInput(product, pin_of(snapshot.version), snapshot)
     return opened
 
 
-def _of_file(
-    environment: ForgettingEnvironment, mesh: Mesh, product: str, file: Path
-) -> FileSnapshot:
+def _of_file(scratch: Path, mesh: Mesh, product: str, file: Path) -> FileSnapshot:
     contract = _contract(mesh, product)
     landing = _landing(contract, file)
-    folder = environment.home / "inputs" / product.replace("/", ".")
+    folder = scratch / "inputs" / product.replace("/", ".")
     folder.mkdir(parents=True)
     staged = stage_object(replace(contract, landing=landing), file, file.name, folder)
     if staged.rejects is not None:
@@ -99,11 +99,9 @@ def _landing(contract: Contract, file: Path) -> Landing:
     return Landing(prefix=contract.key, format=form, object_name=file.name)
 
 
-def _first_rows(
-    environment: ForgettingEnvironment, mesh: Mesh, snapshot: Snapshot, rows: int
-) -> FileSnapshot:
+def _first_rows(scratch: Path, mesh: Mesh, snapshot: Snapshot, rows: int) -> FileSnapshot:
     product = snapshot.version.product
-    folder = environment.home / "samples"
+    folder = scratch / "samples"
     folder.mkdir(exist_ok=True, parents=True)
     path = folder / f"{product.replace('/', '.')}.parquet"
     taken, batches = 0, []

@@ -10,6 +10,7 @@ import sys
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from shared_resources.arrivals.whole_prefix import look
 from shared_resources.data_products.auditing import audit_batch
@@ -26,7 +27,7 @@ from shared_resources.governance.audit.report import AuditReport
 from shared_resources.governance.stopped import ProductStopped, stopped_products
 from shared_resources.mesh import Mesh, ProductKind
 from shared_resources.rehearsing.changes import Changes, changes
-from shared_resources.rehearsing.forgetting import ForgettingEnvironment, forgetting
+from shared_resources.rehearsing.forgetting import forgetting
 from shared_resources.rehearsing.given_inputs import Given, NotGiven, open_inputs
 from shared_resources.stores.protocol import UNPARTITIONED
 
@@ -59,48 +60,58 @@ def rehearse(
     Nothing is published, noted or quarantined. Raises `ProductStopped`, `NotGiven`, `NotPublished`,
     and whatever making raises.
     """
+    with forgetting(environment) as rehearsed:
+        audited = audited_product(rehearsed, environment, rehearsed.home, mesh, key, given, days)
+        contract, staged = audited.attempt.contract, audited.staged
+        return outcome(audited, changes(rehearsed, contract, staged) if staged else None)
+
+
+def audited_product(
+    made_in: Environment,
+    published: Environment,
+    scratch: Path,
+    mesh: Mesh,
+    key: str,
+    given: Given,
+    days: Sequence[str] = (),
+) -> AuditedBatch:
+    """The product made of what is `published` and audited in the environment `made_in`, where it
+    waits to be published, or forgotten. Raises what `rehearse` does.
+    """
     product = mesh.product(key)
     domain = mesh.domain(product.domain)
     if why := stopped_products(mesh, domain).get(key):
         raise ProductStopped(why)
-    if str(environment.root) not in sys.path:
-        sys.path.insert(0, str(environment.root))  # a product's code may import its domain's
-    with forgetting(environment) as rehearsed:
-        definition = define_product(rehearsed, domain, product)
-        wanted = product_inputs(rehearsed, definition)
-        if given.sample is not None and definition.kind is ProductKind.INGEST:
-            raise NotGiven(f"{key} is made of what landed, of which no sample is read")
-        # What rules only look into stays whole: a sample of it would lack what rows refer to.
-        made_of = [one for one in wanted if one not in definition.referenced_products]
-        inputs = open_inputs(rehearsed, mesh, wanted, made_of, given)
-        run = Run(
-            f"rehearsal-{uuid.uuid4().hex[:12]}", _partitions(rehearsed, definition, inputs, days)
-        )
-        begun = attempt(rehearsed, definition, run, inputs)
-        audited = audit_batch(begun, make(begun))
-        return _outcome(rehearsed, definition, audited, run.partitions)
+    if str(made_in.root) not in sys.path:
+        sys.path.insert(0, str(made_in.root))  # a product's code may import its domain's
+    definition = define_product(made_in, domain, product)
+    wanted = product_inputs(made_in, definition)
+    if given.sample is not None and definition.kind is ProductKind.INGEST:
+        raise NotGiven(f"{key} is made of what landed, of which no sample is read")
+    # What rules only look into stays whole: a sample of it would lack what rows refer to.
+    made_of = [one for one in wanted if one not in definition.referenced_products]
+    inputs = open_inputs(published, scratch, mesh, wanted, made_of, given)
+    run = Run(f"rehearsal-{uuid.uuid4().hex[:12]}", _partitions(made_in, definition, inputs, days))
+    begun = attempt(made_in, definition, run, inputs)
+    return audit_batch(begun, make(begun))
 
 
-def _outcome(
-    environment: ForgettingEnvironment,
-    definition: ProductDefinition,
-    audited: AuditedBatch,
-    partitions: tuple[str, ...],
-) -> Rehearsal:
+def outcome(audited: AuditedBatch, changed: Changes | None) -> Rehearsal:
+    """What is told of it."""
     staged = audited.staged
     return Rehearsal(
-        definition.key,
-        partitions,
+        audited.attempt.contract.key,
+        audited.attempt.run.partitions,
         audited.report,
         sum(file.rows for file in staged.files) if staged else 0,
         sum(entry.rows for entry in audited.quarantined),
         audited.refused,
-        changes(environment, definition.contract, staged) if staged else None,
+        changed,
     )
 
 
 def _partitions(
-    environment: ForgettingEnvironment,
+    environment: Environment,
     definition: ProductDefinition,
     inputs: dict[str, PinnedInput],
     days: Sequence[str],

@@ -6,22 +6,37 @@ Does not belong here: making the products (`trials.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 
 from shared_resources.findings import Finding
-from shared_resources.mesh import Domain, ProductFolder
+from shared_resources.mesh import Mesh, ProductFolder
+from shared_resources.mesh.inputs_first import inputs_first
 from shared_resources.reviewing.cases import Case, Kind, Outcome
 from shared_resources.reviewing.trials import Became, Changed, Trial, Tried
 
 RULE = "trial"
 
 
-def of_domain(domain: Domain, trial: Trial) -> Iterator[Case]:
-    """A case for each product of the domain that has a valid contract."""
-    products = {product.key: product for product, _ in domain.contracts}
-    for tried in trial.of(tuple(products)):
-        yield _case(products[tried.product], tried)
+def of_domains(mesh: Mesh, names: Collection[str], trial: Trial) -> dict[str, list[Case]]:
+    """By domain a case for each of their products that has a valid contract; and, where what is made
+    can be read, for each that reads one, and so on, whose files are here.
+    """
+    there = {one.key: one for domain in mesh.own_domains for one, _ in domain.contracts}
+    chosen = {key for key, one in there.items() if one.domain in names}
+    if trial.makes_consumers:
+        waiting = list(chosen)
+        while waiting:
+            reading = {one.key for one in mesh.consumers(waiting.pop())} & there.keys() - chosen
+            chosen |= reading
+            waiting += reading
+    reads = {one.key: one.reads for one in mesh.products}
+    ordered = inputs_first(chosen, reads) if trial.makes_consumers else sorted(chosen)
+    found: dict[str, list[Case]] = {}
+    for tried in trial.of(ordered):
+        product = there[tried.product]
+        found.setdefault(product.domain, []).append(_case(product, tried))
+    return found
 
 
 def _case(product: ProductFolder, tried: Tried) -> Case:
@@ -29,6 +44,7 @@ def _case(product: ProductFolder, tried: Tried) -> Case:
         "became": tried.became.value,
         "partitions": list(tried.partitions),
         "sampled": tried.sampled,
+        "branch": tried.branch or None,
         "publishable": tried.publishable,
         "quarantined": tried.quarantined,
         "broken": [asdict(one) for one in tried.broken],
@@ -62,6 +78,8 @@ def _said(tried: Tried) -> str:
             said = f"{tried.product}{of}: {tried.publishable:,} rows would be published"
             if tried.quarantined:
                 said += f", {tried.quarantined:,} would go to quarantine"
+            if tried.branch:
+                said += f", and are in branch {tried.branch}"
             if tried.sampled:
                 said += ", made from a sample"
             return said + (f"; {in_words(tried.changed)}" if tried.changed else "; none are yet")

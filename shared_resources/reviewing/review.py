@@ -22,7 +22,7 @@ from shared_resources.reviewing import (
     touched,
     verdicts,
 )
-from shared_resources.reviewing.cases import MESH, Base, Case, Review, Suite
+from shared_resources.reviewing.cases import MESH, Base, Case, Kind, Outcome, Review, Suite
 from shared_resources.reviewing.trials import Trial
 from shared_resources.reviewing.verdicts import Before
 from shared_resources.running.selection import unknown
@@ -33,14 +33,16 @@ class Asked:
     """What is to be looked at. Without `since` there is no base to compare with, and without a
     `domain` all of them are looked at, or those that the change since then touches.
 
-    `published` is whether what is published is looked at, `trial` what makes the products, if they
-    are made; the tests of a domain may take `patience` seconds, and None leaves them out.
+    `published` is whether what is published is looked at; `trial` what makes the products, if they are
+    made, and `unmade` says why not as it was asked for. The tests of a domain may take `patience`
+    seconds, and None leaves them out.
     """
 
     domain: str | None = None
     since: str | None = None
     published: bool = True
     trial: Trial | None = None
+    unmade: str | None = None
     patience: float | None = None
 
 
@@ -62,15 +64,22 @@ def review(
             earlier = read_mesh(open_until_told.enter_context(known.files_at(commit)))
             before = Before(Base(asked.since, commit), earlier)
             changed = known.changed_since(commit)
-        suites = []
+        suites = dict[str, list[Case]]()
         for name in _names(mesh, before, changed, asked.domain):
             told(name)
-            suites.append(Suite(name, tuple(_of_domain(environment, mesh, before, name, asked))))
+            suites[name] = list(_of_domain(environment, mesh, before, name, asked))
+        if asked.trial is not None and suites:
+            told("what the products would become")
+            for name, found in data_cases.of_domains(mesh, suites, asked.trial).items():
+                suites.setdefault(name, []).extend(found)
     return Review(
         root,
         top_of(root),
         before.base if before else None,
-        (*suites, *_of_mesh(mesh, root)),
+        (
+            *(Suite(name, tuple(found)) for name, found in suites.items()),
+            *_of_mesh(mesh, root, asked.unmade),
+        ),
     )
 
 
@@ -103,10 +112,9 @@ def _of_domain(
     yield from policy_cases.of_domain(mesh, domain)
     if asked.patience is not None:
         yield from domain_tests.of_domain(mesh, domain, asked.patience)
-    if asked.trial is not None:
-        yield from data_cases.of_domain(domain, asked.trial)
 
 
-def _of_mesh(mesh: Mesh, root: Path) -> Iterator[Suite]:
+def _of_mesh(mesh: Mesh, root: Path, unmade: str | None) -> Iterator[Suite]:
     cases = (*policy_cases.of_mesh(mesh), *codeowners.cases(mesh, top_of(root)))
-    yield Suite(MESH, cases)
+    left = () if unmade is None else (Case(Kind.DATA, "branch", Outcome.SKIPPED, unmade),)
+    yield Suite(MESH, (*cases, *left))

@@ -11,6 +11,9 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Collection
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from shared_resources import wiring
@@ -23,10 +26,12 @@ from shared_resources.problems import MeshProblem
 from shared_resources.rehearsing.changes import Changes
 from shared_resources.rehearsing.given_inputs import Given, NotGiven
 from shared_resources.rehearsing.rehearsal import Rehearsal, rehearse
+from shared_resources.reviewing.made_in_branch import made_in
 from shared_resources.reviewing.trials import Became, Broken, Changed, Tried
 from shared_resources.state.private_files import keep_files_private
 from shared_resources.stores.opening import open_product
 from shared_resources.stores.protocol import NotPublished
+from shared_resources.wiring import BranchEnvironment
 
 _LONGEST = 600
 
@@ -37,11 +42,17 @@ def answer() -> None:
     asked = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_who_asked, daemon=True).start()
     environment = wiring.current()
+    if asked["branch"] is not None:
+        environment = wiring.existing_branch(wiring.without_branch(), asked["branch"])
+    lacking = set(map(str, asked["lacking"]))
     products = list(map(str, asked["products"]))
     mesh = look_at_mesh(environment, anew=products[0].partition("/")[0])
     with Path(asked["answers"]).open("a", encoding="utf-8") as answers:
         for product in products:
-            answers.write(tried(environment, mesh, product, asked["sample"]).text() + "\n")
+            one = tried(environment, mesh, product, asked["sample"], lacking)
+            if one.became is not Became.MADE:
+                lacking.add(product)
+            answers.write(one.text() + "\n")
             answers.flush()
 
 
@@ -51,15 +62,28 @@ def _end_with_who_asked() -> None:
     os._exit(1)
 
 
-def tried(environment: Environment, mesh: Mesh, key: str, sample: int | None) -> Tried:
-    """One product's trial. Raises nothing: a domain's code may raise anything, and that is told."""
+def tried(
+    environment: Environment,
+    mesh: Mesh,
+    key: str,
+    sample: int | None,
+    lacking: Collection[str] = (),
+) -> Tried:
+    """One product's trial; in a branch those `lacking` were to be made before it, and were not.
+
+    Raises nothing: a domain's code may raise anything, and that is told.
+    """
     begun = time.monotonic()
+    inside = environment if isinstance(environment, BranchEnvironment) else None
     try:
+        if inside is not None and (lost := sorted({*lacking} & {*mesh.product(key).reads})):
+            return Tried(key, Became.LEFT_OUT, f"it reads {', '.join(lost)}, which was not made")
+        make = partial(rehearse, environment) if inside is None else partial(made_in, inside)
         cut = sample is not None and _larger(environment, mesh, key, sample)
-        made = rehearse(environment, mesh, key, Given({}, sample if cut else None))
+        made = make(mesh, key, Given({}, sample if cut else None))
         if cut and not made.passed:
             cut = False
-            made = rehearse(environment, mesh, key, Given({}))
+            made = make(mesh, key, Given({}))
     except (NotPublished, NotGiven, NothingToIngest) as missing:
         return Tried(key, Became.LEFT_OUT, _line(missing))
     except (ProductStopped, PolicyViolation):
@@ -68,7 +92,8 @@ def tried(environment: Environment, mesh: Mesh, key: str, sample: int | None) ->
     except Exception as problem:  # noqa: BLE001 - it is the code of a domain
         kind = "" if isinstance(problem, MeshProblem) else f"{type(problem).__name__}: "
         return Tried(key, Became.FAILED, kind + _line(problem), seconds=time.monotonic() - begun)
-    return _told(made, cut, time.monotonic() - begun)
+    told = _told(made, cut, time.monotonic() - begun)
+    return replace(told, branch=inside.branch) if inside is not None and made.passed else told
 
 
 def _larger(environment: Environment, mesh: Mesh, key: str, rows: int) -> bool:

@@ -1,9 +1,7 @@
 """Trials: the products of a domain made without being published, and what that changes for readers.
 
-Belongs here: what a trial tells (`Tried`), the port (`Trial`), and the one by rehearsals.
-Does not belong here: a rehearsal (`rehearsing/`), what runs in its process (`trial_process.py`).
-
-Whatever else can make the products of a change aside, such as a run in a branch, is another `Trial`.
+Belongs here: what a trial tells (`Tried`), the port (`Trial`), and the one by rehearsals, or in a branch.
+Does not belong here: what runs in its process (`trial_process.py`), a rehearsal (`rehearsing/`).
 """
 
 from __future__ import annotations
@@ -12,9 +10,10 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
@@ -62,7 +61,8 @@ class Broken:
 class Tried:
     """One product's trial: numbers and names, no value. `why` says what failed or was left out.
 
-    `sampled` says that an input was not read whole: then rows may be gone that are not.
+    `sampled` says that an input was not read whole: then rows may be gone that are not. `branch` is
+    the one in which it is published, if it is anywhere.
     """
 
     product: str
@@ -75,6 +75,7 @@ class Tried:
     broken: Sequence[Broken] = ()
     changed: Changed | None = None
     seconds: float = 0.0
+    branch: str = ""
 
     def text(self) -> str:
         """On one line, for another process; `read` is the inverse."""
@@ -95,17 +96,23 @@ class Tried:
 
 
 class Trial(Protocol):
-    """A way to make products without publishing them."""
+    """A way to make products without publishing them in production."""
+
+    @property
+    def makes_consumers(self) -> bool:
+        """Whether what is made is read by what is made after it."""
+        ...
 
     def of(self, products: Sequence[str]) -> Iterator[Tried]:
-        """One for each of the products, which are of one domain, in their order. Never raises for
-        what is wrong with one of them: it says so."""
+        """One for each of the products, in their order. Never raises for what is wrong with one of
+        them: it says so."""
         ...
 
 
 @dataclass(frozen=True)
 class Rehearsals:
-    """Each product rehearsed from the first `sample` rows of its inputs, in a process of the domain.
+    """Each product rehearsed from the first `sample` rows of its inputs, in a process of the domain;
+    or made and published in a branch, where the products after it read it.
 
     A product of whose inputs only a part was read is made again from all of them when it is refused:
     what a sample lacks is no fault of the change. The process ends after `patience` seconds.
@@ -114,13 +121,31 @@ class Rehearsals:
     environment: Environment
     sample: int | None
     patience: float
+    branch: str | None = None
+
+    @property
+    def makes_consumers(self) -> bool:
+        return self.branch is not None
 
     def of(self, products: Sequence[str]) -> Iterator[Tried]:
-        waiting = list(products)
+        lacking: set[str] = set()
+        for _, keys in groupby(products, key=lambda product: product.partition("/")[0]):
+            for tried in self._of_domain(list(keys), lacking):
+                if tried.became is not Became.MADE:
+                    lacking.add(tried.product)
+                yield tried
+
+    def _of_domain(self, waiting: list[str], lacking: Collection[str]) -> Iterator[Tried]:
         while waiting:
             with tempfile.TemporaryDirectory(prefix="mesh-trial-") as made:
                 answers = Path(made) / "answers"
-                asked = {"products": waiting, "sample": self.sample, "answers": str(answers)}
+                asked = {
+                    "products": waiting,
+                    "sample": self.sample,
+                    "answers": str(answers),
+                    "branch": self.branch,
+                    "lacking": sorted(lacking),
+                }
                 ended = self._run(Path(made), json.dumps(asked))
                 told = answers.read_text().splitlines() if answers.is_file() else []
             # The last line may be half of one, of a process that was killed.

@@ -12,6 +12,7 @@ import click
 import pytest
 import yaml
 
+from shared_resources.cli.commands.teams.branch import drop
 from shared_resources.cli.commands.teams.ci import ci
 from tests.cli.commands import call
 from tests.reviewing.repositories import git, shop
@@ -35,11 +36,17 @@ def test_what_is_written_calls_the_command_with_options_that_it_has(
 ) -> None:
     assert call("new", "ci", place).code == 0
     text = (repository / WRITTEN[place]).read_text()
-    (called,) = re.findall(r"^.*bin/mesh ci (.*)$", text, re.MULTILINE)
-    words = shlex.split(re.split(r" \|\| | > ", called)[0])
-    ci.make_context("ci", words)  # refuses what it does not know
+    every = [
+        shlex.split(re.split(r" \|\| | > ", called)[0])
+        for called in re.findall(r"^.*bin/mesh ci (.*)$", text, re.MULTILINE)
+    ]
     options = {one for option in ci.params for one in option.opts}
-    assert {word for word in words if word.startswith("--")} <= options
+    for words in every:
+        ci.make_context("ci", [*words])  # refuses what it does not know
+        assert {word for word in words if word.startswith("--")} <= options
+    assert any("--branch" in words for words in every)
+    (ended,) = re.findall(r"bin/mesh branch drop (.*)$", text, re.MULTILINE)
+    drop.make_context("drop", shlex.split(ended))
     again = call("new", "ci", place)
     again.refused(WRITTEN[place], "there already")
 
@@ -49,7 +56,7 @@ def test_the_steps_of_a_workflow_are_bash_and_their_base_is_no_text_of_others(
 ) -> None:
     call("new", "ci", "github")
     told = yaml.safe_load((repository / WRITTEN["github"]).read_text())
-    steps = told["jobs"]["review"]["steps"]
+    steps = [*told["jobs"]["review"]["steps"], *told["jobs"]["end"]["steps"]]
     assert steps[0]["with"]["fetch-depth"] == 0
     for step in steps:
         # A branch may be called what a shell would run: it comes by the environment.

@@ -130,12 +130,17 @@ def promote(name: str, products: tuple[str, ...], as_json: bool) -> None:
 
 @branch.command(epilog="Example: mesh branch drop try-out")
 @click.argument("name")
-def drop(name: str) -> None:
+@click.option("--if-there", is_flag=True, help="No such branch is no error.")
+def drop(name: str, if_there: bool) -> None:
     """Remove branch NAME and all that was made in it and not promoted."""
     from shared_resources.branching.branches import drop as remove
     from shared_resources.mesh import look_at_mesh
+    from shared_resources.stores.branched.registry import Branches
 
     base = wiring.without_branch()
+    if if_there and name not in {one.name for one in Branches(base.state).all()}:
+        say(f"there is no branch {name}")
+        return
     known = [product.key for product in look_at_mesh(base).products]
     made = remove(base, name, known)
     gone = f", and {', '.join(made)} as it had made it" if made else ""

@@ -18,14 +18,18 @@ import click
 
 from shared_resources import wiring
 from shared_resources.cli.output import say, visible
+from shared_resources.problems import MeshProblem
 
 if TYPE_CHECKING:
+    from shared_resources.environment import Environment
     from shared_resources.reviewing.cases import Case, Review
 
 _SAMPLE = 100_000
+# Who made a branch that is made anew at each review: nobody works in it.
+_MAKER = "mesh ci"
 
 
-@click.command(epilog="Example: mesh ci --since origin/main --annotations github")
+@click.command(epilog="Example: mesh ci --since origin/main --branch pr-123 --annotations github")
 @click.argument("domain", required=False)
 @click.option(
     "--since",
@@ -47,6 +51,12 @@ _SAMPLE = 100_000
 @click.option("--no-tests", is_flag=True, help="Leave the domains' tests out.")
 @click.option("--no-data", is_flag=True, help="Make no product.")
 @click.option(
+    "--branch",
+    metavar="NAME",
+    help="Make the products, and those that read them, in this branch of the mesh, which is made anew; "
+    "`mesh branch drop` ends it. Without access to what is published they are rehearsed.",
+)
+@click.option(
     "--sample",
     type=click.IntRange(min=1),
     metavar="ROWS",
@@ -54,6 +64,7 @@ _SAMPLE = 100_000
     show_default=True,
     help="Make products from so many rows of each input; what has fewer is read whole.",
 )
+@click.option("--whole", is_flag=True, help="Make products from whole inputs.")
 @click.option(
     "--patience",
     type=click.IntRange(min=1),
@@ -72,7 +83,9 @@ def ci(
     static: bool,
     no_tests: bool,
     no_data: bool,
+    branch: str | None,
     sample: int,
+    whole: bool,
     patience: int,
 ) -> None:
     """Review a change, of DOMAIN or of every domain that it touches: contracts against the base's
@@ -83,15 +96,19 @@ def ci(
     """
     if as_json and annotations != "none":
         raise click.UsageError("--json and --annotations both write to standard output; choose one")
-    environment = wiring.current()
+    environment = wiring.without_branch() if branch else wiring.current()
     if not environment.domains.is_dir():
         raise click.UsageError(f"there is no folder {environment.domains}; set MESH_ROOT")
     _writable(summary, junit)
     from shared_resources.reviewing.review import Asked, review
     from shared_resources.reviewing.trials import Rehearsals
 
-    trial = None if static or no_data else Rehearsals(environment, sample, patience)
-    asked = Asked(domain, since, not static, trial, None if no_tests else patience)
+    trial, unmade = None, None
+    if not (static or no_data):
+        made_in, unmade = _branch(environment, branch) if branch else (None, None)
+        trial = Rehearsals(environment, None if whole else sample, patience, made_in)
+    patient = None if no_tests else patience
+    asked = Asked(domain, since, not static, trial, unmade, patient)
     with _ending_what_was_started():
         made = review(environment, asked, lambda name: say(f"looking at {name}", err=True))
     _write(made, summary, junit)
@@ -99,6 +116,26 @@ def ci(
     if not as_json:
         _show(made, err=annotations == "gitlab")
     sys.exit(0 if made.passed else 1)
+
+
+def _branch(environment: Environment, name: str) -> tuple[str | None, str | None]:
+    """The branch to make products in, empty; or why there can be none here."""
+    from shared_resources.branching.branches import begin_anew
+    from shared_resources.mesh import look_at_mesh
+    from shared_resources.stores.branched.names import BranchProblem, check_name
+
+    check_name(name)
+    instead = "the products were rehearsed, each of what is published, and their consumers were not"
+    if not environment.holds_anything:
+        why = f"nothing is published in {environment.home}, and MESH_ENV leads to no other place"
+        return None, f"no branch {name} was made: {why}; {instead}"
+    try:
+        known = [product.key for product in look_at_mesh(environment).products]
+        return begin_anew(environment, name, _MAKER, known).branch, None
+    except BranchProblem:
+        raise
+    except MeshProblem as problem:
+        return None, f"no branch {name} was made: {problem}; {instead}"
 
 
 @contextmanager
