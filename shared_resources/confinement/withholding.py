@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from shared_resources.contracts.values.offending import MASK
+from shared_resources.contracts.model import MASK
 
 _WORD = re.compile(r"\w+")
 _MASKED = re.compile(r"\*\*\*(?:[\s.,:;'\"`+\-/@_]*\*\*\*)+")

@@ -176,6 +176,8 @@ class Landing:
 
 
 # The partition key of a product without partitions.
+# What is shown in place of a value of a classified column.
+MASK = "***"
 UNPARTITIONED = ""
 
 

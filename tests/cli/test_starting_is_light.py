@@ -94,3 +94,9 @@ def test_an_audit_of_a_file_imports_no_frames(form: str, tmp_path: Path) -> None
         "assert '2 rows of order/orders: would be published' in said.getvalue()\n"
     )
     assert imported_of(("dagster", "pandas", "pandera", "polars"), script) == []
+
+
+def test_the_process_that_asks_a_query_of_one_batch_imports_no_frames() -> None:
+    """What functions and many parts need it imports when it is told that such are to come."""
+    script = "import shared_resources.governance.audit.domain_rules.process.server"
+    assert imported_of((*ENGINES, "numpy", "pyarrow"), script) == []

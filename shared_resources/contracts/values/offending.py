@@ -13,12 +13,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shared_resources.contracts.model import Contract
+from shared_resources.contracts.model import MASK, Contract
 from shared_resources.contracts.values.mixed import MIXED, is_mixed
 from shared_resources.contracts.values.moments import is_moment, written
 
 SHOWN_CHARACTERS = 200
-MASK = "***"
 _NOTE = b"mesh.offending"
 
 

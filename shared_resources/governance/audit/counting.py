@@ -61,7 +61,7 @@ def count_rules(
     Raises `UnreadableBatch` when the data cannot be read whatever the rule.
     """
     scratch = _beside_the_data(parts) or scratch
-    domain_rules.prepare(rules)
+    domain_rules.prepare(rules, len(parts))
     with audit_connection(scratch) as connection:
         counter = _Counter(connection, parts, contract, rules, references)
         counter.count()

@@ -13,8 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from shared_resources.contracts.model import Contract
-from shared_resources.contracts.values.offending import MASK
+from shared_resources.contracts.model import MASK, Contract
 
 SAMPLE_ROWS = 5
 SHOWN_REASONS = 3

@@ -25,10 +25,20 @@ from shared_resources.contracts.rules.kind import OwnKind
 from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.governance.audit.domain_rules.process import client
 from shared_resources.governance.audit.domain_rules.process.job import Job, Question
+from shared_resources.governance.audit.domain_rules.process.server import FRAMES, SCHEMAS
 from shared_resources.governance.audit.domain_rules.sql import time_limit
-from shared_resources.governance.audit.engine.connection import memory_limit
+from shared_resources.governance.audit.engine.connection import (
+    float_columns,
+    memory_limit,
+    parquet_scan,
+    without_nan,
+)
 from shared_resources.governance.audit.engine.outcome import Outcome, Parts
-from shared_resources.governance.audit.engine.staged_data import Auditable, StagedData
+from shared_resources.governance.audit.engine.staged_data import (
+    Auditable,
+    StagedData,
+    staged_files,
+)
 from shared_resources.mesh.domain_file import variables_named
 from shared_resources.parquet import write_parquet
 
@@ -42,11 +52,13 @@ _BINARY = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _AMOUNT = re.compile(r"\s*([0-9.]+)\s*([KMGT]?)(I?)(?:B|BYTES?)?\s*", re.IGNORECASE)
 
 
-def prepare(rules: Sequence[Rule]) -> None:
+def prepare(rules: Sequence[Rule], parts: int) -> None:
     """Start what the rules will need, while the audit is still busy with its own."""
-    own = [kind for rule in rules if isinstance(kind := kind_of(rule), OwnKind)]
-    if own:
-        client.prepare(any(kind.python for kind in own))
+    own = [kind for kind in map(kind_of, rules) if isinstance(kind, OwnKind)]
+    if any(kind.python for kind in own):
+        client.prepare(FRAMES)
+    if any(not kind.python for kind in own):
+        client.prepare(SCHEMAS if parts > 1 else None)
 
 
 def ask_domain_rules(
@@ -70,11 +82,14 @@ def ask_domain_rules(
         scratch.mkdir(parents=True, exist_ok=True)
     own = Path(tempfile.mkdtemp(prefix=".audit-rules-", dir=scratch)).resolve()
     try:
-        files = tuple(_files(data, own / f"part-{n}") for n, (data, _) in enumerate(parts))
+        staged = [_staged(data, own / f"part-{n}") for n, (data, _) in enumerate(parts)]
+        files = tuple(map(_files, staged))
         work = own / "work"
         work.mkdir()
         jobs = [
-            replace(job, variables=variables if job.python else {})
+            replace(job, variables=variables)
+            if job.python
+            else replace(job, views=tuple(map(_view, staged)))
             for job in _jobs(asked, rules, files, contract, folder, work)
         ]
         before = _prints(files)
@@ -161,15 +176,25 @@ def _bytes(amount: str) -> int:
     return int(float(spelling[1]) * (_BINARY if spelling[3] and unit else _UNITS)[unit])
 
 
-def _files(data: Auditable, into: Path) -> tuple[tuple[str, str, int], ...]:
+def _staged(data: Auditable, into: Path) -> StagedData:
     """The part as Parquet files; what is not staged as such is written down."""
     if isinstance(data, StagedData):
-        return tuple((str(f.path.resolve()), f.partition, f.rows) for f in data.batch.files)
+        return data
     into.mkdir()
     path = into / "rows.parquet"
     reader = data.batches()
     written = write_parquet(path, reader.schema, reader)
-    return ((str(path), "", written),)
+    return staged_files([(str(path), "", written)], into)
+
+
+def _files(data: StagedData) -> tuple[tuple[str, str, int], ...]:
+    return tuple((str(f.path.resolve()), f.partition, f.rows) for f in data.batch.files)
+
+
+def _view(data: StagedData) -> str:
+    """What `sql` rules see of the part: the batch's own columns, NaN as null."""
+    paths = [Path(path) for path, _, _ in _files(data)]
+    return without_nan(parquet_scan(paths, data.schemas), float_columns(data.schemas))
 
 
 def _prints(files: tuple[tuple[tuple[str, str, int], ...], ...]) -> list[object]:

@@ -18,7 +18,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
-import numpy as np
 
 from shared_resources.confinement.withholding import withheld, words_of
 from shared_resources.contracts.model import Contract
@@ -109,6 +108,8 @@ def number(value: object, type_: str) -> Number | float:
     if not is_number(value):
         raise RuleProblem(f"the query answered {value}, with which no threshold can be compared")
     if isinstance(value, float) and type_ == "FLOAT" and not value.is_integer():
+        import numpy as np  # here: of all answers, hardly any is such a number
+
         # 0.1 in 32 bits is the number that people and contracts write as 0.1.
         return float(str(np.float32(value)))
     return value

@@ -17,15 +17,19 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
-import pyarrow as pa
 
-from shared_resources.contracts.rules.kind import Ask
 from shared_resources.contracts.rules.view import PART, PARTITION
 from shared_resources.environment import EnvironmentProblem
 from shared_resources.problems import MeshProblem
 from shared_resources.sql import quote_identifier, quote_literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from shared_resources.contracts.rules.kind import Ask
 
 PUBLISHED = "_mesh_published"  # a published version, before NaN is null in it
 FILE = "_mesh_file"
@@ -155,6 +159,8 @@ def without_nan(query: str, floats: Sequence[str]) -> str:
 
 def float_columns(schemas: Sequence[pa.Schema]) -> tuple[str, ...]:
     """The columns that may hold NaN in any of the files, each once."""
+    import pyarrow as pa  # here: whoever asks a query that was written elsewhere needs DuckDB alone
+
     found: dict[str, None] = {}
     for schema in schemas:
         for field in schema:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from shared_resources.contracts.numbers import Number
-from shared_resources.governance.audit.engine.columns import ColumnsFound
-from shared_resources.governance.audit.engine.staged_data import Auditable
 
-Parts = Sequence[tuple[Auditable, ColumnsFound]]
+if TYPE_CHECKING:
+    from shared_resources.governance.audit.engine.columns import ColumnsFound
+    from shared_resources.governance.audit.engine.staged_data import Auditable
+
+Parts: TypeAlias = "Sequence[tuple[Auditable, ColumnsFound]]"
 
 
 @dataclass(frozen=True)

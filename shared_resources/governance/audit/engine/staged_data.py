@@ -82,6 +82,12 @@ class StagedData:
         return pa.RecordBatchReader.from_batches(schema, _stream(wanted, schema))
 
 
+def staged_files(files: Sequence[tuple[str, str, int]], folder: Path) -> StagedData:
+    """Parquet files of which nothing else is known: (path, partition, rows) of each."""
+    found = tuple(StagedFile(Path(path), day, rows) for path, day, rows in files)
+    return StagedData(StagedBatch(product="", batch_id="", folder=folder, files=found))
+
+
 @dataclass(frozen=True)
 class NoRows:
     """A batch for which not even an empty file was staged: no row, of the contract's types."""

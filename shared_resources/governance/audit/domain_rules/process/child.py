@@ -10,13 +10,14 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from shared_resources.contracts.rules.view import BATCH
-from shared_resources.governance.audit.domain_rules.many_parts import ManyParts
 from shared_resources.governance.audit.domain_rules.process.job import (
     READY,
     Job,
@@ -31,21 +32,17 @@ from shared_resources.governance.audit.domain_rules.process.limits import (
     stand_apart,
     write_only_below,
 )
-from shared_resources.governance.audit.domain_rules.python import run_custom
 from shared_resources.governance.audit.domain_rules.sql import (
     RuleProblem,
     TimeLimit,
     confined_connection,
     run_query,
 )
-from shared_resources.governance.audit.engine.connection import (
-    float_columns,
-    parquet_scan,
-    without_nan,
-)
 from shared_resources.governance.audit.engine.outcome import Outcome
-from shared_resources.governance.audit.engine.staged_data import StagedData
-from shared_resources.stores.protocol import StagedBatch, StagedFile
+
+if TYPE_CHECKING:
+    from shared_resources.governance.audit.domain_rules.many_parts import ManyParts
+    from shared_resources.governance.audit.engine.staged_data import StagedData
 
 PATIENCE_SECONDS = 60.0  # for reading the batch, beside the time that the questions may take
 
@@ -73,47 +70,60 @@ def answer(channel: socket.socket) -> None:
     (_ask_functions if job.python else _ask_queries)(job, channel)
 
 
-def _data(job: Job, part: int) -> StagedData:
-    files = tuple(StagedFile(Path(path), day, rows) for path, day, rows in job.parts[part])
-    batch = StagedBatch(product="", batch_id="", folder=Path(job.scratch), files=files)
-    return StagedData(batch)
-
-
 def _ask_queries(job: Job, channel: socket.socket) -> None:
     wanted = dict.fromkeys(question.part for question in job.questions)
-    parts = {part: _data(job, part) for part in wanted}
-    paths = tuple(path for data in parts.values() for path in data.paths())
-    prepared = next(iter(parts))
+    paths = tuple(Path(path) for part in wanted for path, _, _ in job.parts[part])
+    prepared = next(iter(wanted))
 
     def begin(connection: duckdb.DuckDBPyConnection) -> None:
-        connection.execute(_view(parts[prepared]))
+        connection.execute(_view(job.views[prepared]))
 
     with (
         confined_connection(begin, paths, Path(job.scratch)) as connection,
         TimeLimit(connection, job.seconds) as clock,
-        ManyParts(connection, parts, job.at_once_seconds) as many,
+        _many_parts(connection, job, wanted) as many,
     ):
         for question in job.questions:
 
             def ask(part: int = question.part, query: str = question.text) -> Outcome:
                 nonlocal prepared
-                if (answer := many.answer(query, part)) is not None:
+                if many is not None and (answer := many.answer(query, part)) is not None:
                     return Outcome(answer)
                 if part != prepared:
                     prepared = part
-                    connection.execute(_view(parts[part]))
+                    connection.execute(_view(job.views[part]))
                 return Outcome(run_query(connection, query, clock, private=job.private))
 
             channel.sendall(answer_line(question, _outcome(ask, question.text, python=False)))
 
 
-def _view(data: StagedData) -> str:
-    """The view `batch` as `sql` rules see it: the batch's own columns, NaN as null."""
-    query = without_nan(parquet_scan(data.paths(), data.schemas), float_columns(data.schemas))
+def _many_parts(
+    connection: duckdb.DuckDBPyConnection, job: Job, wanted: Collection[int]
+) -> AbstractContextManager[ManyParts | None]:
+    """What asks of all parts at once; None where there is one."""
+    if len(wanted) < 2:
+        return nullcontext()
+    # The server has imported what it needs before it forked, and has not for a single part.
+    from shared_resources.governance.audit.domain_rules.many_parts import ManyParts
+
+    parts = {part: _data(job, part) for part in wanted}
+    return ManyParts(connection, parts, job.at_once_seconds)
+
+
+def _view(query: str) -> str:
+    """The view `batch` as `sql` rules see it."""
     return f"CREATE OR REPLACE TEMP VIEW {BATCH} AS {query}"
 
 
+def _data(job: Job, part: int) -> StagedData:
+    from shared_resources.governance.audit.engine.staged_data import staged_files
+
+    return staged_files(job.parts[part], Path(job.scratch))
+
+
 def _ask_functions(job: Job, channel: socket.socket) -> None:
+    from shared_resources.governance.audit.domain_rules.python import run_custom
+
     for question in job.questions:
         data = _data(job, question.part)
 

@@ -26,8 +26,9 @@ from shared_resources.governance.audit.domain_rules.process.job import (
     read_answer,
 )
 from shared_resources.governance.audit.domain_rules.process.server import (
+    FRAMES,
     KILL,
-    PYTHON,
+    SCHEMAS,
     START,
     WAIT,
 )
@@ -53,16 +54,17 @@ class _Server:
     lock: threading.Lock = field(default_factory=threading.Lock)
     process: subprocess.Popen[bytes] | None = None
     control: socket.socket | None = None
-    for_python: bool = False
+    imported: set[bytes] = field(default_factory=set)
 
-    def start(self, python: bool) -> None:
-        """Start it unless it runs; does not wait until it is ready, for `python` rules too."""
+    def start(self, libraries: bytes | None) -> None:
+        """Start it unless it runs, and have it import `libraries` once; waits for neither."""
         if self.process is None or self.process.poll() is not None:
             self._start()
-        if python and not self.for_python:
+        if libraries is not None and libraries not in self.imported:
             assert self.control is not None
-            self.control.sendall(PYTHON)
-            self.for_python = True
+            with suppress(OSError):  # it has just ended, which is said where an answer is missed
+                self.control.sendall(libraries)
+            self.imported.add(libraries)
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -75,8 +77,7 @@ class _Server:
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self.control = ours
-        self.for_python = False
+        self.control, self.imported = ours, set()
 
     def stop(self) -> None:
         """End it with all that it has started; the next job gets another."""
@@ -87,9 +88,9 @@ class _Server:
                 self.process.wait(_START_SECONDS)
         self.process = self.control = None
 
-    def fork(self, python: bool) -> socket.socket:
-        """A child; the channel to it."""
-        self.start(python)
+    def fork(self, libraries: bytes | None) -> socket.socket:
+        """A child that has these libraries; the channel to it."""
+        self.start(libraries)
         assert self.control is not None
         ours, theirs = socket.socketpair()
         with theirs:
@@ -113,12 +114,11 @@ class _Server:
 _server = OncePerProcess(_Server)
 
 
-def prepare(python: bool) -> None:
+def prepare(libraries: bytes | None) -> None:
     """Start the server: by the time that its first job comes, it has imported its libraries."""
     server = _server()
-    # One that has just ended is found so by the first job.
-    with server.lock, suppress(BrokenPipeError, ConnectionResetError):
-        server.start(python)
+    with server.lock:
+        server.start(libraries)
 
 
 def run(job: Job, rows: list[int]) -> Answers:
@@ -143,7 +143,7 @@ def run(job: Job, rows: list[int]) -> Answers:
 
 def _run_once(server: _Server, job: Job, rows: list[int], found: Answers) -> tuple[Question, ...]:
     """Ask one child until it is through or down; the questions that are left for another."""
-    with server.fork(job.python) as channel:
+    with server.fork(_libraries(job)) as channel:
         lines = _Lines(channel)
         with suppress(OSError):  # it has ended already, and will not say that it is ready
             channel.sendall(job.line())
@@ -171,6 +171,12 @@ def _run_once(server: _Server, job: Job, rows: list[int], found: Answers) -> tup
             )
             found[one.part, one.place] = Outcome(problem=problem)
     return ()
+
+
+def _libraries(job: Job) -> bytes | None:
+    if job.python:
+        return FRAMES
+    return SCHEMAS if len({one.part for one in job.questions}) > 1 else None
 
 
 def _why(job: Job, question: Question, lines: _Lines, code: int | None) -> str:

@@ -36,6 +36,7 @@ class Question:
 class Job:
     """Rules of one kind, on parts given as Parquet files: (path, partition, rows) of each.
 
+    `views` are, for queries, what they see of each part, as SQL: of one part nobody reads a schema again.
     `scratch` is the one folder that the child may write to. `private`: values in messages are
     masked. `memory` are the bytes that the child may take beside its libraries, `engine_memory`
     what its DuckDB holds before it spills, `variables` those that its `domain.yaml` names.
@@ -50,6 +51,7 @@ class Job:
     seconds: float
     memory: int
     engine_memory: str
+    views: tuple[str, ...] = ()
     search_path: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -66,6 +68,7 @@ def read_job(line: bytes) -> Job:
     given = json.loads(line)
     given["questions"] = tuple(Question(**question) for question in given["questions"])
     given["parts"] = tuple(tuple(tuple(file) for file in part) for part in given["parts"])
+    given["views"] = tuple(given["views"])
     given["search_path"] = tuple(given["search_path"])
     return Job(**given)
 

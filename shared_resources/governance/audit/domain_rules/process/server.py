@@ -1,4 +1,4 @@
-"""The server that forks a child for each job: a small process that has imported the libraries.
+"""The server that forks a child for each job: a small process that has imported what it needs.
 
 Belongs here: its life, and that nothing of a job is left when the job is over.
 Does not belong here: what a child does (`child.py`), who asks (`client.py`).
@@ -21,10 +21,21 @@ from pathlib import Path
 from shared_resources.governance.audit.domain_rules.process.child import answer
 from shared_resources.governance.audit.domain_rules.process.limits import inherit_orphans
 
-START, WAIT, KILL, PYTHON = b"S", b"W", b"K", b"P"
-# So that no child has to. Not polars: it starts threads, which a fork would leave behind.
-_PRELOADED = ("pyarrow.parquet", "shared_resources.contracts.values.lossless")
-_FOR_PYTHON = "pandas"  # no query needs it, and it is nearly half of the start
+START, WAIT, KILL = b"S", b"W", b"K"
+# What some jobs need is imported when the first is to come, so that no child has to: what reads schemas
+# (queries on many parts), and frames, of which pandas alone takes a third of a second (functions). Not
+# polars: it starts threads, which a fork would leave behind.
+SCHEMAS, FRAMES = b"M", b"F"
+_RULES = "shared_resources.governance.audit"
+_LIBRARIES = {
+    SCHEMAS: (f"{_RULES}.engine.staged_data", f"{_RULES}.domain_rules.many_parts"),
+    FRAMES: (
+        "pandas",
+        "shared_resources.contracts.values.lossless",
+        f"{_RULES}.engine.staged_data",
+        f"{_RULES}.domain_rules.python",
+    ),
+}
 _PATIENCE = 0.5  # for a child that has answered everything, and for what it has started
 
 
@@ -34,13 +45,14 @@ def serve(control: socket.socket) -> None:
     child = 0
     while True:
         told, descriptors, _, _ = socket.recv_fds(control, 1, 1)
-        if told == START:
+        if told in _LIBRARIES:
+            for library in _LIBRARIES[told]:
+                importlib.import_module(library)
+        elif told == START:
             child = os.fork()
             if not child:
                 _be_child(control, descriptors[0])
             os.close(descriptors[0])
-        elif told == PYTHON:
-            importlib.import_module(_FOR_PYTHON)
         elif told in (WAIT, KILL):
             code, left = _end(child, told == WAIT)
             control.sendall(json.dumps({"code": code, "left": left}).encode() + b"\n")
@@ -111,7 +123,5 @@ def _children() -> list[int]:
 
 
 if __name__ == "__main__":
-    for library in _PRELOADED:
-        importlib.import_module(library)
     with socket.socket(fileno=int(sys.argv[1])) as given:
         serve(given)
