@@ -39,6 +39,7 @@ class LedgerRows:
         self.product = product
         self.clock = clock
         self.own = OBJECTS.c.product == product
+        self._upserts: dict[tuple[frozenset[str], tuple[State, ...] | None], sa.Insert] = {}
 
     def entries(
         self, *where: sa.ColumnElement[bool], limit: int | None = None, newest_first: bool = False
@@ -167,7 +168,7 @@ class LedgerRows:
         self,
         connection: sa.Connection,
         rows: Sequence[Mapping[str, Any]],
-        states: Collection[State] | None = None,
+        states: tuple[State, ...] | None = None,
     ) -> None:
         """Change the rows of these keys and etags, each to what it gives, if they are in one of the
         states; write those that there are none of. All give the same columns.
@@ -182,18 +183,12 @@ class LedgerRows:
         ]
         if not rows:
             return
-        statement = insert(connection, OBJECTS)
-        changed = rows[0].keys() - {"key", "etag", "discovered_at"}
-        # No IN, which cannot be sent with many rows at once.
-        where = None if states is None else sa.or_(*(OBJECTS.c.state == one for one in states))
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=list(OBJECTS.primary_key.columns),
-                set_={name: statement.excluded[name] for name in sorted(changed)},
-                where=where,
-            ),
-            [{**self.row(one["key"], one["etag"], State.FOUND), **one} for one in rows],
-        )
+        changed = frozenset(rows[0]) - {"key", "etag", "discovered_at"}
+        statement = self._upserts.get((changed, states))
+        if statement is None:  # to build it takes longer than to run it
+            statement = self._upserts[changed, states] = _upsert(connection, changed, states)
+        written = [{**self.row(one["key"], one["etag"], State.FOUND), **one} for one in rows]
+        connection.execute(statement, written)
 
     def replace_older(self, connection: sa.Connection, pairs: Sequence[tuple[str, str]]) -> None:
         """What waits of the same keys and was written before these is out of date."""
@@ -226,7 +221,7 @@ class LedgerRows:
         connection: sa.Connection,
         key: str,
         etag: str,
-        states: Collection[State] | None,
+        states: tuple[State, ...] | None,
     ) -> bool:
         """Let a row of a listing be about this version; False: it is in none of the states."""
         of_key = sa.and_(self.own, OBJECTS.c.key == key)
@@ -241,6 +236,19 @@ class LedgerRows:
             return False
         connection.execute(sa.update(OBJECTS).where(of_key, listed).values(etag=etag))
         return True
+
+
+def _upsert(
+    connection: sa.Connection, changed: Collection[str], states: Collection[State] | None
+) -> sa.Insert:
+    statement = insert(connection, OBJECTS)
+    # No IN, which cannot be sent with many rows at once.
+    where = None if states is None else sa.or_(*(OBJECTS.c.state == one for one in states))
+    return statement.on_conflict_do_update(
+        index_elements=list(OBJECTS.primary_key.columns),
+        set_={name: statement.excluded[name] for name in sorted(changed)},
+        where=where,
+    )
 
 
 def same_object(obj: LandingObject, known: Mapping[tuple[str, str], list[Entry]]) -> list[Entry]:
