@@ -34,7 +34,8 @@ class Verdict(StrEnum):
 @dataclass(frozen=True)
 class Changed:
     """A product beside what it was. `refused` says why the change may not be as it is; empty where it
-    may. `hits` are in step with `changes`; of a product that is gone, `readers` still read it.
+    may, `unsaid` what could not be compared. `hits` are in step with `changes`; of a product that is
+    gone, `readers` still read it.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Changed:
     hits: tuple[Hit, ...] = ()
     refused: str = ""
     readers: tuple[str, ...] = ()
+    unsaid: str = ""
 
     @property
     def hit(self) -> tuple[str, ...]:
@@ -120,10 +122,12 @@ def product_changes(
     was = earlier.contract
     if now is None or was is None:
         refused = "" if now else "the contract is not valid; `mesh check` says why"
+        unsaid = "" if was else "the earlier contract is not valid: nobody can say what changes"
         before = was.version if was is not None else ""
         return Changed(
             *(product.key, product.contract_file, against, Verdict.UNKNOWN, before, version),
             refused=refused,
+            unsaid=unsaid,
         )
     return changed(mesh, product, was, now, against)
 

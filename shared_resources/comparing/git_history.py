@@ -69,11 +69,12 @@ class Repository:
     def earlier(self, file: Path) -> Iterator[bytes]:
         """What stood in a file of the project at each commit that changed it, the latest first."""
         name = file.relative_to(self.root).as_posix()
-        changed = self._asked(
-            "log", f"-{_LOOKED_AT}", "--format=%H", "--diff-filter=AM", "--", name
-        )
+        # Merges, too: what they made of both sides stood in neither. And what a side had that lost.
+        changed = self._asked("log", f"-{_LOOKED_AT}", "--full-history", "--format=%H", "--", name)
         for commit in changed.decode().split():
-            yield self._asked("show", f"{commit}:./{name}")
+            found = _git(self.root, "cat-file", "blob", f"{commit}:./{name}")
+            if found.returncode == 0:  # else it was deleted there
+                yield found.stdout
 
     @contextmanager
     def files_at(self, commit: str) -> Iterator[Path]:

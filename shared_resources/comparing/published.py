@@ -11,9 +11,17 @@ registry and in git.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from hashlib import sha256
 
-from shared_resources.comparing.changed import Changed, Verdict, changed, gone, of_changes
+from shared_resources.comparing.changed import (
+    Changed,
+    Verdict,
+    changed,
+    gone,
+    of_changes,
+    product_changes,
+)
 from shared_resources.comparing.git_history import NoBase, repository
 from shared_resources.contracts.changes.change import Change, breaking
 from shared_resources.contracts.model import Contract
@@ -27,6 +35,10 @@ from shared_resources.mesh.kept_contracts import read_contract_anew
 from shared_resources.mesh.promised import read_promised
 
 DEPLOYED = "the release that is deployed"
+_UNSAID = (
+    "the contract that it was published under is neither in git nor in the registry: rules and "
+    "whatever else no version says of itself were not compared"
+)
 
 
 def published_changes(
@@ -62,8 +74,8 @@ def _of_product(
     was = earlier.contract if earlier is not None else None
     if beside.published or beside.findings:
         yield _published(mesh, product, now, beside, was)
-    if was is not None and was.digest != beside.contract_digest:
-        yield changed(mesh, product, was, now, DEPLOYED)
+    if earlier is not None and (was is None or was.digest != beside.contract_digest):
+        yield product_changes(mesh, earlier, product, DEPLOYED)
     elif not beside.published and not beside.findings:
         where = (product.key, product.contract_file, "what is published", Verdict.NEW)
         yield Changed(*where, "", now.version)
@@ -81,16 +93,19 @@ def _published(
     else:
         changes = tuple(_of_promise(beside))
         found = of_changes(mesh, product, changes, (beside.contract_version, now.version), against)
+        verdict = found.verdict if changes else Verdict.UNKNOWN
+        found = replace(found, verdict=verdict, unsaid=_UNSAID)
     said = [one for one in beside.findings if not found.refused]
     if not said:
         return found
     # What no new version permits, and what cannot be compared.
     changes = (*(breaking("", one.message, line=one.line) for one in said), *found.changes)
-    return Changed(
-        *(product.key, product.contract_file, against, Verdict.BREAKING, found.before, found.now),
-        changes,
-        (*({} for _ in said), *found.hits),
-        said[0].remedy,
+    return replace(
+        found,
+        verdict=Verdict.BREAKING,
+        changes=changes,
+        hits=(*({} for _ in said), *found.hits),
+        refused=said[0].remedy,
     )
 
 

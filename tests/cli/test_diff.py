@@ -10,7 +10,16 @@ import pytest
 
 from tests.cli.commands import call
 from tests.registry.test_registry import promise
-from tests.reviewing.repositories import LANDING, LINES, cases, commit, lines, reviewed, shop
+from tests.reviewing.repositories import (
+    LANDING,
+    LINES,
+    cases,
+    commit,
+    git,
+    lines,
+    reviewed,
+    shop,
+)
 from tests.tiny_mesh import TinyMesh, column, contract_text
 
 RENAMED = [LINES[0], column("total", "DOUBLE", required=True)]
@@ -64,6 +73,50 @@ def test_what_is_published_is_compared_with_the_contract_that_it_was_published_u
     assert change["line"] and change["consumers"][0]["product"] == "sales/daily"
 
 
+def test_what_a_merge_made_of_both_sides_is_found_in_git(changed: TinyMesh) -> None:
+    """It stood in neither of the two, and no other commit has it."""
+    root, file = changed.root, lines(changed, LEAST) / "contract.odcs.yaml"
+    commit(changed)
+    git(root, "switch", "--quiet", "--create", "side")
+    file.write_text(f"{file.read_text()}# the last line\n")
+    commit(changed)
+    git(root, "switch", "--quiet", "change")
+    file.write_text(f"# the first line\n{file.read_text()}")
+    commit(changed)
+    git(root, "merge", "--quiet", "--no-edit", "side")
+    changed.land("order/lines/1.csv", "line_id,amount\n1,10\n")
+    assert changed.run("order/lines").success
+    lines(changed, LESS)
+    told = diffed("order", code=1)["order/lines breaking"]
+    assert "range_amount lets more through" in told["changes"][0]["message"]
+    assert told["not_compared"] == ""
+
+
+def test_a_contract_that_nobody_has_any_more_is_not_called_unchanged(mesh: TinyMesh) -> None:
+    lines(mesh, LEAST)
+    mesh.land("order/lines/1.csv", "line_id,amount\n1,10\n")
+    assert mesh.run("order/lines").success
+    assert diffed(code=0).keys() == {"order/lines unchanged"}
+    lines(mesh, LESS)
+    told = diffed(code=0)["order/lines unknown"]
+    assert "neither in git nor in the registry" in told["not_compared"]
+    assert told["not_compared"] in call("diff").out
+
+
+def test_who_reads_the_column_that_a_rule_leaves_is_hit(changed: TinyMesh) -> None:
+    rule = {"name": "there", "metric": "nullValues", "mustBe": 0}
+    was = [LINES[0], column("amount", "DOUBLE", quality=[rule])]
+    lines(changed, was)
+    commit(changed)
+    lines(changed, [{**LINES[0], "quality": [rule]}, column("amount", "DOUBLE")])
+    told = diffed("--against", "HEAD", "order", code=1)["order/lines breaking"]
+    assert told["consumers"] == ["sales/daily"]
+    commit(changed)
+    lines(changed, was)
+    told = diffed("--against", "HEAD", "order", code=1)["order/lines breaking"]
+    assert told["consumers"] == []  # nobody reads the key
+
+
 def test_without_git_what_the_version_itself_says_is_compared(mesh: TinyMesh) -> None:
     lines(mesh, LEAST)
     mesh.land("order/lines/1.csv", "line_id,amount\n1,10\n")
@@ -71,6 +124,7 @@ def test_without_git_what_the_version_itself_says_is_compared(mesh: TinyMesh) ->
     lines(mesh, RENAMED)
     told = diffed(code=1)["order/lines breaking"]
     assert [change["message"] for change in told["changes"]] == ["column amount is gone"]
+    assert "were not compared" in told["not_compared"]
     by_day = {**LANDING["landing"], "mode": "partition", "object": "{partition}.csv"}
     days = {"cadence": "daily", "column": "day", "start": "2026-01-01"}
     text = contract_text(
@@ -102,6 +156,9 @@ def test_ci_refuses_what_lets_more_through(changed: TinyMesh) -> None:
     lines(changed, LESS)
     told = reviewed("--since", "HEAD", "--static", "--no-tests", code=1)
     [case] = cases(told, "contract", "failed")
+    file = changed.root / "domains/order/products/lines/contract.odcs.yaml"
+    at = case["findings"][0]["line"]
+    assert "minimum: -1" in file.read_text().splitlines()[at - 1]
     assert "range_amount lets more through" in case["findings"][0]["message"]
 
 
@@ -117,3 +174,7 @@ def test_a_contract_that_is_not_valid_is_no_change_that_passes(changed: TinyMesh
     file.write_text(file.read_text().replace("status: active", "status: lively"))
     told = diffed("--against", "main", "order", code=1)["order/lines unknown"]
     assert "mesh check" in told["remedy"]
+    commit(changed)
+    lines(changed)
+    told = diffed("--against", "HEAD", "order", code=0)["order/lines unknown"]
+    assert "the earlier contract is not valid" in told["not_compared"]

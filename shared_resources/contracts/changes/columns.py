@@ -7,6 +7,7 @@ Does not belong here: rules on columns (`rules.py`), what a widened type is (`co
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 from shared_resources.contracts.changes.change import (
     Change,
@@ -15,6 +16,7 @@ from shared_resources.contracts.changes.change import (
     cosmetic,
     either,
 )
+from shared_resources.contracts.changes.rules import never_repeats
 from shared_resources.contracts.model import Classification, Column, Contract
 from shared_resources.contracts.promise import widens
 from shared_resources.contracts.text_formats import STRING_FORMATS
@@ -28,6 +30,7 @@ def column_changes(was: Contract, now: Contract) -> Iterator[Change]:
             yield breaking(_place(was, name), f"column {name} is gone", name)
             continue
         yield from _of_column(_place(now, name), column, after[name])
+        yield from _repeats(was, now, column, after[name])
     for name, column in after.items():
         if name not in before:
             place = _place(now, name)
@@ -57,9 +60,6 @@ def _of_column(place: str, was: Column, now: Column) -> Iterator[Change]:
     if was.required != now.required:
         said = f"{name} may now be null" if was.required else f"{name} is never null any more"
         yield either(was.required, f"{place}.required", said, name, line=line)
-    if was.unique != now.unique:
-        said = f"values of {name} may repeat now" if was.unique else f"no value of {name} repeats"
-        yield either(was.unique, f"{place}.unique", said, name, line=line)
     if was.classification != now.classification:
         yield _classified(place, was, now)
     if was.absent_before != now.absent_before:
@@ -73,6 +73,17 @@ def _of_column(place: str, was: Column, now: Column) -> Iterator[Change]:
     ):
         if one != other:
             yield cosmetic(f"{place}.{field}", f"{name}: another {field}", name, line=line)
+
+
+def _repeats(was: Contract, now: Contract, column: Column, after: Column) -> Iterator[Change]:
+    if column.unique == after.unique:
+        return
+    name = column.name
+    breaks = column.unique and not never_repeats(now, name)
+    said = f"values of {name} may repeat now" if breaks else f"no value of {name} repeats"
+    if column.unique and not breaks:
+        said += ", as another clause says now"
+    yield either(breaks, f"{_place(now, name)}.unique", said, name, line=after.line)
 
 
 def _classified(place: str, was: Column, now: Column) -> Change:
@@ -98,11 +109,12 @@ def _absent(place: str, was: Column, now: Column) -> Change:
     later = now.absent_before is not None and (
         was.absent_before is None or now.absent_before > was.absent_before
     )
-    said = (
-        f"files of days before {now.absent_before} may lack {now.name}"
-        if now.absent_before
-        else f"every file has {now.name}"
-    )
+    if now.absent_before is None:
+        said = f"every file has {now.name}"
+    elif now.absent_before == date.max:
+        said = f"any file may lack {now.name}"
+    else:
+        said = f"files of days before {now.absent_before} may lack {now.name}"
     clause = f"{place}.customProperties.mayBeAbsent"
     return either(later, clause, said, now.name, line=now.line)
 

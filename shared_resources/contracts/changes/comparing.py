@@ -7,6 +7,8 @@ contract (`contracts/promise.py`).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shared_resources.contracts.changes.change import Change, Effect, cosmetic
 from shared_resources.contracts.changes.columns import column_changes
 from shared_resources.contracts.changes.promises import promise_changes
@@ -24,7 +26,22 @@ def contract_changes(was: Contract, now: Contract) -> tuple[Change, ...]:
     found = [*column_changes(was, now), *promise_changes(was, now), *rule_changes(was, now)]
     if not found and was.digest != now.digest and was.version == now.version:
         found.append(cosmetic("", "it is written otherwise"))
-    return tuple(sorted(found, key=lambda change: _ORDER.index(change.effect)))
+    placed = (_placed(change, now) for change in found)
+    return tuple(sorted(placed, key=lambda change: _ORDER.index(change.effect)))
+
+
+def _placed(change: Change, now: Contract) -> Change:
+    """What is about the whole product with the line of its clause, or of the section for such."""
+    if change.line or not change.clause or change.clause.startswith("schema."):
+        return change
+    exact = [clause.line for clause in now.clauses if clause.path == change.clause]
+    section = change.clause.partition(".")[0]
+    near = (
+        clause.line
+        for clause in now.clauses
+        if clause.path.partition(".")[0].partition("[")[0] == section
+    )
+    return replace(change, line=exact[0] if exact else next(near, 0))
 
 
 def breaks(was: Contract, now: Contract) -> tuple[Change, ...]:

@@ -7,6 +7,7 @@ Does not belong here: columns (`columns.py`), rules (`rules.py`).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 
 from shared_resources.contracts.changes.change import (
@@ -16,7 +17,7 @@ from shared_resources.contracts.changes.change import (
     cosmetic,
     either,
 )
-from shared_resources.contracts.model import Contract, Partitioning
+from shared_resources.contracts.model import Contract, Landing, Partitioning
 
 _PUBLISHES = ("active", "deprecated")
 _PROPERTIES = "customProperties"
@@ -28,12 +29,17 @@ def promise_changes(was: Contract, now: Contract) -> Iterator[Change]:
     yield from _partitions(was.partitioning, now.partitioning)
     yield from _levels(was, now)
     yield from _losses(was, now)
-    if was.landing != now.landing:
+    if _unplaced(was.landing) != _unplaced(now.landing):
         yield compatible(
             f"{_PROPERTIES}.landing", "data lands otherwise; readers see no difference"
         )
     if was.always_run != now.always_run:
         yield compatible(f"{_PROPERTIES}.alwaysRun", "it is made again at other times")
+
+
+def _unplaced(landing: Landing | None) -> Landing | None:
+    """But for the line that it stands on."""
+    return replace(landing, line=0) if landing else None
 
 
 def _standing(was: Contract, now: Contract) -> Iterator[Change]:
@@ -81,12 +87,15 @@ def _partitions(was: Partitioning | None, now: Partitioning | None) -> Iterator[
         ends = f"it ends before {now.end}" if now.end else "it goes on"
         said = f"{ends} and " + (f"ended before {was.end}" if was.end else "went on")
         yield either(sooner, f"{clause}.end", said)
-    more = sorted({*now.closed} - {*was.closed})
+    # Outside of the first and the last day nothing was due anyway.
+    more = sorted(
+        day for day in {*now.closed} - {*was.closed} if was.start <= day < (was.end or date.max)
+    )
     fewer = sorted({*was.closed} - {*now.closed})
     if more:
         yield breaking(f"{clause}.closed", f"nothing is due of {_days(more)} any more")
     if fewer:
-        yield compatible(f"{clause}.closed", f"{_days(fewer)} are due now")
+        yield compatible(f"{clause}.closed", f"due now: {_days(fewer)}")
 
 
 def _days(days: list[date]) -> str:

@@ -18,8 +18,8 @@ from shared_resources.contracts.changes.change import (
     either,
 )
 from shared_resources.contracts.changes.tolerance import is_as_strict, is_as_strict_of_more
-from shared_resources.contracts.model import Contract, Rule, Severity
-from shared_resources.contracts.rules.kind import OwnKind
+from shared_resources.contracts.model import Contract, Rule, Severity, Threshold
+from shared_resources.contracts.rules.kind import KeyKind, OwnKind
 from shared_resources.contracts.rules.registry import kind_of
 
 # Whether all that a rule lets through another of its kind let through, by their arguments.
@@ -33,21 +33,22 @@ def rule_changes(was: Contract, now: Contract) -> Iterator[Change]:
         for column in was.columns
         if families.get(column.name, column.type.family) is not column.type.family
     }
-    before = [rule for rule in was.rules if _counts(rule)]
+    # Of a column that is gone, that says it.
+    before = [rule for rule in was.rules if _counts(rule) and {*rule.columns} <= families.keys()]
     after = [rule for rule in now.rules if _counts(rule)]
     pairs = _paired(before, after)
     paired, others = [one for one, _ in pairs], [other for _, other in pairs]
     for rule in before:
-        # Of a column that is gone, that says it.
-        if rule not in paired and {*rule.columns} <= families.keys():
-            yield _gone(rule)
+        if rule not in paired:
+            yield _gone(rule, now)
     for rule in after:
         if rule not in others:
             said = f"check {rule.name} is new"
             yield compatible(rule.clause, said, *rule.columns, line=rule.line)
     for one, other in pairs:
-        keeps = _equal if retyped & {*one.columns} else kind_of(other).keeps
-        yield from _of_rule(one, other, keeps)
+        # Arguments are values of the column's type: of two types none is more than the other.
+        alike = _on(one) == _on(other) and not retyped & {*one.columns}
+        yield from _of_rule(one, other, kind_of(other).keeps if alike else _equal)
 
 
 def _counts(rule: Rule) -> bool:
@@ -69,12 +70,17 @@ def _paired(before: Sequence[Rule], after: Sequence[Rule]) -> list[tuple[Rule, R
     return pairs
 
 
+def _on(rule: Rule) -> object:
+    """What it looks at: a combination of columns is the same in any order."""
+    return {*rule.columns} if isinstance(kind_of(rule), KeyKind) else rule.columns
+
+
 def _whole(rule: Rule) -> object:
     return rule.name, _asked(rule)
 
 
 def _asked(rule: Rule) -> object:
-    return rule.kind, rule.columns, rule.arguments, rule.threshold, rule.severity
+    return rule.kind, _on(rule), rule.arguments, rule.threshold, rule.severity
 
 
 def _called(rule: Rule) -> object:
@@ -82,16 +88,41 @@ def _called(rule: Rule) -> object:
 
 
 def _like(rule: Rule) -> object:
-    return rule.kind, rule.columns
+    return rule.kind, _on(rule)
 
 
-def _gone(rule: Rule) -> Change:
+def _gone(rule: Rule, now: Contract) -> Change:
     said = f"check {rule.name} is gone"
-    return either(rule.severity is Severity.BLOCKING, rule.clause, said, *rule.columns)
+    instead = next((one for one in now.rules if _stands_for(one, rule)), None)
+    if instead is not None:
+        said += f": {instead.name} asks for no less"
+    breaks = rule.severity is Severity.BLOCKING and instead is None
+    return either(breaks, rule.clause, said, *rule.columns)
+
+
+def _stands_for(one: Rule, rule: Rule) -> bool:
+    """Whether a clause of the column or the key says what a rule said that is gone."""
+    return (
+        one.kind == kind_of(rule).as_clause
+        and {*one.columns} == {*rule.columns}
+        and is_as_strict(one.threshold, rule.threshold, counts=True)
+    )
+
+
+def never_repeats(contract: Contract, column: str) -> bool:
+    """Whether a clause, the key or a rule that blocks says that no value of the column repeats."""
+    return any(
+        isinstance(kind_of(rule), KeyKind)
+        and rule.columns == (column,)
+        and rule.severity is Severity.BLOCKING
+        and is_as_strict(rule.threshold, Threshold(), counts=True)
+        for rule in contract.rules
+    )
 
 
 def _of_rule(was: Rule, now: Rule, keeps: _Keeps) -> Iterator[Change]:
-    line, columns = now.line, now.columns
+    # What becomes less does so for those who read what the rule looked at.
+    line, columns = now.line, was.columns
     if was.name != now.name:
         said = f"check {was.name} is called {now.name}"
         yield cosmetic(now.clause, said, *columns, line=line)
@@ -100,8 +131,12 @@ def _of_rule(was: Rule, now: Rule, keeps: _Keeps) -> Iterator[Change]:
         said = f"check {now.name} {'blocks' if warns else 'only warns'} now"
         yield either(not warns, now.clause, said, *columns, line=line)
     elif what := _differs(was, now, keeps):
-        kept = _is_kept(was, now, keeps)
-        said = "lets more through" if _is_kept(now, was, keeps) else "asks for something else"
+        kept, kept_back = _is_kept(was, now, keeps), _is_kept(now, was, keeps)
+        if kept and kept_back:
+            said = f"check {now.name} asks for the same in other words: {what}"
+            yield cosmetic(now.clause, said, *columns, line=line)
+            return
+        said = "lets more through" if kept_back else "asks for something else"
         said = f"check {now.name} {'asks for more' if kept else said}: {what}"
         yield either(not (kept or warns), now.clause, said, *columns, line=line)
     same = (was.arguments, was.threshold) == (now.arguments, now.threshold)
@@ -121,7 +156,7 @@ def _equal(was: Rule, now: Rule) -> bool:
 
 def _is_kept(was: Rule, now: Rule, keeps: _Keeps) -> bool:
     """Whether all that passes the rule now passed it before."""
-    if was.columns != now.columns or not keeps(was, now):
+    if _on(was) != _on(now) or not keeps(was, now):
         return False
     own = isinstance(kind_of(now), OwnKind)
     if own or keeps(now, was):
@@ -132,8 +167,9 @@ def _is_kept(was: Rule, now: Rule, keeps: _Keeps) -> bool:
 def _differs(was: Rule, now: Rule, keeps: _Keeps) -> str:
     """What differs, in words; empty where nothing does that a reader could notice."""
     said = []
-    if was.columns != now.columns:
-        said.append(f"on {', '.join(now.columns)} and not on {', '.join(was.columns)}")
+    if _on(was) != _on(now):
+        on, not_on = (", ".join(one.columns) or "the whole batch" for one in (now, was))
+        said.append(f"on {on} and not on {not_on}")
     # Two rules that keep each other are the same in other words.
     if not (keeps(was, now) and keeps(now, was)):
         for name in sorted({*was.arguments, *now.arguments}):
@@ -163,5 +199,5 @@ def _shown(value: object) -> str:
     if value is None:
         return "none"
     parts = value if isinstance(value, list) else [value]
-    text = ", ".join(" ".join(str(part).split()) for part in parts)
+    text = ", ".join(" ".join(str(part).split()) or "the empty text" for part in parts)
     return text if len(text) <= 60 else f"{text[:59]}…"

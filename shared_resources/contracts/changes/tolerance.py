@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from shared_resources.contracts.model import Operator, Threshold
+from shared_resources.contracts.model import Operator, Threshold, Unit
 
 _Bound = Fraction | float  # a float is an infinity
 
@@ -41,9 +41,9 @@ class _Span:
 def is_as_strict(now: Threshold, was: Threshold, *, counts: bool) -> bool:
     """Whether every number that `now` lets through, `was` let through, too.
 
-    `counts`: the numbers count rows, and none is below zero.
+    `counts`: the numbers count rows: whole ones from zero, or percent up to a hundred.
     """
-    if not _comparable(now, was):
+    if not _comparable(now, was, counts):
         return False
     spans = _spans(was, counts)
     return all(any(one.within(span) for span in spans) for one in _spans(now, counts))
@@ -58,17 +58,13 @@ def is_as_strict_of_more(now: Threshold, was: Threshold) -> bool:
     if last is None:
         return True  # nothing passes it
     below = _Span(Fraction(0), last.high, False, last.high_open)
-    return _comparable(now, was) and any(below.within(span) for span in _spans(was, True))
+    return _comparable(now, was, True) and any(below.within(span) for span in _spans(was, True))
 
 
-def _comparable(now: Threshold, was: Threshold) -> bool:
-    """Of the same unit; no rows are no percent of them."""
-    return now.unit is was.unit or (_is_none(now) and _is_none(was))
-
-
-def _is_none(threshold: Threshold) -> bool:
-    none = threshold.operator in (Operator.MUST_BE, Operator.LESS_OR_EQUAL)
-    return none and threshold.bounds[0] == 0
+def _comparable(now: Threshold, was: Threshold, counts: bool) -> bool:
+    """Of the same unit; no rows are no percent of them, whatever the unit was."""
+    none = _Span(Fraction(0), Fraction(0))
+    return now.unit is was.unit or all(span == none for span in _spans(now, counts))
 
 
 def _spans(threshold: Threshold, counts: bool) -> list[_Span]:
@@ -91,7 +87,8 @@ def _spans(threshold: Threshold, counts: bool) -> list[_Span]:
         case Operator.NOT_BETWEEN:
             found = [_below(low, open_=True), _above(high, open_=True)]
     if counts:
-        found = [_from_zero(span) for span in found]
+        in_rows = threshold.unit is Unit.ROWS
+        found = [_whole(span) if in_rows else _share(span) for span in found]
     return [span for span in found if not span.is_empty]
 
 
@@ -103,7 +100,19 @@ def _above(low: Fraction, *, open_: bool = False) -> _Span:
     return _Span(low, math.inf, open_, True)
 
 
-def _from_zero(span: _Span) -> _Span:
-    if span.low >= 0:
-        return span
-    return _Span(Fraction(0), span.high, False, span.high_open)
+def _whole(span: _Span) -> _Span:
+    """The whole numbers from zero in it, between two that are in it: rows are counted."""
+    low, high = span.low, span.high
+    if isinstance(low, Fraction):
+        low = Fraction(math.floor(low) + 1 if span.low_open else math.ceil(low))
+    if isinstance(high, Fraction):
+        high = Fraction(math.ceil(high) - 1 if span.high_open else math.floor(high))
+    return _Span(max(low, Fraction(0)), high, False, high == math.inf)
+
+
+def _share(span: _Span) -> _Span:
+    """What of it lies between none and all rows."""
+    none, all_ = Fraction(0), Fraction(100)
+    low = (span.low, span.low_open) if span.low >= none else (none, False)
+    high = (span.high, span.high_open) if span.high <= all_ else (all_, False)
+    return _Span(low[0], high[0], low[1], high[1])

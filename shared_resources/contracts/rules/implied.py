@@ -9,6 +9,7 @@ All of them are blocking and allow no failing row.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from shared_resources.contracts.model import Rule
@@ -106,14 +107,28 @@ def within(now: Mapping[str, Any], was: Mapping[str, Any]) -> bool:
 
 def _lowest(bounds: Mapping[str, Any]) -> tuple[Any, bool] | None:
     """The lower bound that counts, and whether it is left out itself."""
-    found = [(bounds[name], name == BOUNDS[1]) for name in BOUNDS[:2] if name in bounds]
+    found = [_next(bounds[name], name == BOUNDS[1], 1) for name in BOUNDS[:2] if name in bounds]
     return max(found, default=None)
 
 
 def _highest(bounds: Mapping[str, Any]) -> tuple[Any, bool] | None:
     """The upper bound that counts, and whether it is in itself."""
-    found = [(bounds[name], name == BOUNDS[2]) for name in BOUNDS[2:] if name in bounds]
-    return min(found, default=None)
+    found = [_next(bounds[name], name == BOUNDS[3], -1) for name in BOUNDS[2:] if name in bounds]
+    return min(((value, not is_out) for value, is_out in found), default=None)
+
+
+def _next(value: Any, is_out: bool, step: int) -> tuple[Any, bool]:
+    """A bound and whether it is left out itself. Of whole numbers and days the one beside it is the
+    bound then, and in."""
+    if not is_out or isinstance(value, bool):
+        return value, is_out
+    if isinstance(value, int):
+        return value + step, False
+    if not isinstance(value, date) or isinstance(value, datetime):
+        return value, True
+    if value == (date.max if step > 0 else date.min):
+        return value, True
+    return value + timedelta(days=step), False
 
 
 def pattern_of(field: Node) -> str | None:

@@ -81,6 +81,8 @@ class RuleKind(ABC):
     may_repeat: ClassVar[bool] = False
     # Whether its rules say again what is compared by itself when contracts are (`contracts/changes/`).
     restates: ClassVar[bool] = False
+    # The kind whose rules a clause implies that counts the same rows, on the same columns.
+    as_clause: ClassVar[str | None] = None
     # Whether it has a form for frames, which the pandera schema uses.
     for_frames: ClassVar[bool] = False
     # The metric of library rules that it is, and where such a rule may stand.

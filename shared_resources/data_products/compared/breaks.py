@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from shared_resources.contracts.changes.change import Change
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.promise import Break, Promise, may_break
 from shared_resources.data_products.placement import misplaced
@@ -123,7 +124,10 @@ def _named(version: Version) -> str:
 
 
 def _line(product: ProductFolder, contract: Contract, found: Break) -> int:
-    """The line of the first of the columns that is still there, else of the contract's version."""
+    """The line of what changed, or of the first of the columns that is still there, else of the
+    contract's version."""
+    if isinstance(found, Change) and found.line:
+        return found.line
     lines = {column.name: column.line for column in contract.columns}
     return next((lines[name] for name in found.columns if name in lines), product.line("version"))
 

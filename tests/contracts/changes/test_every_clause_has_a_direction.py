@@ -15,7 +15,7 @@ from shared_resources.contracts.changes.change import Effect
 from shared_resources.contracts.changes.comparing import breaks, contract_changes
 from shared_resources.contracts.compiling.clauses import VERDICTS
 from shared_resources.contracts.rules.registry import all_kinds
-from tests.contracts.reading import read, rich
+from tests.contracts.reading import column_contract, read, rich
 
 B, C, S = Effect.BREAKING, Effect.COMPATIBLE, Effect.COSMETIC
 
@@ -205,9 +205,25 @@ TABLE = {
         "maximum", _PAID, _PAID.replace("2030", "2029"), C, B, ("paid_on",), "asks for more",
         "lets more through",
     ),
+    "any file may lack a column": Row(
+        "mayBeAbsent", "description: Whether it came back., classification: public",
+        "description: Whether it came back., classification: public, customProperties: "
+        "[{property: mayBeAbsent, vendor: mesh, value: true}]", B, C, ("returned",),
+        "any file may lack returned", "every file has returned",
+    ),
     "a range goes": Row(
         "maximum", f", {_PAID}", "", B, C, ("paid_on",), "check range_paid_on is gone",
         "check range_paid_on is new",
+    ),
+    "a whole number's bound is the one beside it, left out": Row(
+        "minimum", "{minimum: 1, exclusiveMaximum: 1000000,", "{exclusiveMinimum: 0, maximum: 999999,",
+        S, S,
+    ),
+    "a day's bound is the one beside it, left out": Row(
+        "maximum", _PAID, 'logicalTypeOptions: {exclusiveMaximum: "2031-01-01"}', S, S,
+    ),
+    "the last day of all is left out": Row(
+        "exclusiveMaximum", 'maximum: "2030-12-31"', 'exclusiveMinimum: "9999-12-31"', B, B,
     ),
     "a range moves": Row(
         "minimum", _PRICE, _PRICE.replace("minimum: 0, maximum: 9999.99", "minimum: 1, maximum: 10000"),
@@ -256,8 +272,12 @@ TABLE = {
         "asks for more: validValues without paid", "validValues with paid",
     ),
     "invalid by rows and not by percent": Row(
-        "quality", "mustBeLessThan: 1\n            unit: percent", "mustBeLessThan: 1", B, B,
+        "quality", "mustBeLessThan: 1\n            unit: percent", "mustBeLessThan: 2", B, B,
         ("state",), "asks for something else",
+    ),
+    "none instead of some percent": Row(
+        "quality", "mustBeLessThan: 1\n            unit: percent", "mustBeLessThan: 1", C, B,
+        ("state",), "asks for more", "lets more through",
     ),
     "another pattern is invalid": Row(
         "quality", _STATE, _STATE.replace("^[a-z]+$", "^[a-z]*$"), B, B, ("state",), "pattern",
@@ -265,6 +285,10 @@ TABLE = {
     "more values count as missing": Row(
         "quality", 'missingValues: [null, "", N/A]', 'missingValues: [null, "", N/A, "?"]', C, B,
         ("state",), "missingValues with ?",
+    ),
+    "the empty text no longer counts as missing": Row(
+        "quality", 'missingValues: [null, "", N/A]', "missingValues: [null, N/A]", B, C, ("state",),
+        "missingValues without the empty text",
     ),
     "fewer nulls are allowed": Row(
         "quality", "mustBeLessOrEqualTo: 5", "mustBeLessThan: 5", C, B, ("state",), "asks for more",
@@ -280,6 +304,17 @@ TABLE = {
     "a number outside of others": Row(
         "quality", "mustNotBeBetween: [10, 20]", "mustNotBeBetween: [10, 30]", C, B,
         ("product_id", "state"), "asks for more", "lets more through",
+    ),
+    "a number of rows in other words": Row(
+        "quality", "mustBeBetween: [0, 5]", "mustBeLessThan: 5.5", S, S, ("state",),
+        "the same in other words",
+    ),
+    "percent over a hundred": Row(
+        "quality", "mustNotBeBetween: [10, 20]", "mustNotBeBetween: [10, 200]", C, B,
+        ("product_id", "state"), "asks for more", "lets more through",
+    ),
+    "a combination in another order": Row(
+        "quality", "[product_id, state]}", "[state, product_id]}", S, S, (), "is called",
     ),
     "a number that it is not": Row(
         "quality", "mustNotBe: 7", "mustNotBe: 8", B, B, ("state",), "asks for something else",
@@ -380,8 +415,13 @@ TABLE = {
     ),
     "days on which nothing is due": Row(
         "partitions", 'end: "2018-01-02"}', 'end: "2018-01-02", closed: ["2017-12-25"]}', B, C, (),
-        "nothing is due of 2017-12-25", "2017-12-25 are due now",
+        "nothing is due of 2017-12-25", "due now: 2017-12-25",
     ),
+    "days after the last one": Row(
+        "partitions", 'end: "2018-01-02"}', 'end: "2018-01-02", closed: ["2018-12-25"]}', S, C, (), "",
+        "due now: 2018-12-25",
+    ),
+    "a comment above all": Row("landing", "apiVersion:", "# What is sold.\n\napiVersion:", S, S),
     "it lands in other files": Row(
         "landing", 'delimiter: ";"', 'delimiter: "|"', C, C, (), "data lands otherwise",
     ),
@@ -470,6 +510,96 @@ def test_a_tightened_rule_on_a_loosened_tolerance_is_no_promise_kept() -> None:
     assert effect is B and "asks for something else" in messages[0]
     stricter = both[0], ("mustBeLessThan: 1\n", "mustBeLessThan: 0.5\n")
     assert _worst(rich(), rich(*stricter))[0] is C
+
+
+_SAME = {
+    "no nulls": ("", "metric: nullValues, mustBe: 0", "required: true"),
+    "no value twice": ("", "metric: duplicateValues, mustBeLessThan: 1", "unique: true"),
+    "some nulls": ("", "metric: nullValues, mustBeLessThan: 5, unit: percent", "required: true"),
+    "the key of one column": ("required: true, unique: true", "", "primaryKey: true"),
+    "the key, and unique": ("primaryKey: true, unique: true", "", "primaryKey: true"),
+    "a rule for it": ("unique: true", "", "quality: [{metric: duplicateValues, mustBe: 0}]"),
+}
+
+
+@pytest.mark.parametrize(("clauses", "rule", "now"), _SAME.values(), ids=_SAME)
+def test_what_another_clause_says_is_not_lost(clauses: str, rule: str, now: str) -> None:
+    said = clauses or f"quality: [{{{rule}}}]"
+    was, after = (read(column_contract(f"{{logicalType: string, {one}}}")) for one in (said, now))
+    assert breaks(was, after) == ()
+    assert contract_changes(was, after)[0].effect is C
+
+
+_NOT_THE_SAME = {
+    "a rule that warns": "quality: [{metric: duplicateValues, mustBe: 0, severity: warning}]",
+    "a rule that lets some through": "quality: [{metric: duplicateValues, mustBeLessThan: 2}]",
+    "a rule on nulls": "quality: [{metric: nullValues, mustBe: 0}]",
+}
+
+
+@pytest.mark.parametrize("now", _NOT_THE_SAME.values(), ids=_NOT_THE_SAME)
+def test_what_another_clause_says_less_of_is_lost(now: str) -> None:
+    was, after = (
+        read(column_contract(f"{{logicalType: string, {one}}}")) for one in ("unique: true", now)
+    )
+    assert [change.message for change in breaks(was, after)] == ["values of x may repeat now"]
+
+
+_TYPES = {
+    "integer": ("minimum: 1", "1"),
+    "date": ('minimum: "2020-01-01"', '"2020-01-01"'),
+    "timestamp": ('maximum: "2020-01-01T00:00:00"', '"2020-01-01T00:00:00"'),
+    "timestamp, logicalTypeOptions: {timezone: true}": ('minimum: "2020-01-01T00:00:00Z"', ""),
+    "number": ("maximum: 0.1", "0.1"),
+    'number, physicalType: "DECIMAL(9,2)"': ("minimum: 0.1", "0.10"),
+    "string": ('pattern: "^a$"', "a"),
+}
+_OK = ", quality: [{{name: ok, metric: invalidValues, arguments: {{{}}}, mustBe: 0}}]"
+
+
+@pytest.mark.parametrize("one", _TYPES)
+@pytest.mark.parametrize("other", _TYPES)
+def test_values_of_any_two_types_can_be_compared(one: str, other: str) -> None:
+    """A rule that moves to another column, and a column that becomes of another type."""
+    first, second = (_OK.format(_TYPES[type_][0]) for type_ in (one, other))
+    moved = tuple(
+        _two(f"{one}{first}" if at == "x" else one, f"{other}{second}" if at == "y" else other)
+        for at in "xy"
+    )
+    for was, now, on in ((*moved, "x"), (*reversed(moved), "y")):
+        (change,) = breaks(read(was), read(now))
+        # Who read the column that the rule looked at has less of it, and nobody else.
+        assert (change.columns, "on x" in change.message) == ((on,), True)
+    if one != other:
+        was, now = (read(_two(f"{a}{b}", "date")) for a, b in ((one, first), (other, second)))
+        assert "the type changes" in breaks(was, now)[0].message
+
+
+def _two(x: str, y: str) -> str:
+    text = column_contract(f"{{logicalType: {x}}}")
+    first = next(line for line in text.splitlines() if "name: x" in line)
+    return text.replace(first, f"{first}\n      - {{name: y, logicalType: {y}}}")
+
+
+def test_a_query_that_no_parser_gets_through_is_another_one() -> None:
+    deep = _FUTURE.replace("now()", f"{'(' * 3000}now(){')' * 3000}")
+    effect, messages, _ = _worst(rich((_FUTURE, deep)), rich((_FUTURE, deep.replace(">", ">="))))
+    assert effect is B and "no_future asks for something else" in messages[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("it is retired", "status:"),
+        ("another owner", "team:"),
+        ("a store goes", "  - {server: lake"),
+        ("it comes more seldom", "  - {property: latency"),
+    ],
+)
+def test_what_is_about_the_product_has_a_line_too(name: str, line: str) -> None:
+    row = TABLE[name]
+    (change, *_) = contract_changes(read(rich()), read(row.after))
+    assert row.after.splitlines()[change.line - 1].startswith(line)
 
 
 def test_a_line_is_where_the_change_stands_now() -> None:

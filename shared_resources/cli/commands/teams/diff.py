@@ -104,8 +104,8 @@ def _show(found: Sequence[Changed]) -> None:
             say(f"  {change.effect}: {change.message}{_breaks(hit)}")
         if one.readers:
             say(f"  read by {', '.join(one.readers)}")
-        if one.refused:
-            say(f"  {one.refused}")
+        for text in filter(None, (one.unsaid, one.refused)):
+            say(f"  {text}")
     counted = [
         f"{number} {verdict}"
         for verdict in Verdict
@@ -131,6 +131,7 @@ def _as_json(one: Changed, root: Path) -> dict[str, Any]:
         "versions": {"from": one.before, "to": one.now},
         "permitted": not one.refused,
         "remedy": one.refused,
+        "not_compared": one.unsaid,
         "changes": [
             {
                 "effect": change.effect.value,

@@ -69,7 +69,7 @@ def _laid_out(query: str) -> str:
 
     try:
         return sqlglot.parse_one(query, dialect="duckdb").sql(dialect="duckdb", comments=False)
-    except sqlglot.errors.SqlglotError:
+    except (sqlglot.errors.SqlglotError, RecursionError):
         return query
 
 

@@ -19,6 +19,7 @@ class DuplicateValues(KeyKind):
 
     name = "duplicate_values"
     rank = 54
+    as_clause = "unique"
     metric = "duplicateValues"
     on_column = True
     on_table = True

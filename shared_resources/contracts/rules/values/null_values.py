@@ -21,6 +21,7 @@ class NullValues(Required):
     name = "null_values"
     rank = 51
     restates = False
+    as_clause = Required.name
     metric = "nullValues"
     on_column = True
     enforces: ClassVar[Enforced] = {}
