@@ -129,4 +129,7 @@ def _in_git(mesh: Mesh, product: ProductFolder, digest: str) -> Contract | None:
 def _deployed(environment: Environment, domains: Collection[str]) -> Mapping[str, ProductFolder]:
     folders = environment.registry.promised(domains).promises
     read: list[Domain] = [read_promised(one, read_contract_anew) for one in folders.values()]
+    # A promise that was damaged has no products: that nothing is deployed would be a guess.
+    if damaged := [one for domain in read if not domain.products for one in domain.findings]:
+        raise InvalidFile(damaged)
     return {product.key: product for domain in read for product in domain.products}

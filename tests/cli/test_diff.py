@@ -150,6 +150,21 @@ def test_what_is_deployed_counts_though_nothing_is_published(changed: TinyMesh) 
     assert told["consumers"] == ["sales/daily"] and "bring it back" in told["remedy"]
 
 
+def test_what_is_deployed_and_cannot_be_read_is_said(changed: TinyMesh) -> None:
+    file = lines(changed) / "contract.odcs.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("status: active", "status: lively"))
+    entry, files = promise(changed.root, "order")
+    changed.environment.registry.register(entry, files, None)
+    file.write_text(text)
+    told = diffed("order", code=0)["order/lines unknown"]
+    assert told["against"] == "the release that is deployed"
+    assert "the earlier contract is not valid" in told["not_compared"]
+    [kept] = changed.environment.registry.promised({"order"}).promises.values()
+    (kept / "products" / "lines" / "contract.odcs.yaml").write_text(text)
+    call("diff", "order").refused("the promise is not the one that was registered")
+
+
 def test_ci_refuses_what_lets_more_through(changed: TinyMesh) -> None:
     lines(changed, LEAST)
     commit(changed)
