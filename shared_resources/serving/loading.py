@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +20,8 @@ from shared_resources.serving.supervision import Supervisor
 
 _ENDED = frozenset({"BACKOFF", "EXITED", "FATAL", "STOPPED", "UNKNOWN"})
 _LAST_OF_LOG = 200_000
+# Seconds until one that is told to abort has written its stacks and ended, on a busy machine.
+_TO_ABORT = 20.0
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _FRAME = re.compile(r'^ *File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<name>.*)$')
 _TRACEBACK = "Traceback (most recent call last):"
@@ -46,12 +47,10 @@ def wait(
         if watched is None or watched.state in _ENDED:
             raise LoadFailed(f"{_whose(program)} could not be loaded: {_error(log, program)}")
         if time.monotonic() - begun > patience.total_seconds():
-            supervisor.signal(program.name, "ABRT")
-            time.sleep(0.5)  # it writes the stack of its threads
+            where = where_it_waits(_aborted(supervisor, program, log), program)
             raise LoadFailed(
-                f"{_whose(program)} did not load within {patience.total_seconds():g} s: "
-                f"{_where(log, program)}; nothing may be waited for while its modules are imported "
-                f"(log: {log})"
+                f"{_whose(program)} did not load within {patience.total_seconds():g} s: {where}; "
+                f"nothing may be waited for while its modules are imported (log: {log})"
             )
         time.sleep(0.1)
     try:
@@ -87,15 +86,40 @@ def _error(log: Path, program: Program) -> str:
     return f"{place}{' '.join(said) or 'its process ended'} (log: {log})"
 
 
-def _where(log: Path, program: Program) -> str:
-    """Where the domain's own code stood when it was told to abort."""
-    for line in _since_start(log):
-        found = _FRAME.match(line)
-        if found and _is_ours(found["file"], program):
-            return (
-                f"it waits at {_short(found['file'], program)}:{found['line']}, in {found['name']}"
-            )
-    return "it hangs"
+def _aborted(supervisor: Supervisor, program: Program, log: Path) -> list[str]:
+    """Tell it to abort; what it has written of itself when it has ended.
+
+    The supervisor starts it again at once, so that what it wrote stands before the last start.
+    """
+    told = log.stat().st_size if log.exists() else 0
+    before = supervisor.watched().get(program.name)
+    supervisor.signal(program.name, "ABRT")
+    until = time.monotonic() + _TO_ABORT
+    while before and before.pid and time.monotonic() < until:
+        now = supervisor.watched().get(program.name)
+        if now is None or now.pid != before.pid:
+            break
+        time.sleep(0.1)
+    text = _text(log, told)
+    return _COLOURS.sub("", text.partition(STARTS)[0]).splitlines()
+
+
+def where_it_waits(stacks: list[str], program: Program) -> str:
+    """Where the domain's own code stood, by the stack of each thread, in each the innermost first.
+
+    A location is loaded by the first thread, which is the last that is listed: another may be the
+    domain's own, and wait as it should.
+    """
+    found = ""
+    seen = False
+    for line in stacks:
+        frame = _FRAME.match(line)
+        if frame is None:
+            seen = False
+        elif not seen and _is_ours(frame["file"], program):
+            place = f"{_short(frame['file'], program)}:{frame['line']}"
+            found, seen = f"it waits at {place}, in {frame['name']}", True
+    return found or "it hangs"
 
 
 def _is_ours(file: str, program: Program) -> bool:
@@ -107,14 +131,16 @@ def _short(file: str, program: Program) -> str:
 
 
 def _since_start(log: Path) -> list[str]:
-    return list(_lines(log))
+    size = log.stat().st_size if log.exists() else 0
+    *_, last = _text(log, max(0, size - _LAST_OF_LOG)).split(STARTS)
+    return _COLOURS.sub("", last).splitlines()
 
 
-def _lines(log: Path) -> Iterator[str]:
+def _text(log: Path, since: int) -> str:
+    """What stands in the log since then, or all of it where it was begun anew."""
     if not log.exists():
-        return
+        return ""
     with log.open("rb") as opened:
-        opened.seek(max(0, log.stat().st_size - _LAST_OF_LOG))
-        text = opened.read().decode(errors="replace")
-    *_, last = text.split(STARTS)
-    yield from _COLOURS.sub("", last).splitlines()
+        size = log.stat().st_size
+        opened.seek(since if since <= size else 0)
+        return opened.read().decode(errors="replace")
