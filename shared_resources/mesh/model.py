@@ -242,10 +242,10 @@ class Mesh:
         return tuple(product for product in self.products if key in product.reads)
 
 
-def model_file(root: Path, domain: str, name: str) -> Path:
-    return root / "dbt_project" / "models" / domain / f"{name}.sql"
-
-
+DBT_PROJECT = "dbt_project"
+DBT_SETTINGS = "dbt_project.yml"
+# What all models are made with, beside the project's settings, by its path in the project.
+SHARED_BY_MODELS = ("macros", "tests/generic", "packages.yml", "package-lock.yml", "dbt_packages")
 DOMAIN_FILE = "domain.yaml"
 CENTRAL_FILE = "governance.yaml"
 CONTRACT_FILE = "contract.odcs.yaml"
@@ -253,6 +253,19 @@ CODE_FILE = "product.py"
 DEFINITIONS_FILE = "definitions.py"
 # What stands in for the systems outside of the mesh lies beside the domains, and is none.
 SOURCE_SYSTEMS = "source_systems"
+
+
+def model_file(root: Path, domain: str, name: str) -> Path:
+    return root / DBT_PROJECT / "models" / domain / f"{name}.sql"
+
+
+def only_domain(root: Path) -> str | None:
+    """The domain of a repository of its own, beside which its tests stand; None in any other project:
+    in one of several domains, and in the platform's own checkout, `tests/` is everybody's."""
+    if (root / "shared_resources").is_dir():
+        return None
+    folders = [file.parent for file in (root / "domains").glob(f"*/{DOMAIN_FILE}")]
+    return folders[0].name if len(folders) == 1 else None
 
 
 def is_domain_name(text: str) -> bool:

@@ -11,19 +11,17 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from shared_resources.mesh.code.maker_code import DBT_PROJECT
-from shared_resources.mesh.model import CENTRAL_FILE, DOMAIN_FILE, is_domain_name
+from shared_resources.mesh.model import (
+    CENTRAL_FILE,
+    DBT_PROJECT,
+    DBT_SETTINGS,
+    SHARED_BY_MODELS,
+    is_domain_name,
+    only_domain,
+)
 from shared_resources.problems import MeshProblem
 
 LOCK_FILE = "requirements.lock"
-_SHARED_BY_MODELS = (
-    "dbt_project.yml",
-    "macros",
-    "tests/generic",
-    "packages.yml",
-    "package-lock.yml",
-    "dbt_packages",
-)
 
 
 class NotReleasable(MeshProblem):
@@ -45,17 +43,12 @@ def release_files(root: Path, domain: str, *, central: bool) -> dict[str, Path]:
     if central:
         found += _single(root / "domains" / CENTRAL_FILE)
     project = root / DBT_PROJECT
-    for name in (*_SHARED_BY_MODELS, f"models/{domain}", f"tests/{domain}"):
+    for name in (DBT_SETTINGS, *SHARED_BY_MODELS, f"models/{domain}", f"tests/{domain}"):
         found += [*_single(project / name), *_below(project / name)]
-    found += [lock_file(root, domain), *_tests_beside(root, domain)]
+    found.append(lock_file(root, domain))
+    if only_domain(root) == domain:
+        found += _below(root / "tests")
     return {file.relative_to(root).as_posix(): _inside(file, root) for file in sorted(set(found))}
-
-
-def _tests_beside(root: Path, domain: str) -> Iterator[Path]:
-    """In a repository of its own a domain's tests lie beside it."""
-    folders = [one for one in (root / "domains").iterdir() if (one / DOMAIN_FILE).is_file()]
-    if [one.name for one in folders] == [domain] and not (root / "shared_resources").is_dir():
-        yield from _below(root / "tests")
 
 
 def lock_file(root: Path, domain: str) -> Path:

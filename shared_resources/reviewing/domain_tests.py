@@ -21,6 +21,7 @@ from shared_resources.confinement.variables import PASSED
 from shared_resources.confinement.withholding import withheld, words_of
 from shared_resources.findings import Finding
 from shared_resources.mesh import Domain, Mesh
+from shared_resources.mesh.model import only_domain
 from shared_resources.reviewing.cases import Case, Kind, Outcome
 from shared_resources.reviewing.child import Ended, run_child
 
@@ -63,8 +64,8 @@ def of_domain(
 def folders_of(mesh: Mesh, domain: Domain) -> tuple[Path, ...]:
     """Where its tests are: with its code; in a repository of its own also in the folder for tests."""
     beside = mesh.root / "tests"
-    alone = len(mesh.own_domains) == 1 and not (mesh.root / "shared_resources").is_dir()
-    return (domain.folder, beside) if alone and has_tests(beside) else (domain.folder,)
+    own = only_domain(mesh.root) == domain.name
+    return (domain.folder, beside) if own and has_tests(beside) else (domain.folder,)
 
 
 def has_tests(folder: Path) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from shared_resources.comparing.git_history import repository, top_of
 from shared_resources.environment import Environment
 from shared_resources.mesh import Mesh, read_mesh, read_whole_mesh
+from shared_resources.mesh.model import only_domain
 from shared_resources.reviewing import (
     codeowners,
     data_cases,
@@ -94,9 +95,7 @@ def _names(
         return (only,)
     if changed is None:
         return tuple(sorted(known))
-    # A repository of one domain has its tests beside it, too (`domain_tests.py` runs them).
-    alone = len(own) == 1 and not (mesh.root / "shared_resources").is_dir()
-    return touched.touched_domains(changed, known, next(iter(own)) if alone else None)
+    return touched.touched_domains(changed, known, only_domain(mesh.root))
 
 
 def _of_domain(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from datetime import date
@@ -12,6 +13,7 @@ import pytest
 from shared_resources.findings import Finding
 from shared_resources.mesh import Archetype, ProductKind, read_mesh, read_product
 from shared_resources.mesh.locations import location_findings
+from shared_resources.mesh.model import only_domain
 from shared_resources.wiring import LocalEnvironment
 from tests.mesh_files import CODE, DOMAIN, contract_text, write_domain, write_product
 
@@ -152,6 +154,18 @@ def test_folders_that_are_no_domains_or_products_are_left_out(tmp_path: Path) ->
     assert mesh.domain_names == ("order",)
     assert [product.name for product in mesh.domain("order").products] == ["lines"]
     assert mesh.findings == ()
+
+
+def test_whose_the_tests_beside_the_domains_are_is_known(tmp_path: Path) -> None:
+    assert only_domain(tmp_path) is None
+    for name, only in (("order", "order"), ("sales", None)):
+        (tmp_path / "domains" / name).mkdir(parents=True)
+        (tmp_path / "domains" / "governance.yaml").touch()
+        (tmp_path / "domains" / name / "domain.yaml").touch()
+        assert only_domain(tmp_path) == only
+    shutil.rmtree(tmp_path / "domains" / "sales")
+    (tmp_path / "shared_resources").mkdir()  # the platform's own checkout
+    assert only_domain(tmp_path) is None
 
 
 def test_a_folder_without_domains_is_an_empty_mesh(tmp_path: Path) -> None:

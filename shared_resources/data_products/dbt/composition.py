@@ -32,24 +32,26 @@ from shared_resources.environment import Environment
 from shared_resources.findings import InvalidFile
 from shared_resources.mesh.code.model_text import inputs_of_model
 from shared_resources.mesh.domain_file import variables_named
-from shared_resources.mesh.model import CONTRACT_FILE
+from shared_resources.mesh.model import (
+    CONTRACT_FILE,
+    DBT_PROJECT,
+    DBT_SETTINGS,
+    SHARED_BY_MODELS,
+)
 
-PROJECT_FOLDER = "dbt_project"
-
-_SHARED = ("macros", "tests/generic", "packages.yml", "package-lock.yml", "dbt_packages")
 _OWN = ("models", "tests")  # these hold one folder a domain
-_KNOWN = {"dbt_project.yml", "README.md", ".gitignore", ".user.yml", "target", "logs", *_OWN} | {
-    shared.split("/")[0] for shared in _SHARED
+_KNOWN = {DBT_SETTINGS, "README.md", ".gitignore", ".user.yml", "target", "logs", *_OWN} | {
+    shared.split("/")[0] for shared in SHARED_BY_MODELS
 }
 _THIS_FILE = Path(__file__)
-_NAMED_FILE = re.compile(rf"\b{PROJECT_FOLDER}/((?:models|tests|macros)/[\w./-]+)")
+_NAMED_FILE = re.compile(rf"\b{DBT_PROJECT}/((?:models|tests|macros)/[\w./-]+)")
 _HARMLESS = "select 1 as refused"
 
 
 def _product_folders(environment: Environment, domain: str) -> list[Path]:
     """Every product's folder here, and those of registered domains that the domain's models read."""
     here = [one for one in environment.domains.glob("*/products/*") if one.is_dir()]
-    models = environment.root / PROJECT_FOLDER / "models" / domain
+    models = environment.root / DBT_PROJECT / "models" / domain
     read = {
         one.key.split("/")[0]
         for file in sorted(models.rglob("*.sql"))
@@ -63,7 +65,7 @@ def _product_folders(environment: Environment, domain: str) -> list[Path]:
 
 def digest(environment: Environment, domain: str) -> str:
     """What the composed project depends on, hashed without parsing any of it."""
-    project = environment.root / PROJECT_FOLDER
+    project = environment.root / DBT_PROJECT
     target = environment.dbt_target
     hashed = hashlib.sha256(_dbt_versions(target.name).encode())
     hashed.update(json.dumps([target.start, target.profile(), target.settings()]).encode())
@@ -88,8 +90,8 @@ def _dbt_versions(adapter: str) -> str:
 
 
 def _project_files(project: Path, domain: str) -> Iterator[Path]:
-    yield project / "dbt_project.yml"
-    for shared in _SHARED:
+    yield project / DBT_SETTINGS
+    for shared in SHARED_BY_MODELS:
         yield from _files(project / shared)
     for own in _OWN:
         yield from _files(project / own / domain)
@@ -109,15 +111,15 @@ def compose(environment: Environment, domain: str, into: Path) -> dict[str, str]
     a source all the same, of whose columns nothing is known: whoever reads it is stopped, not its
     whole domain. Raises `DbtModelFailed` for files that would otherwise be left out in silence.
     """
-    project = environment.root / PROJECT_FOLDER
+    project = environment.root / DBT_PROJECT
     _refuse_strays(project)
     for file in _project_files(project, domain):
         copy = into / file.relative_to(project)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
     target = environment.dbt_target
-    settings = _project_settings(project / "dbt_project.yml")
-    _dump(into / "dbt_project.yml", {**settings, **target.settings()})
+    settings = _project_settings(project / DBT_SETTINGS)
+    _dump(into / DBT_SETTINGS, {**settings, **target.settings()})
     _dump(into / "profiles.yml", _profile(settings["profile"], target))
     contracts = _contracts(environment, domain)
     described, refused = _describe_models(into / "models" / domain, domain, contracts)
@@ -155,25 +157,25 @@ def take_out(composed: Path, domain: str, message: str) -> tuple[str, ...]:
 
 def _refuse_strays(project: Path) -> None:
     """Each file of the project belongs to a domain or to all of them; others would go unnoticed."""
-    if not (project / "dbt_project.yml").is_file():
+    if not (project / DBT_SETTINGS).is_file():
         raise DbtModelFailed(f"{project} has no dbt_project.yml; restore it")
     for entry in sorted(project.iterdir()):
         if entry.name not in _KNOWN:
             raise DbtModelFailed(
-                f"{PROJECT_FOLDER}/{entry.name}: the mesh runs models, tests and macros; "
+                f"{DBT_PROJECT}/{entry.name}: the mesh runs models, tests and macros; "
                 "publish seeds and snapshots as products of their own and remove it"
             )
     for own in _OWN:
         for entry in sorted((project / own).glob("*")):
             if entry.is_file() and entry.suffix in {".sql", ".py", ".yml", ".yaml"}:
                 raise DbtModelFailed(
-                    f"{PROJECT_FOLDER}/{own}/{entry.name} is in no domain's folder; "
-                    f"move it to {PROJECT_FOLDER}/{own}/<domain>/"
+                    f"{DBT_PROJECT}/{own}/{entry.name} is in no domain's folder; "
+                    f"move it to {DBT_PROJECT}/{own}/<domain>/"
                 )
 
 
 def _project_settings(file: Path) -> dict[str, Any]:
-    settings = _load(file, f"{PROJECT_FOLDER}/{file.name}")
+    settings = _load(file, f"{DBT_PROJECT}/{file.name}")
     settings.setdefault("profile", settings.get("name"))
     settings["flags"] = {**settings.get("flags", {}), "send_anonymous_usage_stats": False}
     return settings
@@ -221,7 +223,7 @@ def _describe_models(
     refused: dict[str, str] = {}
     there = {file.stem for file in folder.rglob("*") if file.suffix in (".sql", ".py")}
     for file in sorted([*folder.rglob("*.yml"), *folder.rglob("*.yaml")]):
-        shown = f"{PROJECT_FOLDER}/models/{domain}/{file.relative_to(folder).as_posix()}"
+        shown = f"{DBT_PROJECT}/models/{domain}/{file.relative_to(folder).as_posix()}"
         properties = _load(file, shown)
         if "sources" in properties:
             raise DbtModelFailed(

@@ -21,10 +21,15 @@ from pathlib import Path
 
 from shared_resources.contracts.rules.own.sql import KIND as SQL
 from shared_resources.mesh.code.product_code import code_files, parse_python
-from shared_resources.mesh.model import CONTRACT_FILE, ProductFolder, ProductKind
+from shared_resources.mesh.model import (
+    CONTRACT_FILE,
+    DBT_PROJECT,
+    DBT_SETTINGS,
+    SHARED_BY_MODELS,
+    ProductFolder,
+    ProductKind,
+)
 from shared_resources.release import version_of
-
-DBT_PROJECT = "dbt_project"
 
 # Of the standard library, and beside it, what looks at nothing but what it is given. What of a module
 # does all the same is among `_ELSEWHERE`. By name of the module, that of its distribution.
@@ -52,7 +57,6 @@ _SQL_ELSEWHERE = re.compile(
     re.IGNORECASE,
 )
 _SQL_COMMENT = re.compile(r"\{#.*?#\}|--[^\n]*", re.DOTALL)
-_SHARED_BY_MODELS = ("dbt_project.yml", "macros", "tests/generic", "packages.yml", "dbt_packages")
 NO_CODE = (".md", ".oaas.yaml", ".pyc")
 
 
@@ -106,7 +110,7 @@ def _model_files(project: Path, product: ProductFolder) -> Iterator[Path]:
     Not the models of the domain's other products: what they published is an input like others.
     """
     others = {folder.name for folder in product.folder.parent.iterdir()} - {product.name}
-    places = [project / name for name in _SHARED_BY_MODELS]
+    places = [project / name for name in (DBT_SETTINGS, *SHARED_BY_MODELS)]
     places += [project / kind / product.domain for kind in ("models", "tests")]
     for place in places:
         for file in [place] if place.is_file() else sorted(place.rglob("*")):

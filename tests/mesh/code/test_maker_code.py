@@ -124,6 +124,7 @@ def test_a_model_is_its_sql_its_steps_tests_and_macros(mesh: TinyMesh) -> None:
         lambda: model(mesh, "sums", "select 3"),
         lambda: (macros / "cents.sql").write_text("{% macro cents() %}{% endmacro %}"),
         lambda: (mesh.root / "dbt_project/models/sales/schema.yml").write_text("version: 2\n"),
+        lambda: (mesh.root / "dbt_project/package-lock.yml").write_text("packages: []\n"),
     ):
         change()
         assert code_of(mesh).digest not in digests
