@@ -27,6 +27,11 @@ class GitRefused(MeshProblem):
 
 def git(folder: Path, *arguments: str, given: bytes | None = None, index: str = "") -> str:
     """What git prints, called in the folder, perhaps with an index of its own."""
+    return git_bytes(folder, *arguments, given=given, index=index).decode("utf-8", "replace")
+
+
+def git_bytes(folder: Path, *arguments: str, given: bytes | None = None, index: str = "") -> bytes:
+    """The same, as it is."""
     program = shutil.which("git")
     if program is None:
         raise GitRefused("git is not installed, and a domain's repository needs it; install it")
@@ -42,7 +47,7 @@ def git(folder: Path, *arguments: str, given: bytes | None = None, index: str = 
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip()
         raise GitRefused(f"{folder}: git {arguments[0]}: {said or 'no reason given'}")
-    return done.stdout.decode("utf-8", "replace")
+    return done.stdout
 
 
 def commit_all(folder: Path, message: str, author: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from shared_resources.problems import MeshProblem
-from shared_resources.repositories.git import git
+from shared_resources.repositories.git import git, git_bytes
 from shared_resources.state.whole_file import write_whole
 
 _BEGUN = "mesh-upgrade.json"  # in git's own folder
@@ -63,6 +63,15 @@ def keep(repository: Path, files: Path, names: Collection[str], outcome: Outcome
     return kept
 
 
+def begun_above(folder: Path) -> Path | None:
+    """The repository of the folder, where an upgrade of it was killed while it wrote: what a project is
+    known by may be missing then."""
+    for one in (folder, *folder.parents):
+        if (one / ".git").exists():
+            return one if (_git_folder(one) / _BEGUN).is_file() else None
+    return None
+
+
 def unfinished(repository: Path) -> Outcome | None:
     """What an upgrade that was killed had begun to write; None when somebody has committed since.
 
@@ -78,7 +87,7 @@ def unfinished(repository: Path) -> Outcome | None:
         return None
     sides = (git(repository, "diff", "--name-only", "-z", one) for one in (kept.head, kept.tree))
     first, second = (set(listed.split("\0")) - {""} for listed in sides)
-    if changed := sorted(first & second):
+    if changed := sorted(n for n in first & second if not _half(repository, n, kept.tree)):
         raise ChangedMeanwhile(
             f"an upgrade of {repository} to {kept.version} was ended while it wrote, and these files "
             f"are neither as before it nor as after it: {', '.join(changed)}; keep elsewhere what you "
@@ -86,6 +95,18 @@ def unfinished(repository: Path) -> Outcome | None:
         )
     (_git_folder(repository) / "index.lock").unlink(missing_ok=True)  # of the git that was killed
     return kept
+
+
+def _half(repository: Path, name: str, tree: str) -> bool:
+    """Whether git was ended while it wrote the file: it takes the old one away, then writes."""
+    file = repository / name
+    if not file.exists() and not file.is_symlink():
+        return True
+    wanted = git(repository, "ls-tree", "-z", "--name-only", tree, "--", name)
+    if not wanted or not file.is_file() or file.is_symlink():
+        return False
+    whole = git_bytes(repository, "cat-file", "blob", f"{tree}:{name}")
+    return whole.startswith(file.read_bytes())
 
 
 def finish(repository: Path, outcome: Outcome) -> Outcome:

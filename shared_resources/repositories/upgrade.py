@@ -61,11 +61,12 @@ def upgrade(repository: Path, to: Path | None) -> Outcome:
     Raises `NotRendered`, `NoPlatform`, `NotLocked` or `GitRefused`, with the repository as it was. An
     upgrade that was killed while it wrote is finished instead.
     """
+    # First: git may have been ended between taking a file away and writing it anew, the answers' too.
+    if (repository / ".git").exists() and (outcome := unfinished(repository)) is not None:
+        return finish(repository, outcome)
     answers = read_answers(repository)
     if Path(git(repository, "rev-parse", "--show-toplevel").strip()) != repository.resolve():
         raise NotRendered(f"{repository} is no git repository of its own; run `git init` there")
-    if (outcome := unfinished(repository)) is not None:
-        return finish(repository, outcome)
     if changed := git(repository, "status", "--porcelain").splitlines():
         raise NotRendered(
             f"{repository} has changes that are not committed ({changed[0].strip()}); commit them, or "

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared_resources.repositories.git import commit_all, git
+from shared_resources.repositories.outcome import Outcome, keep
 from shared_resources.repositories.platform_wheel import running_version
 from shared_resources.repositories.rendering import ANSWERS_FILE, write_answers
 from tests.cli.commands import call
@@ -47,6 +48,26 @@ def test_changes_that_are_not_committed_are_not_mixed_with_it(repository: Path) 
 def test_what_was_not_begun_from_the_template_is_refused(repository: Path) -> None:
     (repository / ANSWERS_FILE).unlink()
     call("upgrade").refused(ANSWERS_FILE, "--repository")
+
+
+@pytest.mark.parametrize("away", [ANSWERS_FILE, "workspace.yaml", "domains/finance.txt"])
+def test_one_that_was_killed_while_git_wrote_is_finished(
+    away: str, repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (repository / "domains" / "finance.txt").write_text("before\n")
+    commit_all(repository, "a file", "team@example.com")
+    after = tmp_path_factory.mktemp("after")
+    names = (ANSWERS_FILE, "workspace.yaml", "domains/finance.txt")
+    for name in names:
+        (after / name).parent.mkdir(exist_ok=True)
+        (after / name).write_text((repository / name).read_text() + "# after\n")
+    keep(repository, after, names, Outcome("2"))
+    (repository / away).unlink()
+    told = call("upgrade")
+    assert told.code == 0 and "has 2 now" in told.out
+    for name in names:
+        assert (repository / name).read_bytes() == (after / name).read_bytes()
+    assert call("upgrade").refused("not committed") is None
 
 
 def test_a_pinned_wheel_that_is_nowhere_is_refused(repository: Path) -> None:

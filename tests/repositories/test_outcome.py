@@ -10,6 +10,7 @@ from shared_resources.repositories.git import GitRefused, commit_all, git
 from shared_resources.repositories.outcome import (
     ChangedMeanwhile,
     Outcome,
+    begun_above,
     finish,
     keep,
     unfinished,
@@ -62,6 +63,34 @@ def test_one_that_was_killed_while_it_wrote_is_finished(
     assert unfinished(repository) == outcome
     finish(repository, outcome)
     assert files(repository) == {"same.txt": "as it is\n", **AFTER}
+
+
+@pytest.mark.parametrize("name", ["changed.txt", "new/one.txt"])
+@pytest.mark.parametrize("part", [None, b"", b"aft"])
+def test_one_that_was_killed_while_git_wrote_a_file_is_finished(
+    name: str, part: bytes | None, repository: Path
+) -> None:
+    """git takes the old file away, makes the new one, and writes it."""
+    outcome = kept(repository)
+    file = repository / name
+    if part is None:
+        file.unlink(missing_ok=True)
+    else:
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(part)
+    assert unfinished(repository) == outcome
+    finish(repository, outcome)
+    assert files(repository) == {"same.txt": "as it is\n", **AFTER}
+
+
+def test_a_repository_is_found_of_which_half_is_away(repository: Path, tmp_path: Path) -> None:
+    below = repository / "deep" / "er"
+    below.mkdir(parents=True)
+    assert begun_above(below) is None and begun_above(tmp_path) is None
+    outcome = kept(repository)
+    assert begun_above(below) == repository
+    finish(repository, outcome)
+    assert begun_above(below) is None
 
 
 def test_what_somebody_wrote_meanwhile_is_not_overwritten(repository: Path) -> None:

@@ -27,11 +27,12 @@ def upgrade(to: Path | None) -> None:
     What you have changed stays. Where both changed the same lines, the file has both between marks, and
     the exit code is 1. Nothing is committed; until everything is worked out, nothing is changed.
     """
+    from shared_resources.repositories.outcome import begun_above
     from shared_resources.repositories.upgrade import upgrade as bring
     from shared_resources.wiring.root import root_above
 
     said = os.environ.get("MESH_ROOT")
-    root = Path(said).absolute() if said else root_above(Path.cwd())
+    root = Path(said).absolute() if said else root_above(Path.cwd()) or begun_above(Path.cwd())
     if root is None:
         raise click.UsageError(
             f"{Path.cwd()} is in no domain's repository; go there, or name it in MESH_ROOT"
