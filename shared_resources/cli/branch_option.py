@@ -47,8 +47,10 @@ def _back_to(before: str | None) -> None:
         os.environ[VARIABLE] = before
 
 
-def outside_branches() -> Environment:
-    """The environment of a command that changes what all share. Raises `UsageError` in a branch."""
+def outside_branches(instead: str = "") -> Environment:
+    """The environment of a command that is for what all share. Raises `UsageError` in a branch, which
+    says what to do `instead`."""
     if os.environ.get(VARIABLE):
-        raise click.UsageError(f"this is not done in a branch; unset {VARIABLE}")
+        otherwise = f"; {instead}" if instead else ""
+        raise click.UsageError(f"this is not done in a branch: unset {VARIABLE}{otherwise}")
     return without_branch()

@@ -192,6 +192,8 @@ def test_what_git_does_not_have_is_wrong_use(changed: TinyMesh, tmp_path: Path) 
     assert "did you mean order" in refused("ordr", *STATIC).err
     assert "choose one" in refused("--json", "--annotations", "github").err
     assert "no folder" in refused("--summary", tmp_path / "no" / "page.md", *STATIC).err
+    for option in ("--summary", "--junit"):
+        assert f"{tmp_path} is a folder" in refused(option, tmp_path, *STATIC).err
 
 
 def test_a_shallow_clone_is_told_to_fetch_its_history(

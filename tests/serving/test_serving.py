@@ -58,6 +58,12 @@ def test_what_it_needs_is_named(mesh: TinyMesh, monkeypatch: pytest.MonkeyPatch)
     call("serve").refused("supervisor.xmlrpc is not installed", "dagster-data-mesh[deploy]")
 
 
+def test_a_branch_is_not_served(mesh: TinyMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESH_BRANCH", "try-out")
+    call("serve").refused("unset MESH_BRANCH", "mesh dev DOMAIN")
+    assert not (mesh.environment.home / "serving").exists()
+
+
 def test_nothing_is_deployed_where_nothing_is_served(tmp_path: Path) -> None:
     servers = Servers(tmp_path)
     assert not servers.is_up() and servers.serving("order") is None

@@ -6,6 +6,7 @@ Does not belong here: what is looked at (`reviewing/`).
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -158,10 +159,15 @@ def _ending_what_was_started() -> Iterator[None]:
 def _writable(*files: Path | None) -> None:
     """Say before the work that its outcome could not be written."""
     for file in files:
-        if file is not None and not file.absolute().parent.is_dir():
-            raise click.UsageError(
-                f"there is no folder {file.absolute().parent} to write {file.name}"
-            )
+        if file is None:
+            continue
+        folder = file.absolute().parent
+        if not folder.is_dir():
+            raise click.UsageError(f"there is no folder {folder} to write {file.name}")
+        if file.is_dir():
+            raise click.UsageError(f"{file} is a folder; name a file in it")
+        if not os.access(file if file.exists() else folder, os.W_OK):
+            raise click.UsageError(f"{file} cannot be written; name another file")
 
 
 def _write(made: Review, page: Path | None, xml: Path | None) -> None:

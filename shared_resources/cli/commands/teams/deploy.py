@@ -157,13 +157,16 @@ def _show_differences(environment: Environment, domains: tuple[str, ...]) -> Non
         if name not in entries:
             say(f"{name}: it is not deployed; all of it is new")
             continue
-        found = differences(environment.root, releases.get(name, entries[name].release))
+        release = releases.get(name, entries[name].release)
+        found = differences(environment, release, domains)
         say(f"{name}, against release {entries[name].release[:12]}:")
         if not found:
             say("  nothing would change")
         for title, lines in (
             ("contracts", found.contracts),
+            ("breaks", found.consumers),
             ("files", found.files),
+            ("platform", found.platform),
             ("packages", found.packages),
         ):
             for line in lines:

@@ -10,7 +10,7 @@ import os
 
 import click
 
-from shared_resources import wiring
+from shared_resources.cli.branch_option import outside_branches
 from shared_resources.cli.output import say
 
 
@@ -34,7 +34,7 @@ def serve(host: str, port: int) -> None:
             "`pip install 'dagster-data-mesh[deploy]'`, or `make setup`"
         ) from missing
 
-    environment = wiring.current()
+    environment = outside_branches("`mesh dev DOMAIN` shows one")
     memory_limit(os.environ)
     command, domains = prepare(environment, host, port)
     say(f"serving at http://{host}:{port}: {', '.join(domains) or 'no domain is deployed yet'}")
