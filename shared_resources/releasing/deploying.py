@@ -157,13 +157,14 @@ class Deployer:
                 self._test(release)
         before = {one.domain: entries.get(one.domain) for one in releases}
         served = {one.domain: self._servers.serving(one.domain) for one in releases}
-        after = {one.domain: self._entry(one) for one in releases}
+        promises = {one.domain: promise_files(one) for one in releases}
+        after = {one.domain: self._entry(one, promises[one.domain]) for one in releases}
         begun = Begun(before, after, served)
         self._journal.begin(begun)
         with self._undone_unless_whole(begun):
             for release in releases:
                 name = release.domain
-                self._registry.register(after[name], promise_files(release), before[name])
+                self._registry.register(after[name], promises[name], before[name])
             if wanted.serve:
                 for release in releases:  # they load beside each other
                     self._servers.start(self._undoing.server(release))
@@ -180,6 +181,8 @@ class Deployer:
             history = self._registry.history(release.domain)[-KEPT:]
             kept = {release.digest, *self._served(), *(one.release for one in history)}
             self.releases.forget(release.domain, kept)
+        for damaged in self.releases.damaged():
+            self._told(f"to be seen to: {damaged}")
         return tuple(all_)
 
     def _is_there(self, release: Release, entries: Mapping[str, Entry], wanted: Wanted) -> bool:
@@ -226,17 +229,17 @@ class Deployer:
             raise
 
     def _undo_what_was_left(self) -> None:
+        self.releases.sweep()
         begun = self._journal.left()
         if begun is not None:
             self._told(f"a deployment of {', '.join(begun.after)} was cut off: it is undone first")
             self._undoing.undo(begun)
             self._journal.end()
 
-    def _entry(self, release: Release) -> Entry:
-        promise = promise_digest(promise_files(release))
+    def _entry(self, release: Release, promise: Mapping[str, bytes]) -> Entry:
         return Entry(
             release.domain,
-            promise,
+            promise_digest(promise),
             release.digest,
             release.platform,
             self._by,

@@ -1,4 +1,4 @@
-"""What deploying a domain would change: its files, its contracts, what it runs on.
+"""What deploying a domain would change: its files, its contracts, whom it hits, what it runs on.
 
 Belongs here: comparing the project's files with the release that is in force.
 Does not belong here: whether the change is permitted (`judging.py`).
@@ -7,15 +7,20 @@ Does not belong here: whether the change is permitted (`judging.py`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, fields
 
 from shared_resources.contracts.promise import Promise
-from shared_resources.mesh import Domain, read_mesh
+from shared_resources.environment import Environment
+from shared_resources.mesh import Domain, Mesh, read_mesh
+from shared_resources.mesh.promised import Registered
 from shared_resources.releasing.contents import LOCK_FILE, digests_of, lock_file, release_files
+from shared_resources.releasing.environments import pins_platform
+from shared_resources.releasing.judging import consumers_broken
 from shared_resources.releasing.releases import Release, locked
+from shared_resources.repositories.platform_wheel import PLATFORM, running_version
 
+_WHEEL = re.compile(r"dagster_data_mesh-([^-\s]+)-[^\s]*\.whl")
 _PIN = re.compile(r"(?m)^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==([^\s;\\]+)")
 
 
@@ -24,25 +29,68 @@ class Differences:
     """Each a line for people, by what it is about; all empty when nothing would change."""
 
     contracts: tuple[str, ...]
+    consumers: tuple[str, ...]
     files: tuple[str, ...]
+    platform: tuple[str, ...]
     packages: tuple[str, ...]
 
     def __bool__(self) -> bool:
-        return bool(self.contracts or self.files or self.packages)
+        return any(getattr(self, one.name) for one in fields(self))
 
 
-def differences(root: Path, release: Release) -> Differences:
-    """Between the release and the project's files as they are now. Raises `NotReleasable`."""
+def differences(
+    environment: Environment, release: Release, together: Collection[str] = ()
+) -> Differences:
+    """Between the release and the project's files as they are now. Raises `NotReleasable`.
+
+    Its consumers are those that are deployed, and of the domains that go `together` with it those in
+    the project.
+    """
+    root = environment.root
     files = digests_of(release_files(root, release.domain, central=False))
     before = {name: digest for name, digest in release.files.items() if not _is_central(name)}
     lock = lock_file(root, release.domain).read_text("utf-8")
     old = read_mesh(release.root).domain(release.domain)
-    new = read_mesh(root).domain(release.domain)
+    project = read_mesh(root, registered=environment.registry.promised)
+    new = project.domain(release.domain)
+    earlier, later = pins(locked(release)), pins(lock)
+    platform = platform_of(lock)
     return Differences(
         tuple(_contracts(old, new)),
+        tuple(
+            consumers_broken(
+                _around(environment, release, project, together), old, new, always=True
+            )
+        ),
         tuple(_files(before, files)),
-        tuple(_packages(pins(locked(release)), pins(lock))),
+        () if platform == release.platform else (f"{release.platform} -> {platform}",),
+        tuple(line for name, line in _packages(earlier, later) if name != PLATFORM),
     )
+
+
+def _around(
+    environment: Environment, release: Release, project: Mesh, together: Collection[str]
+) -> Mesh:
+    """The mesh that the project's domain would be deployed into."""
+    here = {release.domain, *together}
+
+    def registered(domains: Collection[str] | None) -> Registered:
+        found = environment.registry.promised(domains)
+        rest = {name: one for name, one in found.promises.items() if name not in here}
+        return Registered(rest, found.central)
+
+    deployed = read_mesh(release.root, registered=registered).domains
+    domains = [one for one in deployed if one.name not in here]
+    domains += [one for one in project.domains if one.name in here]
+    return Mesh(project.root, tuple(sorted(domains, key=lambda one: one.name)), project.central)
+
+
+def platform_of(lock: str) -> str:
+    """The version of the platform that an environment of the lock has, made here and now."""
+    if not pins_platform(lock):
+        return running_version()
+    wheel = _WHEEL.search(lock)
+    return pins(lock).get(PLATFORM) or (wheel[1] if wheel else "the one that the lock names")
 
 
 def pins(lock: str) -> dict[str, str]:
@@ -66,10 +114,11 @@ def _files(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
             yield f"~ {name}"
 
 
-def _packages(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+def _packages(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Each package that differs, with its line."""
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
-            yield f"{name} {before.get(name, 'absent')} -> {now.get(name, 'absent')}"
+            yield name, f"{name} {before.get(name, 'absent')} -> {now.get(name, 'absent')}"
 
 
 def _contracts(old: Domain, new: Domain) -> Iterator[str]:

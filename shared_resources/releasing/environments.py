@@ -17,7 +17,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from shared_resources.problems import MeshProblem
+from shared_resources.releasing.apart import GOING, apart
 from shared_resources.repositories.platform_wheel import PLATFORM, running_version, running_wheel
 
 _PLATFORM_PIN = re.compile(rf"(?m)^{PLATFORM}(\[[^\]]*\])?\s*(@|==)")
@@ -69,17 +69,13 @@ class Environments:
         digest = self.digest(lock)
         if self.python(digest).exists():
             return digest
-        self.folder.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder)) / "environment"
-        try:
+        with apart(self.folder) as made:
             self._build(lock, wheels, made)
             try:
                 made.rename(self.folder / digest)
             except OSError:
                 if not self.python(digest).exists():  # else another process made the same
                     raise
-        finally:
-            shutil.rmtree(made.parent, ignore_errors=True)
         return digest
 
     def forget(self, used: Collection[str]) -> None:
@@ -87,7 +83,7 @@ class Environments:
         for place in self.folder.iterdir():
             if place.name not in used and not place.name.startswith("."):
                 # Half of one that a kill leaves must not be taken for a whole one.
-                going = place.rename(self.folder / f".old-{place.name}")
+                going = place.rename(self.folder / f"{GOING}{place.name}")
                 shutil.rmtree(going, ignore_errors=True)
 
     def _build(self, lock: Path, wheels: Path, into: Path) -> None:

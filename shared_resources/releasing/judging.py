@@ -83,7 +83,7 @@ def judge(
             before = read_promised(promised[name], read_contract_anew)
             if not back:
                 findings.update(_not_permitted(mesh, before, domain))
-            broken += _hits(mesh, before, domain, always=back)
+            broken += consumers_broken(mesh, before, domain, always=back)
     return Judgement(tuple(sorted(findings)), tuple(broken))
 
 
@@ -108,7 +108,7 @@ def _not_permitted(mesh: Mesh, before: Domain, now: Domain) -> Iterator[Finding]
             )
 
 
-def _hits(mesh: Mesh, before: Domain, now: Domain, *, always: bool) -> Iterator[str]:
+def consumers_broken(mesh: Mesh, before: Domain, now: Domain, *, always: bool) -> Iterator[str]:
     """Whom it breaks where a contract permits it by its version, or `always`."""
     for old, new in _pairs(before, now):
         if new is None:

@@ -11,7 +11,6 @@ import re
 import shutil
 import stat
 import subprocess
-import tempfile
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from typing import Any
 
 from shared_resources.mesh.model import CENTRAL_FILE, is_domain_name
 from shared_resources.problems import MeshProblem
+from shared_resources.releasing.apart import apart, remove, sweep
 from shared_resources.releasing.contents import (
     LOCK_FILE,
     copy_files,
@@ -81,9 +81,7 @@ class Releases:
         lock = lock_file(root, domain)
         environment = self.environments.make(lock, root / "wheels")
         folder = self._folder / domain
-        folder.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
-        try:
+        with apart(folder) as made:
             copy_files(files, made / "files")
             # What was copied counts: somebody may have written to the project meanwhile.
             copied = {name: made / "files" / name for name in files}
@@ -114,21 +112,40 @@ class Releases:
                     and (release.place / RELEASE_FILE).is_file()
                 ):
                     return self.get(domain, digest)  # it was made before
-                _remove(release.place)  # it was damaged
+                remove(release.place)  # it was damaged
                 made.rename(release.place)
-        finally:
-            if made.is_dir():
-                _remove(made)
         return release
 
     def of(self, domain: str) -> tuple[Release, ...]:
-        """The domain's releases on this machine, oldest first."""
+        """The domain's releases on this machine that are whole, oldest first."""
+        return tuple(sorted(self._read(domain)[0], key=lambda one: one.at))
+
+    def damaged(self) -> tuple[str, ...]:
+        """What is to be said of each release that is not whole, whosever it is."""
+        return tuple(said for name in self._domains() for said in self._read(name)[1])
+
+    def sweep(self) -> None:
+        """Remove what killed deployments left half made."""
+        for folder in (self.environments.folder, *(self._folder / one for one in self._domains())):
+            sweep(folder)
+
+    def _domains(self) -> list[str]:
+        places = self._folder.iterdir() if self._folder.is_dir() else ()
+        return sorted(one.name for one in places if one.is_dir() and is_domain_name(one.name))
+
+    def _read(self, domain: str) -> tuple[list[Release], list[str]]:
+        """The domain's whole releases, and what is wrong with the others."""
+        whole: list[Release] = []
+        damaged: list[str] = []
         folder = self._folder / domain
-        if not is_domain_name(domain):
-            return ()
-        names = [one.name for one in folder.iterdir()] if folder.is_dir() else []
-        found = (self.get(domain, name) for name in names if _DIGEST.fullmatch(name))
-        return tuple(sorted(found, key=lambda one: one.at))
+        there = is_domain_name(domain) and folder.is_dir()
+        for name in sorted(one.name for one in folder.iterdir()) if there else ():
+            if _DIGEST.fullmatch(name):
+                try:
+                    whole.append(self.get(domain, name))
+                except UnknownRelease as problem:
+                    damaged.append(str(problem))
+        return whole, damaged
 
     def get(self, domain: str, digest: str) -> Release:
         """The release of that digest, or of the only one that begins so. Raises `UnknownRelease`."""
@@ -153,13 +170,12 @@ class Releases:
 
     def forget(self, domain: str, kept: Collection[str]) -> tuple[Release, ...]:
         """Remove the domain's oldest releases but for `KEPT`, and none of `kept`; and the environments
-        that no release runs in."""
+        that no release runs in, unless one is damaged: in which it runs nobody can say."""
         old = [one for one in self.of(domain)[:-KEPT] if one.digest not in kept]
         for release in old:
-            _remove(release.place)
-        if old:
-            folders = [place for place in self._folder.iterdir() if place.is_dir()]
-            used = {one.environment for place in folders for one in self.of(place.name)}
+            remove(release.place)
+        if old and not self.damaged():
+            used = {one.environment for name in self._domains() for one in self.of(name)}
             self.environments.forget(used)
         return tuple(old)
 
@@ -206,7 +222,11 @@ def _commit(root: Path) -> tuple[str, bool]:
 
 def _git(root: Path, *arguments: str) -> str:
     done = subprocess.run(
-        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
+        # A checkout that root keeps is looked at all the same: its code is what is about to run.
+        ["git", "-c", f"safe.directory={root.resolve()}", "-C", str(root), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return done.stdout.strip() if done.returncode == 0 else ""
 
@@ -216,12 +236,3 @@ def _make_read_only(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():
             path.chmod(stat.S_IRUSR)
-
-
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, onerror=_writable_first)
-
-
-def _writable_first(function: Any, path: str, _: Any) -> None:
-    Path(path).chmod(stat.S_IRWXU)
-    function(path)

@@ -6,11 +6,15 @@ Belongs here: writing such a project. Does not belong here: what must hold of it
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
-from shared_resources.releasing.releases import Releases
+from shared_resources.mesh.promised import promise_digest
+from shared_resources.registry.registry import Entry
+from shared_resources.releasing.deploying import promise_files
+from shared_resources.releasing.releases import Release, Releases
 from tests.tiny_mesh import TinyMesh, column, contract_text
 
 # It pins the platform, so that its environment is the same whatever is edited meanwhile.
@@ -56,6 +60,21 @@ def write_lock(mesh: TinyMesh, lock: str, domain: str = "") -> Path:
     if not made.exists():
         made.symlink_to(sys.prefix)
     return file
+
+
+def build(mesh: TinyMesh, domain: str = "order") -> Release:
+    return Releases(mesh.environment.home).build(mesh.root, domain, "us", central=True)
+
+
+def register(mesh: TinyMesh, *domains: str) -> None:
+    """Register what the domains promise by releases of them, as a deployment does."""
+    for release in (build(mesh, one) for one in domains):
+        files = promise_files(release)
+        entry = Entry(
+            release.domain, promise_digest(files), release.digest, "1", "us", datetime.now(UTC)
+        )
+        registry = mesh.environment.registry
+        registry.register(entry, files, registry.entries().get(release.domain))
 
 
 def publish_lines(mesh: TinyMesh) -> None:

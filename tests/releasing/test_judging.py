@@ -11,31 +11,15 @@ import pytest
 from shared_resources.mesh import read_mesh
 from shared_resources.mesh.promised import promise_digest
 from shared_resources.registry.registry import CENTRAL, Entry
-from shared_resources.releasing.deploying import promise_files
 from shared_resources.releasing.judging import Judgement, judge, shown
-from shared_resources.releasing.releases import Release, Releases
+from shared_resources.releasing.releases import Releases
 from shared_resources.releasing.undoing import standing
-from tests.releasing.projects import COLUMNS, lines, project, publish_lines
+from tests.releasing.projects import COLUMNS, build, lines, project, publish_lines, register
 from tests.tiny_mesh import TinyMesh, column, contract_text
 
 
-def build(mesh: TinyMesh, *domains: str) -> list[Release]:
-    releases = Releases(mesh.environment.home)
-    return [releases.build(mesh.root, one, "us", central=True) for one in domains]
-
-
-def register(mesh: TinyMesh, *domains: str) -> None:
-    for release in build(mesh, *domains):
-        files = promise_files(release)
-        entry = Entry(
-            release.domain, promise_digest(files), release.digest, "1", "us", datetime.now(UTC)
-        )
-        registry = mesh.environment.registry
-        registry.register(entry, files, registry.entries().get(release.domain))
-
-
 def judged(mesh: TinyMesh, *domains: str) -> Judgement:
-    return judge(mesh.environment, build(mesh, *domains), lambda _: sys.path)
+    return judge(mesh.environment, [build(mesh, one) for one in domains], lambda _: sys.path)
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +43,7 @@ def test_what_others_read_does_not_go_without_a_new_major_version(mesh: TinyMesh
     (found,) = judged(mesh, "order").findings
     assert "column amount is gone" in found.message
     assert "it breaks sales/sums (amount)" in found.message
-    (line,) = shown([found], build(mesh, "order"))
+    (line,) = shown([found], [build(mesh, "order")])
     assert line.startswith("domains/order/products/lines/contract.odcs.yaml:")
 
 
@@ -74,7 +58,7 @@ def test_a_new_major_version_names_those_whom_it_breaks(mesh: TinyMesh) -> None:
 
 
 def test_who_goes_back_is_told_whom_it_hits_and_no_more(mesh: TinyMesh) -> None:
-    (first,) = build(mesh, "order")
+    first = build(mesh, "order")
     mesh.product("order/lines", lines(*COLUMNS, column("price"), version="2.0.0"))
     register(mesh, "order", "sales")
     assert judge(mesh.environment, [first], lambda _: sys.path).findings
@@ -125,7 +109,7 @@ def test_a_deployment_that_was_undone_is_none_to_go_back_to() -> None:
 def test_what_a_release_imports_is_looked_for_where_it_runs(mesh: TinyMesh, tmp_path: Path) -> None:
     (mesh.root / "domains/order/helpers.py").write_text("import only_there\nimport json\n")
     (tmp_path / "only_there.py").write_text("")
-    releases = build(mesh, "order")
+    releases = [build(mesh, "order")]
     (found,) = judge(mesh.environment, releases, lambda _: []).findings
     assert "imports 'only_there', and there is no such module" in found.message
     assert judge(mesh.environment, releases, lambda _: [str(tmp_path)]) == Judgement((), ())

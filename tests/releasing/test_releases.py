@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -9,15 +10,12 @@ from pathlib import Path
 import pytest
 
 from shared_resources.releasing.contents import NotReleasable, release_files
-from shared_resources.releasing.differences import differences
+from shared_resources.releasing.differences import differences, platform_of
 from shared_resources.releasing.environments import EnvironmentNotBuilt, Environments
-from shared_resources.releasing.releases import Release, Releases, UnknownRelease
-from tests.releasing.projects import COLUMNS, lines, project, write_lock
+from shared_resources.releasing.releases import KEPT, Releases, UnknownRelease
+from shared_resources.repositories.platform_wheel import running_version
+from tests.releasing.projects import COLUMNS, build, lines, project, register, write_lock
 from tests.tiny_mesh import TinyMesh, column
-
-
-def build(mesh: TinyMesh, domain: str = "order") -> Release:
-    return Releases(mesh.environment.home).build(mesh.root, domain, "us", central=True)
 
 
 def test_it_holds_one_domain_and_what_that_needs(mesh: TinyMesh) -> None:
@@ -60,7 +58,7 @@ def test_the_same_files_are_the_same_release_and_others_another(mesh: TinyMesh) 
     assert second.environment == first.environment != third.environment
     assert "domains/order/requirements.lock" in third.files
     assert releases.of("order") == (first, second, third)
-    assert {one.name for one in first.place.parent.iterdir()} == {
+    assert {one.name for one in first.place.parent.iterdir() if one.is_dir()} == {
         one.digest for one in (first, second, third)
     }
 
@@ -139,13 +137,13 @@ def test_half_a_release_is_none(mesh: TinyMesh) -> None:
 def test_what_deploying_would_change_is_said(mesh: TinyMesh) -> None:
     project(mesh)
     release = build(mesh)
-    assert not differences(mesh.root, release)
+    assert not differences(mesh.environment, release)
     mesh.product("order/lines", lines(COLUMNS[0], column("price"), version="2.0.0"))
     (mesh.root / "domains/order/helpers.py").write_text("")
     (mesh.root / "requirements.lock").write_text(
-        "dagster-data-mesh==0.1.0\npolars==2.0.0\nnumpy==2.3.0\n"
+        "dagster-data-mesh==0.2.0\npolars==2.0.0\nnumpy==2.3.0\n"
     )
-    found = differences(mesh.root, release)
+    found = differences(mesh.environment, release)
     assert found.contracts == (
         "~ order/lines 1.0.0 -> 2.0.0: breaks: column amount is gone; column price is new",
     )
@@ -154,6 +152,68 @@ def test_what_deploying_would_change_is_said(mesh: TinyMesh) -> None:
         "~ domains/order/products/lines/contract.odcs.yaml",
     )
     assert found.packages == ("numpy absent -> 2.3.0", "polars 2.1.0 -> 2.0.0")
+    assert found.platform == (f"{release.platform} -> 0.2.0",)
+    assert found.consumers == ()  # nobody is deployed who reads it
+
+
+@pytest.mark.parametrize(
+    ("lock", "version"),
+    [
+        ("dagster-data-mesh[deploy]==0.2.0 \\\n    --hash=sha256:00\n", "0.2.0"),
+        (
+            "dagster-data-mesh @ file:///w/dagster_data_mesh-0.3.0+abc-py3-none-any.whl\n",
+            "0.3.0+abc",
+        ),
+        ("polars==2.0.0\n", running_version()),
+    ],
+)
+def test_the_platform_that_a_lock_comes_to_is_known(lock: str, version: str) -> None:
+    assert platform_of(lock) == version
+
+
+def test_whom_deploying_would_hit_is_said(mesh: TinyMesh) -> None:
+    project(mesh)
+    register(mesh, "order", "sales")
+    release = build(mesh)
+    mesh.product("order/lines", lines(COLUMNS[0], column("price"), version="2.0.0"))
+    hit = ("order/lines: column amount is gone, which breaks sales/sums (amount)",)
+    assert differences(mesh.environment, release).consumers == hit
+    # What the project says of a consumer counts where it is deployed with it, and only there.
+    product = mesh.root / "domains/sales/products/sums/product.py"
+    product.write_text(product.read_text().replace('columns=["amount"]', 'columns=["price"]'))
+    assert differences(mesh.environment, release).consumers == hit
+    assert differences(mesh.environment, release, ["order", "sales"]).consumers == ()
+    shutil.rmtree(mesh.root / "domains/order/products/lines")
+    gone = ("order/lines is gone, and is read by sales/sums",)
+    assert differences(mesh.environment, release).consumers == gone
+
+
+def test_a_damaged_release_keeps_nothing_else_from_being_forgotten(mesh: TinyMesh) -> None:
+    project(mesh)
+    releases = Releases(mesh.environment.home)
+    other = build(mesh, "sales")
+    built = []
+    for number in range(KEPT + 3):
+        mesh.product("order/lines", lines(version=f"1.0.{number}"))
+        built.append(build(mesh))
+    assert releases.damaged() == ()
+    unused = releases.environments.folder / ("f" * 64)
+    unused.mkdir()
+    for broken in (other, built[5]):
+        (broken.place / "release.json").chmod(0o600)
+        (broken.place / "release.json").write_text("{")
+    assert releases.forget("order", {built[0].digest}) == tuple(built[1:2])
+    assert releases.of("order") == (built[0], *built[2:5], *built[6:])
+    assert unused.is_dir()  # in which environment the damaged one runs nobody knows
+    first, second = releases.damaged()
+    assert str(built[5].place) in first and "deploy 'order' again" in first
+    assert str(other.place) in second and "deploy 'sales' again" in second
+    for broken in (other, built[5]):
+        shutil.rmtree(broken.place)
+    mesh.product("order/lines", lines(version="1.1.0"))
+    build(mesh)
+    assert releases.forget("order", ()) == (built[0], built[2])
+    assert not unused.exists()
 
 
 def test_a_lock_that_cannot_be_installed_says_so_and_leaves_nothing(tmp_path: Path) -> None:
@@ -162,4 +222,4 @@ def test_a_lock_that_cannot_be_installed_says_so_and_leaves_nothing(tmp_path: Pa
     environments = Environments(tmp_path / "environments")
     with pytest.raises(EnvironmentNotBuilt, match="hash"):
         environments.make(lock, tmp_path / "wheels")
-    assert [*(tmp_path / "environments").iterdir()] == []
+    assert [one for one in (tmp_path / "environments").iterdir() if one.is_dir()] == []
