@@ -1,12 +1,15 @@
 # One domain: its files, and what its own lock pins beside the platform.
 #   docker build -f deploy/compose/domain.Dockerfile --build-arg DOMAIN=order -t mesh-order .
-# In a repository of its own the same file builds it: the layout is the same, with one domain in it.
+# In a repository of its own a copy of this file builds it: the layout is the same, with one domain in
+# it, and the lock says which platform, whose wheel lies in wheels/.
 ARG PLATFORM=mesh-platform
 FROM ${PLATFORM}
 ARG DOMAIN
 USER root
-COPY requirements.lock /tmp/requirements.lock
-RUN pip install --no-cache-dir --require-hashes --no-deps -r /tmp/requirements.lock
+# The domain's own lock, where it has one, takes the place of the project's.
+COPY requirements.lock domains/${DOMAIN}/requirements.loc[k] wheel[s] /tmp/lock/
+RUN pip install --no-cache-dir --require-hashes --no-deps --find-links /tmp/lock \
+  -r /tmp/lock/requirements.lock
 # Of its neighbours in one repository it reads what they promise; others it knows from the registry.
 COPY workspace.yaml ./
 COPY domains domains

@@ -52,6 +52,94 @@ def test_every_domain_has_a_container_and_an_entry() -> None:
     assert all(entry["host"] == entry["location_name"] for entry in entries)
 
 
+# What the chart's definitions hold of that which we say; it refuses what is none of them, or passes it
+# over in silence. `...` is what Kubernetes itself defines, or free.
+_IMAGE = {"repository": str, "tag": str, "pullPolicy": str}
+_CHART: dict[str, Any] = {
+    "global": {"postgresqlSecretName": str},
+    "generatePostgresqlPasswordSecret": bool,
+    "postgresql": {
+        "enabled": bool,
+        **dict.fromkeys(("postgresqlHost", "postgresqlUsername", "postgresqlDatabase"), str),
+        "service": {"port": int},
+    },
+    "dagsterWebserver": {"replicaCount": int, "image": _IMAGE, "resources": ...},
+    "dagsterDaemon": {
+        "enabled": bool,
+        "image": _IMAGE,
+        "runMonitoring": ...,
+        "runCoordinator": {
+            "enabled": bool,
+            "type": str,
+            "config": {"queuedRunCoordinator": {}},
+        },
+        "resources": ...,
+    },
+    "concurrency": {
+        "enabled": bool,
+        "pools": {"defaultLimit": int, "granularity": str},
+        "runs": {
+            "maxConcurrentRuns": int,
+            "tagConcurrencyLimits": [{"key": str, "limit": int, "value": ...}],
+        },
+    },
+    "runLauncher": {
+        "type": str,
+        "config": {
+            "k8sRunLauncher": {
+                "imagePullPolicy": str,
+                "loadInclusterConfig": bool,
+                **{key: [...] for key in ("envConfigMaps", "envSecrets", "envVars")},
+                **{key: [...] for key in ("volumeMounts", "volumes")},
+                "runK8sConfig": ...,
+            }
+        },
+    },
+    "rabbitmq": {"enabled": bool},
+    "redis": {"enabled": bool},
+    "dagster-user-deployments": {
+        "enabled": bool,
+        "enableSubchart": bool,
+        "deployments": [
+            {
+                "name": str,
+                "image": _IMAGE,
+                "dagsterApiGrpcArgs": [str],
+                "port": int,
+                "includeConfigInLaunchedRuns": {"enabled": bool},
+                "env": {"MESH_ENV": str, "MESH_HOME": str},
+                **{key: [{"name": str}] for key in ("envConfigMaps", "envSecrets")},
+                **{key: [...] for key in ("volumes", "volumeMounts")},
+                **dict.fromkeys(("resources", "readinessProbe"), ...),
+            }
+        ],
+    },
+}
+
+
+def _unknown(value: Any, held: Any, where: str = "values.yaml") -> list[str]:
+    if held is ...:
+        return []
+    if isinstance(held, dict) and isinstance(value, dict):
+        strange = [f"{where}: {key}" for key in value.keys() - held.keys()]
+        known = [(key, one) for key, one in value.items() if key in held]
+        return strange + [
+            said for key, one in known for said in _unknown(one, held[key], f"{where}: {key}")
+        ]
+    if isinstance(held, list) and isinstance(value, list):
+        return [said for one in value for said in _unknown(one, held[0], where)]
+    right = isinstance(held, type) and type(value) is held
+    return [] if right else [f"{where}: {value!r}"]
+
+
+def test_every_value_is_one_that_the_chart_has() -> None:
+    values = _yaml("helm/values.yaml")
+    assert _unknown(values, _CHART) == []
+    values["dagsterDaemon"]["runMonitorin"] = values["dagsterDaemon"].pop("runMonitoring")
+    values["postgresql"]["service"]["port"] = "5432"
+    assert len(_unknown(values, _CHART)) == 2
+
+
 @pytest.mark.parametrize("file", ["compose/compose.yaml", "helm/values.yaml", "systemd/mesh.env"])
 def test_no_secret_stands_in_a_file(file: str) -> None:
     text = (DEPLOY / file).read_text().lower()
