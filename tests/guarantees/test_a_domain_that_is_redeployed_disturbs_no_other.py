@@ -1,8 +1,8 @@
 """A domain is redeployed, fails, hangs, leaks or is killed: the others run on and sense on.
 
 Belongs here: what must hold of Postgres, webserver, daemon and four code servers from four virtual
-environments with different versions of polars. Does not belong here: one server's ways
-(tests/serving/).
+environments with different versions of polars, of which one is released from a repository of its own
+by `mesh deploy`. Does not belong here: one server's ways (tests/serving/).
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import psutil
 import pytest
 
 from shared_resources.serving.servers import LoadFailed
+from tests.cli.commands import Called
 from tests.nightly import times
+from tests.serving.own_repository import OwnRepository, begin
 from tests.serving.served import (
     LOADS,
     Served,
@@ -46,30 +48,38 @@ LIMIT = 420  # MiB that a server may hold; one that has loaded holds 250
 @pytest.fixture(scope="module")
 def pythons(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("environments")
-    return {domain: environment_with(folder, version) for domain, version in POLARS.items()}
+    return {domain: environment_with(folder, POLARS[domain]) for domain in OTHERS}
 
 
 @pytest.fixture(scope="module")
-def four(
+def order(
     postgres: Postgres, pythons: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
-    """Four domains that are served and sensed."""
+) -> Iterator[OwnRepository]:
+    """Four domains that are served and sensed, of which order is in a repository of its own."""
     folder = tmp_path_factory.mktemp("releases")
     with served(postgres.fresh(), MESH_SERVER_MEMORY=f"{LIMIT}MiB") as running:
         for domain, python in pythons.items():
             running.deploy(release(folder, domain, 1, python))
+        order = begin(folder, "order", POLARS["order"], running)
+        assert "its tests pass (2)" in _goes(order.deploy(1))
         wait_until(lambda: all(running.ticks(domain) for domain in POLARS), 180, "all are sensed")
-        yield running
+        yield order
 
 
-def test_it_is_redeployed_while_the_others_run(four: Served, pythons: dict[str, Path]) -> None:
+@pytest.fixture
+def four(order: OwnRepository) -> Served:
+    return order.running
+
+
+def test_it_is_redeployed_while_the_others_run(order: OwnRepository, four: Served) -> None:
     begun = time.time()
     long_run = four.launch("order", "long", seconds=20)
     for number in range(2, TIMES + 2):
         next_round = time.time() + EACH
         for domain in OTHERS:
             land(four.home, domain, f"{number}.csv")
-        four.deploy(release(four.home / "built", "order", number, pythons["order"]))
+        said = _goes(order.deploy(number, "--no-tests"))
+        assert "order: loads" in said and "order: serves release" in said
         shown = f"release_{number}"
         wait_until(lambda: shown in four.locations()["order"], 20, "the webserver follows")  # noqa: B023
         time.sleep(max(0.0, next_round - time.time()))
@@ -82,30 +92,35 @@ def test_it_is_redeployed_while_the_others_run(four: Served, pythons: dict[str, 
     assert versions == {domain: {version} for domain, version in POLARS.items()}
 
 
-def test_one_that_cannot_be_imported_is_refused(four: Served, pythons: dict[str, Path]) -> None:
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        ("import not_installed", "definitions.py:10: "),
+        ("import domains.sales", "no_domain_imports"),
+        ("raise OSError('not today')", "domains/order/definitions.py:10: OSError: not today"),
+    ],
+)
+def test_one_that_may_not_or_cannot_be_loaded_is_refused(
+    order: OwnRepository, four: Served, first: str, words: str
+) -> None:
     begun = time.time()
     before = four.servers.serving("order")
-    broken = release(
-        four.home / "built", "order", 900, pythons["order"], first="import not_installed"
-    )
-    with pytest.raises(LoadFailed, match=r"domains/order/definitions\.py:10: .*not_installed"):
-        four.deploy(broken)
-    assert four.servers.serving("order") == before
-    assert [one.release for one in four.servers.running() if one.domain == "order"] == [before]
+    refused = order.deploy(900, "--no-tests", first=first)
+    assert refused.code == 1 and words in refused.err and "Traceback" not in refused.err, refused
+    _order_is(four, before)
     _no_tick_was_lost(four, begun, POLARS)
 
 
 def test_one_that_hangs_while_it_loads_is_refused(
-    four: Served, pythons: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    order: OwnRepository, four: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = time.time()
     before = four.servers.serving("order")
-    hangs = release(tmp_path, "order", 901, pythons["order"], first="time.sleep(3600)")
+    hangs = release(four.home / "built", "order", 901, order.python, first="time.sleep(3600)")
     monkeypatch.setattr("tests.serving.served.LOADS", LOADS * 0.75)
     with pytest.raises(LoadFailed, match=r"it waits at domains/order/definitions\.py:10"):
         four.deploy(hangs)
-    assert four.servers.serving("order") == before
-    assert [one.release for one in four.servers.running() if one.domain == "order"] == [before]
+    _order_is(four, before)
     _no_tick_was_lost(four, begun, POLARS)
 
 
@@ -121,10 +136,11 @@ def test_one_that_is_killed_comes_back_and_its_run_goes_on(four: Served) -> None
     _no_tick_was_lost(four, begun, OTHERS)
 
 
-def test_one_that_leaks_memory_is_replaced_without_a_gap(
-    four: Served, pythons: dict[str, Path]
+def test_one_that_leaks_memory_is_replaced_without_a_gap_and_rolled_back(
+    order: OwnRepository, four: Served
 ) -> None:
     begun = time.time()
+    before = four.servers.serving("order")
     leak = """
         import os, threading
 
@@ -138,14 +154,25 @@ def test_one_that_leaks_memory_is_replaced_without_a_gap(
 
         threading.Thread(target=leak, daemon=True).start()
     """
-    leaks = release(four.home / "built", "order", 902, pythons["order"], first=leak)
-    four.deploy(leaks)
+    _goes(order.deploy(902, "--no-tests", first=leak))
     first = _server(four, "order")
     wait_until(lambda: _server(four, "order") not in (0, first), 180, "it was replaced")
     wait_until(lambda: not psutil.pid_exists(first), 120, "the one before it has ended")
     log = (four.home / "serving" / "logs" / "watching.log").read_text()
     assert "the server of order holds" in log and "was replaced" in log
+    assert "order: back to release" in _goes(order.mesh("deploy", "order", "--rollback"))
+    _order_is(four, before)
     _no_tick_was_lost(four, begun, POLARS)
+
+
+def _goes(called: Called) -> str:
+    assert called.code == 0, called
+    return called.out
+
+
+def _order_is(running: Served, release: str | None) -> None:
+    assert release is not None and running.servers.serving("order") == release
+    assert [one.release for one in running.servers.running() if one.domain == "order"] == [release]
 
 
 def _ingested(running: Served) -> dict[str, int]:

@@ -239,10 +239,16 @@ def release(folder: Path, domain: str, number: int, python: Path, first: str = "
     `first` is what its `definitions.py` does before anything else.
     """
     root = folder / f"{domain}-{number}"
-    product = root / "domains" / domain / "products" / "lines"
-    product.mkdir(parents=True)
     (root / "dbt_project" / "models").mkdir(parents=True)
     (root / "workspace.yaml").write_text("load_from: []\n")
+    write_domain(root, domain, number, first)
+    return CodeServer(domain, f"{number:064x}", python, root)
+
+
+def write_domain(root: Path, domain: str, number: int, first: str = "") -> None:
+    """The files of such a domain below a project's root, in place of what they were."""
+    product = root / "domains" / domain / "products" / "lines"
+    product.mkdir(parents=True, exist_ok=True)
     central = {"approvers": ["governance@example.com"], "lossBudgetPercent": 60}
     (root / "domains" / "governance.yaml").write_text(yaml.safe_dump(central))
     owner = f"{domain}@example.com"
@@ -261,7 +267,6 @@ def release(folder: Path, domain: str, number: int, python: Path, first: str = "
     (product / "contract.odcs.yaml").write_text(text)
     definitions = _DEFINITIONS.format(domain=domain, number=number, first=textwrap.dedent(first))
     (root / "domains" / domain / "definitions.py").write_text(definitions.lstrip())
-    return CodeServer(domain, f"{number:064x}", python, root)
 
 
 def land(home: Path, domain: str, name: str) -> None:
