@@ -17,6 +17,7 @@ from shared_resources.branching.own_line import changed_products
 from shared_resources.data_products.publishing import product_lock
 from shared_resources.environment import Environment
 from shared_resources.state.leases import any_alive
+from shared_resources.stores.branched.home import settle_home
 from shared_resources.stores.branched.names import BranchProblem, in_branch, of_branch
 from shared_resources.stores.branched.registry import Branches
 from shared_resources.wiring import BranchEnvironment, branch_of
@@ -32,12 +33,37 @@ class Listed:
     products: tuple[str, ...]
 
 
-def create(base: Environment, name: str, by: str) -> BranchEnvironment:
-    """Make a branch: a name is noted, and nothing copied. Raises `BranchProblem`."""
-    branch = branch_of(base, name)
-    Branches(base.state).add(name, by)
-    branch.home.mkdir(parents=True, exist_ok=True)
+def create(base: Environment, name: str, by: str, *, take_up: bool = False) -> BranchEnvironment:
+    """Make a branch: a name is noted, and nothing copied; `take_up` what the stores have of it.
+
+    Raises `BranchProblem`.
+    """
+    branch, branches = branch_of(base, name), Branches(base.state)
+    if name not in {one.name for one in branches.all()}:
+        _refuse_leftovers(branch, take_up)
+    branches.add(name, by)
+    settle_home(branch.home, branches.get(name))
     return branch
+
+
+def _refuse_leftovers(branch: BranchEnvironment, take_up: bool) -> None:
+    """Raises `BranchProblem` where something is of a branch of that name that the state knows not."""
+    name = branch.branch
+    if branch.home.exists() and any(branch.home.iterdir()):
+        raise BranchProblem(
+            f"{branch.home} holds what an earlier branch {name} kept on this machine, which was dropped "
+            "elsewhere; remove the folder, or move it away, and make the branch then"
+        )
+    if take_up or not branch.is_production:  # on one machine state and stores lie in one folder
+        return
+    for store in branch.stores.values():
+        if found := sorted(of_branch(store.sharing.products(), name)):
+            raise BranchProblem(
+                f"the {store.name} has {', '.join(found)} of a branch {name} that the state of this "
+                "mesh does not know: a machine with a state of its own made it (MESH_DATABASE_URL is "
+                f"what machines share). Take another name; or `mesh branch create --take-up {name}` "
+                "makes it a branch of this state with all that it has, to work in or to drop"
+            )
 
 
 def begin_anew(
@@ -80,7 +106,7 @@ def drop(base: Environment, name: str, known: Collection[str]) -> tuple[str, ...
     Who dies in the middle does it again: the name goes last. Raises `BranchProblem` when there is no
     such branch, or somebody works in it on this machine.
     """
-    Branches(base.state).check(name)
+    Branches(base.state).get(name)
     branch = branch_of(base, name)
     refuse_while_used(branch, "drop the branch")
     take_back(branch)

@@ -125,7 +125,11 @@ def branch_of(base: Environment, name: str) -> BranchEnvironment:
 
 
 def existing_branch(base: Environment, name: str) -> BranchEnvironment:
-    """The branch over `base`. Raises `BranchProblem` when there is none of that name."""
+    """The branch over `base`. Raises `BranchProblem` when there is none of that name, or this machine
+    keeps the state of an earlier one."""
+    from shared_resources.stores.branched.home import settle_home
     from shared_resources.stores.branched.registry import Branches
 
-    return branch_of(base, Branches(base.state).check(name))
+    branch = branch_of(base, name)
+    settle_home(branch.home, Branches(base.state).get(name))
+    return branch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def test_a_branch_is_made_at_once_and_copies_nothing(shop: TinyMesh) -> None:
     assert told.code == 0, told.err
     assert time.monotonic() - begun < 2
     more = {str(path) for path in home.rglob("*")} - before
-    assert more <= {str(home / "branches"), str(home / "branches" / "try-out")} | {
+    made = home / "branches" / "try-out"
+    assert more <= {str(home / "branches"), str(made), str(made / "made-at")} | {
         path for path in more if Path(path).name.startswith("state.db") or "locks" in path
     }
     listed = call("branch", "list", "--json").json
@@ -299,3 +301,26 @@ def test_a_branch_that_there_is_not_is_named_so(shop: TinyMesh) -> None:
     assert told.code == 2 and "there is no product" in told.err
     told = call("branch", "diff", "try-out", DOUBLED)
     assert told.code == 2 and "has not made order/doubled; it has made nothing" in told.err
+
+
+def test_the_state_of_an_earlier_branch_of_the_name_is_not_taken_for_its_own(
+    shop: TinyMesh,
+) -> None:
+    call("branch", "create", "try-out")
+    multiply(shop, 3)
+    with working_in(shop, "try-out") as inside:
+        assert inside.run(DOUBLED).success
+    home = shop.environment.home / "branches" / "try-out"
+    kept = home.with_name("elsewhere")
+    shutil.copytree(home, kept)
+    assert call("branch", "drop", "try-out").code == 0
+    shutil.copytree(kept, home)  # as a machine has it on which the branch was not dropped
+    call("branch", "create", "try-out").refused("holds what an earlier branch try-out kept")
+    shutil.rmtree(home)
+    assert call("branch", "create", "try-out").code == 0
+    shutil.rmtree(home)
+    shutil.copytree(kept, home)
+    call("status", "--branch", "try-out").refused("is of an earlier branch try-out", "Remove it")
+    shutil.rmtree(home)
+    assert call("versions", DOUBLED, "--branch", "try-out").code == 0
+    assert read(branch(shop, "try-out"), DOUBLED) == [20, 40, 60]

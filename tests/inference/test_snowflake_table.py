@@ -14,16 +14,18 @@ from shared_resources.wiring import ProductionEnvironment
 TABLE = """
 create or replace table {place} (
     order_no integer not null, "Größe" float, amount number(10, 2) not null, email varchar(50),
-    sold_on date, local_at timestamp_ntz, sold_at timestamp_tz, is_open boolean, raw variant
+    sold_on date, local_at timestamp_ntz, sold_at timestamp_tz, is_open boolean, raw variant,
+    seen_at timestamp_ltz
 )
 """
 ROWS = """
-insert into {place} (order_no, "Größe", amount, email, sold_on, local_at, sold_at, is_open) values
+insert into {place}
+    (order_no, "Größe", amount, email, sold_on, local_at, sold_at, is_open, seen_at) values
     (1, 0.5, 12.25, 'a@example.com', '2024-01-31',
-     '2024-01-31 10:00:00', '2024-01-31 10:00:00+02:00', true),
+     '2024-01-31 10:00:00', '2024-01-31 10:00:00+02:00', true, '2024-01-31 10:00:00+02:00'),
     (2, null, 3.00, 'b@example.com', '2024-02-01',
-     '2024-02-01 00:30:00', '2024-02-01 00:30:00+02:00', false),
-    (3, 1.5, 7.75, null, null, null, null, null)
+     '2024-02-01 00:30:00', '2024-02-01 00:30:00+02:00', false, '2024-02-01 00:30:00+02:00'),
+    (3, 1.5, 7.75, null, null, null, null, null, null)
 """
 
 
@@ -51,6 +53,7 @@ def test_its_columns_are_what_snowflake_says(place: str) -> None:
         "LOCAL_AT": ("local_at", "TIMESTAMP", False),
         "SOLD_AT": ("sold_at", "TIMESTAMP WITH TIME ZONE", False),
         "IS_OPEN": ("is_open", "BOOLEAN", False),
+        "SEEN_AT": ("seen_at", "TIMESTAMP WITH TIME ZONE", False),
     }
     assert found.rows == 3 and found.key == ("order_no",)  # proven on the rows
     assert found.landing is not None and found.landing["format"] == "parquet"
@@ -59,9 +62,10 @@ def test_its_columns_are_what_snowflake_says(place: str) -> None:
     said = " ".join(found.to_confirm)
     assert "'SOLD_AT' is a TIMESTAMP_TZ: its moments are kept, in UTC" in said
     assert "'RAW' holds" in said
-    moment = next(one for one in found.columns if one.name == "sold_at")
+    for name in ("sold_at", "seen_at"):
+        moment = next(one for one in found.columns if one.name == name)
+        assert any("2024-01-31 08:00" in said for said in moment.evidence), moment.evidence
     local = next(one for one in found.columns if one.name == "local_at")
-    assert any("2024-01-31 08:00" in said for said in moment.evidence), moment.evidence
     assert any("2024-01-31 10:00" in said for said in local.evidence), local.evidence
 
 

@@ -58,16 +58,16 @@ class Branches:
                     f"drop {name}`"
                 )
 
-    def check(self, name: str) -> str:
-        """The name, if there is a branch of it. Raises `BranchProblem`."""
-        known = [branch.name for branch in self.all()]
+    def get(self, name: str) -> Branch:
+        """The branch of that name. Raises `BranchProblem`."""
+        known = {branch.name: branch for branch in self.all()}
         if name not in known:
             check_name(name)
             there = f"there are {', '.join(known)}" if known else "there is none"
             raise BranchProblem(
                 f"there is no branch {name!r}, {there}; `mesh branch create {name}` makes it"
             )
-        return name
+        return known[name]
 
     def remove(self, name: str) -> None:
         with self._state.begin() as connection:

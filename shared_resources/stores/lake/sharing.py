@@ -160,7 +160,7 @@ def _check(
 
 
 def _create(at: LakeTable, source: Table, snapshot: Snapshot, files: Sequence[DataFile]) -> None:
-    """A table of this one version. It is there when the catalog is told, with all that it has."""
+    """A table of this one version, unless there is one. It is there when the catalog is told."""
     metadata = source.metadata.model_copy(
         update={
             "location": at.files.location(at.product),
@@ -188,8 +188,8 @@ def _create(at: LakeTable, source: Table, snapshot: Snapshot, files: Sequence[Da
         missing_tags={},
     )
     ToOutputFile.table_metadata(transaction.table_metadata, source.io.new_output(location))
-    at.catalog.point(at.product, location)
-    mark_committed(source.io, location)
+    if at.catalog.begin(at.product, location):  # else another machine has just begun it
+        mark_committed(source.io, location)
 
 
 def _renamed(file: DataFile, location: str) -> DataFile:

@@ -31,11 +31,16 @@ def branch() -> None:
 
 @branch.command(epilog="Example: mesh branch create try-out")
 @click.argument("name")
-def create(name: str) -> None:
+@click.option(
+    "--take-up",
+    is_flag=True,
+    help="With what the stores have of a branch of that name, of which this mesh's state knows nothing.",
+)
+def create(name: str, take_up: bool) -> None:
     """Make the branch NAME. Nothing is copied; it reads production as it is when it reads."""
     from shared_resources.branching.branches import create as make
 
-    made = make(wiring.without_branch(), name, user())
+    made = make(wiring.without_branch(), name, user(), take_up=take_up)
     say(
         f"branch {name} is made. `mesh run --branch {name} DOMAIN/PRODUCT` works in it (or "
         f"MESH_BRANCH={name} for every command); its state is in {made.home}"

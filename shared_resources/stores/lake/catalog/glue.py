@@ -18,7 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pyiceberg.catalog.glue import GlueCatalog, _construct_table_input
-from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError
+from pyiceberg.exceptions import (
+    NamespaceAlreadyExistsError,
+    NoSuchTableError,
+    TableAlreadyExistsError,
+)
 from pyiceberg.io import FileIO
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
@@ -116,6 +120,15 @@ class GlueTables:
     def point(self, product: str, metadata: str) -> None:
         self._make_database(product, self.at(product, metadata).location())
         self.catalog().point(self._identifier(product), metadata)
+
+    def begin(self, product: str, metadata: str) -> bool:
+        """In one request, of which Glue refuses the second."""
+        self._make_database(product, self.at(product, metadata).location())
+        try:
+            self.catalog().register_table(self._identifier(product), metadata)
+        except TableAlreadyExistsError:
+            return False
+        return True
 
     def drop(self, product: str) -> None:
         database, name = self._identifier(product)

@@ -150,6 +150,13 @@ class LakeCatalog:
         self._make_namespace(domain)
         catalog.point(domain, name, metadata)
 
+    def begin(self, product: str, metadata: str) -> bool:
+        """Under the table's lock, which every process of the lake's folder takes."""
+        if self.catalog().table_exists(identifier(product)):
+            return False
+        self.point(product, metadata)
+        return True
+
     def drop(self, product: str) -> None:
         if self.file.exists():
             self.catalog().forget(*identifier(product))

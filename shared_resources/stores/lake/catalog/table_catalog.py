@@ -86,6 +86,10 @@ class TableCatalog(Protocol):
         """Make the table the one of this metadata file, whatever it was."""
         ...
 
+    def begin(self, product: str, metadata: str) -> bool:
+        """Make the table that of this metadata file, unless there is one: then False."""
+        ...
+
     def drop(self, product: str) -> None:
         """Know nothing of the table any more, nor of its domain if it was its last.
 
