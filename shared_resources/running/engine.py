@@ -7,6 +7,7 @@ product (`pending.py`), the display (`cli/progress.py`).
 
 from __future__ import annotations
 
+import socket
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -24,7 +25,7 @@ from shared_resources.running.messages import Loaded, RunOutcome, Task, Waits
 from shared_resources.running.pending import NothingLanded, UpToDate, tasks_of
 from shared_resources.running.schedule import Schedule
 from shared_resources.running.selection import product_folder
-from shared_resources.running.workers import Worker, stop
+from shared_resources.running.workers import Worker, serving_dbt, stop
 from shared_resources.state.attempt import WHOLE
 from shared_resources.state.attempt import Outcome as AttemptOutcome
 from shared_resources.state.last_attempts import LastAttempts
@@ -85,6 +86,7 @@ class Engine:
         self._again = again
         self._outcome = Outcome()
         self._workers: dict[str, Worker] = {}
+        self._dbt: socket.socket | None = None
         self._queues: dict[str, deque[Task]] = {}
         self._ended: dict[str, list[RunOutcome]] = {}  # one a range
         self._begun_again: set[Task] = set()
@@ -94,33 +96,41 @@ class Engine:
 
     def run(self, wanted: Mapping[str, tuple[str, ...]]) -> Outcome:
         """Materialize the products `wanted`, with what each reads, in dependency order."""
-        try:
-            if not (self._again or self._partitions):
-                self._at_rest = at_rest(self._environment, wanted)
-            loaded, broken = self._load(key for key in wanted if key not in self._at_rest)
-            reads = {key: one.reads[key] for one in loaded for key in wanted if key in one.reads}
-            self._stopped = {key: why for one in loaded for key, why in one.stopped.items()}
-            self._schedule = Schedule({**wanted, **reads})
-            self._give_up(broken)
-            while True:
-                while self._start_one():
-                    pass
-                busy = {w.connection: w for w in self._workers.values() if w.running}
-                if not busy:
-                    break
-                for connection in wait(list(busy)):
-                    self._hear(busy[connection])  # type: ignore[index]
-        finally:
-            stop(self._workers.values())
+        if not (self._again or self._partitions):
+            self._at_rest = at_rest(self._environment, wanted)
+        due = [key for key in wanted if key not in self._at_rest]
+        with serving_dbt(self._environment, due) as self._dbt:
+            try:
+                self._make(wanted, due)
+            finally:
+                stop(self._workers.values())
         self._outcome.seconds = time.monotonic() - self._outcome.started
         return self._outcome
+
+    def _make(self, wanted: Mapping[str, tuple[str, ...]], due: Iterable[str]) -> None:
+        loaded, broken = self._load(due)
+        reads = {key: one.reads[key] for one in loaded for key in wanted if key in one.reads}
+        self._stopped = {key: why for one in loaded for key, why in one.stopped.items()}
+        self._schedule = Schedule({**wanted, **reads})
+        self._give_up(broken)
+        while True:
+            while self._start_one():
+                pass
+            busy = {w.connection: w for w in self._workers.values() if w.running}
+            if not busy:
+                break
+            for connection in wait(list(busy)):
+                self._hear(busy[connection])  # type: ignore[index]
+
+    def _begin(self, domain: str) -> Worker:
+        log = self._environment.home / "logs" / f"{domain}.log"
+        return Worker(self._environment, domain, log, self._dbt)
 
     def _load(self, wanted: Iterable[str]) -> tuple[list[Loaded], dict[str, str]]:
         """Start the domains' workers: the locations that loaded, and why the others did not, by
         domain."""
-        logs = self._environment.home / "logs"
         for domain in sorted({key.split("/")[0] for key in wanted}):
-            self._workers[domain] = Worker(self._environment, domain, logs / f"{domain}.log")
+            self._workers[domain] = self._begin(domain)
         loaded: list[Loaded] = []
         broken: dict[str, str] = {}
         for domain, worker in self._workers.items():
@@ -225,7 +235,7 @@ class Engine:
         """Replace the domain's dead worker; returns why the new one did not load, if it did not."""
         dead = self._workers[domain]
         stop([dead])
-        worker = self._workers[domain] = Worker(self._environment, domain, dead.log)
+        worker = self._workers[domain] = self._begin(domain)
         return worker.why_not_loaded(worker.receive())
 
     def _hear(self, worker: Worker) -> None:

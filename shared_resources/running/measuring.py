@@ -11,6 +11,8 @@ import resource
 import time
 from pathlib import Path
 
+from shared_resources.data_products.dbt.forking.asking import peak_kib
+
 _RESET_PEAK = "5"  # proc(5), clear_refs: reset the peak resident set size
 
 
@@ -28,11 +30,12 @@ class Meter:
 
     @property
     def peak_mib(self) -> float | None:
-        """The most memory that this process, or the largest of its children so far, has held."""
+        """The most memory that this process, or the largest of those that it has had do something so
+        far, has held."""
         try:
             status = Path("/proc/self/status").read_text()
         except OSError:
             return None
         own = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
         children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        return max(own, children) / 1024
+        return max(own, children, peak_kib()) / 1024

@@ -14,17 +14,21 @@ import importlib
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from shared_resources.data_products.dbt.forking.asking import ask_at, serving
 from shared_resources.environment import Environment
+from shared_resources.mesh.model import ProductKind
 from shared_resources.running.messages import Loaded, NotLoaded, RunOutcome, Task, Waits
+from shared_resources.running.selection import product_folder
 
 # What every worker imports sooner or later, once for all of them: how Dagster keeps its events, too.
 _PRELOADED = (
@@ -50,10 +54,22 @@ _FAULTS = frozenset(
 )
 
 
+def serving_dbt(
+    environment: Environment, due: Iterable[str]
+) -> contextlib.AbstractContextManager[socket.socket | None]:
+    """One dbt for all the processes, where models are among what is due to be made."""
+    if any(product_folder(environment, key).kind is ProductKind.DBT for key in due):
+        return serving(environment.home / "logs" / "dbt.log")
+    return contextlib.nullcontext()
+
+
 class Worker:
     """The handle of one domain's process."""
 
-    def __init__(self, environment: Environment, domain: str, log: Path) -> None:
+    def __init__(
+        self, environment: Environment, domain: str, log: Path, dbt: socket.socket | None
+    ) -> None:
+        """`dbt` is where the process asks for dbt (`data_products/dbt/forking/`)."""
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(_PRELOADED))
         self.domain = domain
@@ -62,7 +78,7 @@ class Worker:
         self.connection, theirs = context.Pipe()
         watched, self._lifeline = context.Pipe(duplex=False)
         self._process = context.Process(
-            target=_serve, args=(theirs, watched, environment, domain, log), daemon=True
+            target=_serve, args=(theirs, watched, environment, domain, log, dbt), daemon=True
         )
         self._process.start()
         theirs.close()
@@ -128,10 +144,12 @@ def _serve(
     environment: Environment,
     domain: str,
     log: Path,
+    dbt: socket.socket | None,
 ) -> None:
     """The worker's life: load the location, then execute what comes until the pipe closes."""
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     _redirect_output(log)
+    ask_at(dbt)
     try:
         definitions, loaded = _load(environment, domain)
     except Exception as problem:  # noqa: BLE001 - whatever a domain's code raises is its finding

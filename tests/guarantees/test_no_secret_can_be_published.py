@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -21,6 +22,8 @@ from shared_resources.confinement.variables import (
     seen_by_domain,
 )
 from shared_resources.contracts.odcs import read_contract
+from shared_resources.data_products.dbt import process as dbt_process
+from shared_resources.data_products.dbt.forking.asking import serving
 from shared_resources.data_products.dbt.model import DbtModels
 from shared_resources.data_products.dbt.on_snowflake.target import SnowflakeTarget
 from shared_resources.environment import Environment
@@ -91,22 +94,40 @@ def must_hold_no_secret(folder: Path, text: str, secrets: tuple[str, ...]) -> No
         assert at < 0, text[max(0, at - 200) : at + 100]
 
 
+HOW = ["own", pytest.param("served", marks=pytest.mark.slow)]
+
+
+@contextmanager
+def run_by(how: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """dbt in a process of its own, or a child of its server, which is started with what is planted."""
+    if how == "own":
+        yield
+        return
+    with serving() as channel:
+        if channel is not None:
+            monkeypatch.delattr(dbt_process, "_Own")
+        yield
+
+
 @pytest.mark.usefixtures("planted")
+@pytest.mark.parametrize("how", HOW)
 def test_a_model_on_duckdb_can_publish_no_variable_but_those_that_its_domain_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     environment = leaking(tmp_path / "mesh")
     named = "environment: [RATE, AWS_SECRET_ACCESS_KEY]\n"
     (environment.domains / "shop" / "domain.yaml").write_text(DOMAIN.format(name="shop") + named)
     monkeypatch.setenv("RATE", "its own")
-    text = published_text(environment, tmp_path / "staged")
+    with run_by(how, monkeypatch):
+        text = published_text(environment, tmp_path / "staged")
     must_hold_no_secret(tmp_path, text, (SECRET,))
     assert "its own" in text
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("how", HOW)
 def test_a_model_on_snowflake_can_publish_no_login(
-    tmp_path: Path, stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     given = stand_ins.fresh()
     given |= {"SNOWFLAKE_PASSWORD": f"{SECRET}Password", "SNOWFLAKE_USER": "planted_user"}
@@ -117,7 +138,8 @@ def test_a_model_on_snowflake_can_publish_no_login(
             monkeypatch.setenv(name, f"{SECRET}-{name}")
     environment = leaking(tmp_path / "mesh")
     vars(environment)["dbt_target"] = SnowflakeTarget(login, None)
-    text = published_text(environment, tmp_path / "staged")
+    with run_by(how, monkeypatch):
+        text = published_text(environment, tmp_path / "staged")
     must_hold_no_secret(tmp_path, text, (SECRET, "planted_user"))
 
 

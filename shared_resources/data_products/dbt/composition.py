@@ -68,7 +68,7 @@ def digest(environment: Environment, domain: str) -> str:
     project = environment.root / DBT_PROJECT
     target = environment.dbt_target
     hashed = hashlib.sha256(_dbt_versions(target.name).encode())
-    hashed.update(json.dumps([target.start, target.profile(), target.settings()]).encode())
+    hashed.update(json.dumps([target.module, target.profile(), target.settings()]).encode())
     # A variable may decide what a model reads, which parsing finds.
     seen = {name: os.environ.get(name) for name in variables_named(environment.domains / domain)}
     hashed.update(json.dumps(seen, sort_keys=True).encode())

@@ -30,6 +30,7 @@ from shared_resources.data_products.dbt.checks import (
     results_of,
     tests_of,
 )
+from shared_resources.data_products.dbt.forking.asking import ServerEnded
 from shared_resources.data_products.dbt.messages import DbtModelFailed
 from shared_resources.environment import Environment
 from shared_resources.governance.audit.report import RuleResult
@@ -94,10 +95,6 @@ class DbtModels:
         Tests that fail are results, not exceptions: the table is staged either way, for the audit
         and the quarantine. Raises `DbtModelFailed` when dbt cannot compile or run the model.
         """
-        from shared_resources.contracts.values.lossless import InvalidFrame, conform
-        from shared_resources.data_products.dbt.lineage import column_lineage
-        from shared_resources.stores.staging.staging import write_staged
-
         if contract.partitioning is not None:
             raise DbtModelFailed(
                 f"{contract.path}: {contract.key} is a dbt model, and those are published whole; "
@@ -116,6 +113,26 @@ class DbtModels:
                 f"dbt_project/{model['original_file_path']}: no published version was given of "
                 f"{', '.join(sorted(missing))}; publish it first, with `mesh run`"
             )
+        try:
+            return self._built(contract, inputs, folder, run_id, model, tests)
+        except (
+            ServerEnded
+        ):  # what it left is half built; an incremental model would go on from there
+            return self._built(contract, inputs, folder, run_id, model, tests)
+
+    def _built(
+        self,
+        contract: Contract,
+        inputs: Mapping[str, Snapshot],
+        folder: Path,
+        run_id: str,
+        model: Mapping[str, Any],
+        tests: Sequence[DbtTest],
+    ) -> DbtOutcome:
+        from shared_resources.contracts.values.lossless import InvalidFrame, conform
+        from shared_resources.data_products.dbt.lineage import column_lineage
+        from shared_resources.stores.staging.staging import write_staged
+
         target = self.environment.dbt_target
         # Without its method, a name that ends in `.sql` is one of a file.
         nodes = [".".join(model["fqn"]), *(test.fqn for test in tests)]

@@ -49,7 +49,11 @@ class DuckDBTarget:
     """dbt-duckdb on a database file of the run's own, in the run's folder."""
 
     name = "duckdb"
-    start = f"from {_PLUGIN} import main; main()"
+    module = _PLUGIN
+    prepared: tuple[str, ...] = (
+        *(_PLUGIN, "dbt.adapters.duckdb.impl", "dbt.cli.main"),
+        "sqlglot.dialects.duckdb",
+    )
 
     def profile(self) -> dict[str, Any]:
         """One for every run: dbt parses all anew whenever the connection's settings differ.

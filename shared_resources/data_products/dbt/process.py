@@ -1,8 +1,8 @@
 """Running dbt: one process a command, away from the network and from the author's project folder.
 
 Belongs here: starting dbt, its environment and its events.
-Does not belong here: what the project holds (`composition.py`), what its results mean, or what
-its errors say (`messages.py`).
+Does not belong here: what the project holds (`composition.py`), what its results mean, what
+its errors say (`messages.py`), or the server that may run a command (`forking/`).
 
 dbt runs as a process of its own, not through dbt's in-process runner: that keeps global state
 (flags, adapters, event handlers, the current directory) and one DuckDB connection a process, so
@@ -13,19 +13,28 @@ into this process, which takes longer than most models.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from shared_resources.confinement.variables import seen_by_domain
+from shared_resources.data_products.dbt.forking import asking
+from shared_resources.data_products.dbt.forking.asking import ServerEnded
 from shared_resources.data_products.dbt.messages import DbtModelFailed, readable
 
 if TYPE_CHECKING:
     from shared_resources.data_products.dbt.target import DbtTarget
 
 _LEFT_OUT = "NodeNotFoundOrDisabled"
+_IMPORTED_BY = {"build": "dbt.task.build"}  # by dbt's command line, once it is asked for that
+# Before dbt is imported: whoever waits for it may be killed meanwhile.
+_ENDS_WITH = (
+    "from shared_resources.data_products.dbt.forking.parent import end_with; end_with({parent}); "
+)
 
 
 def parse(project: Path, target: DbtTarget, named: Sequence[str] = ()) -> None:
@@ -34,21 +43,35 @@ def parse(project: Path, target: DbtTarget, named: Sequence[str] = ()) -> None:
     `named` are the variables that the domain may see beside everybody's. Raises `DbtModelFailed`
     with dbt's errors.
     """
-    done = subprocess.run(
-        [*command(target), "parse"],
-        cwd=project,
-        env=variables(project, target.parsing(), named),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    said = list(_told(done.stdout))
-    if done.returncode:
+    given = variables(project, target.parsing(), named)
+    try:
+        code, said, printed = _parsed(project, target, given)
+    except ServerEnded:
+        shutil.rmtree(project / "target", ignore_errors=True)
+        code, said, printed = _parsed(project, target, given)
+    if code:
         found = [info["msg"] for info in said if info["level"] == "error"]
-        raise DbtModelFailed(readable(found or [done.stderr or done.stdout]))
+        raise DbtModelFailed(readable(found or ["".join(printed) or f"dbt ended with {code}"]))
     # dbt leaves out a test that names what there is not, with a warning that nobody would see.
     if untested := [info["msg"] for info in said if info["name"] == _LEFT_OUT]:
         raise DbtModelFailed(readable(untested))
+
+
+def _parsed(
+    project: Path, target: DbtTarget, given: Mapping[str, str]
+) -> tuple[int, list[Mapping[str, Any]], list[str]]:
+    """dbt's exit code, its events, and what else it printed: why it broke down, if it did."""
+    said: list[Mapping[str, Any]] = []
+    printed: list[str] = []
+
+    def hear(line: str) -> None:
+        info = _told(line)
+        if info is None:
+            printed.append(line)
+        else:
+            said.append(info)
+
+    return _run(project, target, ["parse"], given, hear), said, printed
 
 
 def build(
@@ -64,38 +87,96 @@ def build(
     domain may see beside everybody's. A model can render each of them.
 
     Raises `DbtModelFailed` when dbt gave up before it ran anything. A failed model or test is no
-    exception.
+    exception. Raises `ServerEnded` when the run's place is half built: give it another.
     """
     errors: list[str] = []
-    process = subprocess.Popen(
-        [*command(target), "build", "--indirect-selection", "empty", "--select", *selected],
-        cwd=project,
-        env=variables(project, given, named),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-    )
-    assert process.stdout is not None
-    with process.stdout as lines:
-        try:
-            # Line by line: what a model prints is not kept. It may quote values, and goes nowhere.
-            for line in lines:
-                errors += [info["msg"] for info in _told(line) if info["level"] == "error"]
-        except BaseException:
-            process.terminate()
-            raise
-        finally:
-            process.wait()
+
+    def hear(line: str) -> None:
+        # What a model prints is not kept. It may quote values, and goes nowhere.
+        info = _told(line)
+        if info is not None and info["level"] == "error":
+            errors.append(info["msg"])
+
+    arguments = ["build", "--indirect-selection", "empty", "--select", *selected]
+    code = _run(project, target, arguments, variables(project, given, named), hear)
     if not (project / "target" / "run_results.json").exists():
-        ended = (
-            f"dbt ended with exit code {process.returncode} before it ran anything; was it killed?"
-        )
+        ended = f"dbt ended with exit code {code} before it ran anything; was it killed?"
         raise DbtModelFailed(readable(errors or [ended]))
 
 
+class _Process(Protocol):
+    """dbt, running. `lines` is what it prints."""
+
+    @property
+    def lines(self) -> IO[str]: ...
+
+    def end(self) -> None: ...
+
+    def wait(self) -> int: ...
+
+
+class _Own:
+    """dbt as a process that this one has started."""
+
+    def __init__(
+        self,
+        project: Path,
+        target: DbtTarget,
+        arguments: Sequence[str],
+        given: Mapping[str, str],
+    ) -> None:
+        self._process = subprocess.Popen(
+            [*command(target), *arguments],
+            cwd=project,
+            env={**given},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
+
+    @property
+    def lines(self) -> IO[str]:
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    def end(self) -> None:
+        self._process.terminate()
+
+    def wait(self) -> int:
+        return self._process.wait()
+
+
+def _run(
+    project: Path,
+    target: DbtTarget,
+    arguments: Sequence[str],
+    given: Mapping[str, str],
+    hear: Callable[[str], None],
+) -> int:
+    """dbt's exit code; `hear` is given each line that it prints. Raises `ServerEnded`."""
+    more = _IMPORTED_BY.get(arguments[0])
+    modules = (*target.prepared, *([more] if more else []))
+    arguments = ["--no-use-colors", *arguments]
+    asked = asking.ask(target.module, modules, project, arguments, given)
+    process: _Process = asked or _Own(project, target, arguments, given)
+    with process.lines as lines:
+        try:
+            for line in lines:
+                hear(line)
+        except BaseException:
+            process.end()
+            raise
+        finally:
+            code = process.wait()
+    return code
+
+
 def command(target: DbtTarget) -> tuple[str, ...]:
-    return (sys.executable, "-P", "-c", target.start, "--no-use-colors")
+    """dbt's command line as a process that ends with this one; its arguments follow."""
+    start = f"from {target.module} import main; main()"
+    return (sys.executable, "-P", "-c", _ENDS_WITH.format(parent=os.getpid()) + start)
 
 
 def variables(project: Path, given: Mapping[str, str], named: Sequence[str] = ()) -> dict[str, str]:
@@ -112,17 +193,17 @@ def variables(project: Path, given: Mapping[str, str], named: Sequence[str] = ()
         "DBT_PROJECT_DIR": str(project),
         "DBT_TARGET_PATH": written,
         "DBT_LOG_PATH": written,
-        "PYTHONUNBUFFERED": "1",
+        **asking.UNBUFFERED,
     }
 
 
-def _told(text: str) -> Iterator[Mapping[str, Any]]:
-    """What dbt's events say; a model can print lines between them, JSON of its own among them."""
-    for line in text.splitlines():
-        try:
-            event = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        info = event.get("info") if isinstance(event, dict) else None
-        if isinstance(info, dict) and info.keys() >= {"name", "level", "msg"}:
-            yield info
+def _told(line: str) -> Mapping[str, Any] | None:
+    """What dbt's event says; a model can print lines between them, JSON of its own among them."""
+    try:
+        event = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    info = event.get("info") if isinstance(event, dict) else None
+    if isinstance(info, dict) and info.keys() >= {"name", "level", "msg"}:
+        return info
+    return None

@@ -47,8 +47,10 @@ class DbtTarget(Protocol):
     """One engine under dbt. `name` is dbt's word for the adapter and sqlglot's for the dialect."""
 
     name: str
-    # What dbt's process is started with, in Python; it ends in dbt's own command line.
-    start: str
+    # Its `main` is dbt's own command line, confined. It is called in dbt's process.
+    module: str
+    # What dbt's server imports before it forks that process: nothing that starts a thread.
+    prepared: tuple[str, ...]
 
     def profile(self) -> dict[str, Any]:
         """The output of the generated profile. Nothing in it is secret or differs from run to run."""

@@ -50,7 +50,10 @@ class SnowflakeTarget:
     """dbt-snowflake in the database of the warehouse, whose published versions models read there."""
 
     name = "snowflake"
-    start = "from shared_resources.data_products.dbt.on_snowflake.confinement import main; main()"
+    module = "shared_resources.data_products.dbt.on_snowflake.confinement"
+    prepared: tuple[str, ...] = (
+        "dbt.cli.main",
+    )  # the connector brings Arrow, which starts a thread
 
     def __init__(self, login: SnowflakeLogin, warehouse: Warehouse | None) -> None:
         self._login = login
