@@ -46,7 +46,9 @@ JSONL = FileFormat(
     ("encoding",),
     tag="json",
 )
-PARQUET = FileFormat("parquet", (".parquet",), "shared_resources.landing.formats.parquet:READER")
+PARQUET = FileFormat(
+    "parquet", (".parquet",), "shared_resources.landing.formats.parquet.reader:READER"
+)
 OWN = (CSV, JSONL, PARQUET)
 
 

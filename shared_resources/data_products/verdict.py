@@ -22,6 +22,7 @@ from shared_resources.governance.audit.loss import Split
 from shared_resources.governance.audit.report import AuditReport, RuleResult
 from shared_resources.governance.audit.sifting import Sifted, sift
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry, Rejection
+from shared_resources.landing.formats.parquet.pages import refused_by_audit
 from shared_resources.stores.protocol import StagedBatch
 from shared_resources.stores.staging.fingerprints import fingerprints
 
@@ -72,12 +73,12 @@ class Auditor:
         return tuple(self._seen[file.path] for file in batch.files)
 
     def audit_readable(self, parts: Sequence[StagedBatch]) -> Readable:
-        """Audit; an adopted Parquet file is decoded here first, and its pages may be damaged."""
+        """Audit; DuckDB decodes an adopted Parquet file here first, and may find it damaged."""
         try:
             return Readable(tuple(parts), self.audit(parts))
         except UnreadableBatch as problem:
             if len(parts) == 1:
-                return Readable(damaged=(self._damaged(parts[0], str(problem)),))
+                return Readable(damaged=(self._damaged(parts[0], problem),))
         found = Readable()
         for part in parts:
             one = self.audit_readable([part])
@@ -174,10 +175,11 @@ class Auditor:
             on_top_of=attempt.on_top_of,
         )
 
-    def _damaged(self, part: StagedBatch, problem: str) -> Unreadable:
-        partition = part.partitions[0]
+    def _damaged(self, part: StagedBatch, problem: UnreadableBatch) -> Unreadable:
+        partition, file = part.partitions[0], part.files[0]
         key, etag = next(iter(self._made.objects.get(partition, ())), ("the staged batch", ""))
-        return Unreadable(partition, key, etag, f"{key}: {problem}", part.files[0].path)
+        foreign = refused_by_audit(key, problem.said) if file.half_decoded else None
+        return Unreadable(partition, key, etag, str(foreign or f"{key}: {problem}"), file.path)
 
 
 def _with_losses(kept: AuditReport, whole: AuditReport, entry: QuarantineEntry) -> AuditReport:

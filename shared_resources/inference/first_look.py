@@ -24,8 +24,8 @@ from shared_resources.inference.inferred import NotInferable
 from shared_resources.inference.types import TEXT
 from shared_resources.landing.formats.csv_records import CsvDamage, Dialect, Record, records
 from shared_resources.landing.formats.json_fields import Number, read_fields
-from shared_resources.landing.formats.parquet_footer import is_ordinary
-from shared_resources.landing.formats.parquet_pages import DAMAGE, reason
+from shared_resources.landing.formats.parquet.footer import is_ordinary
+from shared_resources.landing.formats.parquet.pages import DAMAGE, reason
 from shared_resources.landing.rejects import Reason
 from shared_resources.landing.text import Limits, TextFile, open_text
 from shared_resources.sql import exact_path

@@ -30,9 +30,11 @@ class ReaderFailed(MeshProblem, RuntimeError):
 def stage_apart(of: ObjectToStage) -> StagedObject:
     """`reader.stage_object` in another process; raises what it raises.
 
-    A process that a signal ended raises `UnreadableObject`.
+    A process that a signal ended raises `UnreadableObject`. Nothing of the object is left for this
+    process to decode.
     """
-    asked = pickle.dumps(replace(of, file=of.file.resolve(), folder=of.folder.resolve()))
+    whole = replace(of, file=of.file.resolve(), folder=of.folder.resolve(), audit_follows=False)
+    asked = pickle.dumps(whole)
     done = subprocess.run(
         [sys.executable, "-c", _START], input=asked, capture_output=True, check=False
     )

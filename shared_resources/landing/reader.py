@@ -29,6 +29,8 @@ def stage_object(
     *,
     limits: Limits | None = None,
     apart: bool | None = None,
+    audit_follows: bool = False,
+    in_place: bool = False,
 ) -> StagedObject:
     """Stage the object `obj_key`, of which `local_file` is a copy, below `folder`.
 
@@ -38,8 +40,23 @@ def stage_object(
 
     `apart`: read in a process of its own, so that nothing in the object ends this one; None leaves it
     to what is known to be safe.
+
+    `audit_follows`: the audit comes next, of every file that this gives. What is adopted then counts
+    as readable only when it has passed that: see `StagedFile.half_decoded`.
+
+    `in_place`: what is adopted may be `local_file` itself. That is for who publishes nothing of it, and
+    looks whether somebody changed it meanwhile.
     """
-    of = ObjectToStage(contract, local_file, obj_key, folder, partition, limits or Limits())
+    of = ObjectToStage(
+        contract,
+        local_file,
+        obj_key,
+        folder,
+        partition,
+        limits or Limits(),
+        audit_follows,
+        in_place,
+    )
     reader = reader_of(of.landing.format)
     if local_file.stat().st_size == 0:
         raise UnreadableObject(obj_key, "is empty (0 bytes)", "land it again")

@@ -39,7 +39,11 @@ class StagedObject:
 
 @dataclass(frozen=True)
 class ObjectToStage:
-    """The object `key`, of which `file` is a copy that is read only, and where its rows go."""
+    """The object `key`, of which `file` is a copy that is read only, and where its rows go.
+
+    `audit_follows`: what is adopted as it is is decoded by DuckDB in the audit, and not before.
+    `in_place`: it is not even copied, for nobody publishes it.
+    """
 
     contract: Contract
     file: Path
@@ -47,6 +51,8 @@ class ObjectToStage:
     folder: Path
     partition: str
     limits: Limits
+    audit_follows: bool = False
+    in_place: bool = False
 
     @property
     def landing(self) -> Landing:

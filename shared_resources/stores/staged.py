@@ -16,11 +16,16 @@ from shared_resources.evidence.record import Evidence
 
 @dataclass(frozen=True)
 class StagedFile:
-    """One Parquet file of a staged batch. `partition` is a key such as `2017-03-01`, or ``""``."""
+    """One Parquet file of a staged batch. `partition` is a key such as `2017-03-01`, or ``""``.
+
+    `half_decoded`: another system wrote it, and Arrow alone has decoded it so far. The audit has
+    DuckDB decode all of it, too, and publishes nothing that either cannot.
+    """
 
     path: Path
     partition: str
     rows: int
+    half_decoded: bool = False
 
 
 @dataclass(frozen=True)

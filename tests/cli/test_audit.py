@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import gzip
 import os
+import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from shared_resources.cli.commands.audit import unchanged
+from shared_resources.landing.errors import UnreadableObject
 from tests.cli.commands import Called, call, readable
+from tests.landing.damage import overlooked_by_arrow
 from tests.tiny_mesh import column, contract_text
 
 COLUMNS = (
@@ -185,3 +190,92 @@ def test_it_needs_neither_dagster_nor_a_mesh(contract: Path, tmp_path: Path) -> 
     told = Called(done.returncode, done.stdout, done.stderr)
     assert (told.code, told.err.strip()) == (0, "[]"), told
     assert not (tmp_path / "home").exists()
+
+
+def extract(rows: int) -> pa.Table:
+    return pa.table(
+        {
+            "order_id": pa.array(range(rows), pa.int64()),
+            "amount": pa.array([1.0] * rows, pa.float64()),
+            "email": pa.array(["a@example.com"] * rows),
+        }
+    )
+
+
+def test_a_page_that_only_duckdb_cannot_read_makes_the_file_unreadable(
+    contract: Path, tmp_path: Path
+) -> None:
+    """Whether a rule looks at its column or not: a reader will."""
+    file = tmp_path / "x.parquet"
+    for damaged in ("order_id", "amount"):
+        file.write_bytes(overlooked_by_arrow(extract(1000), damaged))
+        told = call("audit", contract, "--data", file, "--json")
+        assert (told.code, told.json["publishable"]) == (1, False)
+        assert f"mesh: {file}: cannot be read (" in told.err
+        assert "land it again; it is cut off or damaged" in told.err
+
+
+def test_a_page_of_a_column_that_no_rule_names_is_read(tmp_path: Path) -> None:
+    contract = tmp_path / "contract.odcs.yaml"
+    contract.write_text(contract_text("order/orders", (*COLUMNS, column("note"))))
+    file = tmp_path / "x.parquet"
+    noted = extract(1000).append_column("note", pa.array(range(1000), pa.int64()))
+    file.write_bytes(overlooked_by_arrow(noted, "note"))
+    told = call("audit", contract, "--data", file)
+    assert told.code == 1 and "cannot be read (" in told.err
+
+
+def test_a_footer_that_lies_does_not_hide_what_breaks_a_rule(
+    contract: Path, tmp_path: Path
+) -> None:
+    """From minima above 0 an engine concludes, without a look at the rows, that the range holds."""
+    rows = extract(1000).set_column(1, "amount", pa.array([-7.25, *[1.0] * 999]))
+    file = tmp_path / "x.parquet"
+    pq.write_table(rows, file, compression="none", use_dictionary=False)
+    content = file.read_bytes()
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    least, lie = struct.pack("<d", -7.25), struct.pack("<d", 0.25)
+    assert least in content[footer:]
+    file.write_bytes(content[:footer] + content[footer:].replace(least, lie))
+    assert pq.read_metadata(file).row_group(0).column(1).statistics.min == 0.25
+    told = call("audit", contract, "--data", file, "--json")
+    failed = {one["rule"]: one["rows_failed"] for one in told.json["results"] if not one["passed"]}
+    assert (told.code, failed) == (1, {"range_amount": 1})
+
+
+def test_a_file_is_audited_where_it_lies_and_stays_as_it_is(
+    contract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link serves as well, and nothing of it is left in the folder for temporary files."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    file, link = written(tmp_path, "x.parquet", GOOD), tmp_path / "link.parquet"
+    link.symlink_to(file.name)
+    before = file.read_bytes()
+    assert call("audit", contract, "--data", link).code == 0
+    assert file.read_bytes() == before and list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("change", ["appended", "replaced", "removed"])
+def test_nothing_is_said_of_a_file_that_was_changed_meanwhile(tmp_path: Path, change: str) -> None:
+    file = written(tmp_path, "x.csv", GOOD)
+
+    def meanwhile() -> None:
+        if change == "appended":
+            file.write_bytes(file.read_bytes() + b"3,1.0,c@example.com\n")
+        elif change == "replaced":
+            written(tmp_path, "y.csv", BAD).replace(file)
+        else:
+            file.unlink()
+
+    with pytest.raises(UnreadableObject, match="was changed while it was audited"), unchanged(file):
+        meanwhile()
+    written(tmp_path, "x.csv", GOOD)
+    with pytest.raises(UnreadableObject, match="changed") as caught, unchanged(file):
+        meanwhile()
+        raise UnreadableObject(str(file), "is cut off", "land it again")
+    assert isinstance(caught.value.__cause__, UnreadableObject)
+    written(tmp_path, "x.csv", GOOD)
+    with pytest.raises(UnreadableObject, match="is cut off"), unchanged(file):
+        raise UnreadableObject(str(file), "is cut off", "land it again")

@@ -307,7 +307,7 @@ def test_an_object_at_which_the_process_breaks_down_is_read_apart_by_the_same_ru
             os.kill(os.getpid(), signal.SIGSEGV)
 
 
-        sys.modules["shared_resources.landing.formats.parquet"].stage_parquet = end
+        sys.modules["shared_resources.landing.formats.parquet.reader"].stage_parquet = end
 
 
         @data_product()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -27,6 +28,7 @@ from tests.guarantees.orders import (
     orders_product,
     orders_table,
 )
+from tests.landing.damage import overlooked_by_arrow
 from tests.tiny_mesh import TinyMesh, contract_text, evaluations, failures
 
 
@@ -208,6 +210,28 @@ def test_a_parquet_file_with_damaged_pages_is_kept_as_an_object(mesh: TinyMesh) 
     assert entry.kind == "object"
     (kept,) = mesh.environment.quarantine.files(entry)
     assert kept.read_bytes() == damaged
+
+
+def test_a_day_that_only_the_audits_engine_finds_damaged_is_kept_and_the_others_published(
+    mesh: TinyMesh,
+) -> None:
+    daily_orders_product(mesh)
+    land_day(mesh, "2024-01-01", [1.0])
+    day = pa.array([date(2024, 1, 2)] * 1000, pa.date32())
+    bad = overlooked_by_arrow(orders_table([2.0] * 1000).append_column("day", day), "order_id")
+    (mesh.environment.landing_zone.root / KEY / "2024-01-02.parquet").write_bytes(bad)
+    land_day(mesh, "2024-01-03", [3.0])
+
+    result = mesh.run(KEY, partitions=("2024-01-01", "2024-01-03"))
+
+    said = failures(result)
+    assert "order/orders/2024-01-02.parquet: cannot be read (" in said
+    assert "land it again; it is cut off or damaged" in said
+    assert amounts(mesh) == [1.0, 3.0]
+    (entry,) = mesh.environment.quarantine.list(KEY)
+    assert (entry.kind, entry.partitions) == ("object", ("2024-01-02",))
+    (kept,) = mesh.environment.quarantine.files(entry)
+    assert kept.read_bytes() == bad
 
 
 def _with_damaged_pages(file: Path) -> bytes:

@@ -6,17 +6,21 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from shared_resources.contracts.file_formats import all_formats
 from shared_resources.contracts.model import Contract, Landing
 from shared_resources.governance.audit.audit import audit
+from shared_resources.governance.audit.counting import MOST_AT_ONCE
+from shared_resources.governance.audit.engine.connection import UnreadableBatch
 from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.audit.loss import split
 from shared_resources.landing.reader import stage_object
-from shared_resources.stores.protocol import UNPARTITIONED, StagedBatch
+from shared_resources.stores.protocol import UNPARTITIONED, StagedBatch, StagedFile
 from tests.contract_factory import failing, make_contract, make_rule
+from tests.landing.damage import overlooked_by_arrow
 
 WIDE, ROWS = 3_000, 20
 NAMES = [f"c{i}" for i in range(WIDE)]
@@ -43,6 +47,27 @@ def content(format_: str) -> str:
         for row in rows
     ]
     return "".join(json.dumps(row) + "\n" for row in fields)
+
+
+def test_what_is_left_to_decode_is_decoded_beside_more_rules_than_one_query_asks(
+    tmp_path: Path,
+) -> None:
+    names = NAMES[:MOST_AT_ONCE]
+    columns = {name: pa.array(range(100), pa.int64()) for name in [*names, "unasked"]}
+    contract = make_contract(
+        dict.fromkeys(columns, "int"), [make_rule("range", name, minimum=0) for name in names]
+    )
+    path = tmp_path / "wide.parquet"
+    path.write_bytes(overlooked_by_arrow(pa.table(columns), "unasked"))
+    for half in (False, True):
+        batch = StagedBatch(
+            "order/lines", "one", tmp_path, (StagedFile(path, "", 100, half_decoded=half),)
+        )
+        if not half:  # no rule looks at the damaged column
+            assert audit(StagedData(batch), contract).passed
+            continue
+        with pytest.raises(UnreadableBatch, match="cannot be read"):
+            audit(StagedData(batch), contract)
 
 
 @pytest.mark.slow

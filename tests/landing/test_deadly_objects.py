@@ -15,7 +15,7 @@ import pytest
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.arrivals.ledger.states import State
 from shared_resources.landing import isolated, reader
-from shared_resources.landing.formats.parquet_footer import is_ordinary
+from shared_resources.landing.formats.parquet.footer import is_ordinary
 from shared_resources.landing.reader import UnreadableObject, stage_object
 from shared_resources.landing.staged_object import ObjectToStage, StagedObject
 from shared_resources.landing.zones.zone import LandingObject

@@ -19,6 +19,7 @@ import pytest
 from shared_resources.contracts.types import arrow_schema
 from shared_resources.landing.reader import UnreadableObject, stage_object
 from tests.contract_factory import TYPES as TYPE_NAMES
+from tests.landing.damage import overlooked_by_arrow
 from tests.landing.staging import landing_contract, stage
 
 COLUMNS = {"id": "int", "name": "text", "at": "timestamp", "amount": "decimal"}
@@ -203,6 +204,45 @@ def test_text_that_is_no_utf8_is_refused(tmp_path: Path, name: str) -> None:
     )
     with pytest.raises(UnreadableObject, match="cannot be read"):
         stage(landing_contract("parquet", columns), content, tmp_path)
+
+
+def test_what_arrow_overlooks_is_refused_at_once_or_left_to_the_audit(tmp_path: Path) -> None:
+    """And at once where the object is read in a process of its own: nothing is left to this one."""
+    contract = landing_contract("parquet", {"id": "int"})
+    file = tmp_path / "damaged.parquet"
+    ids = pa.table({"id": pa.array(range(1000), pa.int64())})
+    file.write_bytes(overlooked_by_arrow(ids, "id"))
+    for options in ({}, {"apart": True, "audit_follows": True}):
+        with pytest.raises(UnreadableObject, match="cannot be read"):
+            stage_object(contract, file, "a/b.parquet", tmp_path / "staged", **options)
+    left = stage_object(contract, file, "a/b.parquet", tmp_path / "left", audit_follows=True)
+    assert [file.half_decoded for file in left.files] == [True]
+
+
+def test_what_is_rewritten_leaves_nothing_to_the_audit(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    for other in (write(table(id=pa.int32())), write(table(), compression="brotli")):
+        file.write_bytes(other)
+        staged = stage_object(CONTRACT, file, "b.parquet", tmp_path / "s", audit_follows=True)
+        assert [one.half_decoded for one in staged.files] == [False]
+
+
+def test_a_file_that_nobody_publishes_is_read_in_place(tmp_path: Path) -> None:
+    file, content = tmp_path / "rows.parquet", write(table())
+    file.write_bytes(content)
+    (staged,) = stage_object(CONTRACT, file, "b.parquet", tmp_path / "s", in_place=True).files
+    assert staged.path.samefile(file) and staged.path != file
+    staged.path.unlink()
+    assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("values", [[None, float("nan")], [float("nan")] * 3, [1.0, float("nan")]])
+def test_statistics_without_nan_are_true(tmp_path: Path, values: list[float | None]) -> None:
+    contract = landing_contract("parquet", {"price": "float"})
+    content = write(pa.table({"price": pa.array(values, pa.float64(), from_pandas=False)}))
+    stage(contract, content, tmp_path)
+    (file,) = (tmp_path / "staging").glob("*.parquet")
+    assert file.read_bytes() == content
 
 
 def test_a_footer_that_lies_about_its_values_is_not_adopted(tmp_path: Path) -> None:

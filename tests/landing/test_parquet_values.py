@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared_resources.contracts.model import Classification
-from shared_resources.landing.formats.parquet_footer import NotParquet, refuse_encrypted
+from shared_resources.landing.formats.parquet.footer import NotParquet, refuse_encrypted
 from shared_resources.landing.reader import UnreadableObject
 from tests.contract_factory import make_column
 from tests.landing.staging import landing_contract, stage

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,26 +115,73 @@ def _with_landing(contract: Contract, data: Path) -> Contract:
 
 def _audit_file(contract: Contract, folder: Path, data: Path) -> _Judged:
     from shared_resources.governance.audit.audit import audit as run_audit
+    from shared_resources.governance.audit.engine.connection import UnreadableBatch
     from shared_resources.governance.audit.engine.staged_data import StagedData
     from shared_resources.governance.catalogue import data_time_rules
+    from shared_resources.landing.formats.parquet.pages import refused_by_audit
     from shared_resources.landing.reader import stage_object
-    from shared_resources.stores.protocol import UNPARTITIONED, StagedBatch
+    from shared_resources.stores.protocol import StagedBatch
 
     rules = (*contract.rules, *data_time_rules(contract))
     unchecked = tuple(rule for rule in rules if not kind_of(rule).of_one_file)
     checked = [rule for rule in rules if rule not in unchecked]
-    with tempfile.TemporaryDirectory(prefix="mesh-audit-") as temporary:
-        staged = stage_object(contract, data, str(data), Path(temporary), UNPARTITIONED)
+    _use_memory_again()
+    with unchanged(data), tempfile.TemporaryDirectory(prefix="mesh-audit-") as temporary:
+        into = Path(temporary)
+        staged = stage_object(contract, data, str(data), into, audit_follows=True, in_place=True)
         batch = StagedBatch(
             product=contract.key,
             batch_id="audit",
-            folder=Path(temporary),
+            folder=into,
             files=staged.files,
             rejects=staged.rejects,
             rejected_rows=staged.rejected_rows,
         )
-        report = run_audit(StagedData(batch), contract, rules=checked, folder=folder)
+        try:
+            report = run_audit(StagedData(batch), contract, rules=checked, folder=folder)
+        except UnreadableBatch as problem:
+            raise refused_by_audit(str(data), problem.said) from problem
         return _Judged(report, unchecked, _rows_lost(contract, batch, report, checked, folder))
+
+
+def _use_memory_again() -> None:
+    """Where Arrow has it, what keeps freed memory for the next batch, instead of giving it back.
+
+    By default it is given back, and had anew page by page: a tenth of an audit's time, and a third
+    more memory at its peak.
+    """
+    import pyarrow as pa
+
+    with suppress(NotImplementedError):
+        pa.set_memory_pool(pa.jemalloc_memory_pool())
+
+
+@contextmanager
+def unchanged(data: Path) -> Iterator[None]:
+    """What is said of the file is said of one file, which it still is: it was read in place."""
+    before = _identity(data)
+    try:
+        yield
+    except UnreadableObject as problem:
+        if _identity(data) == before:
+            raise
+        raise _changed(data) from problem
+    if _identity(data) != before:
+        raise _changed(data)
+
+
+def _identity(data: Path) -> tuple[int, ...]:
+    try:
+        found = data.stat()
+    except FileNotFoundError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _changed(data: Path) -> UnreadableObject:
+    return UnreadableObject(
+        str(data), "was changed while it was audited", "audit it again when nobody writes it"
+    )
 
 
 def _rows_lost(

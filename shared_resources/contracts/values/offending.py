@@ -2,7 +2,7 @@
 
 Belongs here: finding it, showing it, and carrying what was found with the column to whoever reports it.
 Does not belong here: which values convert (`conversions.py`), or refusing them (the audit's COLUMNS
-rule, `landing/formats/parquet.py`).
+rule, `landing/formats/parquet/reader.py`).
 """
 
 from __future__ import annotations

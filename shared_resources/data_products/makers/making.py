@@ -152,7 +152,13 @@ def _ingest(attempt: Attempt, folder: Path, landing_object: str | None) -> Made:
         objects[partition] = ((fetched.key, fetched.etag),)
         try:
             staged = stage_object(
-                attempt.contract, copy, fetched.key, folder, partition, apart=apart
+                attempt.contract,
+                copy,
+                fetched.key,
+                folder,
+                partition,
+                apart=apart,
+                audit_follows=True,
             )
         except UnreadableObject as problem:
             kept = copy.parent / (partition or "all") / copy.name

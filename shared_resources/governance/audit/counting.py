@@ -60,7 +60,8 @@ def count_rules(
 
     Raises `UnreadableBatch` when the data cannot be read whatever the rule.
     """
-    scratch = _beside_the_data(parts) or scratch
+    data = parts[0][0]
+    scratch = data.batch.folder if isinstance(data, StagedData) else scratch
     domain_rules.prepare(rules, len(parts))
     with audit_connection(scratch) as connection:
         counter = _Counter(connection, parts, contract, rules, references)
@@ -72,11 +73,6 @@ def count_rules(
             counts.outcomes.update(answers)
         counter.sample()
     return counter.counts
-
-
-def _beside_the_data(parts: Parts) -> Path | None:
-    data = parts[0][0]
-    return data.batch.folder if isinstance(data, StagedData) else None
 
 
 class _Counter:
@@ -217,10 +213,18 @@ class _Counter:
         return self._registered[product]
 
     def _aggregate(self, expressions: Mapping[int, str]) -> None:
-        """Count rows and every row-level violation in one pass, or in few."""
+        """Count rows and every row-level violation in one pass, or in few.
+
+        Of files that another system wrote every value is decoded, whatever the rules ask.
+        """
         wanted = list(dict.fromkeys(expressions.values()))
         positions = {expression: position for position, expression in enumerate(wanted)}
         try:
+            if any(isinstance(data, StagedData) and data.half_decoded for data, _ in self._parts):
+                if len(wanted) < MOST_AT_ONCE:
+                    wanted.append(self._every_value())
+                else:
+                    self._decode()
             found = self._count_each(wanted)
         except duckdb.Error as problem:
             self._aggregate_singly(expressions, problem)
@@ -234,14 +238,15 @@ class _Counter:
     def _aggregate_singly(self, expressions: Mapping[int, str], first: duckdb.Error) -> None:
         """One of the rules fails on the data's own account: find out which, and go on."""
         try:
-            self._connection.execute(f"SELECT {self._every_value()} FROM {BATCH}")
+            self._decode()
             for number, (rows, _) in self._count_each([]).items():
                 self.counts[number].rows = rows
         except duckdb.OutOfMemoryException:
             raise  # said by the connection
         except duckdb.Error:
+            said = self._said(first)
             raise UnreadableBatch(
-                f"the staged files cannot be read: {self._said(first)}. Stage the batch again."
+                f"the staged files cannot be read: {said}. Stage the batch again.", said
             ) from first
         for place, expression in expressions.items():
             try:
@@ -251,15 +256,15 @@ class _Counter:
                 self._cannot(place, self._said(problem))
         self._zero_missing(expressions)
 
+    def _decode(self) -> None:
+        self._connection.execute(f"SELECT {self._every_value()} FROM {BATCH}").fetchall()
+
     def _every_value(self) -> str:
         """An expression that decodes all columns that are what the contract says."""
-        found = self._parts[0][1]
-        usable = [
-            quote_identifier(column.name)
-            for column in self._contract.columns
-            if column.name not in found.unusable
-        ]
-        return ", ".join(f"max(hash({column}))" for column in usable) or "1"
+        unusable = self._parts[0][1].unusable
+        names = (column.name for column in self._contract.columns)
+        usable = [quote_identifier(name) for name in names if name not in unusable]
+        return f"first(row({', '.join(usable)}))" if usable else "1"
 
     def _count_each(self, wanted: Sequence[str]) -> dict[int, tuple[int, list[int]]]:
         if len(wanted) <= MOST_AT_ONCE:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from shared_resources.contracts.file_formats import FileFormat
 from shared_resources.extensions import UnusableExtension
 from shared_resources.landing.errors import UnreadableObject
-from shared_resources.landing.formats.parquet import stage_parquet
+from shared_resources.landing.formats.parquet.reader import stage_parquet
 from shared_resources.landing.staged_object import ObjectToStage, StagedObject, staging
 from shared_resources.parquet import write_parquet
 

@@ -45,7 +45,11 @@ OUT_OF_MEMORY = (
 
 
 class UnreadableBatch(MeshProblem):
-    """The staged files cannot be read as Parquet; the message names the file."""
+    """The staged files cannot be read as Parquet; the message names the file, `said` what is wrong."""
+
+    def __init__(self, message: str, said: str) -> None:
+        super().__init__(message)
+        self.said = said
 
 
 def memory_limit() -> str:

@@ -60,6 +60,11 @@ class StagedData:
         """The first file's schema; without a file, one without columns."""
         return self.schemas[0] if self.schemas else pa.schema([])
 
+    @property
+    def half_decoded(self) -> bool:
+        """Whether DuckDB has yet to decode some of the files: see `StagedFile`."""
+        return any(file.half_decoded for file in self.batch.files)
+
     def paths(self) -> tuple[Path, ...]:
         return tuple(file.path for file in self.batch.files)
 
@@ -156,5 +161,5 @@ def _footer(path: Path) -> pq.FileMetaData:
         return pq.read_metadata(path)
     except (pa.ArrowInvalid, OSError) as problem:
         raise UnreadableBatch(
-            f"{path} cannot be read as Parquet: {problem}. Stage the batch again."
+            f"{path} cannot be read as Parquet: {problem}. Stage the batch again.", str(problem)
         ) from problem

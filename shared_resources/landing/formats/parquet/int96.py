@@ -1,7 +1,7 @@
 """INT96, Spark's and Impala's old way to write a point in time: read in microseconds, if it is exact.
 
 Belongs here: which columns are written so, and proving that microseconds hold their values.
-Does not belong here: reading the file (`parquet.py`), the years that a point in time may have
+Does not belong here: reading the file (`reader.py`), the years that a point in time may have
 (`contracts/values/moments.py`).
 
 It is a day of 32 bits and a nanosecond of 64. In nanoseconds, Arrow's default, all after the year

@@ -1,7 +1,7 @@
 """A foreign Parquet file decoded once before it is adopted: are its pages and its footer true?
 
 Belongs here: decoding every page, and comparing what is found with the footer's statistics.
-Does not belong here: schemas (`parquet.py`), or files that this platform wrote itself.
+Does not belong here: schemas (`reader.py`), or files that this platform wrote itself.
 
 The audit answers what it can from footers, and reads no column that no rule names. For a file that
 came from elsewhere that would take a producer's word for its nulls, minima and maxima, and would
@@ -50,7 +50,7 @@ def batch_rows(metadata: pq.FileMetaData) -> int:
 
 
 def footer_is_true(file: Path, object_key: str, contract: Contract) -> bool:
-    """Decode every page; whether what the footer says of each column in each row group is so.
+    """Decode every page by Arrow; whether what the footer says of each column and group is so.
 
     The file's columns are of the contract's types. Raises `UnreadableObject` naming the column and
     the row group of a page that cannot be decoded, or the row of a day that no contract's type has.
@@ -70,7 +70,6 @@ def footer_is_true(file: Path, object_key: str, contract: Contract) -> bool:
             if not found.agrees(parquet.metadata.row_group(group)):
                 return False
             rows += found.rows
-        _decode_again(file, object_key, parquet.schema_arrow.names)
         return bool(rows == parquet.metadata.num_rows)  # said once more, for the whole file
 
 
@@ -91,23 +90,27 @@ def _row_groups(
     starts = [0, *accumulate(group.num_rows for group in groups)][: len(groups)]
     if len(groups) < 2 or max(group.total_byte_size for group in groups) > LARGEST_GROUP_BYTES:
         for number, before in enumerate(starts):
-            yield _decoded(parquet, object_key, number, contract, before)
+            yield _decoded(parquet, object_key, number, contract, before, threads=True)
         return
-    # Arrow's own threads decode columns beside each other, after which one looks at all the values.
+    # Arrow's own threads would decode columns beside each other, after which one looks at all the
+    # values; these look as well. With both, they wait for each other: a third of the processor's time.
     each = threading.local()
     with ExitStack() as opened, ThreadPoolExecutor(READERS, thread_name_prefix="pages") as pool:
 
         def decoded(number: int, before: int) -> _Found:
             if not hasattr(each, "parquet"):
                 each.parquet = opened.enter_context(pq.ParquetFile(file, **options))
-            return _decoded(each.parquet, object_key, number, contract, before)
+            return _decoded(each.parquet, object_key, number, contract, before, threads=False)
 
         yield from pool.map(decoded, range(len(groups)), starts)
 
 
-def _decode_again(file: Path, object_key: str, names: Sequence[str]) -> None:
-    """By the engine that audits and that readers use: Arrow overlooks damage in a page's header."""
-    columns = f"max(hash({', '.join(map(quote_identifier, names))}))"
+def decode_again(file: Path, object_key: str, names: Sequence[str]) -> None:
+    """By the engine that audits and that readers use: Arrow overlooks damage in a page's header.
+
+    Raises `UnreadableObject`.
+    """
+    columns = f"first(row({', '.join(map(quote_identifier, names))}))"
     scan = f"read_parquet({exact_path(str(file))}, hive_partitioning = false)"
     query = f"SELECT {columns} FROM {scan}"  # noqa: S608
     try:
@@ -123,6 +126,11 @@ def _decode_again(file: Path, object_key: str, names: Sequence[str]) -> None:
     except duckdb.Error as error:
         problem = f"cannot be read ({reason(error)})"
         raise UnreadableObject(object_key, problem, LAND_AGAIN) from error
+
+
+def refused_by_audit(object_key: str, said: str) -> UnreadableObject:
+    """The refusal of a half decoded file of which the audit found that DuckDB cannot read it."""
+    return UnreadableObject(object_key, f"cannot be read ({said})", LAND_AGAIN)
 
 
 def _open_engine() -> duckdb.DuckDBPyConnection:
@@ -153,12 +161,18 @@ def _repetitive_texts(parquet: pq.ParquetFile) -> list[str]:
 
 
 def _decoded(
-    parquet: pq.ParquetFile, object_key: str, group: int, contract: Contract, before: int
+    parquet: pq.ParquetFile,
+    object_key: str,
+    group: int,
+    contract: Contract,
+    before: int,
+    *,
+    threads: bool,
 ) -> _Found:
     found = _Found(parquet.schema_arrow)
     try:
         rows = batch_rows(parquet.metadata)
-        for batch in parquet.iter_batches(batch_size=rows, row_groups=[group]):
+        for batch in parquet.iter_batches(rows, row_groups=[group], use_threads=threads):
             for name, values in zip(batch.schema.names, batch.columns, strict=True):
                 refuse_outside(object_key, contract, name, values, before + found.rows)
             found.add(batch)
@@ -182,20 +196,25 @@ class _Found:
         for i, values in enumerate(batch.columns):
             self._nulls[i] += values.null_count
             if pa.types.is_dictionary(values.type):
-                values = values.dictionary
-                if _same(values, self._texts[i]):
-                    continue
-                self._texts[i] = values
-            values.validate(full=True)  # invalid UTF-8, decimals out of their precision
-            if pa.types.is_floating(values.type):
-                values = values.filter(pc.invert(pc.is_nan(values)))
-            bounds = pc.min_max(values)
-            if bounds["min"].is_valid:
-                self._least[i] = _least(self._least[i], bounds["min"].as_py())
-                self._greatest[i] = _greatest(self._greatest[i], bounds["max"].as_py())
+                texts, used = values.dictionary, values.indices.unique().drop_null()
+                if not _same(texts, self._texts[i]):
+                    texts.validate(full=True)
+                    self._texts[i] = texts
+                values = texts.take(used)  # a text that no row has is no bound of theirs
+            else:
+                values.validate(full=True)  # invalid UTF-8, decimals out of their precision
+            bounds = pc.min_max(values)  # NaN left out, as it is of a footer's, unless all are
+            least, greatest = bounds["min"].as_py(), bounds["max"].as_py()
+            if least is not None and least == least:
+                self._least[i] = _least(self._least[i], least)
+                self._greatest[i] = _greatest(self._greatest[i], greatest)
 
     def agrees(self, footer: pq.RowGroupMetaData) -> bool:
-        """Whether the footer's counts are these, and its bounds enclose these values."""
+        """Whether the footer's counts and bounds are these.
+
+        Bounds that lie further apart than the values are allowed, and are as bad as a lie: DuckDB
+        answers `max` from them.
+        """
         columns = (footer.column(i) for i in range(footer.num_columns))
         return footer.num_rows == self.rows and all(
             column.num_values == self.rows and self._agrees(i, column.statistics)
@@ -207,10 +226,10 @@ class _Found:
             return True
         if said.has_null_count and said.null_count != self._nulls[i]:
             return False
-        if not said.has_min_max or self._least[i] is None:
+        if not said.has_min_max:
             return True
         try:
-            return bool(said.min <= self._least[i] and self._greatest[i] <= said.max)
+            return bool(said.min == self._least[i] and self._greatest[i] == said.max)
         except (TypeError, ValueError, OverflowError):  # bounds that cannot be had are no bounds
             return False
 

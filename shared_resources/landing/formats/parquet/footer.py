@@ -1,7 +1,7 @@
 """A Parquet file's footer before any engine reads it: is it whole, and is anything encrypted or strange?
 
 Belongs here: finding the footer, walking over its Thrift structure, encryption, what is ordinary.
-Does not belong here: what the columns are (`parquet.py`), or what the pages hold (`parquet_pages.py`).
+Does not belong here: what the columns are (`reader.py`), or what the pages hold (`pages.py`).
 
 Arrow ends the whole process when it is asked for a column of which the footer is encrypted while
 the file's own is not. Nothing of Arrow's tells that beforehand, so the footer is walked here: it is

@@ -1,8 +1,9 @@
 """A Parquet object: adopted as it is when it conforms, rewritten without loss, or refused.
 
 Belongs here: comparing a footer's schema with the contract, adopting the file.
-Does not belong here: its rows (`parquet_rows.py`), proving it true (`parquet_pages.py`), the
-conversions (`contracts/values/lossless.py`), writing what is rewritten (`stores/staging/staging.py`).
+Does not belong here: its rows (`rows.py`), proving it true (`pages.py`), what its footer says beyond
+that (`claims.py`), the conversions (`contracts/values/lossless.py`), writing what is rewritten
+(`stores/staging/staging.py`).
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ import pyarrow.parquet as pq
 from shared_resources.contracts.types import arrow_schema
 from shared_resources.contracts.values.offending import note_of
 from shared_resources.landing.errors import UnreadableObject
-from shared_resources.landing.formats import int96
-from shared_resources.landing.formats.parquet_footer import is_ordinary, refuse_encrypted
-from shared_resources.landing.formats.parquet_pages import (
+from shared_resources.landing.formats.parquet import int96
+from shared_resources.landing.formats.parquet.claims import proven_footer, write_footer
+from shared_resources.landing.formats.parquet.footer import is_ordinary, refuse_encrypted
+from shared_resources.landing.formats.parquet.pages import (
     DAMAGE,
+    decode_again,
     footer_is_true,
     reason,
     remedy,
 )
-from shared_resources.landing.formats.parquet_rows import ForeignRows
+from shared_resources.landing.formats.parquet.rows import ForeignRows
 from shared_resources.landing.header import compare_columns, expected_columns
 from shared_resources.landing.staged_object import ObjectToStage, StagedObject, remove_staged
 from shared_resources.stores.protocol import UNPARTITIONED, StagedFile
@@ -55,7 +58,8 @@ READER = ParquetReader()
 def stage_parquet(of: ObjectToStage) -> StagedObject:
     """Stage a Parquet object.
 
-    One that is what would be written of it is adopted byte for byte, after it was decoded once.
+    One that is what would be written of it is adopted, its pages byte for byte, after it was decoded
+    by Arrow and, unless the audit does that, by DuckDB. Its footer stays as far as it is proven.
     Raises `UnreadableObject` for what is no Parquet, is damaged, or holds other columns or types.
     """
     contract = of.contract
@@ -65,13 +69,17 @@ def stage_parquet(of: ObjectToStage) -> StagedObject:
         found = parquet.schema_arrow
         named = columns.named(found.names)
         compare_columns(of.key, named, columns, "its schema")
-        if (
-            _looks_adoptable(parquet, expected)
-            and footer_is_true(of.file, of.key, contract)
-            and _is_adoptable(parquet.metadata)
-        ):
-            rows = parquet.metadata.num_rows
-            return StagedObject((_adopt(of.file, rows, of.folder, of.partition),))
+        if _looks_adoptable(parquet, expected) and footer_is_true(of.file, of.key, contract):
+            adoptable = _is_adoptable(parquet.metadata)
+            footer = proven_footer(of.file) if adoptable else None
+            # What the audit finds damaged is kept in quarantine, which must be the object as it came.
+            left = adoptable and of.audit_follows and footer is None
+            if not left:
+                decode_again(of.file, of.key, found.names)
+            if adoptable:
+                adopted = _adopt(of, footer)
+                rows = parquet.metadata.num_rows
+                return StagedObject((StagedFile(adopted, of.partition, rows, left),))
         files = _rewrite(of, ForeignRows(parquet, of.file, of.key, contract), expected)
         return StagedObject(files, ignored=columns.unknown(named))
 
@@ -114,20 +122,27 @@ def _is_adoptable(metadata: pq.FileMetaData) -> bool:
     )
 
 
-def _adopt(file: Path, rows: int, folder: Path, partition: str) -> StagedFile:
-    """The file itself in the staging folder; linked when it is the batch's private copy already."""
+def _adopt(of: ObjectToStage, footer: bytes | None) -> Path:
+    """The file in the staging folder, with another footer where one is given; else linked when it is
+    the batch's private copy already, or may be read where it is."""
+    file, folder, partition = of.file, of.folder, of.partition
     target = folder if partition == UNPARTITIONED else folder / f"partition={partition}"
     target.mkdir(parents=True, exist_ok=True)
     path = target / "part-00000.parquet"
     path.unlink(missing_ok=True)
-    if file.resolve().is_relative_to(folder.resolve()):
+    if footer is not None:
+        shutil.copyfile(file, path)
+        write_footer(path, footer)
+    elif of.in_place:
+        path.symlink_to(file.resolve())
+    elif file.resolve().is_relative_to(folder.resolve()):
         try:
             os.link(file, path)
         except OSError:  # a file system without links
             shutil.copyfile(file, path)
     else:
         shutil.copyfile(file, path)
-    return StagedFile(path, partition, rows)
+    return path
 
 
 def _rewrite(of: ObjectToStage, rows: ForeignRows, expected: pa.Schema) -> tuple[StagedFile, ...]:

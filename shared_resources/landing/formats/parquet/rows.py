@@ -3,7 +3,7 @@
 Belongs here: decoding them in bounded memory, what is no value of its own type, text that is not
 marked as such.
 Does not belong here: the contract's types (`contracts/values/lossless.py`), a file that is adopted
-as it is (`parquet_pages.py`).
+as it is (`pages.py`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from shared_resources.contracts.model import Contract
 from shared_resources.contracts.types import Family
 from shared_resources.contracts.values.offending import described, first_offending
 from shared_resources.landing.errors import UnreadableObject
-from shared_resources.landing.formats import int96
 from shared_resources.landing.formats.out_of_range import refuse_outside
-from shared_resources.landing.formats.parquet_pages import batch_rows
+from shared_resources.landing.formats.parquet import int96
+from shared_resources.landing.formats.parquet.pages import batch_rows
 
 
 class ForeignRows:

@@ -1,0 +1,90 @@
+"""A landed Parquet file that conforms is published as it is: its pages, whoever reads them."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyiceberg.catalog.sql import SqlCatalog
+
+from shared_resources.contracts.model import Server
+from tests.guarantees.orders import KEY, amounts, orders_product, orders_table
+from tests.tiny_mesh import TinyMesh, failures
+
+ROWS = orders_table([float(n % 7 + 1) for n in range(5000)])
+OPTIONS: dict[str, dict[str, Any]] = {
+    "pyarrow": {},
+    "an index of its pages": {"write_page_index": True, "row_group_size": 500},
+}
+
+
+def land(mesh: TinyMesh, writer: str) -> tuple[Path, bytes]:
+    file = mesh.environment.landing_zone.root / KEY / "extract.parquet"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if writer == "duckdb":
+        duckdb.from_arrow(ROWS).write_parquet(str(file), compression="zstd")
+    elif writer == "other types":
+        pq.write_table(ROWS.set_column(0, "order_id", ROWS["order_id"].cast(pa.int32())), file)
+    else:
+        pq.write_table(ROWS, file, **OPTIONS[writer])
+    return file, file.read_bytes()
+
+
+def table_of(mesh: TinyMesh) -> Any:
+    root = mesh.environment.stores[Server.LAKE].root
+    catalog = SqlCatalog("lake", uri=f"sqlite:///{root}/catalog.db", warehouse=str(root))
+    with closing(catalog):
+        return catalog.load_table("order.orders")
+
+
+@pytest.mark.parametrize("writer", ["pyarrow", "an index of its pages", "duckdb", "other types"])
+def test_what_is_adopted_reads_as_what_is_rewritten(mesh: TinyMesh, writer: str) -> None:
+    orders_product(mesh)
+    _, content = land(mesh, writer)
+    result = mesh.run(KEY)
+    assert result.success, failures(result)
+
+    table = table_of(mesh)
+    (location,) = [task.file.file_path for task in table.scan().plan_files()]
+    published = Path(location)
+    pages = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    same = published.read_bytes()[:pages] == content[:pages]
+    assert same is (writer != "other types")
+
+    wanted = sorted(ROWS.to_pylist(), key=lambda row: row["order_id"])
+    ours = sorted(mesh.rows(KEY), key=lambda row: row["order_id"])
+    theirs = table.scan().to_arrow().sort_by("order_id").to_pylist()
+    by_duckdb = duckdb.read_parquet(location).order("order_id").to_arrow_table().to_pylist()
+    by_polars = polars.read_parquet(location).sort("order_id").to_dicts()
+    assert ours == theirs == by_duckdb == by_polars == wanted
+    few = [row for row in wanted if row["amount"] == 3]
+    assert len(table.scan(row_filter="amount == 3").to_arrow()) == len(few) > 0
+    assert len(duckdb.read_parquet(location).filter("amount = 3").fetchall()) == len(few)
+    assert duckdb.read_parquet(location).max("order_id").fetchall() == [(5000,)]
+
+
+@pytest.mark.parametrize("writer", ["pyarrow", "duckdb"])
+def test_what_was_audited_is_published_whatever_becomes_of_the_object(
+    mesh: TinyMesh, writer: str
+) -> None:
+    """Its owner may write over it in place: what is published shares nothing with it."""
+    orders_product(mesh)
+    landed, content = land(mesh, writer)
+    assert mesh.run(KEY).success
+    (version,) = mesh.versions(KEY)
+    with landed.open("r+b") as file:
+        file.write(bytes(len(content)))
+    assert amounts(mesh) == sorted(ROWS["amount"].to_pylist())
+    (task,) = table_of(mesh).scan().plan_files()
+    published = Path(task.file.file_path)
+    assert [one.sha256 for one in version.evidence.files] == [
+        hashlib.sha256(published.read_bytes()).hexdigest()
+    ]
+    assert [key for key, _ in version.evidence.objects] == ["order/orders/extract.parquet"]
