@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shared_resources.data_products.dbt.target import DbtTarget
     from shared_resources.governance.quarantine.quarantine import Quarantine
     from shared_resources.landing.zones.zone import LandingZone
+    from shared_resources.registry.contracts import PublishedContracts
     from shared_resources.registry.registry import Registry
     from shared_resources.state.database import StateDatabase
     from shared_resources.stores.pins import Pins
@@ -125,6 +126,11 @@ class Environment(ABC):
     @abstractmethod
     def registry(self) -> Registry:
         """What the domains that are deployed have promised."""
+
+    @property
+    @abstractmethod
+    def published_contracts(self) -> PublishedContracts:
+        """The contracts under which something was published, by their digest."""
 
     @property
     @abstractmethod

@@ -4,8 +4,8 @@ Belongs here: the contract that a product was published under, and the verdict a
 Does not belong here: what is published (`data_products/compared/`), the registry (`registry/`).
 
 A version's evidence names its contract by a digest, and says itself only what readers of data rely on:
-columns, types, nulls, key, stores, partitions. The whole contract is looked for by that digest, in the
-registry and in git.
+columns, types, nulls, key, stores, partitions. The whole contract is looked for by that digest: among
+those kept with what is published, in the registry and, of versions of an earlier release, in git.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _of_product(
     beside = compared(environment, mesh, product, now)
     was = earlier.contract if earlier is not None else None
     if beside.published or beside.findings:
-        yield _published(mesh, product, now, beside, was)
+        yield _published(environment, mesh, product, now, beside, was)
     if earlier is not None and (was is None or was.digest != beside.contract_digest):
         yield product_changes(mesh, earlier, product, DEPLOYED)
     elif not beside.published and not beside.findings:
@@ -82,11 +82,17 @@ def _of_product(
 
 
 def _published(
-    mesh: Mesh, product: ProductFolder, now: Contract, beside: Compared, deployed: Contract | None
+    environment: Environment,
+    mesh: Mesh,
+    product: ProductFolder,
+    now: Contract,
+    beside: Compared,
+    deployed: Contract | None,
 ) -> Changed:
     against = beside.published or "what is published"
     known = [one for one in (now, deployed) if one is not None]
     was = next((one for one in known if one.digest == beside.contract_digest), None)
+    was = was or _kept(environment, product, beside.contract_digest)
     was = was or _in_git(mesh, product, beside.contract_digest)
     if was is not None:
         found = changed(mesh, product, was, now, against)
@@ -114,15 +120,28 @@ def _of_promise(beside: Compared) -> Iterator[Change]:
         yield breaking("", one.message, *one.columns)
 
 
+def _kept(environment: Environment, product: ProductFolder, digest: str) -> Contract | None:
+    """The contract with that digest as it was kept when something was published under it."""
+    text = environment.published_contracts.text(digest)
+    return _compiled(text, product) if text is not None else None
+
+
+def _compiled(text: bytes, product: ProductFolder) -> Contract | None:
+    try:
+        return compile_contract(parse_source(text, product.contract_file))
+    except InvalidFile:
+        return None  # written for a platform that read contracts otherwise
+
+
 def _in_git(mesh: Mesh, product: ProductFolder, digest: str) -> Contract | None:
     """The contract with that digest among the earlier states of the product's file."""
     try:
         known = repository(mesh.root)
         for content in known.earlier(product.contract_file):
             if sha256(content).hexdigest() == digest:
-                return compile_contract(parse_source(content, product.contract_file))
-    except (NoBase, InvalidFile):
-        return None  # no checkout, or written for a platform that read contracts otherwise
+                return _compiled(content, product)
+    except NoBase:
+        return None  # it is no checkout
     return None
 
 

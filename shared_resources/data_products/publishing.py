@@ -20,6 +20,7 @@ from shared_resources.data_products.placement import misplaced
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import RolledBack
 from shared_resources.governance.stopped import why_resting
+from shared_resources.registry.contracts import keep_contract
 from shared_resources.state.last_attempts import LastAttempts
 from shared_resources.stores.levelling import follow
 from shared_resources.stores.opening import holding
@@ -54,6 +55,7 @@ def publish(audited: AuditedBatch) -> tuple[Version, ...]:
     environment, contract = audited.attempt.environment, audited.attempt.contract
     if why := why_resting(contract):
         raise PublishError(why)
+    keep_contract(environment.published_contracts, contract)
     leading, *others = stores = environment.stores_of(contract)
     # What was set aside is in quarantine by now; beside what readers see it has no business.
     keep_only(cleared.staged.folder, [file.path for file in cleared.staged.files])

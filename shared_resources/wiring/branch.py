@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shared_resources.data_products.dbt.target import DbtTarget
     from shared_resources.governance.quarantine.quarantine import Quarantine
     from shared_resources.landing.zones.zone import LandingZone
+    from shared_resources.registry.contracts import PublishedContracts
     from shared_resources.registry.registry import Registry
     from shared_resources.state.database import StateDatabase
     from shared_resources.stores.branched.store import BranchStore
@@ -103,6 +104,10 @@ class BranchEnvironment(Environment):
     @property
     def registry(self) -> Registry:
         return self.base.registry
+
+    @property
+    def published_contracts(self) -> PublishedContracts:
+        return self.base.published_contracts
 
     @cached_property
     def dbt_target(self) -> DbtTarget:

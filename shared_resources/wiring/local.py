@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shared_resources.data_products.dbt.target import DbtTarget
     from shared_resources.governance.quarantine.quarantine import Quarantine
     from shared_resources.landing.zones.zone import LandingZone
+    from shared_resources.registry.contracts import PublishedContracts
     from shared_resources.registry.registry import Registry
     from shared_resources.state.database import StateDatabase
     from shared_resources.stores.branched.store import BranchStore
@@ -100,6 +101,12 @@ class LocalEnvironment(Environment):
         from shared_resources.registry.folder import FolderRegistry
 
         return FolderRegistry(self.home / "registry")
+
+    @cached_property
+    def published_contracts(self) -> PublishedContracts:
+        from shared_resources.registry.contracts import ContractFolder
+
+        return ContractFolder(self.home / "registry" / "contracts")
 
     @cached_property
     def dbt_target(self) -> DbtTarget:

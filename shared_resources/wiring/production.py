@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shared_resources.landing.zones.zone import LandingZone
     from shared_resources.object_store.local_copies import LocalCopies
     from shared_resources.production.settings import ProductionSettings
+    from shared_resources.registry.contracts import PublishedContracts
     from shared_resources.registry.registry import Registry
     from shared_resources.state.database import StateDatabase
     from shared_resources.stores.branched.store import BranchStore
@@ -122,6 +123,14 @@ class ProductionEnvironment(LocalEnvironment):
 
         place, local = self.settings.lake.url("_registry"), self.home / "registry" / "promises"
         return SharedRegistry(self.state, S3Objects(self.settings), place, local)
+
+    @cached_property
+    def published_contracts(self) -> PublishedContracts:
+        from shared_resources.object_store.s3_objects import S3Objects
+        from shared_resources.registry.contracts import ContractObjects
+
+        place = self.settings.lake.url("_registry/contracts")
+        return ContractObjects(S3Objects(self.settings), place)
 
     @cached_property
     def landing_zone(self) -> LandingZone:

@@ -55,15 +55,18 @@ def test_a_break_is_named_with_whom_it_breaks_and_what_to_do(changed: TinyMesh) 
     assert told["permitted"] and told["consumers"] == ["sales/daily"]
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "in git"])
 def test_what_is_published_is_compared_with_the_contract_that_it_was_published_under(
-    changed: TinyMesh,
+    changed: TinyMesh, kept: bool
 ) -> None:
-    """A rule is in no version's evidence: git has the contract with the digest that is."""
+    """A rule is in no version's evidence: the contract with the digest that is there has it."""
     lines(changed, LEAST)
     commit(changed)
     changed.land("order/lines/1.csv", "line_id,amount\n1,10\n")
     assert changed.run("order/lines").success
     assert diffed(code=0).keys() == {"order/lines unchanged", "sales/daily new"}
+    if not kept:
+        forget_contracts(changed)
     lines(changed, LESS)
     commit(changed)
     told = diffed("order", code=1)["order/lines breaking"]
@@ -86,6 +89,7 @@ def test_what_a_merge_made_of_both_sides_is_found_in_git(changed: TinyMesh) -> N
     git(root, "merge", "--quiet", "--no-edit", "side")
     changed.land("order/lines/1.csv", "line_id,amount\n1,10\n")
     assert changed.run("order/lines").success
+    forget_contracts(changed)
     lines(changed, LESS)
     told = diffed("order", code=1)["order/lines breaking"]
     assert "range_amount lets more through" in told["changes"][0]["message"]
@@ -97,6 +101,7 @@ def test_a_contract_that_nobody_has_any_more_is_not_called_unchanged(mesh: TinyM
     mesh.land("order/lines/1.csv", "line_id,amount\n1,10\n")
     assert mesh.run("order/lines").success
     assert diffed(code=0).keys() == {"order/lines unchanged"}
+    forget_contracts(mesh)
     lines(mesh, LESS)
     told = diffed(code=0)["order/lines unknown"]
     assert "neither in git nor in the registry" in told["not_compared"]
@@ -117,10 +122,16 @@ def test_who_reads_the_column_that_a_rule_leaves_is_hit(changed: TinyMesh) -> No
     assert told["consumers"] == []  # nobody reads the key
 
 
+def forget_contracts(mesh: TinyMesh) -> None:
+    """As where an earlier release published, which kept none."""
+    shutil.rmtree(mesh.environment.home / "registry" / "contracts")
+
+
 def test_without_git_what_the_version_itself_says_is_compared(mesh: TinyMesh) -> None:
     lines(mesh, LEAST)
     mesh.land("order/lines/1.csv", "line_id,amount\n1,10\n")
     assert mesh.run("order/lines").success
+    forget_contracts(mesh)
     lines(mesh, RENAMED)
     told = diffed(code=1)["order/lines breaking"]
     assert [change["message"] for change in told["changes"]] == ["column amount is gone"]

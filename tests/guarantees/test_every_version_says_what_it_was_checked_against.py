@@ -62,6 +62,23 @@ def test_a_version_names_every_rule_and_what_it_came_to(mesh: TinyMesh, server: 
     assert [key for key, _ in evidence.objects] == [f"{KEY}/extract.parquet"]
 
 
+def test_the_contract_of_every_version_can_be_had(mesh: TinyMesh) -> None:
+    """The file moves on; what a version was checked against is kept as it was."""
+    written = []
+    for bound in (1, 2):
+        orders_product(mesh, quarantineDays=bound)
+        written.append((mesh.root / "domains/order/products/orders/contract.odcs.yaml").read_text())
+        land_orders(mesh, [float(bound)], name=f"extract-{bound}")
+        assert mesh.run(KEY).success
+    for number, text in enumerate(written, start=1):
+        told = call("versions", KEY, "--contract", number)
+        assert (told.code, told.out) == (0, text)
+    call("versions", KEY, "--contract", 3).refused("has no version 3")
+    for file in (mesh.environment.home / "registry" / "contracts").iterdir():
+        file.unlink()
+    call("versions", KEY, "--contract", 1).refused("was not kept", "earlier release")
+
+
 def test_the_digests_are_those_of_the_files_that_are_read(mesh: TinyMesh) -> None:
     orders_product(mesh)
     land_orders(mesh, [1.0, 2.0])
