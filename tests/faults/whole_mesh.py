@@ -123,6 +123,9 @@ class WholeMesh:
         client = boto3.client("s3")
         named = {lake.url(OWNER)}
         for key, contract in self.contracts.items():
+            for store in self.environment.stores_of(contract):
+                digests = {one.evidence.contract_digest for one in store.versions(key)}
+                named |= {lake.url(f"_registry/contracts/{digest}.yaml") for digest in digests}
             if any(store.name == "lake" for store in self.environment.stores_of(contract)):
                 named |= named_by_iceberg(self.environment.settings, key)
         pages = client.get_paginator("list_objects_v2").paginate(
