@@ -49,7 +49,7 @@ else
 endif
 
 chaos: setup ## the slow tests: killed processes, many writers, faults, fuzzing, full data (half an hour)
-	$(BIN)/pytest -n 3 --dist loadgroup --timeout 1200 -vv -m slow
+	$(BIN)/pytest -n 3 --dist loadgroup --timeout 1200 -vv --durations 40 -m slow
 
 lint: setup ## formatting, lint, types
 	$(BIN)/ruff format --check .
