@@ -81,7 +81,7 @@ def test_what_is_not_proven_is_not_said_and_the_pages_stay(tmp_path: Path, write
     assert duckdb.read_parquet(str(staged)).order("id, name").fetchall() == sorted(
         zip(*ROWS.to_pydict().values(), strict=True)
     )
-    assert proven_footer(staged) is None
+    assert proven_footer(staged, pq.read_metadata(staged)) is None
 
 
 @pytest.mark.parametrize("writer", [by_pyarrow(), by_pyarrow(compression="zstd")])
@@ -158,6 +158,57 @@ def test_bounds_of_another_time_are_those_of_today_or_none(tmp_path: Path) -> No
     assert same_pages and lie not in content[content.rindex(b"id") - 200 :]
     assert pq.read_table(staged).equals(rows)
     assert pq.read_metadata(staged).row_group(0).column(0).statistics.max == 123456789
+
+
+# Of an old library whose bounds of texts were false; and no order of columns, filled up with fields
+# that nobody knows.
+OLD_WRITER = (b"parquet-cpp-arrow version 26.0.1"[:26], b"parquet-mr version 1.6.0 (")
+NO_ORDERS = (b"\x19\x2c\x1c\x00\x00\x1c\x00\x00", b"\xf1" * 7 + b"\x11")
+
+
+@pytest.mark.parametrize("doubt", [OLD_WRITER, NO_ORDERS], ids=["writer", "order"])
+def test_bounds_that_arrow_does_not_show_are_not_proven(
+    tmp_path: Path, doubt: tuple[bytes, bytes]
+) -> None:
+    """It doubts the writer's of texts; without an order it shows the old ones, which texts have not,
+    and numbers have beside those of today. DuckDB answers from these."""
+    rows = pa.table(
+        {"id": pa.array([123456789, 5, 7], pa.int64()), "name": ["able", "mild", "zone"]}
+    )
+
+    def changed(footer: bytes) -> bytes:
+        assert doubt[0] in footer
+        footer = footer.replace(*doubt).replace(b"zone", b"calm")
+        before, true, after = footer.rpartition(as_long(123456789))  # the old ones stand first
+        return before + (as_long(9) if doubt is NO_ORDERS else true) + after
+
+    file = tmp_path / "landed.parquet"
+    file.write_bytes(footer_changed(rows, changed, store_schema=False))
+    said = pq.read_metadata(file).row_group(0).column(1).statistics
+    assert said is None or not said.has_min_max
+    assert not duckdb.read_parquet(str(file)).filter("name > 'd'").fetchall()
+    staged, _ = adopted(file, tmp_path)
+    assert pq.read_table(staged).equals(rows)
+    found = duckdb.read_parquet(str(staged))
+    assert found.filter("name > 'd'").fetchall() == [(5, "mild"), (7, "zone")]
+    assert found.filter("id > 9").fetchall() == [(123456789, "able")]
+
+
+def test_a_count_of_nulls_that_arrow_does_not_show_is_not_proven(tmp_path: Path) -> None:
+    """DuckDB looks for no null where there is said to be none."""
+    rows = pa.table({"id": pa.array([1, 5, 7], pa.int64()), "name": ["able", None, "zone"]})
+
+    def changed(footer: bytes) -> bytes:
+        one, none = b"\x36\x02\x28\x04zone", b"\x36\x00\x28\x04zone"
+        assert one in footer
+        return footer.replace(*OLD_WRITER).replace(one, none)
+
+    file = tmp_path / "landed.parquet"
+    file.write_bytes(footer_changed(rows, changed, store_schema=False))
+    assert not duckdb.read_parquet(str(file)).filter("name IS NULL").fetchall()
+    staged, _ = adopted(file, tmp_path)
+    assert pq.read_table(staged).equals(rows)
+    assert duckdb.read_parquet(str(staged)).filter("name IS NULL").fetchall() == [(5, None)]
 
 
 def test_bounds_of_a_column_without_a_value_are_a_lie(tmp_path: Path) -> None:

@@ -1,17 +1,23 @@
 """What a foreign footer says that decoding the pages does not prove, and the footer without it.
 
 Belongs here: which those claims are, and writing the footer again without them.
-Does not belong here: minima, maxima and null counts, which are proven (`pages.py`); Iceberg's
-field ids (`stores/lake/files/field_ids.py`).
+Does not belong here: proving minima, maxima and null counts (`pages.py`); Iceberg's field ids
+(`stores/lake/files/field_ids.py`).
 
 A filter or an index that lies, or in which a bit was flipped, makes an engine leave out rows that are
 there, without an error: nothing decodes it, and no checksum covers it. All of it may be missing.
+
+Minima, maxima and null counts are proven where Arrow shows them. It does not show those of which it
+doubts the order or the writer, and DuckDB, which answers from them, doubts neither.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import pyarrow.parquet as pq
 
 MAGIC = b"PAR1"
 TAIL_BYTES = 8
@@ -29,18 +35,45 @@ _UNPROVEN = frozenset(
 # Bounds that old readers look at, beside those of today: the same, or nothing.
 _STATISTICS = (4, 1, 3, 12)
 _OLD_BOUNDS: Mapping[int, int] = {1: 5, 2: 6}
+_NULLS, _BOUNDS = 3, (1, 2, 5, 6)
+_GROUP, _COLUMN = (4,), (4, 1)
+# How a column's bounds are ordered: as its type is, the one order that there is for all types.
+_ORDERS, _ORDER_OF_TYPE = (7,), b"\x1c\x00\x00"
 _ABOVE = frozenset(path[:length] for path in {*_UNPROVEN, (*_STATISTICS, 1)} for length in range(5))
 _STOP, _TRUTHS, _BYTE, _DOUBLE, _BINARY, _STRUCT = 0, (1, 2), 3, 7, 8, 12
 _LISTS, _MAP, _LONG_LIST = (9, 10), 11, 15
 
 
-def proven_footer(file: Path) -> bytes | None:
+@dataclass(frozen=True)
+class _Shown:
+    """What Arrow shows of a column chunk's statistics: `pages.py` has compared that, and no more."""
+
+    nulls: bool
+    bounds: bool
+
+    @staticmethod
+    def of(column: pq.ColumnChunkMetaData) -> _Shown:
+        said = column.statistics
+        if said is None:
+            return _Shown(nulls=False, bounds=False)
+        return _Shown(nulls=said.has_null_count, bounds=said.has_min_max)
+
+
+def proven_footer(file: Path, metadata: pq.FileMetaData) -> bytes | None:
     """The footer without what is not proven; None when there is nothing of that in it.
 
-    Of a file that an engine has decoded: its footer has the shape that it must have.
+    Of a file that an engine has decoded: its footer has the shape that it must have. `metadata` is
+    what Arrow read of the same footer.
     """
     footer = _footer(file)
-    kept = _Footer(footer).kept(())
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    shown = [[_Shown.of(group.column(i)) for i in range(group.num_columns)] for group in groups]
+    reading = _Footer(footer, shown)
+    kept = reading.kept(())
+    if reading.orders != _ORDER_OF_TYPE * metadata.num_columns:
+        # Arrow took the old bounds for those of today, of which each engine has its own opinion.
+        shown = [[replace(one, bounds=False) for one in group] for group in shown]
+        kept = _Footer(footer, shown).kept(())
     return None if kept == footer else kept
 
 
@@ -64,9 +97,12 @@ def _footer(file: Path) -> bytes:
 class _Footer:
     """One pass over a structure of Thrift's compact protocol, copying what is kept of it."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, shown: Sequence[Sequence[_Shown]]) -> None:
         self._content = content
         self._at = 0
+        self._shown = shown
+        self._group = self._column = 0  # the one that is being copied
+        self.orders = b""  # of the columns, once all was copied
 
     def kept(self, path: tuple[int, ...]) -> bytes:
         """The structure that begins here, without what is unproven; the position is behind it."""
@@ -79,16 +115,29 @@ class _Footer:
                 value = self.kept(here)
             elif here in _ABOVE and kind in _LISTS:
                 value = self._kept_list(here)
+            elif here == _ORDERS and kind in _LISTS:
+                self._list_head()
+                first, self._at = self._at, start
+                self._skip(kind, in_list=False)
+                value, self.orders = self._content[start : self._at], self._content[first : self._at]
             else:
                 self._skip(kind, in_list=False)
                 value = self._content[start : self._at]
             if here not in _UNPROVEN:
                 held[number] = kind, value
         if path == _STATISTICS:
-            for old, new in _OLD_BOUNDS.items():
-                if old in held and held[old] != held.get(new):
-                    del held[old]
+            self._take_out_unproven(held)
         return _written(held)
+
+    def _take_out_unproven(self, statistics: dict[int, tuple[int, bytes]]) -> None:
+        shown = self._shown[self._group][self._column]
+        gone = [] if shown.nulls else [_NULLS]
+        gone += [] if shown.bounds else _BOUNDS
+        for old, new in _OLD_BOUNDS.items():
+            if statistics.get(old) != statistics.get(new):
+                gone.append(old)
+        for number in gone:
+            statistics.pop(number, None)
 
     def _kept_list(self, path: tuple[int, ...]) -> bytes:
         start = self._at
@@ -98,7 +147,13 @@ class _Footer:
             self._at = start
             self._skip(_LISTS[0], in_list=True)
             return self._content[start : self._at]
-        elements = [self.kept(path) for _ in range(count)]
+        elements = []
+        for place in range(count):
+            if path == _GROUP:
+                self._group = place
+            elif path == _COLUMN:
+                self._column = place
+            elements.append(self.kept(path))
         return self._content[start:first] + b"".join(elements)
 
     def _skip(self, kind: int, *, in_list: bool) -> None:

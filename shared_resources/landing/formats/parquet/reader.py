@@ -71,7 +71,7 @@ def stage_parquet(of: ObjectToStage) -> StagedObject:
         compare_columns(of.key, named, columns, "its schema")
         if _looks_adoptable(parquet, expected) and footer_is_true(of.file, of.key, contract):
             adoptable = _is_adoptable(parquet.metadata)
-            footer = proven_footer(of.file) if adoptable else None
+            footer = proven_footer(of.file, parquet.metadata) if adoptable else None
             # What the audit finds damaged is kept in quarantine, which must be the object as it came.
             left = adoptable and of.audit_follows and footer is None
             if not left:
