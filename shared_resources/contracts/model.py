@@ -203,7 +203,7 @@ class Server(StrEnum):
 
 @dataclass(frozen=True)
 class Contract:
-    """One contract: one product with one table. `digest` is the SHA-256 of the file's bytes."""
+    """One contract: one product with one table. `digest` is the SHA-256 of the file's bytes, `text`."""
 
     path: Path
     digest: str
@@ -228,6 +228,7 @@ class Contract:
     allow_empty: bool = False
     always_run: bool | None = None  # None: by whether its code looks at more than its inputs
     to_confirm: tuple[str, ...] = ()  # as of a column, but of the product
+    text: bytes = field(default=b"", repr=False, compare=False)
 
     @property
     def key(self) -> str:

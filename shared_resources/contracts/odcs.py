@@ -73,6 +73,7 @@ def compile_contract(source: Source) -> Contract:
     return Contract(
         path=source.path,
         digest=source.digest,
+        text=source.raw,
         id=root.text("id"),
         domain=domain,
         name=name,

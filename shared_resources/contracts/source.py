@@ -41,7 +41,7 @@ class Source:
     """A file whose root is a mapping. `places` maps each path to its (line, column), from 1.
 
     `findings` are the problems that did not keep the file from being read, such as duplicate keys
-    (the first one counts then); `digest` is the SHA-256 of the file's bytes.
+    (the first one counts then); `digest` is the SHA-256 of the file's bytes, `raw`.
     """
 
     path: Path
@@ -49,6 +49,7 @@ class Source:
     digest: str
     places: Mapping[Place, tuple[int, int]] = field(repr=False)
     findings: tuple[Finding, ...] = ()
+    raw: bytes = field(default=b"", repr=False)
 
     def line(self, place: Place) -> int:
         """The line of a path, or of the nearest node around it."""
@@ -130,7 +131,7 @@ def parse_source(raw: bytes, path: Path, rule: str = "contract") -> Source:
         message = f"holds {_kind(data)} where fields are expected"
         raise _invalid(path, 1, rule, message, "start the file with `field: value` lines")
     digest = hashlib.sha256(raw).hexdigest()
-    return Source(path, data, digest, reader.places, tuple(reader.findings))
+    return Source(path, data, digest, reader.places, tuple(reader.findings), raw)
 
 
 class _Reader:

@@ -37,10 +37,10 @@ class PublishedContracts(Protocol):
 
 
 def keep_contract(kept: PublishedContracts, contract: Contract) -> None:
-    """Keep what the contract was read from. A file that has changed since then is not what it was."""
-    text = contract.path.read_bytes() if contract.path.is_file() else b""
-    if sha256(text).hexdigest() == contract.digest:
-        kept.keep(contract.digest, text)
+    """Keep what the contract was read from, which its file may say no more: a code server has read it
+    when it started. One that was read from no file has no text."""
+    if sha256(contract.text).hexdigest() == contract.digest:
+        kept.keep(contract.digest, contract.text)
 
 
 class ContractFolder:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from shared_resources.mesh.kept_contracts import KeptContracts, read_contract_anew
 from shared_resources.object_store.s3_objects import S3Objects
 from shared_resources.registry.contracts import (
     ContractFolder,
@@ -51,10 +54,22 @@ def test_a_text_that_was_changed_is_not_given_and_is_kept_anew(tmp_path: Path) -
     assert kept.text(DIGEST) == TEXT
 
 
-def test_a_file_that_has_changed_since_it_was_read_is_not_kept_for_it(tmp_path: Path) -> None:
+def test_a_contract_is_kept_as_it_was_read_whatever_its_file_says_by_now(tmp_path: Path) -> None:
+    """A code server reads it once, and publishes under it until it is started again."""
     file = tmp_path / RICH.name
-    file.write_text(rich())
-    contract = read(rich())  # of another place, as of another moment
+    file.write_bytes(RICH.read_bytes())
     kept = ContractFolder(tmp_path / "contracts")
-    keep_contract(kept, contract)
-    assert kept.text(contract.digest) is None
+    looked_at = KeptContracts(tmp_path / "state" / "compiled")
+    (tmp_path / "state").mkdir()
+    read = [read_contract_anew(file)[0], *(looked_at.read(file)[0] for _ in range(2))]
+    file.write_text(rich(("version: ", "version: 9")))
+    for contract in read:
+        shutil.rmtree(tmp_path / "contracts", ignore_errors=True)
+        keep_contract(kept, contract)
+        assert kept.text(contract.digest) == RICH.read_bytes()
+
+
+def test_a_contract_without_a_file_is_not_kept(tmp_path: Path) -> None:
+    kept = ContractFolder(tmp_path / "contracts")
+    keep_contract(kept, replace(read(rich()), text=b""))
+    assert not (tmp_path / "contracts").exists()
