@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
+from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.contracts.model import Server
+from shared_resources.data_products.makers import making
+from shared_resources.landing.reader import stage_object
+from shared_resources.landing.staged_object import StagedObject
+from shared_resources.landing.zones.zone import LandingObject
 from tests.guarantees.orders import KEY, amounts, orders_product, orders_table
 from tests.tiny_mesh import TinyMesh, failures
 
@@ -88,3 +94,28 @@ def test_what_was_audited_is_published_whatever_becomes_of_the_object(
         hashlib.sha256(published.read_bytes()).hexdigest()
     ]
     assert [key for key, _ in version.evidence.objects] == ["order/orders/extract.parquet"]
+
+
+def test_after_a_run_that_died_an_object_is_decoded_before_the_next_is_taken(
+    mesh: TinyMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The audit decodes all days at once: it may have died of any of them, not of the last alone."""
+    orders_product(mesh)
+    left_to_the_audit: list[bool] = []
+
+    def noted(*given: Any, **more: Any) -> StagedObject:
+        staged = stage_object(*given, **more)
+        left_to_the_audit.extend(file.half_decoded for file in staged.files)
+        return staged
+
+    monkeypatch.setattr(making, "stage_object", noted)
+    for name in ("extract", "another"):
+        land(mesh, "pyarrow")[0].rename(
+            mesh.environment.landing_zone.root / KEY / f"{name}.parquet"
+        )
+        ledger = Ledger(mesh.environment.state, KEY)
+        if name == "another":
+            died = LandingObject(f"{KEY}/of-that-run.parquet", 4, datetime.now(UTC), "etag")
+            ledger.take([died], "run-1", "batch-1")
+        assert mesh.run(KEY).success
+    assert left_to_the_audit == [True, False]

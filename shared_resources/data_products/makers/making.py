@@ -158,7 +158,9 @@ def _ingest(attempt: Attempt, folder: Path, landing_object: str | None) -> Made:
                 folder,
                 partition,
                 apart=apart,
-                audit_follows=True,
+                # Who dies in the audit dies of any of them, and the last alone is suspected: after a
+                # death each is decoded as it is read, when it is the last.
+                audit_follows=not suspects,
             )
         except UnreadableObject as problem:
             kept = copy.parent / (partition or "all") / copy.name

@@ -119,7 +119,10 @@ class _Footer:
                 self._list_head()
                 first, self._at = self._at, start
                 self._skip(kind, in_list=False)
-                value, self.orders = self._content[start : self._at], self._content[first : self._at]
+                value, self.orders = (
+                    self._content[start : self._at],
+                    self._content[first : self._at],
+                )
             else:
                 self._skip(kind, in_list=False)
                 value = self._content[start : self._at]
