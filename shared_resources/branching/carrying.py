@@ -75,8 +75,9 @@ def take_back(branch: BranchEnvironment) -> None:
     for note in sorted((branch.home / _NOTES).glob("*/*.json")):
         product = f"{note.parent.name}/{note.stem}"
         with product_lock(branch.base, product):
-            _take_back(branch, product, json.loads(note.read_bytes()))
-            note.unlink()
+            if note.is_file():  # else the promotion that wrote it has come to its end meanwhile
+                _take_back(branch, product, json.loads(note.read_bytes()))
+                note.unlink()
 
 
 def _take_back(branch: BranchEnvironment, product: str, ids: Sequence[str]) -> None:
@@ -87,9 +88,12 @@ def _take_back(branch: BranchEnvironment, product: str, ids: Sequence[str]) -> N
         if (evidence := version.evidence_or_none) is not None
         for id_ in evidence.quarantined
     }
+    quarantine = branch.base.quarantine
+    # Of what was replayed meanwhile a version says that it was published.
+    named |= {entry.id for entry in quarantine.list(product) if entry.replays}
     for id_ in ids:
         if id_ not in named:
-            handing_over.take_back(branch.base.quarantine, product, id_)
+            handing_over.take_back(quarantine, product, id_)
 
 
 def _note(branch: BranchEnvironment, product: str) -> Path:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from shared_resources.branching import promoting
+from shared_resources.branching import carrying, promoting
 from shared_resources.branching.branches import create, drop
 from shared_resources.branching.promoting import promote
 from shared_resources.data_products.compared.standing import entries_of
@@ -18,6 +19,7 @@ from shared_resources.governance.quarantine.rejection import QuarantineEntry
 from shared_resources.mesh import read_mesh, read_whole_mesh
 from shared_resources.stores.branched.names import in_branch
 from shared_resources.stores.embedded_warehouse.sharing import WarehouseSharing
+from shared_resources.stores.lake.sharing import LakeSharing
 from shared_resources.stores.protocol import MovedOn, PublishError, Version
 from shared_resources.wiring import current, existing_branch
 from tests.branching.shop import LINES, amounts, branch, open_shop, working_in
@@ -140,6 +142,46 @@ def test_a_promotion_that_the_first_store_refuses_leaves_nothing(
         promote_all(daily.environment)
     assert entries(daily.environment) == {}
     assert [one.id for one in there.quarantine.list(KEY)]
+
+
+def test_what_a_dead_promotion_left_and_somebody_replayed_stays(
+    daily: TinyMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in DAYS[1:]:
+        land_day(daily, day, [5.0, -1.0])
+    make(daily, "run-1", *DAYS[1:])
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(promoting, "carried", dies)
+    monkeypatch.setattr(WarehouseSharing, "take", dies)
+    monkeypatch.setattr(LakeSharing, "take", dies)
+    with pytest.raises(KeyboardInterrupt):
+        promote_all(daily.environment)
+    found = entries(daily.environment)
+    assert set(found) == {*DAYS[1:]}
+    daily.environment.quarantine.mark_replayed(found[DAYS[1]].id, 2)
+    drop(daily.environment, "one", [KEY])
+    assert [one.id for one in daily.environment.quarantine.list(KEY)] == [found[DAYS[1]].id]
+
+
+def test_a_promotion_that_ends_while_another_waits_for_it_left_nothing_to_take_back(
+    daily: TinyMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = existing_branch(daily.environment, "one")
+    note = there.home / "carrying" / f"{KEY}.json"
+    note.parent.mkdir(parents=True)
+    note.write_text("[]")
+
+    @contextmanager
+    def waited(*_: object) -> Iterator[None]:
+        carrying.carried(there, KEY)
+        yield
+
+    monkeypatch.setattr(carrying, "product_lock", waited)
+    carrying.take_back(there)
+    assert not note.exists()
 
 
 def test_a_store_that_refuses_after_another_has_it_is_named_and_brought_level(
