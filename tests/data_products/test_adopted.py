@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.expressions import EqualTo
 
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.contracts.model import Server
@@ -21,8 +22,15 @@ from shared_resources.data_products.makers import making
 from shared_resources.landing.reader import stage_object
 from shared_resources.landing.staged_object import StagedObject
 from shared_resources.landing.zones.zone import LandingObject
-from tests.guarantees.orders import KEY, amounts, orders_product, orders_table
-from tests.tiny_mesh import TinyMesh, failures
+from tests.guarantees.orders import (
+    COLUMNS,
+    KEY,
+    LANDING,
+    amounts,
+    orders_product,
+    orders_table,
+)
+from tests.tiny_mesh import TinyMesh, column, contract_text, failures
 
 ROWS = orders_table([float(n % 7 + 1) for n in range(5000)])
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -94,6 +102,28 @@ def test_what_was_audited_is_published_whatever_becomes_of_the_object(
         hashlib.sha256(published.read_bytes()).hexdigest()
     ]
     assert [key for key, _ in version.evidence.objects] == ["order/orders/extract.parquet"]
+
+
+def test_bounds_that_only_some_row_groups_have_are_not_the_files(mesh: TinyMesh) -> None:
+    """Writers leave out those of long texts; a group without any value has none to say."""
+    columns = [*COLUMNS, column("note", "VARCHAR"), column("shop", "VARCHAR")]
+    mesh.product(KEY, contract_text(KEY, columns, properties={"landing": LANDING}))
+    notes, shops = ["able", "mild", "yes", "z" * 5000], ["north", "south", None, None]
+    rows = orders_table([1.0, 2.0, 3.0, 4.0])
+    rows = rows.append_column("note", pa.array(notes)).append_column("shop", pa.array(shops))
+    file = mesh.environment.landing_zone.root / KEY / "extract.parquet"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(rows, file, row_group_size=2)
+    groups = [pq.read_metadata(file).row_group(number).column(2).statistics for number in (0, 1)]
+    assert [one.has_min_max for one in groups] == [True, False]
+    result = mesh.run(KEY)
+    assert result.success, failures(result)
+
+    scan = table_of(mesh).scan
+    for note in notes:
+        assert scan(row_filter=EqualTo("note", note)).to_arrow()["note"].to_pylist() == [note]
+    (task,) = scan().plan_files()
+    assert sorted(task.file.upper_bounds) == [1, 2, 4]
 
 
 def test_after_a_run_that_died_an_object_is_decoded_before_the_next_is_taken(

@@ -10,7 +10,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import starmap
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
+import pyarrow.parquet as pq
 from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError, ValidationException
 from pyiceberg.io.pyarrow import (
     compute_statistics_plan,
@@ -87,10 +89,33 @@ def data_files(
                 spec_id=metadata.default_spec_id,
                 equality_ids=None,
                 key_metadata=None,
-                **statistics.to_serialized_dict(),
+                **_of_all_groups(statistics.to_serialized_dict(), footer, ids),
             )
         )
     return adopted
+
+
+def _of_all_groups(
+    recorded: dict[str, Any], footer: pq.FileMetaData, ids: Mapping[str, int]
+) -> dict[str, Any]:
+    """The same without bounds that some row groups have and others lack: those of the ones are not the
+    file's, and engines leave the file out by them. Long texts have none."""
+    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    for place in range(footer.num_columns) if len(groups) > 1 else ():
+        name = footer.schema.column(place).path
+        if not all(_is_bounded(group.column(place)) for group in groups):
+            for bounds in ("lower_bounds", "upper_bounds"):
+                recorded[bounds].pop(ids[name], None)
+    return recorded
+
+
+def _is_bounded(chunk: pq.ColumnChunkMetaData) -> bool:
+    """Whether the footer has the bounds of all values of the column in a row group, of which there may
+    be none."""
+    said = chunk.statistics
+    if said is None:
+        return False
+    return bool(said.has_min_max or (said.has_null_count and said.null_count == chunk.num_values))
 
 
 def unbounded(contract: Contract) -> frozenset[str]:
