@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.expressions import EqualTo
+from pyiceberg.expressions import EqualTo, IsNull
 
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.contracts.model import Server
 from shared_resources.data_products.makers import making
+from shared_resources.landing.formats.parquet.claims import write_footer
 from shared_resources.landing.reader import stage_object
 from shared_resources.landing.staged_object import StagedObject
 from shared_resources.landing.zones.zone import LandingObject
@@ -124,6 +125,28 @@ def test_bounds_that_only_some_row_groups_have_are_not_the_files(mesh: TinyMesh)
         assert scan(row_filter=EqualTo("note", note)).to_arrow()["note"].to_pylist() == [note]
     (task,) = scan().plan_files()
     assert sorted(task.file.upper_bounds) == [1, 2, 4]
+
+
+def test_a_count_of_nulls_that_only_some_row_groups_have_is_not_the_files(mesh: TinyMesh) -> None:
+    columns = [*COLUMNS, column("shop", "VARCHAR")]
+    mesh.product(KEY, contract_text(KEY, columns, properties={"landing": LANDING}))
+    shops = ["able", "mild", "zone", None]
+    rows = orders_table([1.0, 2.0, 3.0, 4.0]).append_column("shop", pa.array(shops))
+    file = mesh.environment.landing_zone.root / KEY / "extract.parquet"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(rows, file, row_group_size=2, store_schema=False)
+    content = file.read_bytes()
+    footer = content[len(content) - 8 - int.from_bytes(content[-8:-4], "little") : -8]
+    # Of the statistics the third field, a count of 1, and the fifth; and the fifth alone.
+    counted, alone = b"\x36\x02\x28\x04zone", b"\x58\x04zone"
+    assert footer.count(counted) == 1
+    write_footer(file, footer.replace(counted, alone))
+    groups = [pq.read_metadata(file).row_group(number).column(2).statistics for number in (0, 1)]
+    assert [one.has_null_count for one in groups] == [True, False]
+    result = mesh.run(KEY)
+    assert result.success, failures(result)
+    found = table_of(mesh).scan(row_filter=IsNull("shop")).to_arrow()
+    assert found["order_id"].to_pylist() == [4]
 
 
 def test_after_a_run_that_died_an_object_is_decoded_before_the_next_is_taken(

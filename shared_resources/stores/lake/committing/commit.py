@@ -98,20 +98,22 @@ def data_files(
 def _of_all_groups(
     recorded: dict[str, Any], footer: pq.FileMetaData, ids: Mapping[str, int]
 ) -> dict[str, Any]:
-    """The same without bounds that some row groups have and others lack: those of the ones are not the
+    """The same without what some row groups say and others do not: the bounds of the ones are not the
     file's, and engines leave the file out by them. Long texts have none."""
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
     for place in range(footer.num_columns) if len(groups) > 1 else ():
-        name = footer.schema.column(place).path
-        if not all(_is_bounded(group.column(place)) for group in groups):
-            for bounds in ("lower_bounds", "upper_bounds"):
-                recorded[bounds].pop(ids[name], None)
+        field = ids[footer.schema.column(place).path]
+        chunks = [group.column(place) for group in groups]
+        if not all(one.statistics and one.statistics.has_null_count for one in chunks):
+            recorded["null_value_counts"].pop(field, None)
+        if not all(map(_is_bounded, chunks)):
+            recorded["lower_bounds"].pop(field, None)
+            recorded["upper_bounds"].pop(field, None)
     return recorded
 
 
 def _is_bounded(chunk: pq.ColumnChunkMetaData) -> bool:
-    """Whether the footer has the bounds of all values of the column in a row group, of which there may
-    be none."""
+    """Whether the footer bounds all values of the column in a row group, of which there may be none."""
     said = chunk.statistics
     if said is None:
         return False
