@@ -23,7 +23,7 @@ from shared_resources.stores.lake.sharing import LakeSharing
 from shared_resources.stores.protocol import MovedOn, PublishError, Version
 from shared_resources.wiring import current, existing_branch
 from tests.branching.shop import LINES, amounts, branch, open_shop, working_in
-from tests.cli.commands import call
+from tests.cli.commands import Called, call
 from tests.guarantees.orders import COLUMNS, DAILY, DAY, KEY, land_day, orders_table
 from tests.guarantees.processes import make_batch
 from tests.tiny_mesh import TinyMesh, column, contract_text
@@ -184,6 +184,17 @@ def test_a_promotion_that_ends_while_another_waits_for_it_left_nothing_to_take_b
     assert not note.exists()
 
 
+def promoted_on_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> Called:
+    """Of branch `one`: the lake takes it, and the warehouse's disk is full."""
+
+    def full(*_: object, **__: object) -> Version:
+        raise PublishError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(WarehouseSharing, "take", full)
+        return call("branch", "promote", "one")
+
+
 def test_a_store_that_refuses_after_another_has_it_is_named_and_brought_level(
     mesh: TinyMesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,13 +203,7 @@ def test_a_store_that_refuses_after_another_has_it_is_named_and_brought_level(
     mesh.land(f"{LINES}/2.csv", "line_id,amount\n1,10\n2,-5\n")
     with working_in(mesh, "one") as inside:
         assert inside.run(LINES).success
-
-    def full(*_: object, **__: object) -> Version:
-        raise PublishError("the disk is full")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(WarehouseSharing, "take", full)
-        told = call("branch", "promote", "one")
+    told = promoted_on_a_full_disk(monkeypatch)
     assert told.code == 1, told
     assert "the warehouse did not take it (the disk is full)" in told.err
     assert "as version 2 in the lake" in told.err
@@ -219,13 +224,7 @@ def test_a_run_that_brings_the_other_store_level_has_promoted_it_there_too(
     mesh.land(f"{LINES}/2.csv", "line_id,amount\n1,10\n")
     with working_in(mesh, "one") as inside:
         assert inside.run(LINES).success
-
-    def full(*_: object, **__: object) -> Version:
-        raise PublishError("the disk is full")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(WarehouseSharing, "take", full)
-        assert call("branch", "promote", "one").code == 1
+    assert promoted_on_a_full_disk(monkeypatch).code == 1
     assert mesh.run(LINES).success  # it finds nothing new, and one store behind the other
     assert amounts(current(), LINES) == {"lake": [10], "warehouse": [10]}
     told = call("branch", "promote", "one")
