@@ -10,9 +10,10 @@ those kept with what is published, in the registry and, of versions of an earlie
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 
 from shared_resources.comparing.changed import (
     Changed,
@@ -42,11 +43,12 @@ _UNSAID = (
 
 
 def published_changes(
-    environment: Environment, mesh: Mesh, wanted: Collection[str]
+    environment: Environment, mesh: Mesh, promises: Mapping[str, Path], wanted: Collection[str]
 ) -> Iterator[Changed]:
     """Each of the wanted products beside what is published of it, and beside what is deployed where
-    that is something else."""
-    deployed = _deployed(environment, {key.partition("/")[0] for key in wanted})
+    that is something else. `promises` are those of the registry, by domain."""
+    domains = {key.partition("/")[0] for key in wanted}
+    deployed = _deployed(place for domain, place in promises.items() if domain in domains)
     own = {product.key: product for product in mesh.own_products}
     for key in sorted({*own, *deployed} & {*wanted}):
         product, earlier = own.get(key), deployed.get(key)
@@ -145,9 +147,8 @@ def _in_git(mesh: Mesh, product: ProductFolder, digest: str) -> Contract | None:
     return None
 
 
-def _deployed(environment: Environment, domains: Collection[str]) -> Mapping[str, ProductFolder]:
-    folders = environment.registry.promised(domains).promises
-    read: list[Domain] = [read_promised(one, read_contract_anew) for one in folders.values()]
+def _deployed(promises: Iterable[Path]) -> Mapping[str, ProductFolder]:
+    read: list[Domain] = [read_promised(one, read_contract_anew) for one in promises]
     # A promise that was damaged has no products: that nothing is deployed would be a guess.
     if damaged := [one for domain in read if not domain.products for one in domain.findings]:
         raise InvalidFile(damaged)

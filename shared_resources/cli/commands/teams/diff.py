@@ -82,7 +82,8 @@ def _against_published(
     gone = {
         f"{name}/{place.name}" for name, at in deployed.items() for place in at.glob("products/*")
     }
-    return list(published_changes(environment, mesh, _wanted(selection, own | gone)))
+    wanted = _wanted(selection, own | gone)
+    return list(published_changes(environment, mesh, deployed, wanted))
 
 
 def _wanted(selection: Sequence[str], known: Collection[str]) -> Collection[str]:
