@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.util
 import json
 import pkgutil
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
+from pathlib import Path
+from types import ModuleType
 
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.extensions import UnusableExtension, extensions
@@ -50,6 +53,12 @@ class PolicyViolation(MeshProblem):
         )
 
 
+class UnusablePolicy(MeshProblem):
+    """A file holds no policy that could be asked; the message says why."""
+
+    exit_code = 2
+
+
 @cache
 def all_policies() -> dict[str, Policy]:
     """Every policy below the folder, and those of other distributions, by name in alphabetical order.
@@ -61,14 +70,8 @@ def all_policies() -> dict[str, Policy]:
     for module in pkgutil.walk_packages(policies.__path__, f"{policies.__name__}."):
         if module.ispkg:
             continue
-        name = module.name.rpartition(".")[2]
-        policy = getattr(importlib.import_module(module.name), "POLICY", None)
-        if not isinstance(policy, LoadTimePolicy | DataTimePolicy) or policy.name != name:
-            raise TypeError(
-                f"{module.name} must define POLICY, a LoadTimePolicy or a DataTimePolicy named "
-                f"{name!r}"
-            )
-        found[name] = policy
+        policy = _defined(importlib.import_module(module.name))
+        found[policy.name] = policy
     others: Iterator[tuple[str, Policy]] = extensions(GROUP, LoadTimePolicy, DataTimePolicy)
     for added, policy in others:
         if policy.name in found:
@@ -78,6 +81,32 @@ def all_policies() -> dict[str, Policy]:
             )
         found[policy.name] = policy
     return dict(sorted(found.items()))
+
+
+def policy_in(file: Path) -> Policy:
+    """The policy that a file defines which is nowhere installed: one that is not merged yet.
+
+    Raises `UnusablePolicy` when the file cannot be imported, or defines none under its own name.
+    """
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        return _defined(module)
+    except Exception as problem:
+        raise UnusablePolicy(f"{file}: {type(problem).__name__}: {problem}") from problem
+
+
+def _defined(module: ModuleType) -> Policy:
+    name = module.__name__.rpartition(".")[2]
+    policy = getattr(module, "POLICY", None)
+    if not isinstance(policy, LoadTimePolicy | DataTimePolicy) or policy.name != name:
+        raise TypeError(
+            f"{module.__name__} must define POLICY, a LoadTimePolicy or a DataTimePolicy named "
+            f"{name!r}"
+        )
+    return policy
 
 
 def load_time_policies() -> tuple[LoadTimePolicy, ...]:

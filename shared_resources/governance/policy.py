@@ -3,8 +3,9 @@
 Belongs here: the two kinds of policy. A load-time policy looks at a domain's files, and what
 breaks it is stopped: a product, or a whole location. A data-time policy adds rules to the audit of
 every product.
+Each carries examples of what it lets pass and of what it finds, which `mesh policy test` tries.
 Does not belong here: the policies (`policies/`, one a file), finding and applying them
-(`catalogue.py`), waivers (`waivers.py`).
+(`catalogue.py`), waivers (`waivers.py`), what an example is (`example.py`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.findings import Finding
+from shared_resources.governance.example import Example
 from shared_resources.mesh import Domain, Mesh
 
 CHECK_PREFIX = "policy_"
@@ -31,6 +33,7 @@ class LoadTimePolicy:
     summary: str
     check: Callable[[Domain, Mesh], Iterable[Finding]]
     waivable: bool = True
+    examples: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class DataTimePolicy:
     summary: str
     rules: Callable[[Contract], tuple[Rule, ...]]
     waivable: bool = True
+    examples: tuple[Example, ...] = ()
 
 
 Policy = LoadTimePolicy | DataTimePolicy

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from shared_resources.contracts.model import Classification
 from shared_resources.findings import Finding
+from shared_resources.governance.example import fails, passes
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.mesh import Domain, Mesh
 
@@ -30,4 +31,13 @@ def check(domain: Domain, mesh: Mesh) -> Iterator[Finding]:
                 )
 
 
-POLICY = LoadTimePolicy(NAME, "Every column has a classification.", check)
+EXAMPLES = (
+    passes("every column is classified"),
+    fails(
+        "a column of which nobody said who may see it",
+        "column 'note' has no classification",
+        contract={"schema.orders.properties.note.classification": None},
+    ),
+)
+
+POLICY = LoadTimePolicy(NAME, "Every column has a classification.", check, examples=EXAMPLES)

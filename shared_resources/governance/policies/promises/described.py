@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from shared_resources.findings import Finding
+from shared_resources.governance.example import fails, passes
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.mesh import Domain, Mesh
 
@@ -44,4 +45,20 @@ def _says_something(description: str, name: str) -> bool:
     return bool(words) and words != name.replace("_", " ").casefold()
 
 
-POLICY = LoadTimePolicy(NAME, "A product and each of its columns have a description.", check)
+EXAMPLES = (
+    passes("product and columns say what they are"),
+    fails(
+        "a product without a description",
+        "shop/orders has no description",
+        contract={"description.purpose": " "},
+    ),
+    fails(
+        "a description that is the column's name again",
+        "column 'order_id' has no description beyond its name",
+        contract={"schema.orders.properties.order_id.description": "Order ID"},
+    ),
+)
+
+POLICY = LoadTimePolicy(
+    NAME, "A product and each of its columns have a description.", check, examples=EXAMPLES
+)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shared_resources.findings import Finding
+from shared_resources.governance.example import fails, passes
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.mesh import Domain, Mesh
 
@@ -30,4 +31,13 @@ def check(domain: Domain, mesh: Mesh) -> Iterator[Finding]:
             )
 
 
-POLICY = LoadTimePolicy(NAME, "A loss budget stays below the central cap.", check)
+_TWENTY = {"customProperties.lossBudgetPercent": {"vendor": "mesh", "value": 20}}
+EXAMPLES = (
+    passes("no budget: nothing may be lost"),
+    passes("a budget below the cap", contract=_TWENTY, central={"lossBudgetPercent": 25}),
+    fails("a budget above the cap", "lossBudgetPercent 20 is more than the 10 %", contract=_TWENTY),
+)
+
+POLICY = LoadTimePolicy(
+    NAME, "A loss budget stays below the central cap.", check, examples=EXAMPLES
+)

@@ -23,6 +23,7 @@ from typing import Any
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.rules.rows.personal_data import KIND as PERSONAL_DATA
 from shared_resources.contracts.types import Family
+from shared_resources.governance.example import fails, passes
 from shared_resources.governance.policy import CHECK_PREFIX, DataTimePolicy
 
 NAME = "no_undeclared_personal_data"
@@ -104,8 +105,37 @@ def rules(contract: Contract) -> tuple[Rule, ...]:
     )
 
 
+EXAMPLES = (
+    passes("text without personal data", rows=[{"order_id": 1, "note": "leave at the door"}]),
+    passes(
+        "article numbers and prices are none",
+        rows=[{"order_id": 1, "note": "4006381333931"}, {"order_id": 2, "note": "1.99"}],
+    ),
+    passes(
+        "personal data in a column that is classified for it",
+        contract={"schema.orders.properties.note.classification": "restricted"},
+        rows=[{"order_id": 1, "note": "jo@example.com"}],
+    ),
+    fails(
+        "an e-mail address in a column that anybody may see",
+        "what looks like personal data",
+        rows=[{"order_id": 1, "note": "mail jo@example.com first"}],
+    ),
+    fails(
+        "a telephone number",
+        "what looks like personal data",
+        rows=[{"order_id": 1, "note": "+1 415-555-2671"}],
+    ),
+    fails(
+        "a payment card",
+        "what looks like personal data",
+        rows=[{"order_id": 1, "note": "4111 1111 1111 1111"}],
+    ),
+)
+
 POLICY = DataTimePolicy(
     NAME,
     "E-mail addresses, phone numbers and payment cards stand only in classified columns.",
     rules,
+    examples=EXAMPLES,
 )

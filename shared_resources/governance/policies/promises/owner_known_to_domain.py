@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shared_resources.findings import Finding
+from shared_resources.governance.example import fails, passes
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.mesh import Domain, Mesh
 
@@ -33,6 +34,23 @@ def check(domain: Domain, mesh: Mesh) -> Iterator[Finding]:
         )
 
 
+EXAMPLES = (
+    passes("the contract's owner is the domain's"),
+    passes(
+        "an owner in another case",
+        contract={"team.members.0.username": "Shop@Example.com"},
+    ),
+    fails(
+        "an owner whom the domain does not list",
+        "its owner 'stranger@example.com' is not among the owners",
+        contract={"team.members.0.username": "stranger@example.com"},
+    ),
+    fails("no owner", "the contract names no owner", contract={"team": None}),
+)
+
 POLICY = LoadTimePolicy(
-    NAME, "A contract's owner is one of the owners that its domain.yaml lists.", check
+    NAME,
+    "A contract's owner is one of the owners that its domain.yaml lists.",
+    check,
+    examples=EXAMPLES,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shared_resources.findings import Finding
+from shared_resources.governance.example import fails, passes
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.mesh import Domain, Mesh
 
@@ -32,4 +33,20 @@ def check(domain: Domain, mesh: Mesh) -> Iterator[Finding]:
                 )
 
 
-POLICY = LoadTimePolicy(NAME, "Freshness (latency) and retention are declared.", check)
+EXAMPLES = (
+    passes("both are declared"),
+    fails(
+        "nothing is said of freshness",
+        "does not declare its latency",
+        contract={"slaProperties.latency": None},
+    ),
+    fails(
+        "nothing is said of retention",
+        "does not declare its retention",
+        contract={"slaProperties.retention": None},
+    ),
+)
+
+POLICY = LoadTimePolicy(
+    NAME, "Freshness (latency) and retention are declared.", check, examples=EXAMPLES
+)

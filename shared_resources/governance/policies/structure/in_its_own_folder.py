@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shared_resources.findings import Finding
+from shared_resources.governance.example import fails, passes
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.mesh import Domain, Mesh
 
@@ -40,10 +41,30 @@ def check(domain: Domain, mesh: Mesh) -> Iterator[Finding]:
                 )
 
 
+EXAMPLES = (
+    passes("names are those of the folders"),
+    fails(
+        "a contract that names another product",
+        "the contract's name is 'receipts' but its folder is 'orders'",
+        contract={"name": "receipts", "schema.orders.name": "receipts"},
+    ),
+    fails(
+        "a contract that publishes as another domain",
+        "the contract's domain is 'sales' but its folder is 'shop'",
+        contract={"domain": "sales"},
+    ),
+    fails(
+        "a domain of another name than its folder's",
+        "name 'store' but its folder is 'shop'",
+        domain={"name": "store"},
+    ),
+)
+
 POLICY = LoadTimePolicy(
     NAME,
     "A contract's name and domain are those of its folder, and so is a domain's name.",
     check,
     # What is published under another's name is another's product, whoever approved it.
     waivable=False,
+    examples=EXAMPLES,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shared_resources.findings import Finding
+from shared_resources.governance.example import Changes, fails, passes
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.mesh import Domain, Mesh, ProductFolder
 
@@ -61,10 +62,36 @@ def _finding(product: ProductFolder, message: str, remedy: str) -> Finding:
     return Finding(product.contract_file, line, NAME, f"{product.key}: {message}", remedy)
 
 
+def _landing(prefix: str) -> Changes:
+    value = {"prefix": prefix, "format": "csv", "object": "orders.csv"}
+    return {"customProperties.landing": {"vendor": "mesh", "value": value}}
+
+
+EXAMPLES = (
+    passes("a prefix below the domain's name", contract=_landing("shop/orders")),
+    passes(
+        "a prefix that was granted",
+        contract=_landing("crm/export/orders"),
+        central={"landingPrefixes": {"crm/export": "shop"}},
+    ),
+    fails(
+        "another domain's prefix",
+        "'sales/orders' does not belong to domain 'shop'",
+        contract=_landing("sales/orders"),
+    ),
+    fails(
+        "a prefix within another product's",
+        "overlaps 'shop' of shop/lines",
+        contract=_landing("shop/orders"),
+        others={"shop/lines": _landing("shop")},
+    ),
+)
+
 POLICY = LoadTimePolicy(
     NAME,
     "A landing prefix lies below its domain's name, or is granted centrally; none overlaps another.",
     check,
     # Another domain's data does not become one's own because somebody approved it.
     waivable=False,
+    examples=EXAMPLES,
 )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from shared_resources.contracts.model import Contract
 from shared_resources.findings import Finding
+from shared_resources.governance.example import fails, passes
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.mesh import Domain, Mesh, ProductFolder
 
@@ -51,6 +52,19 @@ def _snake_case(name: str) -> bool:
 
 _RENAME = "use lower-case letters and digits, words joined by single underscores"
 
+EXAMPLES = (
+    passes("everything is snake_case"),
+    fails("another id", "the contract's id is 'orders'", contract={"id": "orders"}),
+    fails(
+        "a column in another spelling",
+        "column 'orderId' is not snake_case",
+        contract={"schema.orders.properties.order_id.name": "orderId"},
+    ),
+)
+
 POLICY = LoadTimePolicy(
-    NAME, "Names are snake_case, and a contract's id is made of its domain and name.", check
+    NAME,
+    "Names are snake_case, and a contract's id is made of its domain and name.",
+    check,
+    examples=EXAMPLES,
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shared_resources.findings import Finding
+from shared_resources.governance.example import fails, passes
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.mesh import Domain, Mesh
 from shared_resources.mesh.circles import way_back
@@ -31,10 +32,37 @@ def check(domain: Domain, mesh: Mesh) -> Iterator[Finding]:
             )
 
 
+_READS = """
+from shared_resources import data_product, product_input
+
+
+@data_product(given=product_input("{key}"))
+def made(given):
+    return given
+"""
+_LINES = "domains/shop/products/lines/product.py"
+EXAMPLES = (
+    passes(
+        "one reads the other",
+        others={"shop/lines": {}},
+        files={"product.py": _READS.format(key="shop/lines")},
+    ),
+    fails(
+        "each reads the other",
+        "shop/orders depends on itself: shop/orders -> shop/lines -> shop/orders",
+        others={"shop/lines": {}},
+        files={
+            "product.py": _READS.format(key="shop/lines"),
+            _LINES: _READS.format(key="shop/orders"),
+        },
+    ),
+)
+
 POLICY = LoadTimePolicy(
     NAME,
     "No product depends on itself through inputs and relationships.",
     check,
     # Dagster could not load a workspace with the cycle, whoever approved it.
     waivable=False,
+    examples=EXAMPLES,
 )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared_resources.findings import Finding
+from shared_resources.governance.example import fails, passes
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.mesh import Domain, Mesh
 from shared_resources.mesh.code.product_code import docstrings, parse_python, python_files
@@ -146,6 +147,31 @@ def _joined(parts: list[ast.expr], package: str) -> tuple[str, bool]:
     return text, True
 
 
+EXAMPLES = (
+    passes(
+        "its own code",
+        files={"domains/shop/prices.py": "from domains.shop.products import orders\n"},
+    ),
+    fails(
+        "another domain's code",
+        "domain 'shop' reaches into domain 'sales'",
+        files={"domains/shop/prices.py": "from domains.sales.prices import PRICES\n"},
+    ),
+    fails(
+        "another domain's file, by its path",
+        "domain 'shop' reaches into domain 'sales'",
+        files={"domains/shop/prices.py": 'PRICES = open("domains/sales/prices.csv")\n'},
+    ),
+    fails(
+        "the simulated source systems",
+        "outside of the mesh",
+        files={"domains/shop/prices.py": "import domains.source_systems.source\n"},
+    ),
+)
+
 POLICY = LoadTimePolicy(
-    NAME, "No domain imports another domain, nor the simulated source systems.", check
+    NAME,
+    "No domain imports another domain, nor the simulated source systems.",
+    check,
+    examples=EXAMPLES,
 )

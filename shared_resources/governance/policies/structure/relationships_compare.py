@@ -13,6 +13,7 @@ from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.rules.rows.relationship import KIND as RELATIONSHIP
 from shared_resources.contracts.values.comparing import compared_exactly, fitting
 from shared_resources.findings import Finding
+from shared_resources.governance.example import fails, passes
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.mesh import Domain, Mesh
 
@@ -46,10 +47,30 @@ def _pairs(rule: Rule, contract: Contract, target: Contract) -> Iterator[tuple[s
             )
 
 
+_RELATED = {
+    "schema.orders.properties.order_id.relationships": [
+        {"to": "shop/products/lines/contract.odcs.yaml#/schema/lines/properties/order_id"}
+    ]
+}
+_TEXT = {
+    "schema.lines.properties.order_id.logicalType": "string",
+    "schema.lines.properties.order_id.physicalType": "VARCHAR",
+}
+EXAMPLES = (
+    passes("two whole numbers", contract=_RELATED, others={"shop/lines": {}}),
+    fails(
+        "a number and a text",
+        "order_id is BIGINT and refers to order_id of shop/lines, which is VARCHAR",
+        contract=_RELATED,
+        others={"shop/lines": _TEXT},
+    ),
+)
+
 POLICY = LoadTimePolicy(
     NAME,
     "Columns refer to columns of a type that is compared exactly with their own.",
     check,
     # The audit refuses to compare them, so that a waiver would only move the failure there.
     waivable=False,
+    examples=EXAMPLES,
 )

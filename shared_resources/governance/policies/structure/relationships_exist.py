@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 from shared_resources.findings import Finding
+from shared_resources.governance.example import Changes, fails, passes
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.mesh import Domain, Mesh, ProductFolder, ProductReference
 
@@ -64,10 +65,33 @@ def _reference(
             )
 
 
+def _related(column: str) -> Changes:
+    to = f"shop/products/lines/contract.odcs.yaml#/schema/lines/properties/{column}"
+    return {"schema.orders.properties.order_id.relationships": [{"to": to}]}
+
+
+EXAMPLES = (
+    passes(
+        "product and column are there", contract=_related("order_id"), others={"shop/lines": {}}
+    ),
+    fails(
+        "no domain publishes the product",
+        "names 'shop/lines', which no domain publishes",
+        contract=_related("order_id"),
+    ),
+    fails(
+        "the product has no such column",
+        "the column 'orderid', which shop/lines does not have",
+        contract=_related("orderid"),
+        others={"shop/lines": {}},
+    ),
+)
+
 POLICY = LoadTimePolicy(
     NAME,
     "Relationships and inputs name products and columns that exist.",
     check,
     # The audit could not check the relationship, and the input would never arrive.
     waivable=False,
+    examples=EXAMPLES,
 )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from shared_resources.contracts.model import Contract
 from shared_resources.findings import Finding
+from shared_resources.governance.example import fails, passes
 from shared_resources.governance.policy import CHECK_PREFIX, LoadTimePolicy
 from shared_resources.mesh import Domain, Mesh, ProductFolder
 
@@ -75,10 +76,36 @@ def _check_names(product: ProductFolder, contract: Contract) -> Iterator[Finding
             )
 
 
+EXAMPLES = (
+    passes("each has its own", others={"shop/lines": {}}),
+    fails(
+        "another product's key",
+        "the key 'shop/lines' is also that of",
+        contract={"name": "lines", "schema.orders.name": "lines"},
+        others={"shop/lines": {}},
+    ),
+    fails(
+        "another product's id",
+        "the id 'shop-lines' is also that of",
+        contract={"id": "shop-lines"},
+        others={"shop/lines": {}},
+    ),
+    fails(
+        "a rule with the prefix of the policies' checks",
+        "has the prefix of central policies' checks",
+        contract={
+            "schema.orders.properties.note.quality": [
+                {"name": "policy_of_ours", "metric": "nullValues", "mustBe": 0}
+            ]
+        },
+    ),
+)
+
 POLICY = LoadTimePolicy(
     NAME,
     "No two products share a key or an id, no two checks of a product a name.",
     check,
     # Two assets of one key do not become harmless because somebody approved them.
     waivable=False,
+    examples=EXAMPLES,
 )
