@@ -276,6 +276,31 @@ def test_a_key_is_unique_or_not_however_its_fingerprints_are_compared(
     assert result_of(found, "unique_store_receipt").rows_failed == 0
 
 
+@pytest.mark.parametrize(
+    ("least", "apart", "type_"),
+    [
+        (0, 1, pa.int64()),
+        (-500, 7, pa.int32()),
+        (-(2**63), 1, pa.int64()),
+        (2**63 - 1_000, 1, pa.int64()),
+        (-(2**63), 2**54, pa.int64()),
+        (0, 1, pa.uint64()),
+        (2**63, 1, pa.uint64()),
+    ],
+)
+def test_a_key_of_one_integer_is_unique_or_not_wherever_it_lies(
+    tmp_path: Path, least: int, apart: int, type_: pa.DataType
+) -> None:
+    contract = make_contract({"id": "int"}, [make_rule("unique", "id")])
+    ids: list[int | None] = [least + apart * place for place in range(1_000)]
+    cases = {"once": (ids, 0), "twice": ([*ids, ids[0]], 2), "null": ([*ids, None, None], 0)}
+    for name, (values, sharing) in cases.items():
+        staged = stage(tmp_path / name, pa.table({"id": pa.array(values, type_)}))
+        assert failing(audit(StagedData(staged), contract), "unique_id") == sharing, name
+    nothing = stage(tmp_path / "nothing", pa.table({"id": pa.nulls(3, type_)}))
+    assert failing(audit(StagedData(nothing), contract), "unique_id") == 0
+
+
 def test_a_memory_limit_that_is_none_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
