@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.light import imported_of
 
-HEAVY = ("pandas", "polars", "dagster", "pandera", "pydantic", "pyiceberg", "duckdb")
+HEAVY = ("pandas", "polars", "dagster", "pandera", "pydantic", "pyiceberg", "duckdb", "jsonschema")
 
 
 def test_reading_contracts_imports_nothing_heavy() -> None:

@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from shared_resources.contracts.model import Operator
 from shared_resources.contracts.node import Node, suggest
-from shared_resources.contracts.numbers import is_number
+from shared_resources.contracts.reading.keeping import CannotTell, Keeping, is_integer
 from shared_resources.contracts.reading.repeated import Shapes, referred
 
 if TYPE_CHECKING:
-    # Imported where a contract is validated: of most commands every contract was kept.
+    # Imported where something is wrong, or cannot be told without it: hardly ever.
     from jsonschema import ValidationError
 
 Schema = dict[str, Any]
@@ -42,11 +42,6 @@ _PATTERNS = {
     "^[A-Za-z0-9_-]+$": "use letters, digits, `_` and `-` only",
     "^sftp://.*": "start it with sftp://",
 }
-
-
-def _is_integer(_: object, value: object) -> bool:
-    """As in JSON, 2.0 is a whole number."""
-    return is_number(value) and value == int(value)  # type: ignore[call-overload]
 
 
 def _found_by_name(*_: object) -> Iterator[ValidationError]:
@@ -88,7 +83,9 @@ def _validator() -> Any:
     from jsonschema import Draft201909Validator, validators
 
     # Numbers with a point are Decimals, which the library takes for numbers, but never for whole ones.
-    checker = Draft201909Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    checker = Draft201909Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: is_integer(value)
+    )
     ours: Any = validators.extend(  # type: ignore[no-untyped-call]
         Draft201909Validator,
         {"unevaluatedProperties": _found_by_name, "items": _items},
@@ -103,12 +100,25 @@ def _sound() -> tuple[Shapes, Shapes]:
     return Shapes(standard_schema()), Shapes(standard_schema())
 
 
+@cache
+def _keeping() -> Keeping:
+    return Keeping(standard_schema(), _sound()[0])
+
+
 def check_standard(root: Node) -> None:
     """Add a finding to `root.findings` for everything in which the file is not ODCS."""
-    validator = _validator()
     _check_known(root, [standard_schema()])
-    for error in validator.iter_errors(root.value):
-        _report(root, error)
+    if not _keeps(root.value, standard_schema(), otherwise=lambda: False):
+        for error in _validator().iter_errors(root.value):
+            _report(root, error)
+
+
+def _keeps(value: Any, schema: Schema, otherwise: Callable[[], bool]) -> bool:
+    """Whether the value keeps the schema; where that cannot be told at once, what `otherwise` says."""
+    try:
+        return _keeping().keeps(value, schema)
+    except CannotTell:
+        return otherwise()
 
 
 # Unknown fields ------------------------------------------------------------------------------
@@ -171,9 +181,14 @@ def _applying(value: Any, schemas: list[Schema]) -> Iterator[Schema]:
             pulled.append(_definition(schema["$ref"]))
         for branch in ("oneOf", "anyOf"):
             pulled += schema.get(branch, ())
-        if "if" in schema and _validator().evolve(schema=schema["if"]).is_valid(value):
-            pulled.append(schema["then"])
+        if "if" in schema:
+            asked = partial(_is_valid, value, schema["if"])
+            pulled += [schema["then"]] if _keeps(value, schema["if"], asked) else []
         yield from _applying(value, pulled)
+
+
+def _is_valid(value: Any, schema: Schema) -> bool:
+    return bool(_validator().evolve(schema=schema).is_valid(value))
 
 
 def _definition(reference: str) -> Schema:
