@@ -21,6 +21,7 @@ from shared_resources.cli.tables import print_json, print_table
 from shared_resources.contracts.file_formats import all_endings, format_of
 from shared_resources.contracts.model import Contract, Landing, Rule
 from shared_resources.contracts.rules.batch.parse import KIND as PARSE
+from shared_resources.contracts.rules.kind import OwnKind
 from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.governance.audit.report import AuditReport
 from shared_resources.landing.errors import UnreadableObject
@@ -114,6 +115,8 @@ def _with_landing(contract: Contract, data: Path) -> Contract:
 
 
 def _audit_file(contract: Contract, folder: Path, data: Path) -> _Judged:
+    _prepare_queries(contract.rules)
+
     from shared_resources.governance.audit.audit import audit as run_audit
     from shared_resources.governance.audit.engine.connection import UnreadableBatch
     from shared_resources.governance.audit.engine.staged_data import StagedData
@@ -142,6 +145,15 @@ def _audit_file(contract: Contract, folder: Path, data: Path) -> _Judged:
         except UnreadableBatch as problem:
             raise refused_by_audit(str(data), problem.said) from problem
         return _Judged(report, unchecked, _rows_lost(contract, batch, report, checked, folder))
+
+
+def _prepare_queries(rules: Sequence[Rule]) -> None:
+    """The process for a domain's own queries, forked before anything starts a thread."""
+    own = [kind for kind in map(kind_of, rules) if isinstance(kind, OwnKind)]
+    if own and not any(kind.python for kind in own):
+        from shared_resources.governance.audit.domain_rules.process.client import prepare_at_once
+
+        prepare_at_once()
 
 
 def _use_memory_again() -> None:

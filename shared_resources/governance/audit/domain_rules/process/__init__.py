@@ -5,5 +5,6 @@ Does not belong here: what a query or a function may be (`sql.py`, `python.py`),
 an answer (`governance/audit/domain_rules/asking.py`).
 
 A small server without the platform's secrets is started once a process; it forks a child for each
-question, in milliseconds. Whatever a rule does to its process, the audit is not in it.
+question, in milliseconds. Whatever a rule does to its process, the audit is not in it. For queries alone,
+which cannot look into memory, the server may itself be a fork (`forked.py`).
 """

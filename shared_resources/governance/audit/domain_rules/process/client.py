@@ -18,6 +18,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from shared_resources.confinement.variables import seen_by_domain
+from shared_resources.governance.audit.domain_rules.process.forked import (
+    Forked,
+    can_fork,
+    fork_server,
+)
 from shared_resources.governance.audit.domain_rules.process.job import (
     MOST_BYTES,
     Job,
@@ -52,12 +57,14 @@ class _Server:
     """The process and the socket to it. One job at a time; threads wait for each other."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Forked | None = None
     control: socket.socket | None = None
     imported: set[bytes] = field(default_factory=set)
 
     def start(self, libraries: bytes | None) -> None:
         """Start it unless it runs, and have it import `libraries` once; waits for neither."""
+        if libraries == FRAMES and isinstance(self.process, Forked):
+            self.stop()  # a fork has this process's memory, which a function could look into
         if self.process is None or self.process.poll() is not None:
             self._start()
         if libraries is not None and libraries not in self.imported:
@@ -77,6 +84,15 @@ class _Server:
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        self.control, self.imported = ours, set()
+
+    def start_as_fork(self) -> None:
+        """Be a fork of this process, unless it runs or this process cannot be forked."""
+        if self.process is not None or not can_fork():
+            return
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.process = fork_server(theirs)
         self.control, self.imported = ours, set()
 
     def stop(self) -> None:
@@ -119,6 +135,14 @@ def prepare(libraries: bytes | None) -> None:
     server = _server()
     with server.lock:
         server.start(libraries)
+
+
+def prepare_at_once() -> None:
+    """Fork the server from this process, as long as that is safe: for one that asks of one file, at its
+    beginning. Otherwise it is started when it is needed."""
+    server = _server()
+    with server.lock:
+        server.start_as_fork()
 
 
 def run(job: Job, rows: list[int]) -> Answers:
