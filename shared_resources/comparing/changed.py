@@ -14,8 +14,8 @@ from pathlib import Path
 from shared_resources.contracts.changes.change import Change, Effect
 from shared_resources.contracts.changes.comparing import contract_changes
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.promise import goes_back, may_break
-from shared_resources.data_products.compared.breaks import Hit, consumers_hit
+from shared_resources.contracts.promise import goes_back, next_breaking
+from shared_resources.data_products.compared.consumers import Hit, consumers_hit, permitted
 from shared_resources.mesh import Domain, Mesh, ProductFolder
 
 
@@ -75,10 +75,11 @@ def of_changes(
     before, now = versions
     worst = changes[0].effect if changes else None
     refused = ""
-    if worst is Effect.BREAKING and not may_break(before, now):
+    broken = [one for one in changes if one.effect is Effect.BREAKING]
+    if broken and not permitted(before, now, consumers_hit(mesh, product.key, broken)):
         refused = (
-            f"take it back, or raise the version from {now} to a new major version above {before}, "
-            "once the consumers are ready"
+            f"take it back, or raise the version from {now} to {next_breaking(before)}, once the "
+            "consumers are ready"
         )
     elif goes_back(before, now):
         refused = f"the version goes back from {before} to {now}: say {before}, or a higher one"

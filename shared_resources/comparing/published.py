@@ -24,11 +24,10 @@ from shared_resources.comparing.changed import (
     product_changes,
 )
 from shared_resources.comparing.git_history import NoBase, repository
-from shared_resources.contracts.changes.change import Change, breaking
+from shared_resources.contracts.changes.change import breaking
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.odcs import compile_contract
-from shared_resources.contracts.source import parse_source
 from shared_resources.data_products.compared.breaks import Compared, compared
+from shared_resources.data_products.compared.kept import compiled
 from shared_resources.environment import Environment
 from shared_resources.findings import InvalidFile
 from shared_resources.mesh import Domain, Mesh, ProductFolder
@@ -72,10 +71,10 @@ def _of_product(
     now: Contract,
     earlier: ProductFolder | None,
 ) -> Iterator[Changed]:
-    beside = compared(environment, mesh, product, now)
     was = earlier.contract if earlier is not None else None
+    beside = beside_published(environment, mesh, product, now, was)
     if beside.published or beside.findings:
-        yield _published(environment, mesh, product, now, beside, was)
+        yield _published(mesh, product, now, beside)
     if earlier is not None and (was is None or was.digest != beside.contract_digest):
         yield product_changes(mesh, earlier, product, DEPLOYED)
     elif not beside.published and not beside.findings:
@@ -83,56 +82,45 @@ def _of_product(
         yield Changed(*where, "", now.version)
 
 
-def _published(
+def beside_published(
     environment: Environment,
     mesh: Mesh,
     product: ProductFolder,
-    now: Contract,
-    beside: Compared,
-    deployed: Contract | None,
-) -> Changed:
+    contract: Contract,
+    deployed: Contract | None = None,
+) -> Compared:
+    """The contract beside the version that readers see: by the whole contract of it where anybody has
+    that, this folder's history in git included."""
+
+    def elsewhere(digest: str) -> Contract | None:
+        if deployed is not None and deployed.digest == digest:
+            return deployed
+        return _in_git(mesh, product, digest)
+
+    return compared(environment, mesh, product, contract, elsewhere)
+
+
+def _published(mesh: Mesh, product: ProductFolder, now: Contract, beside: Compared) -> Changed:
     against = beside.published or "what is published"
-    known = [one for one in (now, deployed) if one is not None]
-    was = next((one for one in known if one.digest == beside.contract_digest), None)
-    was = was or _kept(environment, product, beside.contract_digest)
-    was = was or _in_git(mesh, product, beside.contract_digest)
-    if was is not None:
-        found = changed(mesh, product, was, now, against)
+    if beside.was is not None:
+        found = changed(mesh, product, beside.was, now, against)
     else:
-        changes = tuple(_of_promise(beside))
+        changes = tuple(breaking("", one.message, *one.columns) for one in beside.breaks)
         found = of_changes(mesh, product, changes, (beside.contract_version, now.version), against)
         verdict = found.verdict if changes else Verdict.UNKNOWN
         found = replace(found, verdict=verdict, unsaid=_UNSAID)
-    said = [one for one in beside.findings if not found.refused]
-    if not said:
+    if not beside.never:
         return found
     # What no new version permits, and what cannot be compared.
-    changes = (*(breaking("", one.message, line=one.line) for one in said), *found.changes)
+    never = [one for one in beside.never if one.message not in {c.message for c in found.changes}]
+    changes = (*(breaking("", one.message, line=one.line) for one in never), *found.changes)
     return replace(
         found,
         verdict=Verdict.BREAKING,
         changes=changes,
-        hits=(*({} for _ in said), *found.hits),
-        refused=said[0].remedy,
+        hits=(*({} for _ in never), *found.hits),
+        refused=beside.never[0].remedy,
     )
-
-
-def _of_promise(beside: Compared) -> Iterator[Change]:
-    for one in beside.breaks:
-        yield breaking("", one.message, *one.columns)
-
-
-def _kept(environment: Environment, product: ProductFolder, digest: str) -> Contract | None:
-    """The contract with that digest as it was kept when something was published under it."""
-    text = environment.published_contracts.text(digest)
-    return _compiled(text, product) if text is not None else None
-
-
-def _compiled(text: bytes, product: ProductFolder) -> Contract | None:
-    try:
-        return compile_contract(parse_source(text, product.contract_file))
-    except InvalidFile:
-        return None  # written for a platform that read contracts otherwise
 
 
 def _in_git(mesh: Mesh, product: ProductFolder, digest: str) -> Contract | None:
@@ -141,7 +129,7 @@ def _in_git(mesh: Mesh, product: ProductFolder, digest: str) -> Contract | None:
         known = repository(mesh.root)
         for content in known.earlier(product.contract_file):
             if sha256(content).hexdigest() == digest:
-                return _compiled(content, product)
+                return compiled(content, product.contract_file)
     except NoBase:
         return None  # it is no checkout
     return None

@@ -148,11 +148,28 @@ def major(version: str) -> int:
 
 
 def may_break(published: str, now: str) -> bool:
-    """Whether the version `now` of a contract may break what was published under another.
+    """Whether the version `now` of a contract may break what was published under another, whoever
+    reads it: by a new major version, and below 1.0.0 by a new minor one.
 
     A version that is no number permits nothing.
     """
+    if in_development(published) and in_development(now):
+        before, after = _numbers(published), _numbers(now)
+        return before is not None and after is not None and after[:2] > before[:2]
     return major(published) >= 0 and major(now) > major(published)
+
+
+def in_development(version: str) -> bool:
+    """Whether the version is below 1.0.0: as semver.org has it, anything may change at any time, which
+    here is until somebody reads it."""
+    return major(version) == 0
+
+
+def next_breaking(published: str) -> str:
+    """What a version has to become that breaks what was published under another, in words."""
+    if in_development(published):
+        return f"a new minor version above {published}"
+    return f"a new major version above {published}"
 
 
 def goes_back(published: str, now: str) -> bool:

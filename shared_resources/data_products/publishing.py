@@ -16,6 +16,7 @@ from shared_resources.arrivals.ledger.states import State
 from shared_resources.confinement.guard import refuse
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.batch import AuditedBatch, current_number
+from shared_resources.data_products.compared.refusing import check_promised
 from shared_resources.data_products.placement import misplaced
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import RolledBack
@@ -33,8 +34,14 @@ def make_ready(environment: Environment, contract: Contract) -> None:
     """Before an attempt is begun: where the contract names a store that readers look into before the
     one that has the product, that store is given what the other has.
 
-    Raises `PublishError` when readers would not see what is published.
+    Raises `PublishError` when readers would not see what is published, or would lose by the contract
+    what they were promised.
     """
+    _give_what_is_published(environment, contract)
+    check_promised(environment, contract)
+
+
+def _give_what_is_published(environment: Environment, contract: Contract) -> None:
     if why := misplaced(environment, contract):
         raise PublishError(why)
     stores = environment.stores_of(contract)
@@ -61,6 +68,8 @@ def publish(audited: AuditedBatch) -> tuple[Version, ...]:
     keep_only(cleared.staged.folder, [file.path for file in cleared.staged.files])
     try:
         with product_lock(environment, contract.key):
+            # Again: somebody may have published under another contract since it was begun.
+            check_promised(environment, contract)
             bring_level(contract, stores)
             # What these have to be on top of is what they have now: the leading one decides.
             bases = [current_number(store, contract.key) for store in others]
@@ -134,7 +143,7 @@ def rollback(
     Raises `NotPublished` when there is no such version, `NoEvidence` when it was never audited.
     """
     refuse("rolls a product back")
-    make_ready(environment, contract)
+    _give_what_is_published(environment, contract)
     stores = environment.stores_of(contract)
     batch_id = f"rollback-{datetime.now(UTC):%Y%m%dT%H%M%S%f}-to-{to}"
     with product_lock(environment, contract.key):

@@ -18,9 +18,8 @@ from shared_resources.contracts.promise import may_break
 from shared_resources.data_products.compared.breaks import (
     break_finding,
     breaking_changes,
-    consumers_hit,
-    in_words,
 )
+from shared_resources.data_products.compared.consumers import consumers_hit, in_words, permitted
 from shared_resources.environment import Environment
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import check_domain
@@ -100,12 +99,11 @@ def _not_permitted(mesh: Mesh, before: Domain, now: Domain) -> Iterator[Finding]
     for old, new in _pairs(before, now):
         if new is None or new.contract is None or old.contract is None:
             continue
-        if may_break(old.contract.version, new.contract.version):
+        broken, before_ = breaks(old.contract, new.contract), old.contract.version
+        if permitted(before_, new.contract.version, consumers_hit(mesh, new.key, broken)):
             continue
-        for found in breaks(old.contract, new.contract):
-            yield break_finding(
-                mesh, new, new.contract, found, old.contract.version, "which is deployed"
-            )
+        for found in broken:
+            yield break_finding(mesh, new, new.contract, found, before_, "which is deployed")
 
 
 def consumers_broken(mesh: Mesh, before: Domain, now: Domain, *, always: bool) -> Iterator[str]:

@@ -11,18 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared_resources.comparing.changed import Changed, Verdict, gone, product_changes
+from shared_resources.comparing.published import beside_published
 from shared_resources.contracts.changes.change import Effect
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.promise import Break
 from shared_resources.data_products.compared.breaks import (
     RULE,
     Compared,
-    Hit,
     break_finding,
-    compared,
-    consumers_hit,
-    in_words,
 )
+from shared_resources.data_products.compared.consumers import Hit, consumers_hit, in_words
 from shared_resources.environment import Environment
 from shared_resources.findings import Finding
 from shared_resources.mesh import Domain, Mesh, ProductFolder
@@ -58,7 +56,7 @@ def against_published(environment: Environment, mesh: Mesh, domain: Domain) -> I
     for product, contract in domain.contracts:
         if contract.key != product.key:
             continue
-        beside = compared(environment, mesh, product, contract)
+        beside = beside_published(environment, mesh, product, contract)
         if not beside.published and not beside.findings:
             continue
         yield _published(product, contract, beside)

@@ -62,7 +62,7 @@ def contract_text(product: NewProduct, owner: str, inputs: Sequence[Contract]) -
         "kind": "DataContract",
         "id": f"{product.domain}-{product.name}".replace("_", "-"),
         "name": product.name,
-        "version": "1.0.0",
+        "version": "0.1.0",
         "status": "active",
         "domain": product.domain,
         "description": {"purpose": product.description},

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.promise import Promise, goes_back, may_break
+from shared_resources.contracts.promise import Promise, goes_back, in_development, may_break
 from shared_resources.contracts.types import ColumnType
 from shared_resources.evidence.keys import CONTRACT_VERSION
 from shared_resources.evidence.record import promise_in
@@ -51,7 +51,11 @@ def check_evolution(
             raise PublishError(f"{why} Nothing was published.")
         return
     what = "; ".join(found.message for found in breaks)
-    if not may_break(evidence.get(CONTRACT_VERSION, ""), contract.version):
+    before = evidence.get(CONTRACT_VERSION, "")
+    if why := lowered(contract, before) if in_development(before) else None:
+        raise PublishError(f"{why} Nothing was published.")
+    # Below 1.0.0 who reads the product decides, whom a store does not know: it is asked before.
+    if not (in_development(before) or may_break(before, contract.version)):
         raise PublishError(
             f"{contract.key}: the contract no longer fits what is published ({what}), and nothing "
             f"was published. Take the change back, or, if it is meant, raise the contract's "

@@ -1,20 +1,29 @@
 """Contracts beside what is published under them: what would break, and for whom.
 
-Belongs here: comparing each contract's promise with the published version's, and naming the consumers
-in this mesh that use what breaks.
-Does not belong here: what a break is (`contracts/promise.py`), refusing it (`stores/evolution.py`).
+Belongs here: comparing each contract with the one that the published version was made under, or with
+what the version says itself where nobody has that.
+Does not belong here: what a break is (`contracts/`), who reads the product (`consumers.py`), refusing
+a publication (`refusing.py`, `stores/evolution.py`).
 
 Nothing here knows Dagster; stores are opened for what is published and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from shared_resources.contracts.changes.change import Change
+from shared_resources.contracts.changes.comparing import breaks as broken
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.promise import Break, Promise, may_break
+from shared_resources.contracts.promise import Break, Promise, next_breaking
+from shared_resources.data_products.compared.consumers import (
+    Hit,
+    consumers_hit,
+    in_words,
+    permitted,
+)
+from shared_resources.data_products.compared.kept import kept_contract
 from shared_resources.data_products.placement import misplaced
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import Evidence, NoEvidence
@@ -27,23 +36,30 @@ from shared_resources.stores.protocol import Unreadable, Version
 RULE = "breaking_change"
 _RISE = "raise it, at least to the published one"
 _WHATEVER_VERSION = "do one of these: no version of the contract permits it as it is"
-# The consumers of what breaks, each with the columns that it uses of it.
-Hit = Mapping[str, tuple[str, ...]]
+# Where the contract of a digest may be found beside those kept with what is published.
+Elsewhere = Callable[[str], Contract | None]
+
+
+def nowhere_else(_: str) -> Contract | None:
+    return None
 
 
 @dataclass(frozen=True)
 class Compared:
     """A contract beside what is published under it.
 
-    `published` names that, with its contract's version and digest, or is empty. `findings` are what may
-    not be; `hit` are the consumers of whatever `breaks`, `permitted` of which is what a new major
-    version takes upon itself.
+    `published` names that, with its contract's version and digest, or is empty; `was` is that contract,
+    None where nobody has it. `findings` are what may not be; those of `never` no version permits.
+    `hit` are the consumers of whatever `breaks`, `permitted` of which is what a new version takes upon
+    itself.
     """
 
     published: str = ""
     contract_version: str = ""
     contract_digest: str = ""
+    was: Contract | None = None
     findings: tuple[Finding, ...] = ()
+    never: tuple[Finding, ...] = ()
     breaks: tuple[Break, ...] = ()
     permitted: tuple[Break, ...] = ()
     hit: Hit = field(default_factory=dict)
@@ -64,14 +80,17 @@ def breaking_changes(
 
 
 def compared(
-    environment: Environment, mesh: Mesh, product: ProductFolder, contract: Contract
+    environment: Environment,
+    mesh: Mesh,
+    product: ProductFolder,
+    contract: Contract,
+    elsewhere: Elsewhere = nowhere_else,
 ) -> Compared:
     """The contract beside the version of its product that readers see."""
     try:
         if why := misplaced(environment, contract):
             line = product.line("servers")
-            found = Finding(product.contract_file, line, RULE, why, _WHATEVER_VERSION)
-            return Compared(findings=(found,))
+            return _never(Finding(product.contract_file, line, RULE, why, _WHATEVER_VERSION))
         _, versions = holding(environment, contract.key)
         if not versions:
             return Compared()
@@ -79,28 +98,54 @@ def compared(
         evidence = Evidence.read(current.properties, _named(current))
     except (Unreadable, NoEvidence) as problem:
         remedy = "until then nobody can say what breaks"
-        return Compared(findings=(Finding(product.contract_file, 0, RULE, str(problem), remedy),))
-    under = Compared(_named(current), evidence.contract_version, evidence.contract_digest)
-    if evidence.promise is None:
+        return _never(Finding(product.contract_file, 0, RULE, str(problem), remedy))
+    digest = evidence.contract_digest
+    was = kept_contract(environment, contract, digest) or elsewhere(digest)
+    under = Compared(_named(current), evidence.contract_version, digest, was)
+    if evidence.promise is None and was is None:
         return under
-    findings = []
-    by = evidence.promise.partitioned_by
+    by = _partitioned_by(evidence.promise, was)
     if by is not None and (why := repartitioned(contract, by)):
         line = product.line("customProperties")
-        findings.append(Finding(product.contract_file, line, RULE, why, _WHATEVER_VERSION))
-    breaks = evidence.promise.broken_by(Promise.of(contract))
-    under = replace(under, breaks=breaks, hit=consumers_hit(mesh, product.key, breaks))
-    if may_break(evidence.contract_version, contract.version):
-        return replace(under, findings=tuple(findings), permitted=breaks)
-    if not breaks and (why := lowered(contract, evidence.contract_version)):
+        never = (Finding(product.contract_file, line, RULE, why, _WHATEVER_VERSION),)
+        under = replace(under, findings=never, never=never)
+    breaks = _breaks(evidence.promise, was, contract)
+    return _judged(mesh, product, contract, replace(under, breaks=breaks))
+
+
+def _never(found: Finding) -> Compared:
+    return Compared(findings=(found,), never=(found,))
+
+
+def _judged(mesh: Mesh, product: ProductFolder, contract: Contract, under: Compared) -> Compared:
+    """With what of the breaks is permitted, and what is not."""
+    breaks, before = under.breaks, under.contract_version
+    under = replace(under, hit=consumers_hit(mesh, product.key, breaks))
+    if permitted(before, contract.version, under.hit) and not lowered(contract, before):
+        return replace(under, permitted=breaks)
+    findings = [*under.findings]
+    if not breaks and (why := lowered(contract, before)):
         line = product.line("version")
         findings.append(Finding(product.contract_file, line, RULE, why, _RISE))
-    against = f"under which {_named(current)} is published"
-    findings += (
-        break_finding(mesh, product, contract, found, evidence.contract_version, against)
-        for found in breaks
-    )
+    against = f"under which {under.published} is published"
+    findings += (break_finding(mesh, product, contract, one, before, against) for one in breaks)
     return replace(under, findings=tuple(findings))
+
+
+def _partitioned_by(promise: Promise | None, was: Contract | None) -> str | None:
+    if was is None:
+        return promise.partitioned_by if promise is not None else None
+    return was.partitioning.column if was.partitioning else ""
+
+
+def _breaks(promise: Promise | None, was: Contract | None, contract: Contract) -> tuple[Break, ...]:
+    """By the whole contract where it is known; else by what the version says of itself."""
+    if was is None:
+        return promise.broken_by(Promise.of(contract)) if promise is not None else ()
+    # Of other partitions it is said apart that no version permits them.
+    return tuple(
+        one for one in broken(was, contract) if one.clause != "customProperties.partitions"
+    )
 
 
 def break_finding(
@@ -114,8 +159,8 @@ def break_finding(
         RULE,
         f"{product.key}: {found.message}, against version {before} of the contract, {where}; "
         + (f"it breaks {in_words(hit)}" if hit else "nothing in this mesh reads it"),
-        f"take it back, or raise the version from {contract.version} to a new major version above "
-        f"{before}, once the consumers are ready",
+        f"take it back, or raise the version from {contract.version} to {next_breaking(before)}, once "
+        "the consumers are ready",
     )
 
 
@@ -130,23 +175,3 @@ def _line(product: ProductFolder, contract: Contract, found: Break) -> int:
         return found.line
     lines = {column.name: column.line for column in contract.columns}
     return next((lines[name] for name in found.columns if name in lines), product.line("version"))
-
-
-def consumers_hit(mesh: Mesh, key: str, breaks: Iterable[Break]) -> Hit:
-    """Each product that reads one of the columns or relates to it, with those that it uses. What is
-    about no column is about the whole product, and hits whoever reads it."""
-    breaks = tuple(breaks)
-    columns = {name for found in breaks for name in found.columns}
-    whole = any(not found.columns for found in breaks)
-    hit: dict[str, set[str]] = {}
-    for consumer in mesh.consumers(key):
-        for reference in consumer.references:
-            used = columns if reference.columns is None else columns & {*reference.columns}
-            if reference.key == key and (used or whole):
-                hit.setdefault(consumer.key, set()).update(used)
-    return {consumer: tuple(sorted(used)) for consumer, used in sorted(hit.items())}
-
-
-def in_words(hit: Hit) -> str:
-    """`order/baskets (amount, day); order/sales`: the latter by what is about no column."""
-    return "; ".join(f"{one} ({', '.join(used)})" if used else one for one, used in hit.items())

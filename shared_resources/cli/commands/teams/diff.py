@@ -117,7 +117,7 @@ def _show(found: Sequence[Changed]) -> None:
 
 
 def _breaks(hit: Any) -> str:
-    from shared_resources.data_products.compared.breaks import in_words
+    from shared_resources.data_products.compared.consumers import in_words
 
     return f"; it breaks {in_words(hit)}" if hit else ""
 
