@@ -7,12 +7,10 @@ product (`pending.py`), the display (`cli/progress.py`).
 
 from __future__ import annotations
 
-import socket
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from multiprocessing.connection import wait
 from typing import Protocol
 
 from shared_resources.environment import Environment
@@ -21,11 +19,12 @@ from shared_resources.mesh.model import ProductKind
 from shared_resources.observing.health import Reason, named
 from shared_resources.observing.product_health import Observer
 from shared_resources.running.at_rest import at_rest
-from shared_resources.running.messages import Loaded, RunOutcome, Task, Waits
+from shared_resources.running.messages import RunOutcome, Task, Waits
 from shared_resources.running.pending import NothingLanded, UpToDate, tasks_of
 from shared_resources.running.schedule import Schedule
 from shared_resources.running.selection import product_folder
-from shared_resources.running.workers import Worker, serving_dbt, stop
+from shared_resources.running.workers.pool import Pool
+from shared_resources.running.workers.worker import Worker
 from shared_resources.state.attempt import WHOLE
 from shared_resources.state.attempt import Outcome as AttemptOutcome
 from shared_resources.state.last_attempts import LastAttempts
@@ -85,8 +84,7 @@ class Engine:
         self._partitions = partitions
         self._again = again
         self._outcome = Outcome()
-        self._workers: dict[str, Worker] = {}
-        self._dbt: socket.socket | None = None
+        self._pool = Pool(environment)
         self._queues: dict[str, deque[Task]] = {}
         self._ended: dict[str, list[RunOutcome]] = {}  # one a range
         self._begun_again: set[Task] = set()
@@ -99,16 +97,13 @@ class Engine:
         if not (self._again or self._partitions):
             self._at_rest = at_rest(self._environment, wanted)
         due = [key for key in wanted if key not in self._at_rest]
-        with serving_dbt(self._environment, due) as self._dbt:
-            try:
-                self._make(wanted, due)
-            finally:
-                stop(self._workers.values())
+        with self._pool.serving(due):
+            self._make(wanted, due)
         self._outcome.seconds = time.monotonic() - self._outcome.started
         return self._outcome
 
     def _make(self, wanted: Mapping[str, tuple[str, ...]], due: Iterable[str]) -> None:
-        loaded, broken = self._load(due)
+        loaded, broken = self._pool.load({key.split("/")[0] for key in due})
         reads = {key: one.reads[key] for one in loaded for key in wanted if key in one.reads}
         self._stopped = {key: why for one in loaded for key, why in one.stopped.items()}
         self._schedule = Schedule({**wanted, **reads})
@@ -116,30 +111,10 @@ class Engine:
         while True:
             while self._start_one():
                 pass
-            busy = {w.connection: w for w in self._workers.values() if w.running}
-            if not busy:
+            if not (heard := self._pool.heard()):
                 break
-            for connection in wait(list(busy)):
-                self._hear(busy[connection])  # type: ignore[index]
-
-    def _begin(self, domain: str) -> Worker:
-        log = self._environment.home / "logs" / f"{domain}.log"
-        return Worker(self._environment, domain, log, self._dbt)
-
-    def _load(self, wanted: Iterable[str]) -> tuple[list[Loaded], dict[str, str]]:
-        """Start the domains' workers: the locations that loaded, and why the others did not, by
-        domain."""
-        for domain in sorted({key.split("/")[0] for key in wanted}):
-            self._workers[domain] = self._begin(domain)
-        loaded: list[Loaded] = []
-        broken: dict[str, str] = {}
-        for domain, worker in self._workers.items():
-            why = worker.why_not_loaded(message := worker.receive())
-            if isinstance(message, Loaded):
-                loaded.append(message)
-            else:
-                broken[domain] = why
-        return loaded, broken
+            for worker in heard:
+                self._hear(worker)
 
     def _give_up(self, broken: Mapping[str, str]) -> None:
         """The products of locations that did not load have failed, and hold what reads them."""
@@ -163,8 +138,7 @@ class Engine:
                 self._schedule.start(product)
                 self._unchanged(product, self._at_rest[product])
                 return True
-            running = sum(worker.running is not None for worker in self._workers.values())
-            if self._worker(product).running or running >= self._jobs:
+            if self._pool.of(product).running or self._pool.running >= self._jobs:
                 continue
             self._schedule.start(product)
             if why := self._stopped.get(product):
@@ -223,20 +197,12 @@ class Engine:
         """Hand over the product's next task, to a new process if its domain's has died meanwhile."""
         task = self._queues[product].popleft()
         try:
-            self._worker(product).start(task)
+            self._pool.of(product).start(task)
         except (BrokenPipeError, ConnectionResetError):
-            why = self._restart(product.split("/")[0])
-            if why:
+            if why := self._pool.restart(product):
                 self._end(RunOutcome(product, "", False, why))
             else:
-                self._worker(product).start(task)
-
-    def _restart(self, domain: str) -> str:
-        """Replace the domain's dead worker; returns why the new one did not load, if it did not."""
-        dead = self._workers[domain]
-        stop([dead])
-        worker = self._workers[domain] = self._begin(domain)
-        return worker.why_not_loaded(worker.receive())
+                self._pool.of(product).start(task)
 
     def _hear(self, worker: Worker) -> None:
         task = worker.running
@@ -300,9 +266,6 @@ class Engine:
         published = {"published": days, "version": max(versions)} if days else {}
         self._fail(product, why, failed[0].run_id, **published)
 
-    def _worker(self, product: str) -> Worker:
-        return self._workers[product.split("/")[0]]
-
     def _fail(self, product: str, why: str, run_id: str = "", **details: object) -> None:
         self._display.failed(product, why)
         self._record(product, "failed", message=why, run_id=run_id, **details)
@@ -312,6 +275,9 @@ class Engine:
         for held in self._schedule.finish(product, succeeded):
             self._display.held(held, product)
             self._record(held, "held", message=f"waits for {product}")
+        domain = product.split("/")[0]
+        if not any(key.split("/")[0] == domain for key in self._schedule.waiting):
+            self._pool.let_go(domain)
 
     def _record(self, product: str, state: str, **details: object) -> None:
         self._outcome.products[product] = {**details, "product": product, "state": state}

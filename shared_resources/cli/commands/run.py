@@ -11,17 +11,9 @@ import sys
 
 import click
 
-from shared_resources import wiring
 from shared_resources.cli.branch_option import branch_option
-from shared_resources.cli.days import asked_days
-from shared_resources.cli.not_ingested import notes_after_run
-from shared_resources.cli.progress import RunProgress
-from shared_resources.cli.tables import print_json
-from shared_resources.dagster_instance.instance import prepare_instance
 from shared_resources.environment import Environment
-from shared_resources.mesh import look_at_mesh
-from shared_resources.running.engine import Engine
-from shared_resources.running.selection import select
+from shared_resources.running.workers.forkserver import imports_meanwhile
 
 
 @click.command(epilog="Example: mesh run +customer/customer_360")
@@ -47,6 +39,22 @@ def run(
     """Materialize SELECTION (domains, domain/product, +domain/product with all it reads; default
     everything), recorded in the Dagster instance that `make dev` shows. What would be made of the
     same objects, input versions, contract, policies and code as before stays as it is."""
+    with imports_meanwhile():
+        _run(selection, partitions, again, jobs, as_json)
+
+
+def _run(
+    selection: tuple[str, ...], partitions: str | None, again: bool, jobs: int, as_json: bool
+) -> None:
+    # What this imports, it imports beside the workers' server.
+    from shared_resources import wiring
+    from shared_resources.cli.days import asked_days
+    from shared_resources.cli.not_ingested import notes_after_run
+    from shared_resources.cli.progress import RunProgress
+    from shared_resources.cli.tables import print_json
+    from shared_resources.dagster_instance.instance import prepare_instance
+    from shared_resources.running.engine import Engine
+
     environment = wiring.current()
     if partitions is not None:
         asked_days(partitions, "--partitions")
@@ -75,5 +83,8 @@ def _static_selection(
 ) -> dict[str, tuple[str, ...]]:
     """The selected keys, and what they read by what the files say; locations that do not load are
     found out later."""
+    from shared_resources.mesh import look_at_mesh
+    from shared_resources.running.selection import select
+
     reads = {product.key: product.reads for product in look_at_mesh(environment).own_products}
     return {key: reads[key] for key in select(selection, reads)}
