@@ -108,7 +108,7 @@ def _policies(branch: BranchEnvironment, mesh: Mesh, one: Candidate) -> Iterator
 
 def _contract(mesh: Mesh, one: Candidate) -> Iterator[str]:
     contract, again = one.contract, "make it again in the branch"
-    waivers = mesh.domain(contract.domain).waivers
+    domain = mesh.domain(contract.domain)
     for evidence in one.evidence[:1] if contract.partitioning is None else one.evidence:
         found = (evidence.contract_version, evidence.contract_digest)
         if found != (contract.version, contract.digest):
@@ -117,7 +117,7 @@ def _contract(mesh: Mesh, one: Candidate) -> Iterator[str]:
                 f"{contract.path} has now (version {contract.version}); {again}"
             )
             return
-        if evidence.policies != policies_digest(contract, waivers):
+        if evidence.policies != policies_digest(contract, domain.waivers, domain.central):
             yield f"the central policies, or their waivers, have changed since it was audited; {again}"
             return
         if unproven := [rule.name for rule in contract.rules if not evidence.proves(rule)]:

@@ -17,6 +17,7 @@ from shared_resources import wiring
 from shared_resources.components.location import location_of
 from shared_resources.environment import Environment
 from shared_resources.governance.catalogue import check_domain
+from shared_resources.governance.decisions import central_findings
 from shared_resources.io_managers.product_io_manager import io_managers
 from shared_resources.locations.location import automation
 from shared_resources.mesh import Mesh, read_whole_mesh
@@ -47,7 +48,7 @@ def refuse_findings(environment: Environment, mesh: Mesh) -> None:
 
     A location loads in spite of it, with the products that are wrong refusing to run.
     """
-    found = {*mesh.findings, *location_findings(mesh)}
+    found = {*mesh.findings, *central_findings(mesh.central), *location_findings(mesh)}
     for domain in mesh.own_domains:
         found.update(check_domain(domain, mesh).findings)
     if found:

@@ -19,10 +19,10 @@ from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.data_products.function import ProductFunction, ProductProblem
 from shared_resources.environment import Environment
-from shared_resources.mesh import Domain, ProductFolder, ProductKind, Waiver
+from shared_resources.mesh import Central, Domain, ProductFolder, ProductKind, Waiver
 from shared_resources.mesh.code.maker_code import MakerCode, maker_code
 from shared_resources.mesh.code.makers import Maker, makers_in
-from shared_resources.mesh.model import CODE_FILE
+from shared_resources.mesh.model import CODE_FILE, UNDECIDED
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class ProductDefinition:
     folder: Path
     kind: ProductKind
     waivers: tuple[Waiver, ...] = ()
+    central: Central = UNDECIDED
     environment: tuple[str, ...] = ()  # the variables that its domain's code sees beside the usual
     function: ProductFunction | None = None
     maker: Maker | None = None  # of another distribution, which gave the function
@@ -50,7 +51,7 @@ class ProductDefinition:
         """
         from shared_resources.governance.catalogue import data_time_rules
 
-        return (*self.contract.rules, *data_time_rules(self.contract, self.waivers))
+        return (*self.contract.rules, *data_time_rules(self.contract, self.waivers, self.central))
 
     @property
     def key(self) -> str:
@@ -72,7 +73,7 @@ class ProductDefinition:
         """SHA-256 over the rules that do not stand in the contract: which policies were checked."""
         from shared_resources.governance.catalogue import policies_digest
 
-        return policies_digest(self.contract, self.waivers)
+        return policies_digest(self.contract, self.waivers, self.central)
 
 
 def define_product(
@@ -102,6 +103,7 @@ def define_product(
         folder=product.folder,
         kind=product.kind,
         waivers=domain.waivers,
+        central=domain.central,
         environment=domain.environment,
         function=function,
         maker=maker,

@@ -13,13 +13,14 @@ import importlib
 import importlib.util
 import json
 import pkgutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from shared_resources.contracts.model import Contract, Rule
+from shared_resources.contracts.model import Contract, Rule, Severity
 from shared_resources.extensions import UnusableExtension, extensions
 from shared_resources.findings import Finding
 from shared_resources.governance import policies
@@ -31,7 +32,8 @@ from shared_resources.governance.waivers import (
     judge_waivers,
     soften,
 )
-from shared_resources.mesh import Domain, Mesh, Waiver
+from shared_resources.mesh import Central, Domain, Mesh, Waiver
+from shared_resources.mesh.model import UNDECIDED
 from shared_resources.problems import MeshProblem
 
 __all__ = ["DomainCheck", "PolicyViolation", "WaivedFinding", "check_domain", "data_time_rules"]
@@ -120,13 +122,19 @@ def data_time_policies() -> tuple[DataTimePolicy, ...]:
 
 
 def data_time_rules(
-    contract: Contract, waivers: Sequence[Waiver] = (), *, today: date | None = None
+    contract: Contract,
+    waivers: Sequence[Waiver] = (),
+    central: Central = UNDECIDED,
+    *,
+    today: date | None = None,
+    policies: Iterable[Policy] | None = None,
 ) -> tuple[Rule, ...]:
     """The rules that central policies add to the contract's own, for an audit on the day `today`.
 
-    `waivers` are those of the product's domain, which `check_domain` found to be in order. Until
-    the end of its last day in UTC, a waiver turns the rules of its policy into warnings; so ask
-    for each audit anew, rather than once for a code server that runs for weeks.
+    `policies` are all that there are, by default. `waivers` are those of the product's domain, which
+    `check_domain` found to be in order. Until the end of its last day in UTC, a waiver turns the rules
+    of its policy into warnings; so ask for each audit anew, rather than once for a code server that
+    runs for weeks.
     """
     today = today or utc_today()
     holding = {
@@ -136,31 +144,54 @@ def data_time_rules(
     }
     return tuple(
         rule
-        for policy in data_time_policies()
-        for rule in soften(policy.rules(contract), holding.get(policy.name))
+        for policy in (all_policies().values() if policies is None else policies)
+        if isinstance(policy, DataTimePolicy)
+        for rule in soften(_as_severe(policy, contract, central), holding.get(policy.name))
     )
 
 
-def policies_digest(contract: Contract, waivers: Sequence[Waiver] = ()) -> str:
+def _as_severe(policy: DataTimePolicy, contract: Contract, central: Central) -> tuple[Rule, ...]:
+    severity = policy.severity_under(central)
+    return tuple(replace(rule, severity=severity) for rule in policy.rules(contract, central))
+
+
+def policies_digest(
+    contract: Contract, waivers: Sequence[Waiver] = (), central: Central = UNDECIDED
+) -> str:
     """SHA-256 over the rules that do not stand in the contract: which policies are checked today."""
     own = set(contract.rules)
-    central = [repr(rule) for rule in data_time_rules(contract, waivers) if rule not in own]
-    return hashlib.sha256(json.dumps(central).encode()).hexdigest()
+    rules = data_time_rules(contract, waivers, central)
+    return hashlib.sha256(json.dumps([repr(r) for r in rules if r not in own]).encode()).hexdigest()
 
 
-def check_domain(domain: Domain, mesh: Mesh, *, today: date | None = None) -> DomainCheck:
+def check_domain(
+    domain: Domain,
+    mesh: Mesh,
+    *,
+    today: date | None = None,
+    policies: Mapping[str, Policy] | None = None,
+) -> DomainCheck:
     """Everything that is wrong with a domain: its files, its waivers, and the policies it breaks.
 
-    `stopped.py` says what the findings stop; `mesh check` prints them.
+    `stopped.py` says what the findings stop; `mesh check` prints them. `policies` are all that there are,
+    by default; a registered domain, which was checked where its files are, is asked of those that are
+    given.
     """
-    if domain.registered:  # it was checked where its files are, when it was deployed
+    if domain.registered and policies is None:
         return DomainCheck(domain.findings, ())
     today = today or utc_today()
-    known = all_policies()
+    known = all_policies() if policies is None else policies
     valid, bad = judge_waivers(domain, mesh.central, known, today)
-    found = {finding for policy in load_time_policies() for finding in policy.check(domain, mesh)}
+    files = [policy for policy in known.values() if isinstance(policy, LoadTimePolicy)]
+    found = {finding for policy in files for finding in policy.check(domain, mesh)}
     outcome = apply_waivers(domain, sorted(found - set(domain.findings)), valid)
-    return DomainCheck(tuple(sorted({*domain.findings, *bad, *outcome.findings})), outcome.waived)
+    warn = {p.name for p in files if p.severity_under(mesh.central) is Severity.WARNING}
+    blocking = (finding for finding in outcome.findings if finding.rule not in warn)
+    return DomainCheck(
+        tuple(sorted({*domain.findings, *bad, *blocking})),
+        outcome.waived,
+        tuple(finding for finding in outcome.findings if finding.rule in warn),
+    )
 
 
 def utc_today() -> date:

@@ -35,10 +35,12 @@ class WaivedFinding:
 
 @dataclass(frozen=True)
 class DomainCheck:
-    """What a check of a domain found. What `findings` are about is stopped (`stopped.py`)."""
+    """What a check of a domain found. What `findings` are about is stopped (`stopped.py`); `warnings`
+    are of policies that only warn."""
 
     findings: tuple[Finding, ...]
     waived: tuple[WaivedFinding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
 
     @property
     def passed(self) -> bool:

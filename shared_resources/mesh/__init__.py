@@ -7,6 +7,7 @@ Does not belong here: what the files ought to say (`governance/policies/`), what
 from shared_resources.mesh.model import (
     Archetype,
     Central,
+    Decision,
     Domain,
     Mesh,
     ProductFolder,
@@ -14,11 +15,18 @@ from shared_resources.mesh.model import (
     ProductReference,
     Waiver,
 )
-from shared_resources.mesh.read import look_at_mesh, read_mesh, read_product, read_whole_mesh
+from shared_resources.mesh.read import (
+    look_at_mesh,
+    read_central,
+    read_mesh,
+    read_product,
+    read_whole_mesh,
+)
 
 __all__ = [
     "Archetype",
     "Central",
+    "Decision",
     "Domain",
     "Mesh",
     "ProductFolder",
@@ -26,6 +34,7 @@ __all__ = [
     "ProductReference",
     "Waiver",
     "look_at_mesh",
+    "read_central",
     "read_mesh",
     "read_product",
     "read_whole_mesh",

@@ -104,7 +104,7 @@ class FieldReader:
     def _wrong(self, place: Place, how: str) -> None:
         if place in self.source.places:  # else it is missing, which is said once
             name = str(place[-1])
-            self.add(place, f"{name!r} {how}", f"write `{self.examples[name]}`")
+            self.add(place, f"{name!r} {how}", f"write `{self.examples.get(name, f'{name}: 7')}`")
 
 
 def listed(names: Any) -> str:

@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
-from shared_resources.contracts.model import Contract
+from shared_resources.contracts.model import Contract, Severity
 from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.findings import Finding
 
@@ -128,6 +128,42 @@ class ProductFolder:
         return tuple(sorted({reference.key for reference in self.references}))
 
 
+# A waiver that outlives two quarters is a rule of its own: then the policy is to be changed.
+LONGEST_WAIVER_DAYS = 180
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is decided centrally of one policy: how severe it is, None as it says itself, and the numbers
+    that it lets be set."""
+
+    severity: Severity | None = None
+    settings: Mapping[str, Decimal] = field(default_factory=dict)
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Central:
+    """What the governance team decides for every domain: `domains/governance.yaml`.
+
+    `approvers` may approve waivers, which end within `waiver_days`. `loss_budget_percent` is the most
+    that a contract may lose. `landing_prefixes` gives domains prefixes beside the one of their name.
+    `policies` are decisions by the policies' names, whether or not there are such policies.
+    """
+
+    file: Path
+    approvers: tuple[str, ...] = ()
+    waiver_days: int = LONGEST_WAIVER_DAYS
+    loss_budget_percent: Decimal = Decimal(10)
+    landing_prefixes: Mapping[str, str] = field(default_factory=dict)
+    policies: Mapping[str, Decision] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+# Where nobody decided anything.
+UNDECIDED = Central(Path("domains/governance.yaml"))
+
+
 @dataclass(frozen=True)
 class Domain:
     """One folder below `domains/`: one team, one code location. `name` is the folder's name.
@@ -135,6 +171,7 @@ class Domain:
     Fields that `domain.yaml` lacks or garbles are empty, and `findings` says so; `findings` holds
     everything that is wrong with the domain's files before any policy is asked. `environment` names
     the variables that its code sees beside those that every domain sees (`confinement/variables.py`).
+    `central` is what is decided for every domain.
     `registered` is true of one whose files are elsewhere: what is known of it is what it promised when
     it was deployed.
     """
@@ -153,6 +190,7 @@ class Domain:
     findings: tuple[Finding, ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)
     registered: bool = False
+    central: Central = field(default=UNDECIDED, repr=False)
 
     @property
     def file(self) -> Path:
@@ -173,33 +211,13 @@ class Domain:
         raise KeyError(f"domain {self.name!r} has no product {name!r}")
 
 
-# A waiver that outlives two quarters is a rule of its own: then the policy is to be changed.
-LONGEST_WAIVER_DAYS = 180
-
-
-@dataclass(frozen=True)
-class Central:
-    """What the governance team decides for every domain: `domains/governance.yaml`.
-
-    `approvers` may approve waivers, which end within `waiver_days`. `loss_budget_percent` is the most
-    that a contract may lose. `landing_prefixes` gives domains prefixes beside the one of their name.
-    """
-
-    file: Path
-    approvers: tuple[str, ...] = ()
-    waiver_days: int = LONGEST_WAIVER_DAYS
-    loss_budget_percent: Decimal = Decimal(10)
-    landing_prefixes: Mapping[str, str] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
-
-
 @dataclass(frozen=True)
 class Mesh:
     """Every domain below `root`, broken ones included, and those known from the registry, by name."""
 
     root: Path
     domains: tuple[Domain, ...]
-    central: Central = Central(Path("domains/governance.yaml"))
+    central: Central = UNDECIDED
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -80,7 +80,13 @@ def read_mesh(
             if name not in read:  # those whose files are here are what their files say
                 read[name] = read_promised(folder, kept.read if kept else read_contract_anew)
     central = _central(root / "domains" / CENTRAL_FILE, others.central)
-    return Mesh(root, tuple(read[name] for name in sorted(read)), central)
+    return Mesh(root, tuple(replace(read[n], central=central) for n in sorted(read)), central)
+
+
+def read_central(environment: Environment) -> Central:
+    """What is decided for every domain, without reading any of them."""
+    registered = environment.registry.promised(()).central
+    return _central(environment.root / "domains" / CENTRAL_FILE, registered)
 
 
 def _central(here: Path, registered: Path | None) -> Central:

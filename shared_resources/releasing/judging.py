@@ -23,6 +23,7 @@ from shared_resources.data_products.compared.consumers import consumers_hit, in_
 from shared_resources.environment import Environment
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import check_domain
+from shared_resources.governance.decisions import central_findings
 from shared_resources.governance.unconfirmed import unconfirmed
 from shared_resources.mesh import Domain, Mesh, ProductFolder, read_mesh
 from shared_resources.mesh.code.definitions_file import definitions_findings
@@ -75,7 +76,7 @@ def judge(
         domains = sorted((*mesh.domains, *others), key=lambda one: one.name)
         mesh = Mesh(mesh.root, tuple(domains), mesh.central)
         domain = mesh.domain(name)
-        findings.update(check_domain(domain, mesh).findings, mesh.central.findings)
+        findings.update(check_domain(domain, mesh).findings, central_findings(mesh.central))
         findings.update(definitions_findings(domain.folder), unconfirmed(domain))
         findings.update(breaking_changes(environment, mesh, [domain]))
         if name in promised:

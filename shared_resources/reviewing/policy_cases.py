@@ -15,6 +15,7 @@ from shared_resources.governance.catalogue import (
     check_domain,
     load_time_policies,
 )
+from shared_resources.governance.decisions import central_findings
 from shared_resources.governance.unconfirmed import unconfirmed
 from shared_resources.mesh import Domain, Mesh
 from shared_resources.mesh.locations import location_findings
@@ -27,7 +28,7 @@ def of_domain(mesh: Mesh, domain: Domain) -> Iterator[Case]:
     located = (one for one in location_findings(mesh) if _is_of(one, domain))
     found = sorted({*check.findings, *unconfirmed(domain), *located})
     names = [policy.name for policy in load_time_policies()]
-    yield from _cases(found, check.waived, names)
+    yield from _cases(found, check.waived, names, check.warnings)
 
 
 def of_mesh(mesh: Mesh) -> Iterator[Case]:
@@ -35,7 +36,9 @@ def of_mesh(mesh: Mesh) -> Iterator[Case]:
     located = (
         one for one in location_findings(mesh) if not any(_is_of(one, d) for d in mesh.own_domains)
     )
-    yield from _cases(sorted({*mesh.central.findings, *located}), (), ("central", "location"))
+    yield from _cases(
+        sorted({*central_findings(mesh.central), *located}), (), ("central", "location")
+    )
 
 
 def _is_of(finding: Finding, domain: Domain) -> bool:
@@ -43,7 +46,10 @@ def _is_of(finding: Finding, domain: Domain) -> bool:
 
 
 def _cases(
-    found: Sequence[Finding], waived: Iterable[WaivedFinding], names: Sequence[str]
+    found: Sequence[Finding],
+    waived: Iterable[WaivedFinding],
+    names: Sequence[str],
+    warnings: Sequence[Finding] = (),
 ) -> Iterator[Case]:
     by_rule = {
         rule: tuple(of)
@@ -59,5 +65,6 @@ def _cases(
             said = "; ".join(f"{one.message} -> {one.remedy}" for one in findings)
             outcome = Outcome.FAILED
         else:
-            said, outcome = "; ".join(waivers), Outcome.PASSED
+            warned = [f"warning: {one}" for one in warnings if one.rule == name]
+            said, outcome = "; ".join((*waivers, *warned)), Outcome.PASSED
         yield Case(Kind.POLICY, name, outcome, said, findings, {"waived": waivers})

@@ -18,7 +18,7 @@ from shared_resources.evidence.record import Evidence
 from shared_resources.governance.catalogue import policies_digest
 from shared_resources.governance.quarantine.settlement import with_replacements
 from shared_resources.landing.zones.zone import LandingObject, as_listed
-from shared_resources.mesh import ProductFolder
+from shared_resources.mesh import ProductFolder, read_central
 from shared_resources.mesh.code.maker_code import maker_code
 from shared_resources.mesh.domain_file import waivers_named
 from shared_resources.observing.product_health import Observer, is_fresh
@@ -57,7 +57,7 @@ class Unchanged:
         waivers = waivers_named(product.folder.parents[1])
         self._now = _Now(
             self._contract.digest,
-            policies_digest(self._contract, waivers),
+            policies_digest(self._contract, waivers, read_central(environment)),
             code.digest,
             frozenset(product.reads),
             frozenset(one.key for one in product.relationships),

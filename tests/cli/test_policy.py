@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from shared_resources.governance.catalogue import all_policies
+from shared_resources.governance.example import Example
+from shared_resources.governance.examples.minimal_mesh import write_mesh
 from tests.cli.commands import call
 from tests.distributions import install
 
@@ -95,3 +97,79 @@ def test_a_file_without_a_policy_is_refused(tmp_path: Path, text: str, words: st
 
 def test_a_name_that_no_policy_has_is_refused() -> None:
     call("policy", "test", "clasified").refused("no policy 'clasified'", "classified")
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The minimal mesh of the examples, in which nothing is published."""
+    write_mesh(tmp_path, Example("as it is"))
+    monkeypatch.setenv("MESH_ROOT", str(tmp_path))
+    monkeypatch.setenv("MESH_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def test_the_list_says_what_is_decided_and_who_is_excused(shop: Path) -> None:
+    central = shop / "domains/governance.yaml"
+    central.write_text(central.read_text() + "policies: {described: {severity: warning}}\n")
+    with (shop / "domains/shop/domain.yaml").open("a") as file:
+        file.write(
+            "waivers:\n- {policy: classified, product: orders, reason: it goes soon,"
+            " approver: governance@example.com, expires: '2001-02-03'}\n"
+        )
+    found = {one["policy"]: one for one in call("policy", "list", "--json").json}
+    assert found["described"]["severity"] == "warning"
+    assert found["classified"]["severity"] == "blocking"
+    (waiver,) = found["classified"]["waivers"]
+    assert (waiver["product"], waiver["expires"], waiver["expired"]) == (
+        *("shop/orders", "2001-02-03", True),
+    )
+    called = call("policy", "list")
+    assert "shop/orders from classified until 2001-02-03 (expired)" in called.out
+    assert "approved by governance@example.com: it goes soon" in called.out
+
+
+def test_a_policy_that_is_not_merged_yet_says_what_it_would_find(
+    shop: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "no_twos.py"
+    file.write_text(POLICY)
+    called = call("policy", "dry-run", file)
+    assert (called.code, "0 new findings" in called.out) == (0, True), called
+    contract = shop / "domains/shop/products/orders/contract.odcs.yaml"
+    contract.write_text(contract.read_text().replace("version: 1.0.0", "version: 2.0.0"))
+    called = call("policy", "dry-run", file)
+    assert called.code == 1
+    assert "shop (shop@example.com)" in called.out
+    assert "new, blocking: domains/shop/products/orders/contract.odcs.yaml:1:" in called.out
+    (new,) = call("policy", "dry-run", file, "--json").json["new"]
+    assert (new["domain"], new["owners"], new["rule"]) == ("shop", ["shop@example.com"], "no_twos")
+    assert "no_twos" not in call("check", "--static").out, "nothing of it stays"
+
+
+def test_another_central_file_says_what_it_would_change(shop: Path, tmp_path: Path) -> None:
+    contract = shop / "domains/shop/products/orders/contract.odcs.yaml"
+    contract.write_text(contract.read_text().replace("classification: internal", "tags: [x]"))
+    proposed = tmp_path / "proposed.yaml"
+    proposed.write_text(
+        "approvers: [governance@example.com]\npolicies: {classified: {severity: warning}}\n"
+    )
+    found = call("policy", "dry-run", "--governance", proposed, "--json")
+    assert found.code == 0
+    assert {one["severity"] for one in found.json["new"]} == {"warning"}
+    assert {one["severity"] for one in found.json["gone"]} == {"blocking"}
+    assert len(found.json["new"]) == len(found.json["gone"]) == 2
+    proposed.write_text("approvers: [governance@example.com]\npolicies: {classyfied: {}}\n")
+    called = call("policy", "dry-run", "--governance", proposed)
+    assert called.code == 1
+    assert "did you mean 'classified'?" in called.out
+
+
+def test_a_policy_that_is_there_shows_what_it_finds(shop: Path) -> None:
+    contract = shop / "domains/shop/products/orders/contract.odcs.yaml"
+    contract.write_text(contract.read_text().replace("classification: internal", "tags: [x]"))
+    called = call("policy", "dry-run", "classified")
+    assert (called.code, called.out.count("new, blocking")) == (1, 2)
+
+
+def test_a_dry_run_of_nothing_is_refused() -> None:
+    call("policy", "dry-run").refused("name a policy")

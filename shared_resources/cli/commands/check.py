@@ -21,6 +21,7 @@ from shared_resources.cli.output import say
 from shared_resources.environment import Environment
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import WaivedFinding, all_policies, check_domain
+from shared_resources.governance.decisions import central_findings
 from shared_resources.governance.unconfirmed import unconfirmed
 from shared_resources.mesh import Domain, Mesh, ProductFolder, read_whole_mesh
 from shared_resources.mesh.locations import location_findings
@@ -33,6 +34,7 @@ class _Result:
     domains: tuple[Domain, ...]
     findings: tuple[Finding, ...]
     waived: tuple[WaivedFinding, ...]
+    warnings: tuple[Finding, ...] = ()
 
     @property
     def products(self) -> tuple[ProductFolder, ...]:
@@ -102,7 +104,7 @@ def _check(
     found = {finding for outcome in outcomes for finding in outcome.findings}
     found.update(finding for domain in domains for finding in unconfirmed(domain))
     if only is None:
-        found.update(location_findings(mesh), mesh.findings)
+        found.update(location_findings(mesh), mesh.findings, central_findings(mesh.central))
     if published is not None and published.holds_anything:
         from shared_resources.data_products.compared.breaks import breaking_changes
         from shared_resources.data_products.compared.proofs import damages, unproven
@@ -114,20 +116,24 @@ def _check(
         domains,
         tuple(sorted(found)),
         tuple(waived for outcome in outcomes for waived in outcome.waived),
+        tuple(warning for outcome in outcomes for warning in outcome.warnings),
     )
 
 
 def _show(result: _Result, root: Path) -> None:
     for finding in result.findings:
         say(_line(finding, root))
+    for warning in result.warnings:
+        say(f"warning: {_line(warning, root)}")
     for waived in result.waived:
         say(f"waived: {_line(waived, root)}")
     enforced, not_enforced = result.clauses
+    warned = f"{_count(len(result.warnings), 'warning')}, " if result.warnings else ""
     say(
         f"{_count(len(result.domains), 'domain')}, {_count(len(result.products), 'contract')}, "
         f"{_count(len(all_policies()), 'policy', 'policies')}; clauses: {enforced} enforced, "
         f"{not_enforced} not enforced; {_count(len(result.findings), 'finding')}, "
-        f"{len(result.waived)} waived"
+        f"{warned}{len(result.waived)} waived"
     )
 
 
@@ -149,6 +155,7 @@ def _as_json(result: _Result, root: Path) -> dict[str, Any]:
         "policies": sorted(all_policies()),
         "clauses": {"enforced": enforced, "not_enforced": not_enforced},
         "findings": [_finding_as_json(finding, root) for finding in result.findings],
+        "warnings": [_finding_as_json(finding, root) for finding in result.warnings],
         "waived": [
             {
                 **_finding_as_json(waived.finding, root),

@@ -71,7 +71,7 @@ def _broken_rules(policy: DataTimePolicy, example: Example, domain: Domain) -> l
 
     contract = domain.product(KEY.partition("/")[2]).contract
     assert contract is not None
-    report = audited(contract, policy.rules(contract), example.rows)
+    report = audited(contract, policy.rules(contract, domain.central), example.rows)
     return [one.message for one in report.results if not one.passed]
 
 

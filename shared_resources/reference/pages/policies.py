@@ -13,7 +13,9 @@ from shared_resources.reference.pages.markdown import page, table
 _INTRODUCTION = """
 Policies hold in every domain. One that looks at files stops the product that breaks it, and what reads
 it; one that looks at data is a blocking check of every product, `policy_<name>`. A waiver in the domain's
-`domain.yaml` lets a product break one for a while, where that is possible.
+`domain.yaml` lets a product break one for a while, where that is possible. `policies` in
+`domains/governance.yaml` says that one only warns, or sets its numbers:
+`policies: {described: {severity: warning}}`.
 """
 
 
@@ -24,8 +26,19 @@ def policies_page() -> str:
             policy.summary,
             "files" if isinstance(policy, LoadTimePolicy) else "data",
             "yes" if policy.waivable else "no",
+            policy.severity.value,
+            "; ".join(
+                f"`{setting}`: {one.says} ({one.usual})" for setting, one in policy.settings.items()
+            ),
         )
         for name, policy in all_policies().items()
     ]
-    header = ("policy", "what it asks for", "looks at", "can be waived")
+    header = (
+        "policy",
+        "what it asks for",
+        "looks at",
+        "can be waived",
+        "severity",
+        "settings (usual)",
+    )
     return page("The policies", _INTRODUCTION, table(header, rows))

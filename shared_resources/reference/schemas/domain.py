@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from shared_resources.contracts.model import Severity
+from shared_resources.governance.catalogue import all_policies
+from shared_resources.governance.policy import Policy
 from shared_resources.mesh import central_file, domain_file
 from shared_resources.mesh.model import LONGEST_WAIVER_DAYS, Archetype
 from shared_resources.reference.described import described
@@ -54,6 +57,27 @@ _DOMAIN: Mapping[str, Schema] = {
         "description": "Variables that the domain's code may see; none of the platform's own.",
     },
 }
+
+
+def _decision(policy: Policy) -> Schema:
+    numbers = {
+        name: {
+            "type": "number",
+            "minimum": one.least,
+            "maximum": one.most,
+            "description": f"{one.says}; {one.usual} where nothing is said.",
+        }
+        for name, one in policy.settings.items()
+    }
+    severity: Schema = {"enum": [*Severity] if policy.waivable else [Severity.BLOCKING]}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"severity": severity, **numbers},
+        "description": policy.summary,
+    }
+
+
 _CENTRAL: Mapping[str, Schema] = {
     "approvers": {**_TEXTS, "description": "Who may approve a waiver."},
     "waiverDays": {
@@ -72,6 +96,12 @@ _CENTRAL: Mapping[str, Schema] = {
         "type": ["object", "null"],
         "additionalProperties": _TEXT,
         "description": "Landing prefixes beside `<domain>/`, each with the domain that has it.",
+    },
+    "policies": {
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "properties": {name: _decision(policy) for name, policy in all_policies().items()},
+        "description": "How severe policies are, and the numbers that they let be set.",
     },
 }
 

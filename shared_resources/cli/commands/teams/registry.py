@@ -73,6 +73,7 @@ def history(domain: str) -> None:
 def govern() -> None:
     """Register domains/governance.yaml: it holds for every domain then, wherever its files are."""
     from shared_resources.findings import InvalidFile
+    from shared_resources.governance.decisions import central_findings
     from shared_resources.mesh.central_file import read_central_file
     from shared_resources.mesh.model import CENTRAL_FILE
     from shared_resources.mesh.promised import promise_digest
@@ -83,9 +84,8 @@ def govern() -> None:
     file = environment.domains / CENTRAL_FILE
     if not file.is_file():
         raise click.UsageError(f"there is no {file}")
-    central = read_central_file(file)
-    if central.findings:
-        raise InvalidFile(central.findings)
+    if wrong := central_findings(read_central_file(file)):
+        raise InvalidFile(wrong)
     files = {CENTRAL: file.read_bytes()}
     before = environment.registry.history(CENTRAL)
     last = before[-1] if before else None

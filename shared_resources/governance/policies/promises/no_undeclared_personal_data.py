@@ -25,6 +25,8 @@ from shared_resources.contracts.rules.rows.personal_data import KIND as PERSONAL
 from shared_resources.contracts.types import Family
 from shared_resources.governance.example import fails, passes
 from shared_resources.governance.policy import CHECK_PREFIX, DataTimePolicy
+from shared_resources.mesh import Central
+from shared_resources.mesh.model import UNDECIDED
 
 NAME = "no_undeclared_personal_data"
 # Not within a longer number or word: an id that contains a card's digits is no card.
@@ -80,7 +82,7 @@ PATTERNS: tuple[dict[str, Any], ...] = (
 )
 
 
-def rules(contract: Contract) -> tuple[Rule, ...]:
+def rules(contract: Contract, central: Central = UNDECIDED) -> tuple[Rule, ...]:
     """One rule over the columns that may hold no personal data; none if there is no such column."""
     columns = tuple(
         column.name
