@@ -14,7 +14,9 @@ import pytest
 from tests.tiny_mesh import column, contract_text
 
 ROOT = Path(__file__).parents[2]
-CLIENT = "from shared_resources.governance.audit.domain_rules.process import client, forked, server\n"
+CLIENT = (
+    "from shared_resources.governance.audit.domain_rules.process import client, forked, server\n"
+)
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are unknown")
 

@@ -97,12 +97,6 @@ _CENTRAL: Mapping[str, Schema] = {
         "additionalProperties": _TEXT,
         "description": "Landing prefixes beside `<domain>/`, each with the domain that has it.",
     },
-    "policies": {
-        "type": ["object", "null"],
-        "additionalProperties": False,
-        "properties": {name: _decision(policy) for name, policy in all_policies().items()},
-        "description": "How severe policies are, and the numbers that they let be set.",
-    },
 }
 
 
@@ -113,7 +107,13 @@ def domain_schema() -> Schema:
 
 
 def central_schema() -> Schema:
-    fields = described(central_file.FIELDS, _CENTRAL)
+    policies = {
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "properties": {name: _decision(policy) for name, policy in all_policies().items()},
+        "description": "How severe policies are, and the numbers that they let be set.",
+    }
+    fields = described(central_file.FIELDS, {**_CENTRAL, "policies": policies})
     return _file("What the governance team decides for every domain", fields, ["approvers"])
 
 

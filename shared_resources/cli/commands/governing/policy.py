@@ -107,9 +107,9 @@ def list_(as_json: bool) -> None:
     ]
     print_table(shown, columns_of(shown))
     for waiver in (one for row in rows for one in row["waivers"]):
-        over = " (expired)" if waiver["expired"] else ""
+        until = f"{waiver['expires']}{' (expired)' if waiver['expired'] else ''}"
         say(
-            f"waiver: {waiver['product']} from {waiver['policy']} until {waiver['expires']}{over}, approved by "
+            f"waiver: {waiver['product']} from {waiver['policy']} until {until}, approved by "
             f"{waiver['approver']}: {waiver['reason']}"
         )
 
