@@ -1,7 +1,7 @@
 """Executing one product's run in this process, recorded in the shared Dagster instance.
 
 Belongs here: everything that a run worker does with Dagster, its internals included.
-Does not belong here: the order of products and the display (`cli/commands/run.py`), the process (`workers/`).
+Does not belong here: the order of products (`engine.py`), the display (`cli/`), the process (`workers/`).
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection, wait
 from typing import cast
 
 from shared_resources.environment import Environment
+from shared_resources.governance.audit.domain_rules.process.origin import serving_rules
 from shared_resources.running.messages import Loaded
 from shared_resources.running.workers.process import Served
 from shared_resources.running.workers.worker import Worker, serving_dbt, stop
@@ -28,8 +29,9 @@ class Pool:
     @contextmanager
     def serving(self, due: Iterable[str]) -> Iterator[None]:
         """For as long as the block lasts there are the servers that making these products asks."""
-        with serving_dbt(self._environment, due) as dbt:
-            self._served = Served(dbt)
+        rules_log = self._environment.home / "logs" / "rules.log"
+        with serving_dbt(self._environment, due) as dbt, serving_rules(rules_log) as rules:
+            self._served = Served(dbt, rules)
             try:
                 yield
             finally:

@@ -20,6 +20,7 @@ from typing import Any
 
 from shared_resources.data_products.dbt.forking.asking import ask_at
 from shared_resources.environment import Environment
+from shared_resources.governance.audit.domain_rules.process.origin import Origin, fork_at
 from shared_resources.running.messages import Loaded, NotLoaded, RunOutcome, Task, Waits
 
 
@@ -28,6 +29,7 @@ class Served:
     """Where a worker asks the servers of its `mesh run`; None: there is none."""
 
     dbt: socket.socket | None = None  # `data_products/dbt/forking/`
+    rules: Origin | None = None
 
 
 def serve(
@@ -42,6 +44,7 @@ def serve(
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     _redirect_output(log)
     ask_at(served.dbt)
+    fork_at(served.rules)
     try:
         definitions, loaded = _load(environment, domain)
     except Exception as problem:  # noqa: BLE001 - whatever a domain's code raises is its finding

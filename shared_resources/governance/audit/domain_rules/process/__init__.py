@@ -6,5 +6,6 @@ an answer (`governance/audit/domain_rules/asking.py`).
 
 A small server without the platform's secrets is started once a process; it forks a child for each
 question, in milliseconds. Whatever a rule does to its process, the audit is not in it. For queries alone,
-which cannot look into memory, the server may itself be a fork (`forked.py`).
+which cannot look into memory, the server may itself be a fork (`forked.py`). Of the processes of one
+`mesh run` each has its server, and one that has imported what they need forks them all (`origin.py`).
 """

@@ -30,6 +30,10 @@ from shared_resources.governance.audit.domain_rules.process.job import (
     left,
     read_answer,
 )
+from shared_resources.governance.audit.domain_rules.process.origin import (
+    OfOrigin,
+    server_of_origin,
+)
 from shared_resources.governance.audit.domain_rules.process.server import (
     FRAMES,
     KILL,
@@ -57,7 +61,7 @@ class _Server:
     """The process and the socket to it. One job at a time; threads wait for each other."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    process: subprocess.Popen[bytes] | Forked | None = None
+    process: subprocess.Popen[bytes] | Forked | OfOrigin | None = None
     control: socket.socket | None = None
     imported: set[bytes] = field(default_factory=set)
 
@@ -66,16 +70,21 @@ class _Server:
         if libraries == FRAMES and isinstance(self.process, Forked):
             self.stop()  # a fork has this process's memory, which a function could look into
         if self.process is None or self.process.poll() is not None:
-            self._start()
+            self._start(libraries)
         if libraries is not None and libraries not in self.imported:
             assert self.control is not None
             with suppress(OSError):  # it has just ended, which is said where an answer is missed
                 self.control.sendall(libraries)
             self.imported.add(libraries)
 
-    def _start(self) -> None:
+    def _start(self, libraries: bytes | None) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
+            self.control, self.imported = ours, set()
+            self.process = server_of_origin(ours, theirs, libraries)
+            if self.process is not None:
+                self.imported.update({libraries} if libraries else ())
+                return
             self.process = subprocess.Popen(
                 [sys.executable, "-m", f"{__package__}.server", str(theirs.fileno())],
                 env=seen_by_domain() | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -84,7 +93,6 @@ class _Server:
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self.control, self.imported = ours, set()
 
     def start_as_fork(self) -> None:
         """Be a fork of this process, unless it runs or this process cannot be forked."""
@@ -98,10 +106,13 @@ class _Server:
     def stop(self) -> None:
         """End it with all that it has started; the next job gets another."""
         if self.control is not None:
-            self.control.close()
+            with suppress(OSError):
+                self.control.shutdown(socket.SHUT_WR)
         if self.process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(_START_SECONDS)
+        if self.control is not None:
+            self.control.close()
         self.process = self.control = None
 
     def fork(self, libraries: bytes | None) -> socket.socket:

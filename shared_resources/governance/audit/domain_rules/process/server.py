@@ -46,8 +46,7 @@ def serve(control: socket.socket) -> None:
     while True:
         told, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if told in _LIBRARIES:
-            for library in _LIBRARIES[told]:
-                importlib.import_module(library)
+            import_libraries(told)
         elif told == START:
             child = os.fork()
             if not child:
@@ -59,6 +58,12 @@ def serve(control: socket.socket) -> None:
         else:
             _end(child, False)
             return
+
+
+def import_libraries(told: bytes) -> None:
+    """What a server is told that its jobs need; nothing for other words."""
+    for library in _LIBRARIES.get(told, ()):
+        importlib.import_module(library)
 
 
 def _be_child(control: socket.socket, descriptor: int) -> None:
