@@ -15,6 +15,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -70,12 +71,38 @@ class _AtOnce:
                 self._held[shard] = stack.enter_context(_transaction(storage, shard))
             stack.callback(self._release)
             self._holder = threading.get_ident()
+            for _, alike in groupby(events, _materialized):
+                self._store_alike(list(alike))
+
+    def _store_alike(self, events: Sequence[EventLogEntry]) -> None:
+        """Materializations of one asset as rows of one statement; others one after the other."""
+        if _materialized(events[0]) is None or len(events) == 1:
             for event in events:
-                storage.store_event(event)
+                self._storage.store_event(event)
+            return
+        from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
+        from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
+
+        storage, index = self._storage, self._held[INDEX_SHARD_NAME]
+        rows = [storage._event_to_row(event) for event in events]
+        self._held[events[0].run_id].execute(Events.insert(), rows)
+        numbered = Events.insert().returning(Events.c.id, sort_by_parameter_order=True)
+        numbers = [int(row[0]) for row in index.execute(numbered, rows)]
+        storage._store_asset_event_tags(index, events, numbers)
+        # Of an asset the last one is kept: each would replace the one before it.
+        storage._store_asset_event(index, events[-1], numbers[-1])
 
     def _release(self) -> None:
         self._holder = None
         self._held.clear()
+
+
+def _materialized(event: EventLogEntry) -> tuple[str, str] | None:
+    """The run and the asset of which the event tells that it was materialized; None for others."""
+    told = event.dagster_event
+    if told is None or not told.is_step_materialization or told.asset_key is None:
+        return None
+    return event.run_id, told.asset_key.to_string()
 
 
 @contextmanager

@@ -14,7 +14,10 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from shared_resources.dagster_instance.new_files import copied, keep
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -50,12 +53,23 @@ def _of_events(storage: Any, engines: _Engines) -> Any:
             address = storage.conn_string_for_shard(shard)
             if shard not in storage._initialized_dbs:
                 engines.forget(address)  # the file may be another than before
-                storage._initdb(engines.of(address))
+                _prepare(storage, shard, engines.of(address))
                 storage._initialized_dbs.add(shard)
             with engines.of(address).begin() as connection:
                 yield connection
 
     return connect
+
+
+def _prepare(storage: Any, shard: str, engine: Engine) -> None:
+    """Make the file's tables, unless it has them."""
+    file = Path(storage.path_for_shard(shard))
+    if copied(storage, file):
+        return
+    new = not file.exists()
+    storage._initdb(engine)
+    if new:
+        keep(storage, file)
 
 
 def _tables_of(storage: Any, engines: _Engines) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -102,7 +102,7 @@ class Engine:
         self._outcome.seconds = time.monotonic() - self._outcome.started
         return self._outcome
 
-    def _make(self, wanted: Mapping[str, tuple[str, ...]], due: Iterable[str]) -> None:
+    def _make(self, wanted: Mapping[str, tuple[str, ...]], due: Collection[str]) -> None:
         loaded, broken = self._pool.load({key.split("/")[0] for key in due})
         reads = {key: one.reads[key] for one in loaded for key in wanted if key in one.reads}
         self._stopped = {key: why for one in loaded for key, why in one.stopped.items()}

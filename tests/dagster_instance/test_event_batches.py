@@ -47,9 +47,13 @@ def executed(home: Path) -> dict[str, list[Any]]:
     return {
         **counts,
         "of the run": rows(of_run, "SELECT dagster_event_type, partition FROM event_logs"),
-        "of all": rows(index, "SELECT dagster_event_type, partition FROM event_logs"),
+        "of all": rows(index, "SELECT id, dagster_event_type, partition, step_key FROM event_logs"),
         "tags": rows(index, "SELECT asset_key, key FROM asset_event_tags"),
-        "assets": rows(index, "SELECT asset_key FROM asset_keys"),
+        "assets": rows(
+            index,
+            "SELECT asset_key, json_extract(last_materialization, '$.storage_id'),"
+            " last_run_id IS NOT NULL, last_materialization_timestamp IS NOT NULL FROM asset_keys",
+        ),
         "checks": rows(index, "SELECT check_name, execution_status FROM asset_check_executions"),
     }
 

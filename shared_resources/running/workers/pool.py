@@ -6,8 +6,8 @@ Does not belong here: one of them (`worker.py`), which product is next (`running
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection, wait
 from typing import cast
 
@@ -27,10 +27,11 @@ class Pool:
         self._served = Served()
 
     @contextmanager
-    def serving(self, due: Iterable[str]) -> Iterator[None]:
+    def serving(self, due: Collection[str]) -> Iterator[None]:
         """For as long as the block lasts there are the servers that making these products asks."""
-        rules_log = self._environment.home / "logs" / "rules.log"
-        with serving_dbt(self._environment, due) as dbt, serving_rules(rules_log) as rules:
+        log = self._environment.home / "logs" / "rules.log"
+        rules_of = serving_rules(log) if due else nullcontext()
+        with serving_dbt(self._environment, due) as dbt, rules_of as rules:
             self._served = Served(dbt, rules)
             try:
                 yield

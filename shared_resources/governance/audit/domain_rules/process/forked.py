@@ -5,8 +5,8 @@ Does not belong here: what the server does (`server.py`), which process asks for
 
 A server that is started anew imports what this process has imported already: a fifth of what an audit
 of a small file takes. A fork is safe while no other thread runs, which it would leave behind in the
-midst of something. It inherits the memory of its parent, in which the platform's secrets may stand, so that it
-asks queries alone: a query cannot look into memory, a function could.
+midst of something. It inherits the memory of its parent, in which the platform's secrets may stand, so
+that it asks queries alone: a query cannot look into memory, a function could.
 """
 
 from __future__ import annotations
