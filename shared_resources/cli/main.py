@@ -34,6 +34,7 @@ _COMMANDS = {
     "run": "materialize products in dependency order across domains",
     "status": "a row a product: version, rows, checks, health",
     "check": "every contract and policy, statically",
+    "lineage": "which columns of which products a product's columns are made from",
     "policy": "the central policies, and the examples that test them",
     "audit": "a contract's rules on a file, without Dagster",
     "read": "what a consumer gets",
@@ -63,7 +64,7 @@ _ROOMS = dict.fromkeys(
     ),
     "teams.",
 )
-_ROOMS["policy"] = "governing."
+_ROOMS.update(dict.fromkeys(("lineage", "policy"), "governing."))
 
 # Whose client says in its own words that it was refused, or could not reach anyone.
 _SERVICES = {"botocore": "AWS", "snowflake": "Snowflake"}

@@ -34,6 +34,24 @@ class Classification(StrEnum):
         return self in (Classification.CONFIDENTIAL, Classification.RESTRICTED)
 
 
+class Method(StrEnum):
+    """How a column was made less personal than what it is made from."""
+
+    AGGREGATION = "aggregation"
+    KEYED_HASH = "keyedHash"
+    GENERALISATION = "generalisation"
+
+
+@dataclass(frozen=True)
+class Anonymisation:
+    """Of an aggregation, each value sums up at least `minimum_group`, whom the column `group_size`
+    counts; the audit checks it on the rows."""
+
+    method: Method
+    minimum_group: int = 0
+    group_size: str = ""
+
+
 class Severity(StrEnum):
     """What a failed rule does: `BLOCKING` keeps the batch from readers, `WARNING` only reports."""
 
@@ -147,6 +165,8 @@ class Column:
     text_format: str = ""  # how a text is read as the value, or what a text is; see text_formats.py
     landed_as: str = ""  # what landed files call it, where that is not its name
     to_confirm: tuple[str, ...] = ()  # what was taken for true of it, and nobody has said yet
+    made_from: tuple[tuple[str, str], ...] | None = None  # (product, column); None: nobody said
+    anonymisation: Anonymisation | None = None
 
 
 class LandingMode(StrEnum):

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from shared_resources.contracts.promise import Promise
 from shared_resources.data_products.batch import Attempt, AuditedBatch, Made
+from shared_resources.data_products.column_lineage import known_lineage
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.verdict import Auditor, Verdict
 from shared_resources.environment import Environment
@@ -45,8 +46,10 @@ def audit_batch(attempt: Attempt, made: Made) -> AuditedBatch:
     )
     staged = _join(kept) if kept else None
     cleared = None
+    lineage = known_lineage(attempt.environment, attempt.definition, made.column_lineage)
     if staged is not None:
         evidence = _evidence(attempt, made, staged, verdicts, report, entries)
+        evidence = replace(evidence, lineage=lineage)
         cleared = clear(staged, evidence, auditor.seen(staged), attempt.on_top_of)
     return AuditedBatch(
         attempt=attempt,
@@ -55,7 +58,7 @@ def audit_batch(attempt: Attempt, made: Made) -> AuditedBatch:
         refused=tuple(sorted(refused)),
         quarantined=tuple(entries),
         metadata=made.metadata,
-        column_lineage=made.column_lineage,
+        lineage=lineage,
     )
 
 

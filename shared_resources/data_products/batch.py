@@ -18,6 +18,7 @@ from shared_resources.contracts.numbers import Number
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.pinned_inputs import PinnedInput
 from shared_resources.environment import Environment
+from shared_resources.evidence.lineage import ColumnLineage
 from shared_resources.governance.audit.report import AuditReport, RuleResult
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
 from shared_resources.stores.pins import Pin
@@ -138,7 +139,7 @@ class AuditedBatch:
     refused: tuple[str, ...]
     quarantined: tuple[QuarantineEntry, ...]
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    column_lineage: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    lineage: ColumnLineage | None = None
 
     @property
     def staged(self) -> StagedBatch | None:

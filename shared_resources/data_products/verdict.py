@@ -15,6 +15,7 @@ from pathlib import Path
 
 from shared_resources.contracts.rules.batch.parse import KIND as PARSE
 from shared_resources.data_products.batch import Attempt, Made, Unreadable
+from shared_resources.data_products.history import with_history
 from shared_resources.evidence.record import FileDigest
 from shared_resources.governance.audit.audit import audit_parts
 from shared_resources.governance.audit.engine.connection import UnreadableBatch
@@ -61,7 +62,7 @@ class Auditor:
         reports = audit_parts(
             parts,
             definition.contract,
-            rules=definition.rules,
+            rules=with_history(self._attempt, definition.rules),
             references=self._attempt.snapshots,
             folder=definition.folder,
         )

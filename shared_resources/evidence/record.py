@@ -15,6 +15,7 @@ from typing import Any
 from shared_resources.contracts.model import UNPARTITIONED, Rule, Severity
 from shared_resources.contracts.promise import Promise
 from shared_resources.evidence import keys
+from shared_resources.evidence.lineage import ColumnLineage
 from shared_resources.problems import MeshProblem
 
 # Without these nobody knows what a version was checked against.
@@ -85,7 +86,8 @@ class Evidence:
     `objects` the landing objects as (key, etag), `quarantined` the entries that the attempt left,
     `files` the batch's files as they were staged. Of a rollback, all this is of the version that it
     restored, but for `rolled_back`. Of a promotion it is that of the branch, with `promoted`, and
-    `quarantined` are all entries that it does not take the place of.
+    `quarantined` are all entries that it does not take the place of. `lineage` is what is known of where
+    its columns come from.
     """
 
     run_id: str
@@ -104,6 +106,7 @@ class Evidence:
     replay_of: ReplayOf | None = None
     rolled_back: RolledBack | None = None
     promoted: Promoted | None = None
+    lineage: ColumnLineage | None = None
 
     @property
     def input_versions(self) -> dict[str, tuple[str, int]]:
@@ -152,6 +155,8 @@ class Evidence:
             written[keys.PROMISE] = self.promise.text()
         if self.code is not None:
             written[keys.CODE] = self.code
+        if self.lineage is not None:
+            written[keys.LINEAGE] = self.lineage.text()
         if self.refusing:
             written[keys.REFUSING] = _compact(self.refusing)
         if self.replay_of is not None:
@@ -207,6 +212,7 @@ class Evidence:
             promise=promise_in(properties),
             policies=properties.get(keys.POLICIES, ""),
             code=properties.get(keys.CODE),
+            lineage=_lineage_in(properties),
             refusing=tuple(map(str, listed(keys.REFUSING))),
             # Earlier releases wrote no partition of a product without; a batch always has one.
             partitions=tuple(map(str, listed(keys.PARTITIONS))) or (UNPARTITIONED,),
@@ -249,6 +255,11 @@ def promise_in(properties: Mapping[str, str]) -> Promise | None:
     """What the contract promised when these properties were committed; None if nobody wrote it."""
     written = properties.get(keys.PROMISE)
     return None if written is None else Promise.read(written)
+
+
+def _lineage_in(properties: Mapping[str, str]) -> ColumnLineage | None:
+    written = properties.get(keys.LINEAGE)
+    return None if written is None else ColumnLineage.read(written)
 
 
 def _check_to_json(check: CheckOutcome) -> dict[str, Any]:

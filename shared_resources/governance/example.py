@@ -6,9 +6,11 @@ Does not belong here: the minimal mesh that an example changes, trying it (`exam
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+from shared_resources.governance.published import PublishedTable
 
 # By path in a file, as clauses are named (`schema.orders.properties.order_id.classification`): what
 # stands there instead; None takes it out.
@@ -25,7 +27,8 @@ class Example:
     contract with changes. `files` are texts by path in the product's folder, or from the mesh's root
     where the path begins with `domains/`; None takes a file out.
 
-    For policies that look at data, `rows` are those of the batch that is audited; for those that look at
+    For policies that look at data, `rows` are those of the batch that is audited, and `history` how many
+    the batches before it had, the last first; for those that look at
     what is published, `published` says what that is (`published.py`).
     """
 
@@ -37,6 +40,9 @@ class Example:
     others: Mapping[str, Changes] = field(default_factory=dict)
     files: Mapping[str, str | None] = field(default_factory=dict)
     rows: Sequence[Mapping[str, Any]] = ()
+    history: Sequence[int] = ()
+    # Put together when it is tried: it needs Arrow, which is slow to import.
+    published: Callable[[], Sequence[PublishedTable]] = tuple
 
     @property
     def must_pass(self) -> bool:

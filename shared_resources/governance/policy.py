@@ -17,6 +17,7 @@ from decimal import Decimal
 from shared_resources.contracts.model import Contract, Rule, Severity
 from shared_resources.findings import Finding
 from shared_resources.governance.example import Example
+from shared_resources.governance.published import Published
 from shared_resources.mesh import Central, Domain, Mesh
 
 CHECK_PREFIX = "policy_"
@@ -71,6 +72,10 @@ class LoadTimePolicy(_Policy):
     """
 
     check: Callable[[Domain, Mesh], Iterable[Finding]]
+    # What it looks for in what is published, too; that stops nothing, and `mesh check` says it.
+    published: Callable[[Domain, Mesh, Published], Iterable[Finding]] | None = field(
+        default=None, kw_only=True
+    )
 
 
 @dataclass(frozen=True)

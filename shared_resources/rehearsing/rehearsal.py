@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +96,7 @@ def audited_product(
         made_of = [one for one in wanted if one not in definition.referenced_products]
         inputs = open_inputs(published, scratch, mesh, wanted, made_of, given)
         run = Run(
-            f"rehearsal-{uuid.uuid4().hex[:12]}", _partitions(made_in, definition, inputs, days)
+            f"rehearsal-{uuid.uuid4().hex[:12]}", days_to_make(made_in, definition, inputs, days)
         )
         begun = attempt(made_in, definition, run, inputs)
         return audit_batch(begun, make(begun))
@@ -116,12 +116,16 @@ def outcome(audited: AuditedBatch, changed: Changes | None) -> Rehearsal:
     )
 
 
-def _partitions(
+def days_to_make(
     environment: Environment,
     definition: ProductDefinition,
-    inputs: dict[str, PinnedInput],
-    days: Sequence[str],
+    inputs: Mapping[str, PinnedInput],
+    days: Sequence[str] = (),
 ) -> tuple[str, ...]:
+    """The partitions that are made of these inputs: the `days`, by default the newest that there is.
+
+    Raises `NotGiven` where there is none, and for days of a product without.
+    """
     if definition.contract.partitioning is None:
         if days:
             raise NotGiven(f"{definition.key} has no days: leave --day out")

@@ -16,6 +16,7 @@ from shared_resources.contracts.model import Severity
 from shared_resources.contracts.numbers import as_json
 from shared_resources.dagster_instance.asset_keys import asset_key
 from shared_resources.data_products.batch import AuditedBatch
+from shared_resources.evidence.lineage import ColumnLineage
 from shared_resources.governance.audit.report import AuditReport, RuleResult
 from shared_resources.stores.protocol import Version
 
@@ -50,8 +51,9 @@ def batch_metadata(audited: AuditedBatch) -> dict[str, dg.MetadataValue[Any]]:
         )
     if audited.quarantined:
         metadata["quarantine"] = ", ".join(entry.id for entry in audited.quarantined)
-    if audited.column_lineage:
-        metadata["dagster/column_lineage"] = column_lineage(audited)
+    if audited.lineage is not None:
+        metadata["dagster/column_lineage"] = column_lineage(audited.lineage)
+        metadata["column lineage"] = audited.lineage.how.value
     return dict(normalize_metadata({**audited.metadata, **metadata}))
 
 
@@ -64,14 +66,14 @@ def rows_of_days(audited: AuditedBatch) -> dict[str, int]:
     return rows
 
 
-def column_lineage(audited: AuditedBatch) -> dg.TableColumnLineage:
+def column_lineage(lineage: ColumnLineage) -> dg.TableColumnLineage:
     return dg.TableColumnLineage(
         {
             column: [
                 dg.TableColumnDep(asset_key=asset_key(product), column_name=name)
                 for product, name in sources
             ]
-            for column, sources in audited.column_lineage.items()
+            for column, sources in lineage.columns.items()
         }
     )
 

@@ -108,8 +108,12 @@ def _check(
     if published is not None and published.holds_anything:
         from shared_resources.data_products.compared.breaks import breaking_changes
         from shared_resources.data_products.compared.proofs import damages, unproven
+        from shared_resources.governance.asking_published import ask_published
 
         found.update(breaking_changes(published, mesh, domains), unproven(published, domains))
+        asked = ask_published(published, mesh, domains)
+        found.update(asked.findings)
+        outcomes.append(asked)
         if data:
             found.update(damages(published, domains))
     return _Result(

@@ -65,10 +65,13 @@ def _of_column(place: str, was: Column, now: Column) -> Iterator[Change]:
     if was.absent_before != now.absent_before:
         yield _absent(place, was, now)
     yield from _landed(place, was, now)
+    if was.anonymisation != now.anonymisation:
+        yield _anonymised(place, was, now)
     for field, one, other in (
         ("description", was.description, now.description),
         ("businessName", was.business_name, now.business_name),
         ("tags", was.tags, now.tags),
+        ("transformSourceObjects", was.made_from, now.made_from),
         ("customProperties.toConfirm", was.to_confirm, now.to_confirm),
     ):
         if one != other:
@@ -94,6 +97,22 @@ def _classified(place: str, was: Column, now: Column) -> Change:
         f"{_said(was.classification)}" + (": people see it masked" if hidden else "")
     )
     return either(hidden, f"{place}.classification", said, now.name, line=now.line)
+
+
+def _anonymised(place: str, was: Column, now: Column) -> Change:
+    """Who joins by a hashed value, or reads a rounded one, gets others by another method."""
+    methods = [one.anonymisation.method if one.anonymisation else None for one in (was, now)]
+    said = (
+        f"{now.name} is anonymised by {methods[1]} and was by {methods[0]}"
+        if all(methods) and methods[0] != methods[1]
+        else f"{now.name} is anonymised by {methods[1]}, in other groups than before"
+        if all(methods)
+        else f"{now.name} is anonymised by {methods[1]}"
+        if methods[1]
+        else f"{now.name} is not anonymised any more"
+    )
+    clause = f"{place}.customProperties.anonymisation"
+    return either(methods[0] != methods[1], clause, said, now.name, line=now.line)
 
 
 def _is_hidden(classification: Classification | None) -> bool:

@@ -82,7 +82,10 @@ _PROPERTY: Mapping[str, Verdict] = {
     "primaryKeyPosition": (True, "check primary_key"),
     "partitionKeyPosition": _READER,
     "encryptedName": _FOR_OTHER_TOOLS,
-    "transformSourceObjects": (False, "lineage is recorded from what is really read"),
+    "transformSourceObjects": (
+        True,
+        "the column's lineage: policies classification_kept and lineage_exists; in the evidence",
+    ),
     "transformLogic": _FOR_READERS,
     "transformDescription": _FOR_READERS,
     "examples": _FOR_READERS,
@@ -117,6 +120,7 @@ _PLATFORM: Mapping[str, str] = {
     "lossBudgetPercent": "the audit: failing rows within it go to quarantine, over it the batch",
     "mayBeAbsent": "the reader of the landing zone: a file that may lack the column has nulls",
     "quarantineDays": "housekeeping keeps what was rejected so long",
+    "anonymisation": "policy classification_kept; of an aggregation, check minimum_group",
     "toConfirm": "`mesh check` reports it until somebody has confirmed it and removed it",
     "alwaysRun": "whether `mesh run` makes it again although nothing that it is made of has changed",
 }

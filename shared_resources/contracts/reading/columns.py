@@ -15,6 +15,7 @@ from shared_resources.contracts.model import Classification, Column
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.reading.constants import NotOfType, constant
 from shared_resources.contracts.reading.logical_types import declared_type
+from shared_resources.contracts.reading.origins import anonymisation, made_from
 from shared_resources.contracts.reading.vendor import texts, vendor_properties
 from shared_resources.contracts.text_formats import text_format
 from shared_resources.contracts.types import ColumnType, Family
@@ -23,7 +24,7 @@ from shared_resources.contracts.types import ColumnType, Family
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}")
 
 
-COLUMN_PROPERTIES = ("mayBeAbsent", "toConfirm")
+COLUMN_PROPERTIES = ("mayBeAbsent", "toConfirm", "anonymisation")
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,10 @@ def _read_column(node: Node) -> DeclaredColumn:
         line=node.line,
         landed_as=_landed_as(node, name),
         to_confirm=texts(vendor_properties(node, COLUMN_PROPERTIES).get("toConfirm")),
+        made_from=made_from(node),
+        anonymisation=anonymisation(
+            vendor_properties(node, COLUMN_PROPERTIES).get("anonymisation")
+        ),
         text_format=text_format(node.get("logicalTypeOptions"), declared.type.family)
         if declared
         else "",

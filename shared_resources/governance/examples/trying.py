@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from shared_resources.contracts.rules.batch.volume import HISTORY
 from shared_resources.findings import Finding
 from shared_resources.governance.example import Example
 from shared_resources.governance.examples.minimal_mesh import KEY, write_mesh
 from shared_resources.governance.policy import DataTimePolicy, LoadTimePolicy, Policy
+from shared_resources.governance.published import from_list
 from shared_resources.mesh import Domain, Mesh, read_mesh
 
 
@@ -62,7 +64,10 @@ def _problem(policy: Policy, example: Example) -> str:
 def _found(policy: Policy, example: Example, mesh: Mesh) -> list[str]:
     domain = mesh.domain(KEY.partition("/")[0])
     if isinstance(policy, LoadTimePolicy):
-        return [f"{one.message} -> {one.remedy}" for one in policy.check(domain, mesh)]
+        found = list(policy.check(domain, mesh))
+        if policy.published is not None:
+            found += policy.published(domain, mesh, from_list(example.published()))
+        return [f"{one.message} -> {one.remedy}" for one in found]
     return _broken_rules(policy, example, domain)
 
 
@@ -71,7 +76,11 @@ def _broken_rules(policy: DataTimePolicy, example: Example, domain: Domain) -> l
 
     contract = domain.product(KEY.partition("/")[2]).contract
     assert contract is not None
-    report = audited(contract, policy.rules(contract, domain.central), example.rows)
+    rules = [
+        replace(rule, arguments={**rule.arguments, HISTORY: example.history})
+        for rule in policy.rules(contract, domain.central)
+    ]
+    report = audited(contract, rules, example.rows)
     return [one.message for one in report.results if not one.passed]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared_resources.contracts.file_formats import OWN
-from shared_resources.contracts.model import LandingMode
+from shared_resources.contracts.model import LandingMode, Method
 from shared_resources.contracts.reading.columns import COLUMN_PROPERTIES
 from shared_resources.contracts.reading.platform_properties import (
     LANDING_FIELDS,
@@ -131,7 +131,30 @@ _OF_A_CONTRACT: Mapping[str, Schema] = {
         "description": "How long rejected rows are kept; default 90.",
     },
 }
+_METHODS: Schema = {
+    "type": "object",
+    "properties": {
+        "method": {
+            "enum": [*Method],
+            "description": "`aggregation`: summed up over many. `keyedHash`: a hash with a secret key. "
+            "`generalisation`: made coarser, such as a year of a day.",
+        },
+        "minimumGroup": {
+            "type": "integer",
+            "minimum": 2,
+            "description": "Of an aggregation: how many a value sums up at least. Checked on every row.",
+        },
+        "groupSize": {
+            "type": "string",
+            "description": "Of an aggregation: the column that counts whom a row sums up.",
+        },
+    },
+    "required": ["method"],
+    "additionalProperties": False,
+    "description": "How the column was made less personal than what it is made from.",
+}
 _OF_A_COLUMN: Mapping[str, Schema] = {
+    "anonymisation": _METHODS,
     "mayBeAbsent": {
         "anyOf": [{"type": "boolean"}, _DAY],
         "description": "A landed file may lack this nullable column: always (true), or before the "

@@ -446,6 +446,16 @@ TABLE = {
         "  - {property: alwaysRun, vendor: mesh, value: true}\n"
         "  - {property: toConfirm, vendor: mesh, value: [is it so]}\n", S, S, (), "toConfirm",
     ),
+    "it is made from other columns": Row(
+        "transformSourceObjects", "transformSourceObjects: [till.lines]",
+        "transformSourceObjects: [shop/lines.line_id]", S, S, ("line_id",), "transformSourceObjects",
+    ),
+    "it is hashed": Row(
+        "anonymisation", "description: Whether it came back., classification: public",
+        "description: Whether it came back., classification: public, customProperties: "
+        "[{property: anonymisation, vendor: mesh, value: {method: keyedHash}}]", B, B, ("returned",),
+        "returned is anonymised by keyedHash", "returned is not anonymised any more",
+    ),
     "what other tools read": Row("tenant", "tenant: example", "tenant: other", S, S),
     "a price": Row("price", "priceAmount: 1.5", "priceAmount: 2.5", S, S),
 }  # fmt: skip

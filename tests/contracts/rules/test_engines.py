@@ -83,6 +83,7 @@ def _rules() -> list[Rule]:
         make_rule("multiple_of", "narrow", multipleOf=0.1, name="multiple_narrow"),
         make_rule("invalid_values", "text", validValues=["a"], pattern="^a", name="invalid_text"),
         make_rule("invalid_values", "small", minimum=0, name="invalid_small"),
+        make_rule("minimum_group", "text", "small", minimum=6),
         make_rule("unique", "id"),
         make_rule("duplicate_values", "flag", "at"),
         make_rule(
@@ -100,7 +101,7 @@ CONTRACT = make_contract(COLUMNS, RULES)
 DAILY = make_contract(
     COLUMNS, RULES, partitioning=Partitioning("day", date(2024, 1, 1), date(2025, 1, 1))
 )
-NO_QUERY = {"columns", "parse", "not_empty", "row_count", "custom"}
+NO_QUERY = {"columns", "parse", "not_empty", "row_count", "volume", "custom"}
 TABLE = pa.table(
     {name: pa.array(ROWS[name], TYPES[type_].arrow) for name, type_ in COLUMNS.items()}
 )
