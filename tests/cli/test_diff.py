@@ -13,6 +13,7 @@ from tests.registry.test_registry import promise
 from tests.reviewing.repositories import (
     LANDING,
     LINES,
+    READER,
     cases,
     commit,
     git,
@@ -53,6 +54,25 @@ def test_a_break_is_named_with_whom_it_breaks_and_what_to_do(changed: TinyMesh) 
     lines(changed, RENAMED, version="2.0.0")
     told = diffed("--against", "main", "order/lines", code=0)["order/lines breaking"]
     assert told["permitted"] and told["consumers"] == ["sales/daily"]
+
+
+def test_what_is_declared_to_be_made_from_what_breaks_is_named_further_down(
+    changed: TinyMesh,
+) -> None:
+    total = column("total", "DOUBLE", transformSourceObjects=["order/lines.amount"])
+    changed.product("sales/daily", contract_text("sales/daily", [total]), READER.format(factor=1))
+    yearly = column("sum", "DOUBLE", transformSourceObjects=["sales/daily.total"])
+    code = READER.format(factor=1).replace("order/lines", "sales/daily").replace("amount", "total")
+    changed.product("sales/yearly", contract_text("sales/yearly", [yearly]), code)
+    lines(changed, RENAMED)
+    told = diffed("--against", "main", "order", code=1)["order/lines breaking"]
+    assert told["changes"][0]["made_from_it"] == [
+        {"product": "sales/daily", "columns": ["total"]},
+        {"product": "sales/yearly", "columns": ["sum"]},
+    ]
+    assert told["changes"][1]["made_from_it"] == []
+    shown = call("diff", "--against", "main", "order").out
+    assert "made from it, as is declared: sales/daily (total); sales/yearly (sum)" in shown
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["kept", "in git"])

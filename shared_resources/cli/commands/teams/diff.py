@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +17,8 @@ from shared_resources.cli.output import say
 
 if TYPE_CHECKING:
     from shared_resources.comparing.changed import Changed
+    from shared_resources.contracts.changes.change import Change
+    from shared_resources.data_products.compared.consumers import Hit
     from shared_resources.environment import Environment
     from shared_resources.mesh import Mesh
 
@@ -47,9 +48,9 @@ def diff(selection: tuple[str, ...], against: str | None, as_json: bool) -> None
     if as_json:
         from shared_resources.cli.tables import print_json
 
-        print_json([_as_json(one, mesh.root) for one in found])
+        print_json([_as_json(one, mesh) for one in found])
     else:
-        _show(found)
+        _show(found, mesh)
     if any(one.refused for one in found):
         sys.exit(1)
 
@@ -92,8 +93,9 @@ def _wanted(selection: Sequence[str], known: Collection[str]) -> Collection[str]
     return select(selection, dict.fromkeys(known, ()))
 
 
-def _show(found: Sequence[Changed]) -> None:
+def _show(found: Sequence[Changed], mesh: Mesh) -> None:
     from shared_resources.comparing.changed import Verdict
+    from shared_resources.data_products.compared.consumers import in_words
 
     quiet = (Verdict.UNCHANGED, Verdict.NEW)
     for one in found:
@@ -103,6 +105,8 @@ def _show(found: Sequence[Changed]) -> None:
         say(f"{one.key} {versions}: {one.verdict}, against {one.against}")
         for change, hit in zip(one.changes, one.hits, strict=True):
             say(f"  {change.effect}: {change.message}{_breaks(hit)}")
+            if made := _made_from(mesh, one.key, change):
+                say(f"    made from it, as is declared: {in_words(made)}")
         if one.readers:
             say(f"  read by {', '.join(one.readers)}")
         for text in filter(None, (one.unsaid, one.refused)):
@@ -122,7 +126,16 @@ def _breaks(hit: Any) -> str:
     return f"; it breaks {in_words(hit)}" if hit else ""
 
 
-def _as_json(one: Changed, root: Path) -> dict[str, Any]:
+def _made_from(mesh: Mesh, key: str, change: Change) -> Hit:
+    """What is declared to be made from the columns of a change that breaks."""
+    from shared_resources.contracts.changes.change import Effect
+    from shared_resources.data_products.compared.downstream import made_from
+
+    return made_from(mesh, key, change.columns) if change.effect is Effect.BREAKING else {}
+
+
+def _as_json(one: Changed, mesh: Mesh) -> dict[str, Any]:
+    root = mesh.root
     file = one.file.relative_to(root) if one.file.is_relative_to(root) else one.file
     return {
         "product": one.key,
@@ -141,6 +154,10 @@ def _as_json(one: Changed, root: Path) -> dict[str, Any]:
                 "message": change.message,
                 "columns": list(change.columns),
                 "consumers": [{"product": key, "columns": list(used)} for key, used in hit.items()],
+                "made_from_it": [
+                    {"product": key, "columns": list(made)}
+                    for key, made in _made_from(mesh, one.key, change).items()
+                ],
             }
             for change, hit in zip(one.changes, one.hits, strict=True)
         ],
