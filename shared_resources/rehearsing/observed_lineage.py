@@ -15,7 +15,7 @@ import random
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +40,23 @@ from shared_resources.rehearsing.given_inputs import Given, NotGiven, open_input
 from shared_resources.rehearsing.rehearsal import days_to_make
 
 SEED = 20170401
+# Of fewer columns beside the key, one that changes them all may well be what they are made from.
+_ALL_OF = 3
 Source = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Observed:
     """`unsteady` columns differ between two runs on the same sample, so that nothing can be seen of them.
-    `unseen` are columns of inputs of which nothing is known, each with the reason."""
+    `unseen` are columns of inputs of which nothing is known, each with the reason. `rows_by` are those
+    that decide which rows go into the values of columns, as what is grouped, joined and filtered by.
+    """
 
     lineage: ColumnLineage
     rows: Mapping[str, int]
     unsteady: tuple[str, ...] = ()
-    unseen: Mapping[Source, str] | None = None
+    unseen: Mapping[Source, str] = field(default_factory=dict)
+    rows_by: Mapping[Source, tuple[str, ...]] = field(default_factory=dict)
 
 
 def observe(environment: Environment, mesh: Mesh, key: str, sample: int) -> Observed:
@@ -102,9 +107,11 @@ class _Runs:
         names = [column.name for column in self._definition.contract.columns]
         made_from: dict[str, set[Source]] = {name: set() for name in names if name not in unsteady}
         unseen: dict[Source, str] = {}
+        rows_by: dict[Source, tuple[str, ...]] = {}
         for source in self._sources():
             problems = {}
             tried = 0
+            differs: set[str] = set()
             for tried, (changed, key) in enumerate(self._changes(*source), 1):
                 try:
                     made = self._made(changed)
@@ -112,15 +119,30 @@ class _Runs:
                 except Exception as problem:  # noqa: BLE001
                     problems[tried] = type(problem).__name__
                     continue
-                for name in _differing(before, made, key) & made_from.keys():
-                    made_from[name].add(source)
+                differs |= _differing(before, made, key) & made_from.keys()
+            direct = self._direct(differs, frozenset(made_from))
+            for name in direct:
+                made_from[name].add(source)
+            if differs - direct:
+                rows_by[source] = tuple(sorted(differs - direct))
             if not tried:
                 unseen[source] = "it has no value in the sample that could be changed"
             elif len(problems) == tried:
                 unseen[source] = f"the function fails on changed values ({problems[1]})"
         columns = {name: tuple(sorted(made)) for name, made in made_from.items()}
         rows = {key: table.num_rows for key, table in self._tables.items()}
-        return Observed(ColumnLineage(How.OBSERVED, columns), rows, tuple(sorted(unsteady)), unseen)
+        seen = ColumnLineage(How.OBSERVED, columns)
+        return Observed(seen, rows, tuple(sorted(unsteady)), unseen, rows_by)
+
+    def _direct(self, differs: set[str], names: frozenset[str]) -> set[str]:
+        """Those of the columns that differ which hold what becomes of the changed values. What decides
+        the keys, or changes everything beside them, says which rows go into a value, as what a
+        statement groups, joins and filters by does."""
+        keys = differs & set(self._key)
+        if keys:
+            return keys
+        others = names - set(self._key)
+        return set() if len(others) >= _ALL_OF and differs == others else differs
 
     @property
     def _key(self) -> tuple[str, ...]:
@@ -151,8 +173,8 @@ class _Runs:
         at = table.column_names.index(column)
         for changed, by in ways:
             if not changed.equals(values):
-                field = table.schema.field(column)
-                yield self._with(key, table.set_column(at, field, changed)), by
+                as_it_was = table.schema.field(column)
+                yield self._with(key, table.set_column(at, as_it_was, changed)), by
 
     def _with(self, key: str, table: pa.Table) -> Mapping[str, PinnedInput]:
         pin = self._given[key]

@@ -127,7 +127,8 @@ def _seen_as_json(seen: Observed) -> dict[str, Any]:
             "proven": False,
             "rows": dict(seen.rows),
             "unsteady": list(seen.unsteady),
-            "unseen": {f"{key}.{name}": why for (key, name), why in (seen.unseen or {}).items()},
+            "unseen": {f"{key}.{name}": why for (key, name), why in seen.unseen.items()},
+            "rows_by": {f"{key}.{name}": list(of) for (key, name), of in seen.rows_by.items()},
         }
     }
 
@@ -137,5 +138,7 @@ def _say_seen(seen: Observed) -> None:
     say(f"\nobserved on {rows}: what is not seen there may be made from it all the same")
     for name in seen.unsteady:
         say(f"nothing is known of {name}: two runs on the same rows differ in it")
-    for (key, name), why in (seen.unseen or {}).items():
+    for (key, name), of in seen.rows_by.items():
+        say(f"{key}.{name} decides which rows go into {', '.join(of)}")
+    for (key, name), why in seen.unseen.items():
         say(f"nothing is known of what {key}.{name} becomes: {why}")
