@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from shared_resources.contracts.model import Severity
 from shared_resources.environment import Environment
+from shared_resources.evidence.record import NoEvidence
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import all_policies, load_time_policies, utc_today
 from shared_resources.governance.published import Published, PublishedTable
@@ -24,9 +25,12 @@ from shared_resources.mesh import Domain, Mesh
 from shared_resources.stores.protocol import NotPublished, ProductStore, Unreadable
 
 
-def ask_published(environment: Environment, mesh: Mesh, domains: Iterable[Domain]) -> DomainCheck:
-    """What the policies find in the versions that readers see of the domains' products."""
-    published = published_in(environment)
+def ask_published(
+    environment: Environment, mesh: Mesh, domains: Iterable[Domain], *, opened: bool = False
+) -> DomainCheck:
+    """What the policies find in the versions that readers see of the domains' products, by what stands in
+    their evidence, and with `opened` in the tables, too."""
+    published = published_in(environment, opened=opened)
     findings: list[Finding] = []
     warnings: list[Finding] = []
     waived: list[WaivedFinding] = []
@@ -47,9 +51,9 @@ def ask_published(environment: Environment, mesh: Mesh, domains: Iterable[Domain
     return DomainCheck(tuple(findings), tuple(waived), tuple(warnings))
 
 
-def published_in(environment: Environment) -> Published:
+def published_in(environment: Environment, *, opened: bool = False) -> Published:
     """What readers see of a product in each store of the environment; what cannot be read is left out,
-    as `mesh check` says that of its own."""
+    as `mesh check` says that of its own. Tables are `opened` for their schema alone."""
     known: dict[str, Sequence[PublishedTable]] = {}
 
     def of(key: str) -> Sequence[PublishedTable]:
@@ -57,20 +61,24 @@ def published_in(environment: Environment) -> Published:
             known[key] = tuple(
                 found
                 for store in environment.stores.values()
-                if (found := _table(store, key)) is not None
+                if (found := _table(store, key, opened)) is not None
             )
         return known[key]
 
     return of
 
 
-def _table(store: ProductStore, key: str) -> PublishedTable | None:
+def _table(store: ProductStore, key: str, opened: bool) -> PublishedTable | None:
+    schema = None
     try:
-        if not store.versions(key):
+        versions = store.versions(key)
+        if not versions:
             return None
-        snapshot = store.open(key)
-        schema = {field.name: field.type for field in snapshot.schema}
-    except (NotPublished, Unreadable):
+        version = versions[-1]
+        if opened:
+            snapshot = store.open(key)
+            version = snapshot.version
+            schema = {field.name: field.type for field in snapshot.schema}
+    except (NotPublished, NoEvidence, Unreadable):
         return None
-    version = snapshot.version
     return PublishedTable(store.name, version.number, schema, version.evidence_or_none)

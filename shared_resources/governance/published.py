@@ -9,7 +9,7 @@ is published under them (`data_products/compared/`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared_resources.evidence.record import Evidence
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """The version that readers see in one store. `evidence` is None where it cannot be read."""
+    """The version that readers see in one store. `schema` is what is stored, None where nobody opened
+    the table; `evidence` is None where it cannot be read."""
 
     store: str
     number: int
-    schema: Mapping[str, pa.DataType] = field(default_factory=dict)
+    schema: Mapping[str, pa.DataType] | None = None
     evidence: Evidence | None = None
 
 

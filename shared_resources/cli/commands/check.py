@@ -62,7 +62,11 @@ class _Result:
     help="List each clause of a contract: what enforces it, or why nothing does.",
 )
 @click.option("--static", is_flag=True, help="Look at the files alone, at nothing published.")
-@click.option("--data", is_flag=True, help="Compare every published file with its SHA-256.")
+@click.option(
+    "--data",
+    is_flag=True,
+    help="Compare published files with their SHA-256, tables with what was promised.",
+)
 def check(
     as_json: bool, only: str | None, clauses_of: str | None, static: bool, data: bool
 ) -> None:
@@ -111,7 +115,7 @@ def _check(
         from shared_resources.governance.asking_published import ask_published
 
         found.update(breaking_changes(published, mesh, domains), unproven(published, domains))
-        asked = ask_published(published, mesh, domains)
+        asked = ask_published(published, mesh, domains, opened=data)
         found.update(asked.findings)
         outcomes.append(asked)
         if data:
