@@ -181,7 +181,8 @@ def check_domain(
         return DomainCheck(domain.findings, ())
     today = today or utc_today()
     known = all_policies() if policies is None else policies
-    valid, bad = judge_waivers(domain, mesh.central, known, today)
+    # A waiver may name one that is not asked now.
+    valid, bad = judge_waivers(domain, mesh.central, {**all_policies(), **known}, today)
     files = [policy for policy in known.values() if isinstance(policy, LoadTimePolicy)]
     found = {finding for policy in files for finding in policy.check(domain, mesh)}
     outcome = apply_waivers(domain, sorted(found - set(domain.findings)), valid)

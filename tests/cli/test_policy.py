@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from shared_resources.governance.catalogue import all_policies
+from shared_resources.governance.catalogue import all_policies, utc_today
 from shared_resources.governance.example import Example
 from shared_resources.governance.examples.minimal_mesh import write_mesh
 from tests.cli.commands import call
@@ -169,6 +170,22 @@ def test_a_policy_that_is_there_shows_what_it_finds(shop: Path) -> None:
     contract.write_text(contract.read_text().replace("classification: internal", "tags: [x]"))
     called = call("policy", "dry-run", "classified")
     assert (called.code, called.out.count("new, blocking")) == (1, 2)
+
+
+def test_what_is_waived_is_shown_with_its_waiver_and_blocks_nothing(shop: Path) -> None:
+    contract = shop / "domains/shop/products/orders/contract.odcs.yaml"
+    contract.write_text(contract.read_text().replace("classification: internal", "tags: [x]"))
+    ends = (utc_today() + timedelta(days=30)).isoformat()
+    with (shop / "domains/shop/domain.yaml").open("a") as file:
+        file.write(
+            "waivers:\n- {policy: classified, product: orders, reason: it goes soon,"
+            f" approver: governance@example.com, expires: '{ends}'}}\n"
+        )
+    called = call("policy", "dry-run", "classified")
+    assert called.code == 0, called
+    assert called.out.count("new, waived") == 2
+    assert f"(until {ends} by governance@example.com: it goes soon)" in called.out
+    assert "2 new findings, 0 of them blocking; 0 would be gone" in called.out
 
 
 def test_a_dry_run_of_nothing_is_refused() -> None:
