@@ -20,11 +20,13 @@ from shared_resources.stores.protocol import Version
 def with_history(attempt: Attempt, rules: Sequence[Rule]) -> tuple[Rule, ...]:
     """The rules, with what came before in those that compare with it. Days that are made now are none of
     what came before."""
-    if not any(rule.kind == VOLUME.name for rule in rules):
+    wanted = [int(r.arguments["versions"]) for r in rules if r.kind == VOLUME.name]
+    if not wanted:
         return tuple(rules)
     store = attempt.environment.stores_of(attempt.contract)[0]
     versions = store.versions(attempt.contract.key)
-    batches = [*islice(_batches(versions, frozenset(attempt.run.partitions)), _MOST)]
+    # Evidence is read as far back as is asked for: there may be thousands of versions.
+    batches = [*islice(_batches(versions, frozenset(attempt.run.partitions)), max(wanted))]
     return tuple(
         replace(
             rule,
@@ -34,9 +36,6 @@ def with_history(attempt: Attempt, rules: Sequence[Rule]) -> tuple[Rule, ...]:
         else rule
         for rule in rules
     )
-
-
-_MOST = 1000
 
 
 def _batches(versions: Sequence[Version], made: frozenset[str]) -> Iterator[int]:
