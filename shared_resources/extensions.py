@@ -7,9 +7,11 @@ Does not belong here: what may be added: each registry names its group (`contrac
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -38,7 +40,7 @@ def extensions(group: str, *wanted: type[T]) -> Iterator[tuple[str, T]]:
 
 def points(group: str) -> list[EntryPoint]:
     """The entry points of the group, which is one of the platform's, in the order of their names."""
-    if not any(map(_may_add, sys.path)) and not _other_finders():
+    if not any(_may_add(place, _changed(place)) for place in sys.path) and not _other_finders():
         return []
     # Its import takes longer than looking, and hardly any mesh is extended.
     from importlib.metadata import entry_points
@@ -46,20 +48,30 @@ def points(group: str) -> list[EntryPoint]:
     return sorted(entry_points(group=group), key=lambda point: point.name)
 
 
-def _may_add(place: str) -> bool:
+def _changed(place: str) -> int:
+    """When something came into the folder or left it; 0 for what cannot be looked at."""
+    try:
+        return Path(place or ".").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@cache
+def _may_add(place: str, _changed: int) -> bool:
     """Whether a distribution there may say something of the platform's groups: read as text."""
     if place.endswith(".egg"):
         return True
     try:
-        names = list(Path(place or ".").iterdir())
+        names = [one.name for one in os.scandir(place or ".")]
     except NotADirectoryError:
         return True  # an archive
     except OSError:
         return False
-    for one in names:
-        if one.suffix in (".dist-info", ".egg-info"):
+    for name in names:
+        if name.endswith((".dist-info", ".egg-info")):
             with suppress(OSError):
-                if _GROUPS.encode() in (one / "entry_points.txt").read_bytes():
+                said = Path(place or ".", name, "entry_points.txt").read_bytes()
+                if _GROUPS.encode() in said:
                     return True
     return False
 

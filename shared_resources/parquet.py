@@ -20,6 +20,8 @@ ROWS_PER_GROUP = 131_072
 BYTES_PER_GROUP = 32 << 20
 # A column of a million values shows all but surely within these whether it repeats them.
 _SAMPLED_ROWS = 16_384
+# A dictionary of so few values costs less than finding out whether it is of use.
+_FEW_ROWS = 2_000
 _COMPRESSION = "zstd"
 
 
@@ -27,7 +29,9 @@ def parquet_writer(
     path: Path, schema: pa.Schema, first: pa.Table | None = None
 ) -> pq.ParquetWriter:
     """A writer for rows like those of `first`, the first that it will be given."""
-    repeating = True if first is None or not first.num_rows else _repeating(first)
+    repeating: list[str] | bool = True
+    if first is not None and first.num_rows > _FEW_ROWS:
+        repeating = _repeating(first)
     return pq.ParquetWriter(path, schema, compression=_COMPRESSION, use_dictionary=repeating)
 
 

@@ -9,25 +9,18 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
+from typing import Any, Literal
 
 from shared_resources.cli.output import say, visible
+from shared_resources.cli.plain_table import table_lines
 
 _RIGHT = (int, float, Decimal)
 _PIPE_WIDTH = 160
+_NO = "no"
 _WHOLE = frozenset({"key", "id", "product", "rule", "published_at"})  # what a person copies
-
-
-class _Output(Console):
-    def on_broken_pipe(self) -> None:
-        """Leave it to `main`, as for any other output; rich would end with exit code 1."""
-        raise BrokenPipeError
 
 
 def print_json(value: object) -> None:
@@ -48,17 +41,35 @@ def print_table(
 
     With `data` they are a product's own rows: values are shown as they are, ids without separators.
     """
-    console = _Output(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
-    table = Table(box=None, pad_edge=False)
     names = list(columns)
+    cells = [[_cell(row.get(name), data) for name in names] for row in rows]
+    numbers = [name for name in names if any(isinstance(row.get(name), _RIGHT) for row in rows)]
+    if sys.stdout.isatty():
+        _print_at_terminal(names, cells, numbers, data)
+        return
+    for line in table_lines(names, cells, width=_PIPE_WIDTH, right=numbers, whole=_WHOLE):
+        say(line)
+
+
+def _print_at_terminal(
+    names: Sequence[str], cells: Sequence[Sequence[str]], numbers: Collection[str], data: bool
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            """Leave it to `main`, as for any other output; rich would end with exit code 1."""
+            raise BrokenPipeError
+
+    table = Table(box=None, pad_edge=False)
     for name in names:
-        numeric = any(isinstance(row.get(name), _RIGHT) for row in rows)
-        table.add_column(
-            name, justify="right" if numeric else "left", overflow="fold", no_wrap=name in _WHOLE
-        )
-    for row in rows:
-        table.add_row(*(_cell(row.get(name), data) for name in names))
-    console.print(table)
+        justify: Literal["right", "left"] = "right" if name in numbers else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name in _WHOLE)
+    for row in cells:
+        table.add_row(*(Text(cell, "red" if cell == _NO and not data else "") for cell in row))
+    Output(highlight=False).print(table)
 
 
 def _cell(value: object, data: bool) -> str:
@@ -66,12 +77,12 @@ def _cell(value: object, data: bool) -> str:
         case None:
             return ""
         case bool() if not data:
-            return "yes" if value else "[red]no[/]"
+            return "yes" if value else _NO
         case int() if not data:
             return f"{value:,}"
         case datetime():
             return f"{value:%Y-%m-%d %H:%M:%S}"
-    return visible(str(value)).replace("[", "\\[")
+    return visible(str(value))
 
 
 def _without_nan(value: Any) -> Any:

@@ -17,8 +17,8 @@ from types import TracebackType
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from shared_resources import arrow_functions as pc
 from shared_resources.contracts.model import Column
 from shared_resources.contracts.types import ColumnType, Family, arrow_schema
 from shared_resources.contracts.values.duckdb_to_arrow import arrow_batches
@@ -178,8 +178,10 @@ class TypedRows:
             parsed = self._connection.sql(value_query(type_, "cells", format_)).to_arrow_table()
         finally:
             self._connection.unregister("cells")
-        chunks = parsed.column(0).cast(type_.arrow).chunks
-        values = pa.concat_arrays([pa.nulls(0, type_.arrow), *chunks])
+        found = parsed.column(0)
+        if found.type != type_.arrow:  # to cast to the same type imports Arrow's functions, too
+            found = found.cast(type_.arrow)
+        values = pa.concat_arrays([pa.nulls(0, type_.arrow), *found.chunks])
         start = 0
         for column in cells:
             yield values.slice(start, len(column))

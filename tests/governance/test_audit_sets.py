@@ -17,7 +17,7 @@ import pytest
 from shared_resources.contracts.model import Partitioning, Unit
 from shared_resources.environment import EnvironmentProblem
 from shared_resources.governance.audit.audit import audit
-from shared_resources.governance.audit.engine import uniqueness
+from shared_resources.governance.audit.engine import differing, uniqueness
 from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.stores.protocol import Version
 from tests.contract_factory import (
@@ -256,11 +256,16 @@ def test_uniqueness_of_more_keys_than_fit_into_memory(
     assert not list(tmp_path.glob(".audit-*")), "what was spilled is gone"
 
 
-@pytest.mark.parametrize("at_a_time", [100, 300, 1_000], ids=["grouped", "in passes", "at once"])
+@pytest.mark.parametrize(
+    ("few", "at_a_time"),
+    [(0, 100), (0, 300), (0, 1_000), (1_000, 1)],
+    ids=["grouped", "in passes", "at once", "as few"],
+)
 def test_a_key_is_unique_or_not_however_its_fingerprints_are_compared(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int, at_a_time: int
 ) -> None:
-    monkeypatch.setattr(uniqueness, "SORTED_ROWS", at_a_time)
+    monkeypatch.setattr(uniqueness, "GROUPED_ROWS", few)
+    monkeypatch.setattr(differing, "SORTED_ROWS", at_a_time)
     rules = [make_rule("unique", "id"), make_rule("unique", "store", "receipt")]
     contract = make_contract({"id": "int", "store": "text", "receipt": "int"}, rules)
     ids = list(range(1_000))
@@ -288,9 +293,16 @@ def test_a_key_is_unique_or_not_however_its_fingerprints_are_compared(
         (2**63, 1, pa.uint64()),
     ],
 )
+@pytest.mark.parametrize("few", [0, 1_100], ids=["marked", "grouped"])
 def test_a_key_of_one_integer_is_unique_or_not_wherever_it_lies(
-    tmp_path: Path, least: int, apart: int, type_: pa.DataType
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    least: int,
+    apart: int,
+    type_: pa.DataType,
+    few: int,
 ) -> None:
+    monkeypatch.setattr(uniqueness, "GROUPED_ROWS", few)
     contract = make_contract({"id": "int"}, [make_rule("unique", "id")])
     ids: list[int | None] = [least + apart * place for place in range(1_000)]
     cases = {"once": (ids, 0), "twice": ([*ids, ids[0]], 2), "null": ([*ids, None, None], 0)}

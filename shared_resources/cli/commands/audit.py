@@ -115,13 +115,17 @@ def _with_landing(contract: Contract, data: Path) -> Contract:
 
 
 def _audit_file(contract: Contract, folder: Path, data: Path) -> _Judged:
+    from shared_resources.cli.arrow_alone import import_arrow_alone
+
     _prepare_queries(contract.rules)
+    landing = contract.landing
+    # A Parquet file's footer is proven with them.
+    import_arrow_alone(functions=landing is not None and landing.format.name == "parquet")
 
     from shared_resources.governance.audit.audit import audit as run_audit
     from shared_resources.governance.audit.engine.connection import UnreadableBatch
     from shared_resources.governance.audit.engine.staged_data import StagedData
     from shared_resources.governance.catalogue import data_time_rules
-    from shared_resources.landing.formats.parquet.pages import refused_by_audit
     from shared_resources.landing.reader import stage_object
     from shared_resources.stores.protocol import StagedBatch
 
@@ -143,6 +147,8 @@ def _audit_file(contract: Contract, folder: Path, data: Path) -> _Judged:
         try:
             report = run_audit(StagedData(batch), contract, rules=checked, folder=folder)
         except UnreadableBatch as problem:
+            from shared_resources.landing.formats.parquet.pages import refused_by_audit
+
             raise refused_by_audit(str(data), problem.said) from problem
         return _Judged(report, unchecked, _rows_lost(contract, batch, report, checked, folder))
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from shared_resources import arrow_functions as pc
 
 
 def sharing_rows(

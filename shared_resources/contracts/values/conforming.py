@@ -7,9 +7,9 @@ Does not belong here: the kinds of frame (`lossless.py`), the conversions (`conv
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from shared_resources import arrow_functions as pc
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.types import ColumnType
 from shared_resources.contracts.values.conversions import always_converts, convert, family_of, plain

@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from shared_resources import arrow_functions as pc
 from shared_resources.contracts.types import ColumnType, Family
 
 _STRINGS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
@@ -177,16 +177,20 @@ def _same(before: pa.ChunkedArray, after: pa.ChunkedArray) -> bool:
     return bool(pc.all(pc.equal(before, after), min_count=0).as_py())
 
 
+def _cast(values: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    return pc.cast(values, type_)
+
+
 _CONVERSIONS: dict[
     tuple[Family, Family], Callable[[pa.ChunkedArray, pa.DataType], pa.ChunkedArray | None]
 ] = {
-    **{(family, family): pc.cast for family in Family},
+    **{(family, family): _cast for family in Family},
     (Family.FLOAT, Family.FLOAT): _float_to_float,
     (Family.FLOAT, Family.INTEGER): _float_to_integer,
     (Family.FLOAT, Family.DECIMAL): _float_to_decimal,
     (Family.INTEGER, Family.FLOAT): _integer_to_float,
     (Family.INTEGER, Family.DECIMAL): _integer_to_decimal,
-    (Family.DECIMAL, Family.INTEGER): pc.cast,
+    (Family.DECIMAL, Family.INTEGER): _cast,
     (Family.DECIMAL, Family.FLOAT): _decimal_to_float,
     (Family.TIMESTAMP, Family.DATE): _timestamp_to_date,
 }

@@ -11,7 +11,8 @@ another sign, or does not arrive at all.
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from shared_resources import arrow_functions as pc
 
 _MARK = {b"mesh.holds": b"digits"}
 _NUMBERS = pa.decimal256(76, 0)  # Arrow's longest

@@ -13,9 +13,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from shared_resources import arrow_functions as pc
 
 YEARS = "the years 1 to 9999"
 _EPOCH = date(1970, 1, 1)
@@ -64,6 +64,8 @@ def written(number: int, type_: pa.DataType) -> str:
 
 
 def _iso(number: int, unit: Any) -> str:
+    import numpy as np  # here: hardly any file holds such a value
+
     text = str(np.datetime64(number, unit))
     if not text.startswith("-"):
         return text

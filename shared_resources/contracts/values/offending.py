@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from shared_resources import arrow_functions as pc
 from shared_resources.contracts.model import MASK, Contract
 from shared_resources.contracts.values.mixed import MIXED, is_mixed
 from shared_resources.contracts.values.moments import is_moment, written

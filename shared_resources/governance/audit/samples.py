@@ -85,6 +85,7 @@ def frequent_reasons(rejects: Path | None, contract: Contract) -> str:
     """The most frequent reasons why rows could not be read, with their columns; ``""`` for none."""
     if rejects is None:
         return ""
+    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -93,7 +94,11 @@ def frequent_reasons(rejects: Path | None, contract: Contract) -> str:
         for batch in parquet.iter_batches(columns=["_reasons"]):
             reasons = pc.list_flatten(batch.column(0))
             columns = pc.fill_null(pc.struct_field(reasons, "column"), "")
-            keys = pc.binary_join_element_wise(columns, pc.struct_field(reasons, "problem"), "\0")
+            # A scalar without a type would import pandas, to see whether it is one of its own.
+            between = pa.scalar("\0", pa.string())
+            keys = pc.binary_join_element_wise(
+                columns, pc.struct_field(reasons, "problem"), between
+            )
             for group in pc.value_counts(keys).to_pylist():
                 column, _, problem = group["values"].partition("\0")
                 counted[column or None, problem] += group["counts"]

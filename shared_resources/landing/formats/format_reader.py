@@ -19,7 +19,6 @@ import pyarrow as pa
 from shared_resources.contracts.file_formats import FileFormat
 from shared_resources.extensions import UnusableExtension
 from shared_resources.landing.errors import UnreadableObject
-from shared_resources.landing.formats.parquet.reader import stage_parquet
 from shared_resources.landing.staged_object import ObjectToStage, StagedObject, staging
 from shared_resources.parquet import write_parquet
 
@@ -74,6 +73,8 @@ class ReadAsArrow:
         return False
 
     def stage(self, of: ObjectToStage) -> StagedObject:
+        from shared_resources.landing.formats.parquet.reader import stage_parquet
+
         with staging(of) as stage:
             converted = stage.work / "converted.parquet"
             self._convert(of, converted)

@@ -19,9 +19,9 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from shared_resources import arrow_functions as pc
 from shared_resources.contracts.model import Contract
 from shared_resources.parquet import BYTES_PER_GROUP, ROWS_PER_GROUP, parquet_writer, write_group
 from shared_resources.stores.protocol import UNPARTITIONED, StagedFile

@@ -39,7 +39,6 @@ from shared_resources.governance.audit.engine.staged_data import (
     StagedData,
     staged_files,
 )
-from shared_resources.mesh.domain_file import variables_named
 from shared_resources.parquet import write_parquet
 
 MIB = 1 << 20
@@ -77,7 +76,6 @@ def ask_domain_rules(
     asked = _questions(parts, rules, outcomes)
     if not asked:
         return outcomes
-    variables = _variables(folder)
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)
     own = Path(tempfile.mkdtemp(prefix=".audit-rules-", dir=scratch)).resolve()
@@ -87,7 +85,7 @@ def ask_domain_rules(
         work = own / "work"
         work.mkdir()
         jobs = [
-            replace(job, variables=variables)
+            replace(job, variables=_variables(folder))
             if job.python
             else replace(job, views=tuple(map(_view, staged)))
             for job in _jobs(asked, rules, files, contract, folder, work)
@@ -162,6 +160,8 @@ def _jobs(
 
 def _variables(folder: Path) -> dict[str, str]:
     """The variables that the code of the product's domain sees beside everybody's."""
+    from shared_resources.mesh.domain_file import variables_named  # a query sees none
+
     known = platform_variables()
     named = variables_named(folder.resolve().parent.parent)
     return {name: known[name] for name in named if name in known}

@@ -20,25 +20,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import duckdb
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.rules.view import BATCH, PART, compared, key_expressions
 from shared_resources.contracts.types import Family
-from shared_resources.contracts.values.duckdb_to_arrow import arrow_batches
 
 _ONE_WORD = frozenset({Family.INTEGER, Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ})
 _PRINT = "_mesh_fingerprint"
-# Fingerprints that are sorted at a time (8 bytes each), and how often the key is read for that.
-SORTED_ROWS = 25_000_000
-MOST_PASSES = 4
-# The places (a byte each) that integers may mark: for a row, and in all.
-MOST_PLACES_PER_ROW = 8
-MOST_PLACES = 200_000_000
-_INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT"})
-_ROWS_PER_BATCH = 131_072
+# So few are grouped at once: that takes less than importing what is faster.
+GROUPED_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -99,55 +89,13 @@ class Keys:
         rows = self._connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
         return _Repeating(columns, fingerprint, table, rows)
 
-    def _marked_apart(self, rule: Rule) -> bool | None:
-        """Whether no key comes twice; None where it is no integer, or they lie far from each other."""
-        key = self._key(rule)[0]
-        if str(self._connection.sql(f"SELECT {key} FROM {BATCH}").types[0]) not in _INTEGERS:
-            return None
-        # Mostly answered from footers; one that is wrong is noticed below.
-        query = f"SELECT min({key}), max({key}) FROM {BATCH}"
-        least, greatest = self._connection.execute(query).fetchall()[0]
-        if least is None:
-            return True
-        places = greatest - least + 1
-        if places > min(MOST_PLACES, MOST_PLACES_PER_ROW * self._rows):
-            return None
-        marked, rows = np.zeros(places, np.bool_), 0
-        query = f"SELECT {key}::BIGINT FROM {BATCH} WHERE {compared(rule)}"
-        for batch in arrow_batches(self._connection.sql(query), _ROWS_PER_BATCH):
-            place = _numbers(batch.column(0)) - np.uint64(least % 2**64)
-            if len(place) and place.max() >= places:
-                return None
-            marked[place.view(np.int64)] = True
-            rows += len(place)
-        return int(np.count_nonzero(marked)) == rows
-
     def _all_differ(self, rule: Rule) -> bool:
-        """Whether no fingerprint comes twice; False as well where that is not to be had by sorting."""
-        key = self._key(rule)
-        apart = self._marked_apart(rule) if len(key) == 1 else None
-        if apart is not None:
-            return apart
-        hashed = f"hash({', '.join(key)})"
-        passes = max(1, -(-self._rows // SORTED_ROWS))
-        if passes > MOST_PASSES:
+        """Whether no key comes twice; False as well where it is DuckDB that finds that out."""
+        if self._rows <= GROUPED_ROWS:
             return False
-        # Fingerprints spread evenly, unless they repeat.
-        seen = np.empty(min(self._rows, self._rows // passes * 11 // 10 + 1_000), np.uint64)
-        for number in range(passes):
-            some = f" AND {hashed} % {passes} = {number}" if passes > 1 else ""
-            query = f"SELECT {hashed} FROM {BATCH} WHERE {compared(rule)}{some}"
-            held = 0
-            for batch in arrow_batches(self._connection.sql(query), _ROWS_PER_BATCH):
-                if held + len(batch) > len(seen):
-                    return False
-                seen[held : held + len(batch)] = _numbers(batch.column(0))
-                held += len(batch)
-            found = seen[:held]
-            found.sort()
-            if (found[1:] == found[:-1]).any():
-                return False
-        return True
+        from shared_resources.governance.audit.engine.differing import all_differ
+
+        return all_differ(self._connection, self._key(rule), compared(rule), self._rows)
 
     def _fingerprint(self, rule: Rule) -> str:
         """The key itself where it is one word; 64 bits of hash where it is more."""
@@ -160,9 +108,3 @@ class Keys:
         """What a key consists of: with several parts, of the part as well."""
         key = key_expressions(rule, self._contract)
         return [PART, *key] if self._parts > 1 else key
-
-
-def _numbers(column: pa.Array) -> npt.NDArray[np.uint64]:
-    """The column's memory, which holds no null. (`to_numpy` imports pandas, for a third of a second.)"""
-    start = column.offset
-    return np.frombuffer(column.buffers()[1], np.uint64)[start : start + len(column)]

@@ -13,17 +13,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from shared_resources import arrow_functions as pc
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.values.moments import YEARS, limits, written
 from shared_resources.contracts.values.offending import masked
 from shared_resources.landing.errors import UnreadableObject
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 UNIT = "us"  # to read such columns in
 BATCH_ROWS = 65_536
@@ -37,6 +40,8 @@ def int96_columns(metadata: pq.FileMetaData) -> list[str]:
 
 def check_exact(file: Path, object_key: str, contract: Contract, columns: Sequence[str]) -> None:
     """Raise `UnreadableObject` for a value that microseconds do not hold exactly."""
+    import numpy as np  # here: hardly any file has such a column
+
     for column in columns:
         before = 0
         units = (_numbers(file, column, unit) for unit in ("ns", UNIT, "s"))
@@ -61,7 +66,12 @@ def check_exact(file: Path, object_key: str, contract: Contract, columns: Sequen
 
 
 def _numbers(file: Path, column: str, unit: str) -> Iterator[npt.NDArray[np.int64]]:
+    import numpy as np
+
     options = {"coerce_int96_timestamp_unit": unit, "page_checksum_verification": True}
     with pq.ParquetFile(file, **options) as parquet:
         for batch in parquet.iter_batches(BATCH_ROWS, columns=[column]):
-            yield np.asarray(pc.fill_null(batch.column(0).cast(pa.int64()), 0), dtype=np.int64)
+            numbers = pc.fill_null(batch.column(0).cast(pa.int64()), 0)
+            # Its memory: Arrow converts nothing to numpy where it was imported alone (`cli/`).
+            start, memory = numbers.offset, np.frombuffer(numbers.buffers()[1], np.int64)
+            yield memory[start : start + len(numbers)]

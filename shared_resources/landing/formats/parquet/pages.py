@@ -20,9 +20,9 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from shared_resources import arrow_functions as pc
 from shared_resources.contracts.model import Contract
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.formats.out_of_range import refuse_outside

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from shared_resources import arrow_functions as pc
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.types import Family
 from shared_resources.contracts.values.offending import described, first_offending
