@@ -153,6 +153,15 @@ def test_a_child_is_what_a_process_of_its_own_would_be(tmp_path: Path) -> None:
     assert again["process"] != told["process"]
 
 
+def test_what_is_expected_is_imported_before_it_is_asked_for(tmp_path: Path) -> None:
+    with serving():
+        asking.expect(["colorsys"], parsing=False)
+        asking.expect(["no_such_module"], parsing=False)  # said when a command needs it
+        told = json.loads(ended(asked(tmp_path, "tell"))[1])
+    assert told["imported"] == ["colorsys"]
+    asking.expect(["colorsys"], parsing=False)  # there is nobody
+
+
 def test_the_server_itself_is_given_no_secret(tmp_path: Path) -> None:
     with serving():
         assert ended(asked(tmp_path, "return"))[0] == 0

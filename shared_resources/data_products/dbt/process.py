@@ -37,6 +37,11 @@ _ENDS_WITH = (
 )
 
 
+def expect(target: DbtTarget, parsing: bool) -> None:
+    """Have dbt's server, where there is one, import what commands need before the first is given."""
+    asking.expect((*target.prepared, *_IMPORTED_BY.values()), parsing)
+
+
 def parse(project: Path, target: DbtTarget, named: Sequence[str] = ()) -> None:
     """Write `target/manifest.json` (and what partial parsing needs) into the composed project.
 

@@ -12,10 +12,11 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from shared_resources.data_products.dbt.forking.asking import serving
+from shared_resources.data_products.dbt.process import expect
 from shared_resources.environment import Environment
 from shared_resources.mesh.model import ProductKind
 from shared_resources.running.messages import Loaded, NotLoaded, RunOutcome, Task, Waits
@@ -30,13 +31,18 @@ _FAULTS = frozenset(
 )
 
 
-def serving_dbt(
-    environment: Environment, due: Iterable[str]
-) -> contextlib.AbstractContextManager[socket.socket | None]:
-    """One dbt for all the processes, where models are among what is due to be made."""
-    if any(product_folder(environment, key).kind is ProductKind.DBT for key in due):
-        return serving(environment.home / "logs" / "dbt.log")
-    return contextlib.nullcontext()
+@contextlib.contextmanager
+def serving_dbt(environment: Environment, due: Iterable[str]) -> Iterator[socket.socket | None]:
+    """One dbt for all the processes, where models are among what is due to be made.
+
+    It imports what it needs while the processes load their locations, where models are parsed first.
+    """
+    if all(product_folder(environment, key).kind is not ProductKind.DBT for key in due):
+        yield None
+        return
+    with serving(environment.home / "logs" / "dbt.log") as channel:
+        expect(environment.dbt_target, parsing=not environment.dbt.is_dir())
+        yield channel
 
 
 class Worker:

@@ -74,7 +74,7 @@ def serving(log: Path | None = None) -> Iterator[socket.socket | None]:
         yield None
         return
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    variables = {**seen_by_domain(), **UNBUFFERED}
+    variables = _variables_of_start()
     with contextlib.ExitStack() as stack:
         stack.callback(ours.close)
         server = _start(theirs, variables, log)
@@ -140,6 +140,23 @@ class Asked:
         _, ended = answer
         _here.peak_kib = max(_here.peak_kib, int(ended["peak_kib"]))
         return int(ended["code"])
+
+
+def expect(modules: Sequence[str], parsing: bool) -> None:
+    """Have the server get ready what a command will need; waits for nothing."""
+    with _lock, contextlib.suppress(OSError):  # it has ended, which is found when it is asked
+        if _here.channel is not None:
+            wanted = {
+                "modules": [*modules],
+                "parsing": parsing,
+                "start": _digest(_variables_of_start()),
+            }
+            _here.channel.send(json.dumps(wanted).encode())
+
+
+def _variables_of_start() -> dict[str, str]:
+    """What the server is started with."""
+    return {**seen_by_domain(), **UNBUFFERED}
 
 
 def ask(

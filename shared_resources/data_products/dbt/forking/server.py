@@ -5,7 +5,8 @@ Belongs here: the process's loop and a child's first steps. It runs nothing of a
 thread and no connection, and reads no command's variables: those a child reads, after it was forked.
 Does not belong here: who asks (`asking.py`), what is ready before the fork (`prepared.py`).
 
-A command arrives as one message: what has to be ready for it, and three descriptors: the socket on which
+A message without descriptors says what is going to be needed. A command arrives as one message: what has
+to be ready for it, and three descriptors: the socket on which
 it is answered (`control`), memory that holds the command itself, its secrets included, and the pipe for
 what dbt prints. Who asked is waiting as long as `control` is open at the other end. The server ends when
 nobody can ask it any more, and its children with it, however it ends.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -76,7 +78,10 @@ class Server:
                     if not message:
                         self._end_all()
                         return None
-                    if command := self._answer(json.loads(message), *descriptors):
+                    wanted = json.loads(message)
+                    if not descriptors:
+                        self._not_here(wanted)  # so that it is ready when a command comes
+                    elif command := self._answer(wanted, *descriptors):
                         return command
                 else:
                     self._leave(key.data)
@@ -130,6 +135,7 @@ class Server:
             os._exit(1)
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
+        gc.enable()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._selector.close()
@@ -207,6 +213,7 @@ def _run(command: _Command) -> NoReturn:
 def main() -> None:
     """The process: its standard input is the channel, its argument the digest of how it started."""
     end_with_parent(signal.SIGKILL)
+    gc.disable()  # modules stay: a look for garbage while they are imported finds nothing
     command = Server(socket.socket(fileno=0), sys.argv[1]).serve()
     if command is not None:
         _run(command)

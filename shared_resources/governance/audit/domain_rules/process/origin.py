@@ -131,7 +131,7 @@ def server_of_origin(
     return OfOrigin(control)
 
 
-def main() -> None:
+def main() -> NoReturn:
     """The process: its standard input is the channel. Nothing is imported before a server is wanted."""
     channel = socket.socket(fileno=0)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a server ended
@@ -139,7 +139,7 @@ def main() -> None:
     while True:
         told, descriptors, _, _ = socket.recv_fds(channel, _LONGEST_MESSAGE, 1)
         if not told:
-            return
+            os._exit(0)  # what was frozen is not taken apart
         server = importlib.import_module(_SERVER)
         server.import_libraries(told)
         gc.freeze()  # a server that looks for garbage would copy what it shares
