@@ -37,6 +37,7 @@ from shared_resources.governance.audit.domain_rules.process.origin import (
 from shared_resources.governance.audit.domain_rules.process.server import (
     FRAMES,
     KILL,
+    LIBRARIES,
     SCHEMAS,
     START,
     WAIT,
@@ -70,20 +71,20 @@ class _Server:
         if libraries == FRAMES and isinstance(self.process, Forked):
             self.stop()  # a fork has this process's memory, which a function could look into
         if self.process is None or self.process.poll() is not None:
-            self._start(libraries)
+            self._start()
         if libraries is not None and libraries not in self.imported:
             assert self.control is not None
             with suppress(OSError):  # it has just ended, which is said where an answer is missed
                 self.control.sendall(libraries)
             self.imported.add(libraries)
 
-    def _start(self, libraries: bytes | None) -> None:
+    def _start(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self.control, self.imported = ours, set()
-            self.process = server_of_origin(ours, theirs, libraries)
+            self.process = server_of_origin(ours, theirs)
             if self.process is not None:
-                self.imported.update({libraries} if libraries else ())
+                self.imported.update(LIBRARIES)
                 return
             self.process = subprocess.Popen(
                 [sys.executable, "-m", f"{__package__}.server", str(theirs.fileno())],

@@ -29,8 +29,7 @@ from shared_resources.confinement.variables import seen_by_domain
 
 _START = f"from {__name__} import main; main()"
 _SERVER = f"{__package__}.server"
-_PLAIN = b"-"  # a server that needs no more libraries than each does
-_LONGEST_MESSAGE = 16
+_FORK = b"F"
 _END_SECONDS = 5.0
 
 
@@ -115,16 +114,14 @@ class OfOrigin:
         raise subprocess.TimeoutExpired("the rule server", timeout)
 
 
-def server_of_origin(
-    control: socket.socket, theirs: socket.socket, libraries: bytes | None
-) -> OfOrigin | None:
-    """A server at the other end, `theirs`, of `control`, that has imported the libraries. None: there is
+def server_of_origin(control: socket.socket, theirs: socket.socket) -> OfOrigin | None:
+    """A server at the other end, `theirs`, of `control`, that has imported all libraries. None: there is
     no origin, or what it forks would see other variables than a server of this process's own."""
     origin = _here.origin
     if origin is None or seen_by_domain() != origin.variables:
         return None
     try:
-        socket.send_fds(origin.channel, [libraries or _PLAIN], [theirs.fileno()])
+        socket.send_fds(origin.channel, [_FORK], [theirs.fileno()])
     except OSError:
         fork_at(None)  # it has ended
         return None
@@ -137,11 +134,12 @@ def main() -> NoReturn:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a server ended
     gc.disable()
     while True:
-        told, descriptors, _, _ = socket.recv_fds(channel, _LONGEST_MESSAGE, 1)
+        told, descriptors, _, _ = socket.recv_fds(channel, len(_FORK), 1)
         if not told:
             os._exit(0)  # what was frozen is not taken apart
         server = importlib.import_module(_SERVER)
-        server.import_libraries(told)
+        for libraries in server.LIBRARIES:  # one needs these, another those
+            server.import_libraries(libraries)
         gc.freeze()  # a server that looks for garbage would copy what it shares
         with contextlib.suppress(OSError):  # who asked hears nothing, and says so
             if os.fork() == 0:

@@ -27,7 +27,7 @@ START, WAIT, KILL = b"S", b"W", b"K"
 # polars: it starts threads, which a fork would leave behind.
 SCHEMAS, FRAMES = b"M", b"F"
 _RULES = "shared_resources.governance.audit"
-_LIBRARIES = {
+LIBRARIES = {
     SCHEMAS: (f"{_RULES}.engine.staged_data", f"{_RULES}.domain_rules.many_parts"),
     FRAMES: (
         "pandas",
@@ -45,7 +45,7 @@ def serve(control: socket.socket) -> None:
     child = 0
     while True:
         told, descriptors, _, _ = socket.recv_fds(control, 1, 1)
-        if told in _LIBRARIES:
+        if told in LIBRARIES:
             import_libraries(told)
         elif told == START:
             child = os.fork()
@@ -62,7 +62,7 @@ def serve(control: socket.socket) -> None:
 
 def import_libraries(told: bytes) -> None:
     """What a server is told that its jobs need; nothing for other words."""
-    for library in _LIBRARIES.get(told, ()):
+    for library in LIBRARIES.get(told, ()):
         importlib.import_module(library)
 
 
