@@ -22,6 +22,7 @@ from shared_resources.data_products.dbt.forking.asking import ask_at
 from shared_resources.environment import Environment
 from shared_resources.governance.audit.domain_rules.process.origin import Origin, fork_at
 from shared_resources.running.messages import Loaded, NotLoaded, RunOutcome, Task, Waits
+from shared_resources.running.workers.captured_output import copy_by_tail_alone
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def serve(
     from shared_resources.dagster_instance.instance import open_instance
     from shared_resources.state.leases import lease
 
+    copy_by_tail_alone()
     with lease(environment) as name, open_instance(environment) as instance:
         while True:
             try:
