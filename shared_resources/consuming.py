@@ -7,10 +7,13 @@ Does not belong here: inputs of products (`io_managers/product_io_manager.py`), 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from shared_resources import wiring
 from shared_resources.confinement.guard import Declared, DomainCode, NotDeclared, running_here
+from shared_resources.mesh.model import key_of_pin, pin_of
+from shared_resources.mesh.read import is_there
 from shared_resources.stores.opening import open_product
 from shared_resources.stores.reading.frames import as_frame
 
@@ -22,7 +25,8 @@ def read(
     version: int | None = None,
     as_type: Any = None,
 ) -> Any:
-    """The published rows of `domain/product`, whole versions only.
+    """The published rows of `domain/product`, or of a major version of it, `domain/product@1`; whole
+    versions only.
 
     `as_type` is a pandas (default) or polars frame, a `pyarrow.Table`, or a
     `pyarrow.RecordBatchReader` for more than fits in memory. Raises `NotPublished`,
@@ -30,6 +34,8 @@ def read(
     the code of a product that does not name this one among its inputs.
     """
     code = running_here()
+    if pin_of(product):
+        product = key_of_pin(product, partial(is_there, wiring.current()))
     if code is not None:
         pinned = _pinned(code, product, columns, version)
         return as_frame(pinned.snapshot, as_type, pinned.columns)

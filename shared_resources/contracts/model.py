@@ -195,6 +195,22 @@ class Landing:
     line: int = 0
 
 
+@dataclass(frozen=True)
+class PreviousMajor:
+    """The product is an earlier major version of the product `of` in its domain, served beside it until
+    the day `sunset` is over.
+
+    `derived_by` is the SELECT from the current one that makes it, ``""`` where it is made by itself;
+    `reads` are the columns that it reads there, None for all.
+    """
+
+    of: str
+    sunset: date
+    derived_by: str = ""
+    reads: tuple[str, ...] | None = None
+    line: int = 0
+
+
 # The partition key of a product without partitions.
 # What is shown in place of a value of a classified column.
 MASK = "***"
@@ -248,6 +264,7 @@ class Contract:
     allow_empty: bool = False
     always_run: bool | None = None  # None: by whether its code looks at more than its inputs
     to_confirm: tuple[str, ...] = ()  # as of a column, but of the product
+    previous_major: PreviousMajor | None = None
     text: bytes = field(default=b"", repr=False, compare=False)
 
     @property

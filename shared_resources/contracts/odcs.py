@@ -95,6 +95,7 @@ def compile_contract(source: Source) -> Contract:
         allow_empty=platform.allow_empty,
         always_run=platform.always_run,
         to_confirm=platform.to_confirm,
+        previous_major=platform.previous_major,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from traceback import extract_tb
@@ -18,11 +18,12 @@ from shared_resources.confinement.guard import domain_code
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.data_products.function import ProductFunction, ProductProblem
+from shared_resources.data_products.makers.derived import derived_function
 from shared_resources.environment import Environment
 from shared_resources.mesh import Central, Domain, ProductFolder, ProductKind, Waiver
 from shared_resources.mesh.code.maker_code import MakerCode, maker_code
 from shared_resources.mesh.code.makers import Maker, makers_in
-from shared_resources.mesh.model import CODE_FILE, UNDECIDED
+from shared_resources.mesh.model import CODE_FILE, UNDECIDED, pin_of
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,9 @@ def define_product(
         maker = makers_in(product.folder)[0]
         function = _function_of(maker, product.folder / maker.file, domain, product)
     elif product.kind is ProductKind.FUNCTION:
-        function = _load_function(product.folder, domain, product.name)
+        function = _with_pins(_load_function(product.folder, domain, product.name), product)
+    elif product.kind is ProductKind.DERIVED:
+        function = derived_function(product.contract)
     dbt_tests: tuple[Rule, ...] = ()
     if product.kind is ProductKind.DBT:
         from shared_resources.data_products.dbt.model import DbtModels
@@ -110,6 +113,21 @@ def define_product(
         dbt_tests=dbt_tests,
         code=code,
     )
+
+
+def _with_pins(function: ProductFunction, product: ProductFolder) -> ProductFunction:
+    """The function with each pinned major version led to the product that has it."""
+    led = {one.pin: one.key for one in product.inputs if one.pin}
+    inputs = {
+        name: replace(given, key=led.get(given.key, given.key))
+        for name, given in function.inputs.items()
+    }
+    if hidden := [given.key for given in inputs.values() if pin_of(given.key)]:
+        raise ProductProblem(
+            f"{product.folder / CODE_FILE}: {hidden[0]!r} pins a major version, and is not written out "
+            "in @data_product; write it there"
+        )
+    return replace(function, inputs=inputs)
 
 
 def _load_function(folder: Path, domain: Domain, product: str) -> ProductFunction:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared_resources.mesh.model import is_product_key
+from shared_resources.mesh.model import is_product_key, pin_of
 from shared_resources.problems import MeshProblem
 
 CONTEXT = "context"
@@ -34,8 +34,11 @@ class ProductInput:
 
 
 def product_input(key: str, columns: Sequence[str] | None = None) -> ProductInput:
-    """An input of which only `columns` are read. Raises `ProductProblem` for a malformed key."""
-    if not is_product_key(key):
+    """An input of which only `columns` are read; `domain/product@1` pins a major version of it.
+
+    Raises `ProductProblem` for a malformed key.
+    """
+    if not is_product_key(key) and pin_of(key) is None:
         raise ProductProblem(f"{key!r} is no product key; write it as 'domain/product'")
     return ProductInput(key, tuple(columns) if columns is not None else None)
 

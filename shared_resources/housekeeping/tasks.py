@@ -8,7 +8,7 @@ long things are kept (`retention.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -19,6 +19,7 @@ from shared_resources.data_products.compared.standing import entries_of, note_re
 from shared_resources.data_products.publishing import behind, finish_publishing, product_lock
 from shared_resources.environment import Environment
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
+from shared_resources.governance.stopped import why_over
 from shared_resources.housekeeping.retention import (
     GRACE,
     expired_entries,
@@ -139,7 +140,10 @@ def _expire(
         kept = store.versions(contract.key)
         pins = environment.pins.since(contract.key, now - GRACE)
         pinned = {pin.number for pin in pins if pin.store == store.name}
-        since = versions_kept_since(contract, kept, pinned, now)
+        over = why_over(environment, contract)
+        # Who read it has gone: what is current stays for whoever looks back, and nothing else.
+        lasting = replace(contract, retention=GRACE) if over else contract
+        since = versions_kept_since(lasting, kept, pinned, now)
         gone: list[Version] = []
         if since is not None:
             if not dry_run and store is environment.stores_of(contract)[0]:
@@ -152,6 +156,8 @@ def _expire(
     summary = NOTHING
     if gone:
         summary = f"versions {number_ranges(gone)} of {len(kept):,}"
+    elif over:
+        summary = over
     elif contract.retention is None:
         summary = "its contract states no retention: every version is kept"
     return Done(contract.key, Task.EXPIRE, store.name, bool(gone), summary, details)

@@ -40,6 +40,7 @@ def asset_spec(definition: ProductDefinition) -> dg.AssetSpec:
             **{f"mesh/{_tag(tag)}": "" for tag in contract.tags if tag},
             "mesh/contract-version": _tag(contract.version),
             "mesh/status": _tag(contract.status or "active"),
+            **_of_previous_major(contract),
         },
         metadata=_metadata(definition),
         code_version=f"{contract.version}-{contract.digest[:8]}",
@@ -51,6 +52,14 @@ def asset_spec(definition: ProductDefinition) -> dg.AssetSpec:
             None if definition.kind is ProductKind.INGEST else follow_producers()
         ),
     )
+
+
+def _of_previous_major(contract: Contract) -> dict[str, str]:
+    """Of an earlier major version, of what and until when; its readers are those below it in the UI."""
+    previous = contract.previous_major
+    if previous is None:
+        return {}
+    return {"mesh/previous-major-of": _tag(previous.of), "mesh/sunset": str(previous.sunset)}
 
 
 def owners(contract: Contract) -> list[str] | None:
@@ -138,6 +147,8 @@ def _kinds(definition: ProductDefinition) -> set[str]:
         case ProductKind.ADDED:
             assert definition.maker is not None
             kinds.add(definition.maker.name)
+        case ProductKind.DERIVED:
+            kinds.add("sql")
         case ProductKind.INGEST:
             landing = definition.contract.landing
             assert landing is not None
@@ -174,6 +185,7 @@ def _metadata(definition: ProductDefinition) -> dict[str, Any]:
         "clauses enforced": sum(clause.enforced for clause in contract.clauses),
         "clauses not enforced": sum(not clause.enforced for clause in contract.clauses),
         "loss budget percent": as_json(contract.loss_budget_percent),
+        **({"sunset": str(previous.sunset)} if (previous := contract.previous_major) else {}),
     }
 
 

@@ -36,6 +36,7 @@ from shared_resources.data_products.publishing import (
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import NoEvidence
 from shared_resources.governance.audit.report import AuditReport
+from shared_resources.governance.stopped import why_over
 from shared_resources.landing.errors import LandingError
 from shared_resources.locations.asset_spec import asset_spec, check_specs, pool_of
 from shared_resources.locations.sensing.run_requests import OBJECT_TAG
@@ -138,6 +139,9 @@ class _Op:
     def _make(self, run: Run) -> Iterator[_Event]:
         """Make, audit, and either hand over to the IO manager or refuse."""
         contract = self._definition.contract
+        if why := why_over(self._environment, contract):
+            self._context.log.info(why)
+            return
         try:
             make_ready(self._environment, contract)
         except PublishError as problem:

@@ -8,7 +8,7 @@ Does not belong here: reading files (`read.py`, `domain_file.py`, `code/`), poli
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -21,16 +21,18 @@ from shared_resources.findings import Finding
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _KEY = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
+_PINNED = re.compile(rf"({_KEY.pattern})@(\d{{1,9}})")
 
 
 class ProductKind(StrEnum):
     """How a product is made: by `product.py`, by a file for which another distribution has the maker,
-    by a dbt model, or from its landing objects alone."""
+    by a dbt model, from its landing objects alone, or, an earlier major version, from the current one."""
 
     FUNCTION = "function"
     ADDED = "added"
     DBT = "dbt"
     INGEST = "ingest"
+    DERIVED = "derived"
 
 
 class Archetype(StrEnum):
@@ -58,12 +60,17 @@ class Waiver:
 
 @dataclass(frozen=True)
 class ProductReference:
-    """Where a product names another one. `columns` is None when it reads them all."""
+    """Where a product names another one. `columns` is None when it reads them all.
+
+    `pin` is how it is written where that pins a major version, `domain/product@1`; `key` is the
+    product that has it.
+    """
 
     key: str
     columns: tuple[str, ...] | None
     file: Path
     line: int
+    pin: str = ""
 
 
 @dataclass(frozen=True)
@@ -289,6 +296,22 @@ def only_domain(root: Path) -> str | None:
 def is_domain_name(text: str) -> bool:
     """Whether a domain can be called so: what names folders, sockets and entries is nothing else."""
     return _NAME.fullmatch(text) is not None and text != SOURCE_SYSTEMS
+
+
+def pin_of(text: str) -> tuple[str, int] | None:
+    """The product's key and the major version of `domain/product@1`; None of what pins none."""
+    found = _PINNED.fullmatch(text)
+    return (found[1], int(found[2])) if found else None
+
+
+def key_of_pin(text: str, is_there: Callable[[str], bool]) -> str:
+    """The key of the product that has the pinned major: `orders_v1` where there is one, else the
+    current `orders`, whose version a policy compares. What pins none is a key as it is."""
+    pin = pin_of(text)
+    if pin is None:
+        return text
+    earlier = f"{pin[0]}_v{pin[1]}"
+    return earlier if is_there(earlier) else pin[0]
 
 
 def is_product_key(text: str) -> bool:

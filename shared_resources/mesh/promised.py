@@ -27,6 +27,7 @@ from shared_resources.mesh.model import (
     ProductKind,
     ProductReference,
     is_product_key,
+    pin_of,
 )
 
 RULE = "registry"
@@ -54,7 +55,10 @@ def promise_of(domain: Domain) -> dict[str, bytes]:
         products[product.name] = {
             "kind": product.kind.value if product.kind else None,
             "inputs": [
-                {"product": one.key, "columns": None if one.columns is None else [*one.columns]}
+                {
+                    "product": one.pin or one.key,
+                    "columns": None if one.columns is None else [*one.columns],
+                }
                 for one in product.inputs
             ],
         }
@@ -123,5 +127,5 @@ def _inputs(said: list[dict[str, Any]], file: Path) -> list[ProductReference]:
             one["product"], None if one["columns"] is None else tuple(one["columns"]), file, 0
         )
         for one in said
-        if is_product_key(one["product"])
+        if is_product_key(one["product"]) or pin_of(one["product"])
     ]

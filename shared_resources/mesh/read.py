@@ -11,6 +11,7 @@ import gc
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from shared_resources.contracts.model import Contract
@@ -23,6 +24,7 @@ from shared_resources.mesh.code.platform_use import platform_findings
 from shared_resources.mesh.code.product_code import missing_rule_functions, read_product_code
 from shared_resources.mesh.domain_file import read_domain_file
 from shared_resources.mesh.kept_contracts import KeptContracts, Read, read_contract_anew
+from shared_resources.mesh.majors import resolved, with_pins
 from shared_resources.mesh.model import (
     CENTRAL_FILE,
     CODE_FILE,
@@ -80,7 +82,8 @@ def read_mesh(
             if name not in read:  # those whose files are here are what their files say
                 read[name] = read_promised(folder, kept.read if kept else read_contract_anew)
     central = _central(root / "domains" / CENTRAL_FILE, others.central)
-    return Mesh(root, tuple(replace(read[n], central=central) for n in sorted(read)), central)
+    domains = with_pins([replace(read[name], central=central) for name in sorted(read)])
+    return Mesh(root, domains, central)
 
 
 def read_central(environment: Environment) -> Central:
@@ -147,13 +150,22 @@ def read_product(environment: Environment, key: str, *, anew: bool = True) -> Pr
         if domain.name == name:
             for folder in _subfolders(domain / "products"):
                 if key == f"{name}/{folder.name}":
-                    return _read_product(folder, name, root, [], reader)
+                    read = _read_product(folder, name, root, [], reader)
+                    return resolved(read, partial(is_there, environment))
             return None
     for promise in environment.registry.promised({name}).promises.values():
         for product in read_promised(promise, reader).products:
             if product.key == key:
-                return product
+                return resolved(product, partial(is_there, environment))
     return None
+
+
+def is_there(environment: Environment, key: str) -> bool:
+    """Whether there is such a product, here or in the registry, without reading it."""
+    domain, _, name = key.partition("/")
+    here = environment.domains / domain
+    promises = () if here.is_dir() else environment.registry.promised({domain}).promises.values()
+    return any((place / "products" / name).is_dir() for place in (here, *promises))
 
 
 def _domains(root: Path) -> list[Path]:
@@ -198,6 +210,10 @@ def _read_product(
         findings += code.findings
     elif model.is_file():
         inputs = inputs_of_model(model, frozenset(one.name for one in folder.parent.iterdir()))
+    elif contract is not None and (previous := contract.previous_major) and previous.derived_by:
+        file = folder / CONTRACT_FILE
+        key = f"{domain}/{previous.of}"
+        inputs = (ProductReference(key, previous.reads, file, previous.line),)
     return ProductFolder(
         domain=domain,
         name=folder.name,
@@ -248,6 +264,9 @@ def _kind(
     if contract is not None and contract.landing is not None:
         place = (folder / CONTRACT_FILE, contract.landing.line)
         makers.append((ProductKind.INGEST, "`landing` in its contract", *place))
+    if contract is not None and (previous := contract.previous_major) and previous.derived_by:
+        place = (folder / CONTRACT_FILE, previous.line)
+        makers.append((ProductKind.DERIVED, "`derivedBy` in its contract", *place))
     if len(makers) == 1:
         return makers[0][0]
     if makers:

@@ -17,7 +17,7 @@ from shared_resources.arrivals.whole_prefix import look, newest_extract
 from shared_resources.contracts.days import has_day, rows_of_days
 from shared_resources.contracts.model import Contract, Partitioning
 from shared_resources.environment import Environment
-from shared_resources.governance.stopped import why_resting
+from shared_resources.governance.stopped import why_over, why_resting
 from shared_resources.landing.zones.zone import LandingObject
 from shared_resources.mesh import ProductFolder
 from shared_resources.problems import MeshProblem
@@ -59,7 +59,7 @@ def tasks_of(
         if asked:
             raise UpToDate(_NO_DAYS)
         return [Task(product)]
-    if why := why_resting(contract):
+    if why := why_resting(contract) or why_over(environment, contract):
         raise UpToDate(why)
     if contract.partitioning is None:
         if asked:

@@ -21,7 +21,7 @@ from tests.domains.products import contract_of, source_connection
 _SOURCE = {
     "order/transactions": "transactions",
     "customer/households": "demographics",
-    "marketing/campaigns": "campaign_descriptions",
+    "marketing/campaigns_v1": "campaign_descriptions",
     "marketing/campaign_households": "campaigns",
     "marketing/coupons": "coupons",
     "marketing/redemptions": "coupon_redemptions",

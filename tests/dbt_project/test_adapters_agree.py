@@ -119,7 +119,7 @@ PLANTED: dict[str, tuple[Plant, set[str]]] = {
     "marketing/campaign_performance": (
         lambda tables: with_row(
             with_row(tables, "marketing/redemptions", campaign_id=99),
-            "marketing/campaigns",
+            "marketing/campaigns_v1",
             campaign_id=100,
             campaign_type="Type Z",
             start_date=date(2018, 1, 1),

@@ -176,7 +176,7 @@ def test_campaign_performance_has_every_campaign_once(models: DbtModels, tmp_pat
         }
 
     given: dict[str, Rows] = {
-        "marketing/campaigns": [
+        "marketing/campaigns_v1": [
             {
                 "campaign_id": campaign,
                 "campaign_type": "Type B",

@@ -24,6 +24,7 @@ EXPECTED = {
     "marketing/campaign_households",
     "marketing/campaign_performance",
     "marketing/campaigns",
+    "marketing/campaigns_v1",
     "marketing/coupons",
     "marketing/promotions",
     "marketing/redemptions",

@@ -36,7 +36,7 @@ sales as (
         targeted.campaign_id,
         {{ sum_of_cents('baskets.sales_value', 14) }} as targeted_sales_value
     from {{ source('marketing', 'campaign_households') }} as targeted
-    inner join {{ source('marketing', 'campaigns') }} as campaigns
+    inner join {{ source('marketing', 'campaigns@1') }} as campaigns
         on targeted.campaign_id = campaigns.campaign_id
     inner join {{ source('order', 'baskets') }} as baskets
         on
@@ -60,7 +60,7 @@ select
     100 * cast(coalesce(response.households_redeeming, 0) as double)
         / nullif(reach.households_targeted, 0) as redemption_rate_percent,
     cast(coalesce(sales.targeted_sales_value, 0) as decimal(14, 2)) as targeted_sales_value
-from {{ source('marketing', 'campaigns') }} as campaigns
+from {{ source('marketing', 'campaigns@1') }} as campaigns
 left join reach on campaigns.campaign_id = reach.campaign_id
 left join offer on campaigns.campaign_id = offer.campaign_id
 left join response on campaigns.campaign_id = response.campaign_id

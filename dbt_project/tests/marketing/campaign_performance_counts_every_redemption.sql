@@ -11,7 +11,7 @@ with made as (
 given as (
 
     select
-        (select count(*) from {{ source('marketing', 'campaigns') }}) as campaigns,
+        (select count(*) from {{ source('marketing', 'campaigns@1') }}) as campaigns,
         (select count(*) from {{ source('marketing', 'redemptions') }}) as redemptions,
         (select count(*) from {{ source('marketing', 'campaign_households') }}) as households
 

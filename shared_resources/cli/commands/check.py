@@ -20,11 +20,17 @@ from shared_resources import wiring
 from shared_resources.cli.output import say
 from shared_resources.environment import Environment
 from shared_resources.findings import Finding
-from shared_resources.governance.catalogue import WaivedFinding, all_policies, check_domain
+from shared_resources.governance.catalogue import (
+    WaivedFinding,
+    all_policies,
+    check_domain,
+    utc_today,
+)
 from shared_resources.governance.decisions import central_findings
 from shared_resources.governance.unconfirmed import unconfirmed
 from shared_resources.mesh import Domain, Mesh, ProductFolder, read_whole_mesh
 from shared_resources.mesh.locations import location_findings
+from shared_resources.mesh.majors import earlier_major, past_sunset
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class _Result:
     findings: tuple[Finding, ...]
     waived: tuple[WaivedFinding, ...]
     warnings: tuple[Finding, ...] = ()
+    earlier: tuple[str, ...] = ()  # major versions that are served beside the current one
 
     @property
     def products(self) -> tuple[ProductFolder, ...]:
@@ -107,6 +114,8 @@ def _check(
     outcomes = [check_domain(domain, mesh) for domain in domains]
     found = {finding for outcome in outcomes for finding in outcome.findings}
     found.update(finding for domain in domains for finding in unconfirmed(domain))
+    today = utc_today()
+    found.update(one for domain in domains for _, one in past_sunset(mesh, domain, today))
     if only is None:
         found.update(location_findings(mesh), mesh.findings, central_findings(mesh.central))
     if published is not None and published.holds_anything:
@@ -125,6 +134,12 @@ def _check(
         tuple(sorted(found)),
         tuple(waived for outcome in outcomes for waived in outcome.waived),
         tuple(warning for outcome in outcomes for warning in outcome.warnings),
+        tuple(
+            f"{earlier.key}: {earlier}"
+            for domain in domains
+            for _, contract in domain.contracts
+            if (earlier := earlier_major(mesh, contract)) is not None
+        ),
     )
 
 
@@ -135,6 +150,8 @@ def _show(result: _Result, root: Path) -> None:
         say(f"warning: {_line(warning, root)}")
     for waived in result.waived:
         say(f"waived: {_line(waived, root)}")
+    for earlier in result.earlier:
+        say(f"two majors: {earlier}")
     enforced, not_enforced = result.clauses
     warned = f"{_count(len(result.warnings), 'warning')}, " if result.warnings else ""
     say(

@@ -7,6 +7,7 @@ Does not belong here: opening a product for a consumer (`consuming.py`).
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from shared_resources.cli.branch_option import branch_option
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_table
 from shared_resources.environment import Environment
+from shared_resources.mesh.model import key_of_pin
+from shared_resources.mesh.read import is_there
 from shared_resources.stores.opening import open_product
 from shared_resources.stores.protocol import NotPublished, Snapshot
 from shared_resources.stores.reading.frames import as_frame
@@ -41,7 +44,8 @@ _SHOWN_ROWS = 20
 )
 @branch_option
 def read(product: str, columns: str | None, version: int | None, output: Path | None) -> None:
-    """The published rows of a product: one whole version, never a part of one."""
+    """The published rows of a product: one whole version, never a part of one. `order/baskets@1` is
+    major version 1 of its contract."""
     import pyarrow as pa
 
     names = [name.strip() for name in columns.split(",")] if columns else None
@@ -49,7 +53,9 @@ def read(product: str, columns: str | None, version: int | None, output: Path | 
         raise click.BadParameter(f"{output} must end in .parquet", param_hint="--output")
     if output is not None and not output.parent.is_dir():
         raise click.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
-    snapshot = _open(wiring.current(), product, version)
+    environment = wiring.current()
+    product = key_of_pin(product, partial(is_there, environment))
+    snapshot = _open(environment, product, version)
     try:
         reader: pa.RecordBatchReader = as_frame(snapshot, pa.RecordBatchReader, names)
     except KeyError as problem:

@@ -17,6 +17,7 @@ from shared_resources.cli.branch_option import branch_option
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.mesh import ProductFolder, look_at_mesh
+from shared_resources.mesh.majors import earlier_major
 from shared_resources.observing.health import Kind
 from shared_resources.observing.product_health import Observed, Observer, is_fresh
 
@@ -47,24 +48,38 @@ def status(as_json: bool) -> None:
     shown and end nothing.
     """
     environment = wiring.current()
-    products = look_at_mesh(environment).own_products
+    mesh = look_at_mesh(environment)
+    products = mesh.own_products
     observer = Observer(environment, of_all=True)
     observed = {product.key: observer.observe(product) for product in products}
     rows = [_row(product, observed[product.key]) for product in products]
+    earlier = {
+        product.key: found
+        for product in products
+        if product.contract and (found := earlier_major(mesh, product.contract))
+    }
+    for row in rows:
+        if found := earlier.get(row["key"]):
+            row["previous_major"] = {
+                "of": found.current,
+                "major": found.major,
+                "sunset": found.sunset.isoformat(),
+                "readers": list(found.readers),
+            }
     if as_json:
         print_json(rows)
     else:
-        _print(rows, observed)
+        _print(rows, observed, [f"{key}: {found}" for key, found in earlier.items()])
     sys.exit(1 if any(one.health.failing for one in observed.values()) else 0)
 
 
-def _print(rows: list[dict[str, Any]], observed: dict[str, Observed]) -> None:
+def _print(rows: list[dict[str, Any]], observed: dict[str, Observed], earlier: list[str]) -> None:
     for row in rows:
         row["contract"] = row.pop("contract_version")
         row["health"] = row["health"]["state"]
     shown = ("key", "owner", "contract", "rows", "published_at", *COLUMNS[-4:])
     print_table(rows, shown)
-    told = [
+    told = earlier + [
         f"{key}: {reason}"
         for key, one in observed.items()
         for reason in one.health.reasons

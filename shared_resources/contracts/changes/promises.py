@@ -17,7 +17,7 @@ from shared_resources.contracts.changes.change import (
     cosmetic,
     either,
 )
-from shared_resources.contracts.model import Contract, Landing, Partitioning
+from shared_resources.contracts.model import Contract, Landing, Partitioning, PreviousMajor
 
 _PUBLISHES = ("active", "deprecated")
 _PROPERTIES = "customProperties"
@@ -33,8 +33,19 @@ def promise_changes(was: Contract, now: Contract) -> Iterator[Change]:
         yield compatible(
             f"{_PROPERTIES}.landing", "data lands otherwise; readers see no difference"
         )
+    yield from _previous(was.previous_major, now.previous_major)
     if was.always_run != now.always_run:
         yield compatible(f"{_PROPERTIES}.alwaysRun", "it is made again at other times")
+
+
+def _previous(was: PreviousMajor | None, now: PreviousMajor | None) -> Iterator[Change]:
+    clause = f"{_PROPERTIES}.previousMajor"
+    ends = [one.sunset if one else date.max for one in (was, now)]
+    if ends[0] != ends[1]:
+        said = f"it ends after {now.sunset}" if now else "it does not end"
+        yield either(ends[1] < ends[0], f"{clause}.sunset", said)
+    if was and now and (was.of, was.derived_by) != (now.of, now.derived_by):
+        yield compatible(clause, "it is derived otherwise; its rules are the same")
 
 
 def _unplaced(landing: Landing | None) -> Landing | None:

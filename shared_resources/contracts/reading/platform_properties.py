@@ -17,12 +17,13 @@ from shared_resources.contracts.file_formats import (
     all_formats,
     format_named,
 )
-from shared_resources.contracts.model import Landing, LandingMode, Partitioning
+from shared_resources.contracts.model import Landing, LandingMode, Partitioning, PreviousMajor
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import Number, is_number
 from shared_resources.contracts.reading.columns import DeclaredColumn
 from shared_resources.contracts.reading.constants import NotOfType, constant
 from shared_resources.contracts.reading.object_names import check_key, check_object_name
+from shared_resources.contracts.reading.previous_major import read_previous_major
 from shared_resources.contracts.reading.vendor import texts, vendor_properties
 from shared_resources.contracts.types import MOMENTS, ColumnType, Family
 
@@ -34,6 +35,7 @@ PROPERTIES = (
     "quarantineDays",
     "alwaysRun",
     "toConfirm",
+    "previousMajor",
 )
 MOST_DAYS = 36_500
 LANDING_FIELDS = (
@@ -62,6 +64,7 @@ class PlatformProperties:
     quarantine_retention: timedelta | None = None
     always_run: bool | None = None
     to_confirm: tuple[str, ...] = ()
+    previous_major: PreviousMajor | None = None
 
 
 def read_platform_properties(root: Node, columns: dict[str, DeclaredColumn]) -> PlatformProperties:
@@ -77,6 +80,7 @@ def read_platform_properties(root: Node, columns: dict[str, DeclaredColumn]) -> 
         quarantine_retention=_days_kept(nodes.get("quarantineDays")),
         always_run=_flag(nodes.get("alwaysRun")),
         to_confirm=texts(nodes.get("toConfirm")),
+        previous_major=read_previous_major(root, nodes.get("previousMajor")),
     )
 
 

@@ -16,7 +16,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -30,13 +30,14 @@ from shared_resources.data_products.dbt.messages import DbtModelFailed
 from shared_resources.data_products.dbt.target import DbtTarget
 from shared_resources.environment import Environment
 from shared_resources.findings import InvalidFile
-from shared_resources.mesh.code.model_text import inputs_of_model
+from shared_resources.mesh.code.model_text import inputs_of_model, pins_in
 from shared_resources.mesh.domain_file import variables_named
 from shared_resources.mesh.model import (
     CONTRACT_FILE,
     DBT_PROJECT,
     DBT_SETTINGS,
     SHARED_BY_MODELS,
+    key_of_pin,
 )
 
 _OWN = ("models", "tests")  # these hold one folder a domain
@@ -93,6 +94,10 @@ def _project_files(project: Path, domain: str) -> Iterator[Path]:
     yield project / DBT_SETTINGS
     for shared in SHARED_BY_MODELS:
         yield from _files(project / shared)
+    yield from _files_of(project, domain)
+
+
+def _files_of(project: Path, domain: str) -> Iterator[Path]:
     for own in _OWN:
         yield from _files(project / own / domain)
 
@@ -125,7 +130,7 @@ def compose(environment: Environment, domain: str, into: Path) -> dict[str, str]
     described, refused = _describe_models(into / "models" / domain, domain, contracts)
     derived = {
         "version": 2,
-        "sources": _sources(contracts, target),
+        "sources": _sources(contracts, target, pins_in(_files_of(project, domain))),
         "models": [
             _properties(contract)
             for contract in contracts.values()
@@ -200,12 +205,21 @@ def _contracts(environment: Environment, domain: str) -> dict[str, Contract | No
     return found
 
 
-def _sources(contracts: Mapping[str, Contract | None], target: DbtTarget) -> list[dict[str, Any]]:
+def _sources(
+    contracts: Mapping[str, Contract | None], target: DbtTarget, pins: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Every product; one that a pin leads to is a second source of the pin's name."""
     domains: dict[str, list[dict[str, Any]]] = {}
     for key, contract in contracts.items():
         domain, name = key.split("/")
         words = {"name": name} if contract is None else _properties(contract)
         domains.setdefault(domain, []).append({**words, **target.table(key)})
+    for pin in pins:
+        key = key_of_pin(pin, contracts.__contains__)
+        domain, name = pin.split("/")
+        if key in contracts:
+            words = {"name": name, "meta": {"product": key}, "identifier": key.split("/")[1]}
+            domains[domain].append({**words, **target.table(key)})
     return [
         {"name": domain, **target.source(domain), "tables": tables}
         for domain, tables in domains.items()

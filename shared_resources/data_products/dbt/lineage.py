@@ -83,5 +83,7 @@ def _node(manifest: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _key(manifest: Mapping[str, Any], key: str) -> str:
     node = _node(manifest, key)
+    if node["resource_type"] == "source" and (led := node.get("meta", {}).get("product")):
+        return str(led)
     domain = node["source_name"] if node["resource_type"] == "source" else node["fqn"][1]
     return f"{domain}/{node['name']}"

@@ -277,7 +277,8 @@ def _product_of(manifest: Mapping[str, Any], key: str) -> str:
     """The product that a source or a model is. Every product is among the sources."""
     node = _node(manifest, key)
     if node["resource_type"] == "source":
-        return f"{node['source_name']}/{node['name']}"
+        # A source of a pinned major version says which product has that.
+        return str(node["meta"].get("product") or f"{node['source_name']}/{node['name']}")
     domain, name = node["fqn"][1], node["name"]
     if not any(
         (s["source_name"], s["name"]) == (domain, name) for s in manifest["sources"].values()

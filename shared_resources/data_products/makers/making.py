@@ -46,7 +46,7 @@ def make(attempt: Attempt, landing_object: str | None = None) -> Made:
             return _ingest(attempt, folder, landing_object)
         case ProductKind.DBT:
             return _build_model(attempt, folder)
-        case ProductKind.FUNCTION | ProductKind.ADDED:
+        case ProductKind.FUNCTION | ProductKind.ADDED | ProductKind.DERIVED:
             return _call_function(attempt, folder)
 
 

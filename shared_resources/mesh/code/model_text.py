@@ -7,10 +7,10 @@ Does not belong here: what dbt makes of them when it compiles (`data_products/db
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from shared_resources.mesh.model import ProductReference
+from shared_resources.mesh.model import ProductReference, pin_of
 
 _QUOTED = r"""\s*(?:'([^'"]+)'|"([^'"]+)")\s*"""
 _CALL = re.compile(rf"\bsource\({_QUOTED},{_QUOTED}\)|\bref\((?:{_QUOTED},)?{_QUOTED}\)")
@@ -21,6 +21,13 @@ def inputs_of_model(file: Path, products: frozenset[str]) -> tuple[ProductRefere
     """The products that the model reads. `products` are the names of those of its domain: whatever
     else it ref()s is a step, whose inputs are its own."""
     return tuple(_inputs(file, file.parent, products, {file}))
+
+
+def pins_in(files: Iterable[Path]) -> list[str]:
+    """The major versions that models and their tests pin, as they are written: `order/baskets@1`."""
+    written = (file for file in files if file.suffix in (".sql", ".yml", ".yaml"))
+    read = (inputs_of_model(file, frozenset()) for file in written)
+    return sorted({one.key for found in read for one in found if pin_of(one.key)})
 
 
 def _inputs(

@@ -21,6 +21,7 @@ from shared_resources.contracts.reading.platform_properties import (
     PARTITION_FIELDS,
     PROPERTIES,
 )
+from shared_resources.contracts.reading.previous_major import PREVIOUS_FIELDS
 from shared_resources.contracts.reading.vendor import VENDOR
 from shared_resources.contracts.rules.items import SEVERITIES
 from shared_resources.contracts.rules.own.custom import LIMITS
@@ -32,6 +33,19 @@ Schema = dict[str, Any]
 _DAY: Schema = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
 _PERCENT: Schema = {"type": "number", "minimum": 0, "maximum": 100}
 
+_PREVIOUS: Mapping[str, Schema] = {
+    "of": {"type": "string", "description": "The product, of the same domain, that is current."},
+    "sunset": {
+        **_DAY,
+        "description": "Its last day. When it is over and nobody reads it, it is made no more; who "
+        "reads it still is a finding.",
+    },
+    "derivedBy": {
+        "type": "string",
+        "description": "One SELECT from the current product that makes it; without it, it is made as "
+        "any other product.",
+    },
+}
 _LANDING: Mapping[str, Schema] = {
     "prefix": {
         "type": "string",
@@ -120,6 +134,11 @@ _OF_A_CONTRACT: Mapping[str, Schema] = {
         "of has changed.",
     },
     "toConfirm": _TO_CONFIRM,
+    "previousMajor": {
+        **_mapping(_PREVIOUS, PREVIOUS_FIELDS, ["of", "sunset"]),
+        "description": "The product is an earlier major version of another one of its domain, and is "
+        "called `<of>_v<major>`; both are served until its sunset.",
+    },
     "allowEmpty": {
         "type": "boolean",
         "description": "Whether a batch without rows may replace what is published; default false.",
