@@ -10,6 +10,7 @@ A rule that warns promises nothing to a reader: what becomes of it is compatible
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from shared_resources.contracts.changes.change import (
     Change,
@@ -19,8 +20,13 @@ from shared_resources.contracts.changes.change import (
 )
 from shared_resources.contracts.changes.tolerance import is_as_strict, is_as_strict_of_more
 from shared_resources.contracts.model import Contract, Rule, Severity, Threshold
+from shared_resources.contracts.rules.implied import BOUNDS
 from shared_resources.contracts.rules.kind import KeyKind, OwnKind
 from shared_resources.contracts.rules.registry import kind_of
+from shared_resources.contracts.rules.values.enumeration import KIND as ENUMERATION
+from shared_resources.contracts.rules.values.invalid_values import KIND as INVALID
+from shared_resources.contracts.rules.values.pattern import KIND as PATTERN
+from shared_resources.contracts.rules.values.range import KIND as RANGE
 
 # Whether all that a rule lets through another of its kind let through, by their arguments.
 _Keeps = Callable[[Rule, Rule], bool]
@@ -94,6 +100,7 @@ def _like(rule: Rule) -> object:
 def _gone(rule: Rule, now: Contract) -> Change:
     said = f"check {rule.name} is gone"
     instead = next((one for one in now.rules if _stands_for(one, rule)), None)
+    instead = instead or _said_otherwise(rule, now)
     if instead is not None:
         said += f": {instead.name} asks for no less"
     breaks = rule.severity is Severity.BLOCKING and instead is None
@@ -101,12 +108,64 @@ def _gone(rule: Rule, now: Contract) -> Change:
 
 
 def _stands_for(one: Rule, rule: Rule) -> bool:
-    """Whether a clause of the column or the key says what a rule said that is gone."""
+    """Whether a clause of the column or the key, or a rule on fewer columns, says what a rule said that
+    is gone."""
     return (
         one.kind == kind_of(rule).as_clause
         and {*one.columns} == {*rule.columns}
         and is_as_strict(one.threshold, rule.threshold, counts=True)
-    )
+    ) or _is_narrower_key(rule, one)
+
+
+def _is_narrower_key(was: Rule, now: Rule) -> bool:
+    """Whether no key repeats now that is part of one that did not repeat: then that does not, either."""
+    keys = isinstance(kind_of(was), KeyKind) and isinstance(kind_of(now), KeyKind)
+    return keys and {*now.columns} < {*was.columns} and _lets_none(now) and _allows_none(was)
+
+
+def _lets_none(rule: Rule) -> bool:
+    strict = is_as_strict(rule.threshold, Threshold(), counts=True)
+    return strict and rule.severity is Severity.BLOCKING
+
+
+def _allows_none(rule: Rule) -> bool:
+    return is_as_strict(Threshold(), rule.threshold, counts=True)
+
+
+def _valid(rule: Rule) -> dict[str, dict[str, object]]:
+    """What a rule on one column says of its values, as the metric `invalidValues` says it: a list, a
+    pattern, bounds, each by itself; nothing where it is of another kind."""
+    given = rule.arguments
+    if rule.kind == ENUMERATION.name:
+        return {"list": {"validValues": given["values"]}}
+    if rule.kind not in (PATTERN.name, RANGE.name, INVALID.name):
+        return {}
+    found = {
+        "list": {name: given[name] for name in ("validValues",) if name in given},
+        "pattern": {name: given[name] for name in ("pattern",) if given.get(name) is not None},
+        "bounds": {name: given[name] for name in BOUNDS if given.get(name) is not None},
+    }
+    return {name: said for name, said in found.items() if said}
+
+
+def _said_otherwise(rule: Rule, now: Contract) -> Rule | None:
+    """A rule of another kind that, with others, lets through no value that a rule did which is gone:
+    `enum` in place of `invalidValues`, or the reverse."""
+    parts = _valid(rule)
+    if not parts or not _allows_none(rule):
+        return None
+    others = [one for one in now.rules if one.columns == rule.columns and _lets_none(one)]
+    instead = None
+    for name, said in parts.items():
+        was = replace(rule, arguments=said)
+        kept = (
+            one
+            for one in others
+            if (says := _valid(one).get(name)) and INVALID.keeps(was, replace(rule, arguments=says))
+        )
+        if (instead := next(kept, None)) is None:
+            return None
+    return instead
 
 
 def never_repeats(contract: Contract, column: str) -> bool:
@@ -156,7 +215,9 @@ def _equal(was: Rule, now: Rule) -> bool:
 
 def _is_kept(was: Rule, now: Rule, keeps: _Keeps) -> bool:
     """Whether all that passes the rule now passed it before."""
-    if _on(was) != _on(now) or not keeps(was, now):
+    if _on(was) != _on(now):
+        return _is_narrower_key(was, now)
+    if not keeps(was, now):
         return False
     own = isinstance(kind_of(now), OwnKind)
     if own or keeps(now, was):

@@ -533,8 +533,20 @@ _SAME = {
     "some nulls": ("", "metric: nullValues, mustBeLessThan: 5, unit: percent", "required: true"),
     "the key of one column": ("required: true, unique: true", "", "primaryKey: true"),
     "the key, and unique": ("primaryKey: true, unique: true", "", "primaryKey: true"),
+    "a list for a rule": (
+        "", "metric: invalidValues, mustBe: 0, arguments: {validValues: [a, b]}",
+        "enum: [{value: a}]",
+    ),
+    "a rule for a list": (
+        "enum: [{value: a}, {value: b}]", "",
+        "quality: [{metric: invalidValues, mustBe: 0, arguments: {validValues: [b]}}]",
+    ),
+    "a list and a pattern for a rule": (
+        "", 'metric: invalidValues, mustBeLessThan: 3, arguments: {validValues: [a], pattern: "^a"}',
+        'enum: [{value: a}], logicalTypeOptions: {pattern: "^a"}',
+    ),
     "a rule for it": ("unique: true", "", "quality: [{metric: duplicateValues, mustBe: 0}]"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("clauses", "rule", "now"), _SAME.values(), ids=_SAME)
@@ -543,6 +555,48 @@ def test_what_another_clause_says_is_not_lost(clauses: str, rule: str, now: str)
     was, after = (read(column_contract(f"{{logicalType: string, {one}}}")) for one in (said, now))
     assert breaks(was, after) == ()
     assert contract_changes(was, after)[0].effect is C
+
+
+_NOT_SAID = {
+    "another value": "enum: [{value: a}, {value: c}]",
+    "a rule that lets some through": "quality: [{metric: invalidValues, mustBeLessThan: 2, "
+    "arguments: {validValues: [a]}}]",
+    "a rule that warns": "quality: [{metric: invalidValues, mustBe: 0, severity: warning, "
+    "arguments: {validValues: [a]}}]",
+    "another kind": 'logicalTypeOptions: {pattern: "^a$"}',
+}
+
+
+@pytest.mark.parametrize("now", _NOT_SAID.values(), ids=_NOT_SAID)
+def test_a_list_that_lets_more_through_in_other_words_is_a_break(now: str) -> None:
+    rule = "metric: invalidValues, mustBe: 0, arguments: {validValues: [a, b]}"
+    was, after = (
+        read(column_contract(f"{{logicalType: string, {one}}}"))
+        for one in (f"quality: [{{{rule}}}]", now)
+    )
+    assert breaks(was, after)
+
+
+@pytest.mark.parametrize("name", [{}, {"name": "once"}], ids=["", "named"])
+@pytest.mark.parametrize("limit", [{"mustBe": 0}, {"mustBeLessThan": 5}], ids=["none", "some"])
+def test_what_repeats_in_no_fewer_columns_repeats_in_none_of_more(
+    name: dict[str, str], limit: dict[str, int], tmp_path: Path
+) -> None:
+    def of(*columns: str, **limit: int) -> Contract:
+        rule = {
+            **name,
+            "metric": "duplicateValues",
+            "arguments": {"properties": [*columns]},
+            **limit,
+        }
+        text = contract_text("order/lines", [column(one) for one in "abc"], quality=[rule])
+        return read_contract_text(text, tmp_path / "contract.odcs.yaml")
+
+    none = {"mustBe": 0}
+    assert breaks(of("a", "b", "c", **limit), of("a", "b", **none)) == ()
+    assert breaks(of("a", "b", **none), of("a", "b", "c", **none))
+    assert breaks(of("a", "b", **none), of("a", mustBeLessThan=5))
+    assert breaks(of("a", "b", **none), of("a", "c", **none))
 
 
 _NOT_THE_SAME = {
