@@ -17,8 +17,8 @@ from traceback import extract_tb
 from shared_resources.confinement.guard import domain_code
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.rules.registry import kind_of
+from shared_resources.data_products.derived import derived_function
 from shared_resources.data_products.function import ProductFunction, ProductProblem
-from shared_resources.data_products.makers.derived import derived_function
 from shared_resources.environment import Environment
 from shared_resources.mesh import Central, Domain, ProductFolder, ProductKind, Waiver
 from shared_resources.mesh.code.maker_code import MakerCode, maker_code

@@ -2,7 +2,7 @@
 
 Belongs here: reading and checking the property, the SELECT that derives the product among it.
 Does not belong here: who reads the product still (`mesh/majors.py`), running the SELECT
-(`data_products/makers/derived.py`).
+(`data_products/derived.py`).
 """
 
 from __future__ import annotations
