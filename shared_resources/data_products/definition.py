@@ -17,8 +17,7 @@ from traceback import extract_tb
 from shared_resources.confinement.guard import domain_code
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.rules.registry import kind_of
-from shared_resources.data_products.derived import derived_function
-from shared_resources.data_products.function import ProductFunction, ProductProblem
+from shared_resources.data_products.function import ProductFunction, ProductInput, ProductProblem
 from shared_resources.environment import Environment
 from shared_resources.mesh import Central, Domain, ProductFolder, ProductKind, Waiver
 from shared_resources.mesh.code.maker_code import MakerCode, maker_code
@@ -95,7 +94,7 @@ def define_product(
     elif product.kind is ProductKind.FUNCTION:
         function = _with_pins(_load_function(product.folder, domain, product.name), product)
     elif product.kind is ProductKind.DERIVED:
-        function = derived_function(product.contract)
+        function = _derived(product.contract)
     dbt_tests: tuple[Rule, ...] = ()
     if product.kind is ProductKind.DBT:
         from shared_resources.data_products.dbt.model import DbtModels
@@ -113,6 +112,27 @@ def define_product(
         dbt_tests=dbt_tests,
         code=code,
     )
+
+
+def _derived(contract: Contract) -> ProductFunction:
+    """An earlier major version of a product, made from the current one by the SELECT in its contract.
+
+    What it gives is audited and published as of every product: who reads it has its own promise.
+    """
+    import duckdb
+    import pyarrow as pa
+
+    previous = contract.previous_major
+    assert previous is not None and previous.derived_by, "another kind of product"
+    query, name = previous.derived_by, previous.of
+
+    def derive(current: pa.Table) -> duckdb.DuckDBPyRelation:
+        connection = duckdb.connect(config={"enable_external_access": False})
+        connection.register(name, current)
+        return connection.sql(query)
+
+    given = ProductInput(f"{contract.domain}/{name}", previous.reads)
+    return ProductFunction(derive, {"current": given}, {"current": pa.Table}, wants_context=False)
 
 
 def _with_pins(function: ProductFunction, product: ProductFolder) -> ProductFunction:

@@ -1,5 +1,5 @@
-"""The mesh's custom properties of a contract: landing, partitions, what may be lost or empty, and
-how long what was rejected is kept.
+"""The mesh's custom properties of a contract: landing, partitions, what may be lost or empty, how long
+what was rejected is kept, and of what the product is an earlier major version.
 
 Belongs here: reading and checking their values.
 Does not belong here: objects in the landing zone (`landing/`) or what a budget does (the audit).
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from shared_resources.contracts.file_formats import (
     TEXT_OPTIONS,
@@ -20,10 +21,10 @@ from shared_resources.contracts.file_formats import (
 from shared_resources.contracts.model import Landing, LandingMode, Partitioning, PreviousMajor
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import Number, is_number
+from shared_resources.contracts.promise import major
 from shared_resources.contracts.reading.columns import DeclaredColumn
 from shared_resources.contracts.reading.constants import NotOfType, constant
 from shared_resources.contracts.reading.object_names import check_key, check_object_name
-from shared_resources.contracts.reading.previous_major import read_previous_major
 from shared_resources.contracts.reading.vendor import texts, vendor_properties
 from shared_resources.contracts.types import MOMENTS, ColumnType, Family
 
@@ -49,6 +50,8 @@ LANDING_FIELDS = (
     "extraColumns",
 )
 PARTITION_FIELDS = ("cadence", "column", "start", "end", "closed")
+PREVIOUS_FIELDS = ("of", "sunset", "derivedBy")
+_ONE_SELECT = "write one SELECT from the current product, by its name, and from nothing else"
 _LISTS = ("closed",)
 
 
@@ -80,7 +83,7 @@ def read_platform_properties(root: Node, columns: dict[str, DeclaredColumn]) -> 
         quarantine_retention=_days_kept(nodes.get("quarantineDays")),
         always_run=_flag(nodes.get("alwaysRun")),
         to_confirm=texts(nodes.get("toConfirm")),
-        previous_major=read_previous_major(root, nodes.get("previousMajor")),
+        previous_major=_previous_major(root, nodes.get("previousMajor")),
     )
 
 
@@ -225,3 +228,67 @@ def _day(node: Node | None) -> date | None:
         node.problem(error.message, error.remedy)
         return None
     return day
+
+
+# Two major versions ----------------------------------------------------------------------------
+
+
+def _previous_major(root: Node, node: Node | None) -> PreviousMajor | None:
+    """A finding for each thing that is wrong with it; None then, and where there is none."""
+    if node is None:
+        return None
+    before = len(node.findings)
+    if not isinstance(node.value, dict):
+        node.problem("must be a mapping of fields", "give it of and sunset")
+        return None
+    node.unknown_fields(PREVIOUS_FIELDS)
+    for name in ("of", "sunset"):
+        if node.get(name) is None:
+            node.problem(f"lacks the field {name!r}", f"add `{name}:`")
+    of, sunset = node.text("of"), node.get("sunset")
+    named = f"{of}_v{major(root.text('version'))}"
+    if of and root.text("name") != named:
+        node.problem(
+            f"is of version {root.text('version')} of {of!r}, but the product is called "
+            f"{root.text('name')!r}",
+            f"call it {named!r}, by which `{of}@{major(root.text('version'))}` finds it",
+        )
+    day = None
+    if sunset is not None:
+        try:
+            day = constant(sunset.value, ColumnType(Family.DATE))
+        except NotOfType as error:
+            sunset.problem(error.message, error.remedy)
+    sql, reads = node.text("derivedBy").strip(), None
+    if (field := node.get("derivedBy")) is not None and of:
+        if not isinstance(field.value, str):
+            field.problem("must be text", _ONE_SELECT)
+        else:
+            reads = _columns_read(field, sql, of)
+    if len(node.findings) > before or day is None:
+        return None
+    return PreviousMajor(of, day, sql, reads, node.line)
+
+
+def _columns_read(field: Node, sql: str, of: str) -> tuple[str, ...] | None:
+    """The columns that the SELECT reads of `of`; None for all of them."""
+    from sqlglot import exp, parse
+    from sqlglot.errors import SqlglotError
+
+    try:
+        statements: list[Any] = [one for one in parse(sql, dialect="duckdb") if one is not None]
+    except SqlglotError as problem:
+        field.problem(f"is no SQL: {str(problem).splitlines()[0]}", _ONE_SELECT)
+        return None
+    if len(statements) != 1 or not isinstance(statements[0], exp.Select):
+        field.problem("is not one SELECT", _ONE_SELECT)
+        return None
+    [select] = statements
+    named = {cte.alias for cte in select.find_all(exp.CTE)}
+    read = [table for table in select.find_all(exp.Table) if table.sql() not in named]
+    if {table.name for table in read} != {of} or any(table.db for table in read):
+        field.problem(f"reads something else than {of!r}, or not that", _ONE_SELECT)
+        return None
+    if any(not isinstance(star.parent, exp.Count) for star in select.find_all(exp.Star)):
+        return None
+    return tuple(dict.fromkeys(column.name for column in select.find_all(exp.Column)))

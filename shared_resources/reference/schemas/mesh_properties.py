@@ -19,9 +19,9 @@ from shared_resources.contracts.reading.platform_properties import (
     LANDING_FIELDS,
     MOST_DAYS,
     PARTITION_FIELDS,
+    PREVIOUS_FIELDS,
     PROPERTIES,
 )
-from shared_resources.contracts.reading.previous_major import PREVIOUS_FIELDS
 from shared_resources.contracts.reading.vendor import VENDOR
 from shared_resources.contracts.rules.items import SEVERITIES
 from shared_resources.contracts.rules.own.custom import LIMITS
