@@ -1,7 +1,7 @@
 """Two major versions of a product at once: whom a pin leads to, who reads the earlier one, until when.
 
 Belongs here: resolving `domain/product@1`, and the earlier majors of a mesh with their readers.
-Does not belong here: the property in the contract (`contracts/reading/platform_properties.py`), what is said
+Does not belong here: the property (`contracts/reading/platform_properties.py`), what is said
 about it (`governance/policies/`, `observing/`).
 """
 
