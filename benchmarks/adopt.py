@@ -3,9 +3,9 @@
     python -m benchmarks.adopt [--rows N] [--repeat N]
 
 The file and its contract of ten rules are those of `audit.py`. Each in a fresh process: the mesh from
-the landed object to a version of the lake, with what auditing alone takes of it; the same rows of
+the landed object to a version of the lake; its audit alone, of the file where it lies; the same rows of
 other types, which are decoded and written again; pyiceberg's `add_files` of a copy, unaudited. Prints
-seconds after imports (median). Timings are printed, never asserted.
+seconds after imports (medians), by the clock and of the processor. Timings are printed, never asserted.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from benchmarks.audit_peers.terms import contract_of
 from benchmarks.results.figures import Figure, report
 
 LABELS = {
+    "audited": "the mesh: audited where it lies",
     "adopted": "the mesh: adopted as it is",
     "rewritten": "the mesh: of other types, written again",
     "add_files": "pyiceberg, add_files of a copy, unaudited",
@@ -60,7 +61,7 @@ def main() -> None:
     for (name, part), median in seconds.items():
         print(f"{LABELS[name]:45}{part:8}{median:8.2f} s")
     whole = seconds["adopted", "whole"]
-    beyond = whole - seconds["adopted", "audit"]
+    beyond = whole - seconds["audited", "whole"]
     report(
         [
             Figure("publish a file that conforms, beyond its audit", beyond, limit=LIMIT),
@@ -82,6 +83,36 @@ def _run(name: str, folder: Path) -> dict[str, float]:
 
 
 # -- the contenders, each in its own process -----------------------------------------------------
+
+
+def _clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _since(clocks: tuple[float, float]) -> dict[str, float]:
+    whole, processor = (now - then for now, then in zip(_clocks(), clocks, strict=True))
+    return {"whole": whole, "of CPU": processor}
+
+
+def _audited(folder: Path) -> dict[str, float]:
+    from shared_resources.contracts.file_formats import PARQUET
+    from shared_resources.contracts.model import Landing
+    from shared_resources.contracts.odcs import read_contract
+    from shared_resources.governance.audit.audit import audit
+    from shared_resources.governance.audit.engine.staged_data import StagedData
+    from shared_resources.landing.reader import stage_object
+    from shared_resources.stores.protocol import StagedBatch
+
+    contract = read_contract(contract_of(folder))
+    contract = replace(contract, landing=Landing(contract.key, PARQUET, "*"))
+    file = folder / "rows.parquet"
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        clocks = _clocks()
+        into = Path(work)
+        staged = stage_object(contract, file, file.name, into, audit_follows=True, in_place=True)
+        found = audit(StagedData(StagedBatch(contract.key, "b1", into, staged.files)), contract)
+        assert found.passed
+        return _since(clocks)
 
 
 def _adopted(folder: Path) -> dict[str, float]:
@@ -106,6 +137,7 @@ def _rewritten(folder: Path) -> dict[str, float]:
 def _published(folder: Path, file: Path) -> dict[str, float]:
     """From the object in the landing zone to the version that readers see, as a run does it."""
     # What it imports when it is asked, before the clock starts.
+    import shared_resources.stores.lake.catalog.sqlite_tables
     import shared_resources.stores.lake.committing.publishing
     import shared_resources.stores.lake.snapshot  # noqa: F401
     from shared_resources.contracts.file_formats import PARQUET
@@ -118,31 +150,27 @@ def _published(folder: Path, file: Path) -> dict[str, float]:
     from shared_resources.stores.cleared import clear
     from shared_resources.stores.lake.store import LakeStore
     from shared_resources.stores.protocol import StagedBatch
-    from shared_resources.stores.staging.fingerprints import fingerprints
+    from shared_resources.stores.staging.fingerprints import fingerprints_as_staged
 
     contract = read_contract(contract_of(folder))
     contract = replace(contract, landing=Landing(contract.key, PARQUET, "*"))
     with tempfile.TemporaryDirectory(dir=folder) as work:
-        started = time.perf_counter()
+        clocks = _clocks()
         store = LakeStore(Path(work) / "lake")
         staging = store.staging_folder(contract, "b1")
         copy = staging / "landed" / "object.parquet"
         copy.parent.mkdir()
         shutil.copyfile(file, copy)
-        auditing = time.perf_counter()
         staged = stage_object(contract, copy, file.name, staging, audit_follows=True)
-        audited = time.perf_counter() - auditing
         copy.unlink()
         batch = StagedBatch(contract.key, "b1", staging, staged.files)
-        seen = fingerprints(batch.files)
-        auditing = time.perf_counter()
+        seen = fingerprints_as_staged(batch.files)
         found = audit(StagedData(batch), contract)
-        audited += time.perf_counter() - auditing
         checks = tuple(CheckOutcome(r.rule.name, r.passed, r.rule.severity) for r in found.results)
         proof = Evidence("benchmark", contract.version, contract.digest, checks)
         store.publish(contract, clear(batch, proof, seen))
         assert store.open(contract.key).version.rows == found.rows
-        return {"whole": time.perf_counter() - started, "audit": audited}
+        return _since(clocks)
 
 
 def _add_files(folder: Path) -> dict[str, float]:
@@ -151,7 +179,7 @@ def _add_files(folder: Path) -> dict[str, float]:
     from pyiceberg.catalog.sql import SqlCatalog
 
     with tempfile.TemporaryDirectory(dir=folder) as work:
-        started = time.perf_counter()
+        clocks = _clocks()
         catalog = SqlCatalog("c", uri=f"sqlite:///{work}/c.db", warehouse=work)
         catalog.create_namespace("order")
         copy = Path(work) / "copy.parquet"
@@ -159,10 +187,11 @@ def _add_files(folder: Path) -> dict[str, float]:
         table = catalog.create_table("order.lines", schema=pq.read_schema(copy))
         table.add_files([str(copy)])
         assert table.scan().count() == pq.read_metadata(copy).num_rows
-        return {"whole": time.perf_counter() - started}
+        return _since(clocks)
 
 
 _CONTENDERS: dict[str, Callable[[Path], dict[str, float]]] = {
+    "audited": _audited,
     "adopted": _adopted,
     "rewritten": _rewritten,
     "add_files": _add_files,

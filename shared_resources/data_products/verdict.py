@@ -25,7 +25,7 @@ from shared_resources.governance.audit.sifting import Sifted, sift
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry, Rejection
 from shared_resources.landing.formats.parquet.pages import refused_by_audit
 from shared_resources.stores.protocol import StagedBatch
-from shared_resources.stores.staging.fingerprints import fingerprints
+from shared_resources.stores.staging.fingerprints import fingerprints_as_staged
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Auditor:
         definition = self._attempt.definition
         # Before any rule runs: a domain's own rule could change what the others have passed.
         files = [file for part in parts for file in part.files]
-        self._seen |= zip((file.path for file in files), fingerprints(files), strict=True)
+        self._seen |= zip((file.path for file in files), fingerprints_as_staged(files), strict=True)
         reports = audit_parts(
             parts,
             definition.contract,

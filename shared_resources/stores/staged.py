@@ -20,12 +20,15 @@ class StagedFile:
 
     `half_decoded`: another system wrote it, and Arrow alone has decoded it so far. The audit has
     DuckDB decode all of it, too, and publishes nothing that either cannot.
+
+    `sha256` is that of its content where it was taken as the file was staged.
     """
 
     path: Path
     partition: str
     rows: int
     half_decoded: bool = False
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)

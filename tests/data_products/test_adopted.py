@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from pyiceberg.expressions import EqualTo, IsNull
 
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.contracts.model import Server
+from shared_resources.contracts.odcs import read_contract
 from shared_resources.data_products.makers import making
+from shared_resources.landing.formats.parquet import reader
 from shared_resources.landing.formats.parquet.claims import write_footer
 from shared_resources.landing.reader import stage_object
 from shared_resources.landing.staged_object import StagedObject
@@ -85,11 +88,14 @@ def test_what_is_adopted_reads_as_what_is_rewritten(mesh: TinyMesh, writer: str)
     assert duckdb.read_parquet(location).max("order_id").fetchall() == [(5000,)]
 
 
+@pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("writer", ["pyarrow", "duckdb"])
 def test_what_was_audited_is_published_whatever_becomes_of_the_object(
-    mesh: TinyMesh, writer: str
+    mesh: TinyMesh, writer: str, large: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its owner may write over it in place: what is published shares nothing with it."""
+    if large:
+        monkeypatch.setattr(reader, "DIGESTED_BESIDE_BYTES", 0)
     orders_product(mesh)
     landed, content = land(mesh, writer)
     assert mesh.run(KEY).success
@@ -103,6 +109,39 @@ def test_what_was_audited_is_published_whatever_becomes_of_the_object(
         hashlib.sha256(published.read_bytes()).hexdigest()
     ]
     assert [key for key, _ in version.evidence.objects] == ["order/orders/extract.parquet"]
+
+
+def test_a_large_file_that_changes_before_the_audit_is_not_published(
+    mesh: TinyMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its digest is from when its pages were proven: what is true of another file proves nothing."""
+    monkeypatch.setattr(reader, "DIGESTED_BESIDE_BYTES", 0)
+    orders_product(mesh)
+    land(mesh, "pyarrow")
+
+    def changed(*given: Any, **more: Any) -> StagedObject:
+        staged = stage_object(*given, **more)
+        (file,) = staged.files
+        assert file.sha256 == hashlib.sha256(file.path.read_bytes()).hexdigest()
+        pq.write_table(ROWS.slice(1), file.path)
+        return StagedObject((replace(file, rows=len(ROWS) - 1),))
+
+    monkeypatch.setattr(making, "stage_object", changed)
+    result = mesh.run(KEY)
+    assert not result.success and "was changed after it was staged" in failures(result)
+    assert not mesh.versions(KEY)
+
+
+def test_a_file_with_another_footer_than_landed_has_no_digest_of_it(
+    mesh: TinyMesh, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(reader, "DIGESTED_BESIDE_BYTES", 0)
+    orders_product(mesh)
+    landed, content = land(mesh, "an index of its pages")
+    folder = mesh.root / "domains" / KEY.replace("/", "/products/")
+    contract = read_contract(folder / "contract.odcs.yaml")
+    (file,) = stage_object(contract, landed, KEY, tmp_path / "s").files
+    assert file.path.read_bytes() != content and file.sha256 is None
 
 
 def test_bounds_that_only_some_row_groups_have_are_not_the_files(mesh: TinyMesh) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,12 +35,14 @@ from shared_resources.landing.formats.parquet.rows import ForeignRows
 from shared_resources.landing.header import compare_columns, expected_columns
 from shared_resources.landing.staged_object import ObjectToStage, StagedObject, remove_staged
 from shared_resources.stores.protocol import UNPARTITIONED, StagedFile
+from shared_resources.stores.staging.fingerprints import sha256_of
 from shared_resources.stores.staging.staging import write_staged
 
 # What every engine that reads the lake can decompress and decode.
 ADOPTED_CODECS = frozenset({"UNCOMPRESSED", "SNAPPY", "GZIP", "ZSTD"})
 ADOPTED_ENCODINGS = frozenset({"PLAIN", "PLAIN_DICTIONARY", "RLE_DICTIONARY", "RLE", "BIT_PACKED"})
 FIELD_ID = b"PARQUET:field_id"
+DIGESTED_BESIDE_BYTES = 8 << 20
 
 
 class ParquetReader:
@@ -69,7 +72,10 @@ def stage_parquet(of: ObjectToStage) -> StagedObject:
         found = parquet.schema_arrow
         named = columns.named(found.names)
         compare_columns(of.key, named, columns, "its schema")
-        if _looks_adoptable(parquet, expected) and footer_is_true(of.file, of.key, contract):
+        conforms, digest = False, None
+        if _looks_adoptable(parquet, expected):
+            conforms, digest = _proven(of)
+        if conforms:
             adoptable = _is_adoptable(parquet.metadata)
             footer = proven_footer(of.file, parquet.metadata) if adoptable else None
             # What the audit finds damaged is kept in quarantine, which must be the object as it came.
@@ -79,9 +85,22 @@ def stage_parquet(of: ObjectToStage) -> StagedObject:
             if adoptable:
                 adopted = _adopt(of, footer)
                 rows = parquet.metadata.num_rows
-                return StagedObject((StagedFile(adopted, of.partition, rows, left),))
+                same = digest if adopted.samefile(of.file) else None
+                return StagedObject((StagedFile(adopted, of.partition, rows, left, same),))
         files = _rewrite(of, ForeignRows(parquet, of.file, of.key, contract), expected)
         return StagedObject(files, ignored=columns.unknown(named))
+
+
+def _proven(of: ObjectToStage) -> tuple[bool, str | None]:
+    """Whether the file's footer is true; and the file's digest, where that is wanted and it is large.
+
+    A digest is taken by one processor, while the pages are decoded by all that there are.
+    """
+    if of.in_place or of.file.stat().st_size < DIGESTED_BESIDE_BYTES:
+        return footer_is_true(of.file, of.key, of.contract), None
+    with ThreadPoolExecutor(1, thread_name_prefix="digest") as beside:
+        digest = beside.submit(sha256_of, of.file)
+        return footer_is_true(of.file, of.key, of.contract), digest.result()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ Does not belong here: what the commit is made on (`planning.py`), what it consis
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from shared_resources.contracts.compiling.iceberg_schema import (
 )
 from shared_resources.contracts.model import Contract
 from shared_resources.evidence.record import Evidence, RolledBack
+from shared_resources.state.durable import sync_all
 from shared_resources.stores.cleared import check_cleared, check_not_overtaken
 from shared_resources.stores.commit_attempts import Attempts
 from shared_resources.stores.lake.committing.commit import (
@@ -57,7 +59,7 @@ from shared_resources.stores.versions import choose, restored, stamp
 
 def publish(at: LakeTable, contract: Contract, cleared: Cleared, *, append: bool) -> Version:
     """`protocol.ProductStore.publish`."""
-    check_cleared(contract, cleared)
+    _check(at, contract, cleared)
     staged = cleared.staged
     footers = read_footers(staged.files, contract)
 
@@ -84,6 +86,22 @@ def publish(at: LakeTable, contract: Contract, cleared: Cleared, *, append: bool
         return kept | {file.file_path: file for file in add}
 
     return commit(at, contract, staged.batch_id, cleared.evidence, plan)
+
+
+def _check(at: LakeTable, contract: Contract, cleared: Cleared) -> None:
+    """Check the batch; where its files are published as they are, while they go to the disk.
+
+    The one takes a processor and the other none. What the disk cannot take is raised here: asked
+    again, it may say nothing of it.
+    """
+    if not at.files.adopts or not isinstance(cleared, Cleared):
+        check_cleared(contract, cleared)
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="sync") as beside:
+        paths = [file.path for file in cleared.staged.files]
+        going = beside.submit(sync_all, paths, at.files.root)
+        check_cleared(contract, cleared)
+    going.result()
 
 
 def rollback(
