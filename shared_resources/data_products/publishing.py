@@ -23,7 +23,6 @@ from shared_resources.evidence.record import RolledBack
 from shared_resources.governance.stopped import why_resting
 from shared_resources.registry.contracts import keep_contract
 from shared_resources.state.last_attempts import LastAttempts
-from shared_resources.stores.levelling import follow
 from shared_resources.stores.opening import holding
 from shared_resources.stores.pins import pin_of
 from shared_resources.stores.protocol import MovedOn, ProductStore, PublishError, Version
@@ -175,6 +174,8 @@ def bring_level(contract: Contract, stores: tuple[ProductStore, ...]) -> list[st
     """
     lacking = behind(contract, stores)
     if lacking:
+        from shared_resources.stores.levelling import follow  # hardly ever, and with Arrow
+
         source = next(store for store in stores if store.versions(contract.key))
         truth = source.versions(contract.key)[-1]
         for store in lacking:

@@ -19,13 +19,11 @@ from shared_resources import wiring
 from shared_resources.confinement.guard import NotDeclared
 from shared_resources.contracts.model import HEALTH_CHECK
 from shared_resources.dagster_instance.asset_keys import asset_key
-from shared_resources.data_products.auditing import audit_batch, audit_published
 from shared_resources.data_products.batch import Attempt, AuditedBatch, PublishedBefore, Run
 from shared_resources.data_products.batch import attempt as new_attempt
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.function import ProductProblem
 from shared_resources.data_products.makers.choice_of_objects import NothingToIngest
-from shared_resources.data_products.makers.making import make
 from shared_resources.data_products.pinned_inputs import PinnedInput
 from shared_resources.data_products.publishing import (
     already_published,
@@ -162,6 +160,10 @@ class _Op:
         yield dg.Output(audited, output_name=contract.name)
 
     def _audited(self, attempt: Attempt) -> AuditedBatch:
+        # Here: a location makes nothing, and each code server would import the engines.
+        from shared_resources.data_products.auditing import audit_batch
+        from shared_resources.data_products.makers.making import make
+
         try:
             made = make(attempt, self._context.run.tags.get(OBJECT_TAG))
         except _SAY_ALL as problem:
@@ -210,6 +212,8 @@ class _Op:
         yield from (result for result in results if result.check_name in selected)
 
     def _audit_again(self) -> AuditReport:
+        from shared_resources.data_products.auditing import audit_published
+
         snapshots = {key: item.snapshot for key, item in self._inputs.items()}
         try:
             return audit_published(self._environment, self._definition, snapshots)

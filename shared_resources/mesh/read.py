@@ -62,7 +62,8 @@ def read_mesh(
     domains that do not stand there have promised.
 
     Contracts are taken from `kept` where it is given, but for those of the domain `anew`, and of the
-    domains that it reads: of others in the registry it wants none then. Never raises for what stands in
+    domains that it reads: of others in the registry it wants none then, and what code of others imports
+    is not looked at. Never raises for what stands in
     the files: that becomes `findings` of its domain, beside which the other domains are whole.
     """
     with _uncollected():
@@ -75,8 +76,12 @@ def read_mesh(
         judged = {key.split("/")[0] for own in read.values() for key in _read_by(own)}
         for folder in folders:
             if kept is not None and folder.name not in read:
-                reader = read_contract_anew if folder.name in judged else kept.read
-                read[folder.name] = _read_domain(folder, root, reader)
+                known = folder.name not in judged
+                reader = kept.read if known else read_contract_anew
+                # Whoever reads one domain anew judges it, and what it reads: of the others' code only
+                # what their products read is asked.
+                whole = anew is None or not known
+                read[folder.name] = _read_domain(folder, root, reader, whole=whole)
         others = registered(None if anew is None else judged - {*read})
         for name, folder in others.promises.items():
             if name not in read:  # those whose files are here are what their files say
@@ -172,8 +177,11 @@ def _domains(root: Path) -> list[Path]:
     return [folder for folder in _subfolders(root / "domains") if folder.name != SOURCE_SYSTEMS]
 
 
-def _read_domain(folder: Path, root: Path, reader: _ContractReader) -> Domain:
-    findings = list(platform_findings(folder))
+def _read_domain(
+    folder: Path, root: Path, reader: _ContractReader, *, whole: bool = True
+) -> Domain:
+    """The domain; without what is wrong with the imports of its code where it need not be `whole`."""
+    findings = list(platform_findings(folder)) if whole else []
     products = tuple(
         _read_product(product, folder.name, root, findings, reader)
         for product in _subfolders(folder / "products")

@@ -115,3 +115,14 @@ def test_the_process_that_asks_a_query_of_one_batch_imports_no_frames() -> None:
     """What functions and many parts need it imports when it is told that such are to come."""
     script = "import shared_resources.governance.audit.domain_rules.process.server"
     assert imported_of((*ENGINES, "numpy", "pyarrow"), script) == []
+
+
+def test_a_location_imports_no_engine_before_it_makes_anything(tmp_path: Path) -> None:
+    """Beside what its products' own code imports, and RE2, of Arrow, for a pattern in a contract; `mesh
+    run` has its workers import the rest at once."""
+    script = "from domains.product.definitions import defs\ndefs.resolve_asset_graph()"
+    never = (
+        *("duckdb", "pandas", "polars", "pyarrow.parquet", "pyiceberg", "jsonschema"),
+        *("shared_resources.governance.audit.audit", "shared_resources.landing.reader"),
+    )
+    assert imported_of(never, script, {"MESH_HOME": str(tmp_path), "PATH": ""}) == []

@@ -46,7 +46,7 @@ _STEPS = (
 _ROLLBACK_STEPS = (
     "shared_resources.stores.lake.store:LakeStore.rollback",
     "pyiceberg.catalog.sql:SqlCatalog.commit_table",
-    "shared_resources.data_products.publishing:follow",
+    "shared_resources.stores.levelling:follow",
     "shared_resources.stores.embedded_warehouse.store:WarehouseStore.rollback",
     "os:link",
 )

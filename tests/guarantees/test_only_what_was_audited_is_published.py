@@ -25,15 +25,15 @@ def after_audit(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., None
     """Lets something happen once, after an audit and before its batch is published."""
 
     def happen(what: Callable[..., None]) -> None:
-        from shared_resources.locations import product_asset as asset
+        really = auditing.audit_batch
 
         def audited(*args: Any) -> Any:
-            monkeypatch.setattr(asset, "audit_batch", auditing.audit_batch)
-            done = auditing.audit_batch(*args)
+            monkeypatch.setattr(auditing, "audit_batch", really)
+            done = really(*args)
             what(done)
             return done
 
-        monkeypatch.setattr(asset, "audit_batch", audited)
+        monkeypatch.setattr(auditing, "audit_batch", audited)
 
     return happen
 

@@ -61,7 +61,7 @@ def parse_python(file: Path) -> tuple[ast.Module | None, Finding | None]:
         message = f"the file cannot be read: {error.strerror}"
         return None, Finding(file, 0, "python", message, "make it readable")
     try:
-        return ast.parse(text, filename=str(file)), None
+        return _parsed(text, str(file)), None
     except SyntaxError as error:
         line, problem = error.lineno or 0, error.msg
     except (ValueError, RecursionError, MemoryError) as error:  # NUL, too deep
@@ -69,6 +69,12 @@ def parse_python(file: Path) -> tuple[ast.Module | None, Finding | None]:
     return None, Finding(
         file, line, "python", f"the file is no valid Python: {problem}", "mend the syntax"
     )
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str, name: str) -> ast.Module:
+    """The same tree for the same text: each file of a product is looked at for several things."""
+    return ast.parse(text, filename=name)
 
 
 def missing_modules(file: Path, tree: ast.Module, root: Path) -> Iterator[Finding]:

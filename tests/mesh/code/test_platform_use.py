@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared_resources.mesh import read_mesh
+from shared_resources.mesh.kept_contracts import KeptContracts
 from tests.mesh_files import CODE, write_product
 
 MADE = CODE.format(name="lines", inputs="", parameters="")
@@ -60,3 +61,21 @@ def test_what_is_meant_for_domains_is_no_finding(tmp_path: Path, file: str, text
     write_product(tmp_path, "order/lines", code=MADE)
     (tmp_path / "domains" / "order" / file).write_text(text)
     assert read_mesh(tmp_path).findings == ()
+
+
+def test_a_location_looks_at_the_code_of_what_it_reads_and_of_no_other_domain(
+    tmp_path: Path,
+) -> None:
+    taken = MADE + "from shared_resources import environment\n"
+    for key in ("order/lines", "stock/levels", "shop/visits"):
+        write_product(tmp_path, key, code=taken)
+    reads = CODE.format(name="sums", inputs='lines="stock/levels"', parameters="lines: object")
+    write_product(tmp_path, "order/sums", code=reads)
+    kept = KeptContracts(tmp_path / "kept")
+    found = read_mesh(tmp_path, kept, anew="order").findings
+    judged = {one.file.parents[2].name for one in found if one.rule == "platform"}
+    assert judged == {"order", "stock"}
+    whole = read_mesh(tmp_path, kept).findings
+    assert {one.file.parents[2].name for one in whole if one.rule == "platform"} == {
+        *("order", "stock", "shop")
+    }
