@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from shared_resources.registry.contracts import PublishedContracts
     from shared_resources.registry.registry import Registry
     from shared_resources.state.database import StateDatabase
+    from shared_resources.stores.attested.attestor import Attestor
     from shared_resources.stores.pins import Pins
     from shared_resources.stores.protocol import ProductStore
 
@@ -131,6 +132,11 @@ class Environment(ABC):
     @abstractmethod
     def published_contracts(self) -> PublishedContracts:
         """The contracts under which something was published, by their digest."""
+
+    @property
+    @abstractmethod
+    def attestor(self) -> Attestor:
+        """What vouches for each version that a store commits."""
 
     @property
     @abstractmethod

@@ -29,6 +29,7 @@ from shared_resources.branching.promotable import (
 from shared_resources.branching.proof import proof
 from shared_resources.data_products.publishing import product_lock
 from shared_resources.environment import Environment
+from shared_resources.evidence.keys import ATTESTATION
 from shared_resources.evidence.record import Evidence, Promoted
 from shared_resources.mesh import Mesh
 from shared_resources.mesh.inputs_first import inputs_first
@@ -174,15 +175,23 @@ def _evidence(
 ) -> Evidence:
     """Of the line's version in production, which is recognised there by its pins in any store."""
 
+    attested: dict[str, str] = {}
+
     def input_pin(product: str, pin: str, reader: Version) -> str:
         store = next(s for s in branch.stores.values() if s.name == pin.partition(":")[0])
         read = resolve(store, product, pin, reader)
-        return pin if read is None else str(pin_of(read))
+        if read is None:
+            return pin
+        attested[product] = read.properties.get(ATTESTATION, "")
+        return str(pin_of(read))
 
     pins = tuple(str(pin_of(version)) for one in lines for version in one.made)
     evidence = proof(line.made, Promoted(branch.branch, pins, by), input_pin)
     stand = standing(branch, line, evidence.quarantined, evidence.partitions)
-    return replace(evidence, quarantined=stand)
+    # An input that was promoted, too, has another attestation in production.
+    known = {**evidence.input_attestations, **attested}
+    inputs = {key: digest for key, digest in known.items() if digest}
+    return replace(evidence, quarantined=stand, input_attestations=inputs)
 
 
 def _note(base: Environment, version: Version) -> None:

@@ -41,6 +41,11 @@ def proof(
         refusing=_distinct(one.refusing for one in several),
         partitions=_distinct(one.partitions for one in several),
         inputs=inputs,
+        input_attestations={
+            product: digest
+            for version in reversed(counted)
+            for product, digest in version.evidence.input_attestations.items()
+        },
         objects=tuple(dict.fromkeys(pair for v in made for pair in v.evidence.objects)),
         quarantined=_distinct(one.quarantined for one in several),
         files=tuple(file for one in several for file in one.files),

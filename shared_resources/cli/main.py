@@ -40,6 +40,7 @@ _COMMANDS = {
     "audit": "a contract's rules on a file, without Dagster",
     "read": "what a consumer gets",
     "versions": "the published versions of a product",
+    "evidence": "what each version was checked against; the chain verified",
     "rollback": "publish an earlier version again",
     "quarantine": "what was rejected and why; try it again, settle it",
     "settle": "decide that nothing is to come of a day that failed or never came",
@@ -65,7 +66,7 @@ _ROOMS = dict.fromkeys(
     ),
     "teams.",
 )
-_ROOMS.update(dict.fromkeys(("lineage", "policy"), "governing."))
+_ROOMS.update(dict.fromkeys(("evidence", "lineage", "policy"), "governing."))
 
 # Whose client says in its own words that it was refused, or could not reach anyone.
 _SERVICES = {"botocore": "AWS", "snowflake": "Snowflake"}

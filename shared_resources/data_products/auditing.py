@@ -15,9 +15,12 @@ from shared_resources.contracts.promise import Promise
 from shared_resources.data_products.batch import Attempt, AuditedBatch, Made
 from shared_resources.data_products.column_lineage import known_lineage
 from shared_resources.data_products.definition import ProductDefinition
+from shared_resources.data_products.terms import terms_of
 from shared_resources.data_products.verdict import Auditor, Verdict
 from shared_resources.environment import Environment
+from shared_resources.evidence.keys import ATTESTATION
 from shared_resources.evidence.record import CheckOutcome, Evidence, ReplayOf
+from shared_resources.evidence.terms import Terms
 from shared_resources.governance.audit.audit import audit
 from shared_resources.governance.audit.report import AuditReport, RuleResult
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
@@ -45,10 +48,11 @@ def audit_batch(attempt: Attempt, made: Made) -> AuditedBatch:
         [*(verdict.report for verdict in verdicts), *map(auditor.unreadable_report, lost)],
     )
     staged = _join(kept) if kept else None
-    cleared = None
+    cleared, terms = None, None
     lineage = known_lineage(attempt.environment, attempt.definition, made.column_lineage)
     if staged is not None:
-        evidence = _evidence(attempt, made, staged, verdicts, report, entries)
+        terms = terms_of(attempt.definition)
+        evidence = _evidence(attempt, made, staged, verdicts, report, entries, terms)
         evidence = replace(evidence, lineage=lineage)
         cleared = clear(staged, evidence, auditor.seen(staged), attempt.on_top_of)
     return AuditedBatch(
@@ -59,6 +63,7 @@ def audit_batch(attempt: Attempt, made: Made) -> AuditedBatch:
         quarantined=tuple(entries),
         metadata=made.metadata,
         lineage=lineage,
+        terms=terms,
     )
 
 
@@ -119,6 +124,7 @@ def _evidence(
     verdicts: Sequence[Verdict],
     report: AuditReport,
     entries: Sequence[QuarantineEntry],
+    terms: Terms,
 ) -> Evidence:
     """What is committed with the version: what it was made from and what it was checked against.
 
@@ -138,9 +144,15 @@ def _evidence(
         promise=Promise.of(attempt.contract),
         policies=attempt.definition.policies_digest,
         code=attempt.definition.code.digest,
+        terms=terms.digest,
         refusing=tuple(result.rule.name for result in report.refusals),
         partitions=partitions,
         inputs={pin.product: str(pin) for pin in attempt.pins},
+        input_attestations={
+            key: attested
+            for key, read in attempt.snapshots.items()
+            if (attested := read.version.properties.get(ATTESTATION))
+        },
         objects=tuple(pair for key in partitions for pair in made.objects.get(key, ())),
         quarantined=tuple(entry.id for entry in entries),
         replay_of=ReplayOf(again.id, again.batch_id) if again is not None else None,

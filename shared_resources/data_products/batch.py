@@ -19,6 +19,7 @@ from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.pinned_inputs import PinnedInput
 from shared_resources.environment import Environment
 from shared_resources.evidence.lineage import ColumnLineage
+from shared_resources.evidence.terms import Terms
 from shared_resources.governance.audit.report import AuditReport, RuleResult
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
 from shared_resources.stores.pins import Pin
@@ -140,6 +141,7 @@ class AuditedBatch:
     quarantined: tuple[QuarantineEntry, ...]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     lineage: ColumnLineage | None = None
+    terms: Terms | None = None  # under which it was checked: what `cleared` names by its digest
 
     @property
     def staged(self) -> StagedBatch | None:

@@ -62,6 +62,8 @@ def publish(audited: AuditedBatch) -> tuple[Version, ...]:
     if why := why_resting(contract):
         raise PublishError(why)
     keep_contract(environment.published_contracts, contract)
+    if audited.terms is not None:
+        environment.attestor.keep_terms(audited.terms)
     leading, *others = stores = environment.stores_of(contract)
     # What was set aside is in quarantine by now; beside what readers see it has no business.
     keep_only(cleared.staged.folder, [file.path for file in cleared.staged.files])

@@ -56,11 +56,14 @@ class ReplayOf:
 
 @dataclass(frozen=True)
 class RolledBack:
-    """`despite` are the rules of the day's contract that the restored rows break, if it was forced."""
+    """`despite` are the rules of the day's contract that the restored rows break, if it was forced.
+    `attestation` is that of the version which was restored, "" where it has none.
+    """
 
     reason: str
     by: str
     despite: tuple[str, ...] = ()
+    attestation: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,10 +87,11 @@ class Evidence:
     `promise` is what the contract promised readers then and `code` the digest of what made it
     (None of a version of an earlier release),
     `objects` the landing objects as (key, etag), `quarantined` the entries that the attempt left,
-    `files` the batch's files as they were staged. Of a rollback, all this is of the version that it
-    restored, but for `rolled_back`. Of a promotion it is that of the branch, with `promoted`, and
-    `quarantined` are all entries that it does not take the place of. `lineage` is what is known of where
-    its columns come from.
+    `files` the batch's files as they were staged, `terms` the digest of what else held when it was
+    checked (`terms.py`), `input_attestations` those of the inputs by product key. Of a rollback, all
+    this is of the version that it restored, but for `rolled_back`. Of a promotion it is that of the
+    branch, with `promoted`, and `quarantined` are all entries that it does not take the place of. `lineage`
+    is what is known of where its columns come from.
     """
 
     run_id: str
@@ -97,9 +101,11 @@ class Evidence:
     promise: Promise | None = None
     policies: str = ""
     code: str | None = None
+    terms: str | None = None
     refusing: tuple[str, ...] = ()
     partitions: tuple[str, ...] = (UNPARTITIONED,)
     inputs: Mapping[str, str] = field(default_factory=dict)
+    input_attestations: Mapping[str, str] = field(default_factory=dict)
     objects: tuple[tuple[str, str], ...] = ()
     quarantined: tuple[str, ...] = ()
     files: tuple[FileDigest, ...] = ()
@@ -157,6 +163,10 @@ class Evidence:
             written[keys.CODE] = self.code
         if self.lineage is not None:
             written[keys.LINEAGE] = self.lineage.text()
+        if self.terms is not None:
+            written[keys.TERMS] = self.terms
+        if self.input_attestations:
+            written[keys.INPUT_ATTESTATIONS] = _compact(dict(self.input_attestations))
         if self.refusing:
             written[keys.REFUSING] = _compact(self.refusing)
         if self.replay_of is not None:
@@ -165,6 +175,8 @@ class Evidence:
         if self.rolled_back is not None:
             written[keys.ROLLBACK_REASON] = self.rolled_back.reason
             written[keys.ROLLBACK_BY] = self.rolled_back.by
+            if self.rolled_back.attestation:
+                written[keys.ROLLBACK_ATTESTATION] = self.rolled_back.attestation
             if self.rolled_back.despite:
                 written[keys.ROLLBACK_DESPITE] = _compact(self.rolled_back.despite)
         if self.promoted is not None:
@@ -213,10 +225,12 @@ class Evidence:
             policies=properties.get(keys.POLICIES, ""),
             code=properties.get(keys.CODE),
             lineage=_lineage_in(properties),
+            terms=properties.get(keys.TERMS),
             refusing=tuple(map(str, listed(keys.REFUSING))),
             # Earlier releases wrote no partition of a product without; a batch always has one.
             partitions=tuple(map(str, listed(keys.PARTITIONS))) or (UNPARTITIONED,),
             inputs=dict(json.loads(properties.get(keys.INPUTS, "{}"))),
+            input_attestations=dict(json.loads(properties.get(keys.INPUT_ATTESTATIONS, "{}"))),
             objects=tuple((str(key), str(etag)) for key, etag in listed(keys.OBJECTS)),
             quarantined=tuple(map(str, listed(keys.QUARANTINED))),
             files=tuple(_file_of_json(*file) for file in listed(keys.FILES)),
@@ -230,6 +244,7 @@ class Evidence:
                     properties.get(keys.ROLLBACK_REASON, ""),
                     by,
                     tuple(map(str, listed(keys.ROLLBACK_DESPITE))),
+                    properties.get(keys.ROLLBACK_ATTESTATION, ""),
                 )
             ),
             promoted=(

@@ -40,6 +40,8 @@ KNOWN = frozenset(
         "MESH_LANDING_QUEUE",
         "MESH_ROOT",
         "MESH_SERVER_MEMORY",
+        "MESH_SIGNING_KEY",
+        "MESH_VERIFY_KEYS",
     }
 )
 # Kubernetes sets these for a service whose name begins with "mesh".

@@ -24,6 +24,7 @@ from shared_resources.contracts.model import UNPARTITIONED as UNPARTITIONED
 from shared_resources.contracts.model import Contract
 from shared_resources.evidence import keys
 from shared_resources.evidence.record import Evidence, NoEvidence, RolledBack
+from shared_resources.evidence.statement import AttestedFile
 from shared_resources.problems import MeshProblem
 from shared_resources.stores.staged import Cleared as Cleared
 from shared_resources.stores.staged import StagedBatch as StagedBatch
@@ -111,6 +112,10 @@ class Snapshot(Protocol):
 
     def partitions(self) -> tuple[str, ...]:
         """The partition keys that hold rows, sorted; empty for a product without partitions."""
+        ...
+
+    def attested(self) -> tuple[AttestedFile, ...]:
+        """The files of the version, and what is known of each: what an attestation is about."""
         ...
 
     def verify(self) -> Verified:

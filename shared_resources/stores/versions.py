@@ -12,7 +12,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from shared_resources.contracts.model import Contract
-from shared_resources.evidence.keys import BATCH_ID, NUMBER, PUBLISHED_AT, ROLLBACK_OF, ROWS
+from shared_resources.evidence.keys import (
+    ATTESTATION,
+    BATCH_ID,
+    NUMBER,
+    PUBLISHED_AT,
+    ROLLBACK_OF,
+    ROWS,
+)
 from shared_resources.evidence.record import Evidence, RolledBack
 from shared_resources.stores.protocol import (
     UNPARTITIONED,
@@ -57,6 +64,7 @@ def version_of(product: str, store: str, snapshot: str, properties: Mapping[str,
 def restored(versions: Sequence[Version], to: int, why: RolledBack) -> Evidence:
     """The evidence of a rollback: that of the version which it restores. Raises `NoEvidence`."""
     (target,) = (version for version in versions if version.number == to)
+    why = replace(why, attestation=target.properties.get(ATTESTATION, ""))
     return replace(target.evidence, rolled_back=why)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shared_resources.registry.contracts import PublishedContracts
     from shared_resources.registry.registry import Registry
     from shared_resources.state.database import StateDatabase
+    from shared_resources.stores.attested.attestor import Attestor
     from shared_resources.stores.branched.store import BranchStore
     from shared_resources.stores.pins import Pins
 
@@ -108,6 +109,10 @@ class BranchEnvironment(Environment):
     @property
     def published_contracts(self) -> PublishedContracts:
         return self.base.published_contracts
+
+    @property
+    def attestor(self) -> Attestor:
+        return self.base.attestor
 
     @cached_property
     def dbt_target(self) -> DbtTarget:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shared_resources.registry.contracts import PublishedContracts
     from shared_resources.registry.registry import Registry
     from shared_resources.state.database import StateDatabase
+    from shared_resources.stores.attested.attestor import Attestor
     from shared_resources.stores.branched.store import BranchStore
     from shared_resources.stores.pins import Pins
     from shared_resources.stores.protocol import ProductStore
@@ -41,8 +42,8 @@ class LocalEnvironment(Environment):
         from shared_resources.stores.lake.store import LakeStore
 
         return {
-            Server.LAKE: LakeStore(self.home / "lake"),
-            Server.WAREHOUSE: WarehouseStore(self.home / "warehouse"),
+            Server.LAKE: LakeStore(self.home / "lake", attestor=self.attestor),
+            Server.WAREHOUSE: WarehouseStore(self.home / "warehouse", self.attestor),
         }
 
     def branched_stores(self, branch: str) -> Mapping[Server, BranchStore]:
@@ -107,6 +108,14 @@ class LocalEnvironment(Environment):
         from shared_resources.registry.contracts import ContractFolder
 
         return ContractFolder(self.home / "registry" / "contracts")
+
+    @cached_property
+    def attestor(self) -> Attestor:
+        from shared_resources.registry.attestations import AttestationFolder
+        from shared_resources.stores.attested.attestor import Attestor
+        from shared_resources.wiring.signing import signer
+
+        return Attestor(AttestationFolder(self.home / "attestations"), signer)
 
     @cached_property
     def dbt_target(self) -> DbtTarget:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from shared_resources.registry.contracts import PublishedContracts
     from shared_resources.registry.registry import Registry
     from shared_resources.state.database import StateDatabase
+    from shared_resources.stores.attested.attestor import Attestor
     from shared_resources.stores.branched.store import BranchStore
     from shared_resources.stores.protocol import ProductStore
 
@@ -64,8 +65,8 @@ class ProductionEnvironment(LocalEnvironment):
 
         connect, staging = self.settings.snowflake_connection, self.home / "warehouse"
         return {
-            Server.LAKE: s3_lake(self.settings, self.home, self.copies),
-            Server.WAREHOUSE: SnowflakeStore(connect, staging, self.copies),
+            Server.LAKE: s3_lake(self.settings, self.home, self.copies, self.attestor),
+            Server.WAREHOUSE: SnowflakeStore(connect, staging, self.copies, self.attestor),
         }
 
     @cached_property
@@ -131,6 +132,16 @@ class ProductionEnvironment(LocalEnvironment):
 
         place = self.settings.lake.url("_registry/contracts")
         return ContractObjects(S3Objects(self.settings), place)
+
+    @cached_property
+    def attestor(self) -> Attestor:
+        from shared_resources.object_store.s3_objects import S3Objects
+        from shared_resources.registry.attestations import AttestationObjects
+        from shared_resources.stores.attested.attestor import Attestor
+        from shared_resources.wiring.signing import signer
+
+        place = self.settings.lake.url("_registry/attestations")
+        return Attestor(AttestationObjects(S3Objects(self.settings), place), signer)
 
     @cached_property
     def landing_zone(self) -> LandingZone:

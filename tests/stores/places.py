@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from shared_resources.production.checks import read_settings
+from shared_resources.registry.attestations import AttestationFolder
+from shared_resources.stores.attested.attestor import Attestor
 from shared_resources.stores.branched.sharing import VersionSharing
 from shared_resources.stores.branched.store import BranchStore
 from shared_resources.stores.cloud_warehouse.sharing import SnowflakeSharing
@@ -45,20 +47,26 @@ class Place:
         os.environ.update(self.variables)
         match self.store:
             case "lake":
-                return LakeStore(self.root)
+                return LakeStore(self.root, attestor=self.attestor)
             case "warehouse":
-                return WarehouseStore(self.root)
+                return WarehouseStore(self.root, self.attestor)
             case "lake-s3":
                 from shared_resources.stores.lake.on_s3 import s3_lake
 
-                return s3_lake(self._production().settings, self.root)
+                return s3_lake(self._production().settings, self.root, attestor=self.attestor)
             case "snowflake":
                 from shared_resources.object_store.local_copies import LocalCopies
 
                 connect = self._production().settings.snowflake_connection
-                return SnowflakeStore(connect, self.root, LocalCopies(self.root / "copies"))
+                copies = LocalCopies(self.root / "copies")
+                return SnowflakeStore(connect, self.root, copies, self.attestor)
             case name:
                 raise ValueError(f"{name!r} is no store under test; there are {', '.join(STORES)}")
+
+    @property
+    def attestor(self) -> Attestor:
+        """Beside the store, in a folder that is none of its products'."""
+        return Attestor(AttestationFolder(self.root.with_name(f"{self.root.name}-attestations")))
 
     def branch(self, name: str, store: ProductStore | None = None) -> BranchStore:
         """The store of a branch over this place, or over the given object of its store."""

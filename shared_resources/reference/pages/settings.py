@@ -33,6 +33,14 @@ _MESH: Mapping[str, tuple[str, str]] = {
     "MESH_DEBUG": ("", "Set to anything: `mesh` shows a traceback of what it did not expect."),
     "MESH_AUDIT_MEMORY": ("512MB", "What an audit holds in memory before it spills to disk."),
     "MESH_AUDIT_SQL_SECONDS": ("300", "How long one `sql` rule of a contract may take."),
+    "MESH_SIGNING_KEY": (
+        "nothing is signed",
+        "File of the private Ed25519 key (PEM) that signs the attestation of each version.",
+    ),
+    "MESH_VERIFY_KEYS": (
+        "that of `MESH_SIGNING_KEY`",
+        "File, or folder of `.pem` files, of the public keys whose signatures `mesh evidence` trusts.",
+    ),
     "MESH_SERVER_MEMORY": ("2GB", "`mesh serve` replaces a code server that holds more."),
     "MESH_COPIES_BYTES": (
         "20 GiB",

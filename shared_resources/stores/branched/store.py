@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from shared_resources.contracts.model import Contract
 from shared_resources.evidence.record import RolledBack
+from shared_resources.evidence.statement import AttestedFile
 from shared_resources.stores.branched.names import in_branch
 from shared_resources.stores.branched.sharing import VersionSharing
 from shared_resources.stores.protocol import (
@@ -175,6 +176,9 @@ class _Named:
 
     def partitions(self) -> tuple[str, ...]:
         return self._snapshot.partitions()
+
+    def attested(self) -> tuple[AttestedFile, ...]:
+        return self._snapshot.attested()
 
     def verify(self) -> Verified:
         return self._snapshot.verify()

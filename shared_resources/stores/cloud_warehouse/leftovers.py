@@ -7,11 +7,16 @@ Does not belong here: making tables (`tables.py`), the record of versions
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 
+from shared_resources.stores.attested.attestor import Attestor
+from shared_resources.stores.cloud_warehouse.record.entry import STORE
 from shared_resources.stores.cloud_warehouse.record.versions import Versions
 from shared_resources.stores.cloud_warehouse.sql import Name
 from shared_resources.stores.cloud_warehouse.tables import VersionTable, VersionTables
+from shared_resources.stores.protocol import Version
+from shared_resources.stores.versions import expirable
 
 
 def unnamed(versions: Versions, candidates: Iterable[VersionTable]) -> list[Name]:
@@ -32,3 +37,27 @@ def drop_unnamed(
     for table in gone:
         tables.drop(table)
     return [str(table) for table in gone]
+
+
+def expire(
+    versions: Versions,
+    tables: VersionTables,
+    finish: Callable[[], None],
+    before: datetime,
+    attestor: Attestor,
+) -> list[Version]:
+    """Forget the versions in one statement, then drop the tables that no other version has.
+
+    `finish` does what a publisher left that died after its commit.
+    """
+    versions.check_in_step()
+    expired = expirable(versions.all(), before)
+    if not expired:
+        return []
+    finish()
+    attestor.expiring(versions.product, STORE, expired)
+    versions.forget([version.number for version in expired])
+    gone = {version.snapshot for version in expired}
+    drop_unnamed(versions, tables, [t for t in tables.all() if t.name.name in gone])
+    attestor.expired(versions.product, STORE, expired)
+    return expired

@@ -73,6 +73,7 @@ class SnowflakeSharing:
             for table in tables.all():
                 tables.drop(table.name)
         versions.remove()
+        store.attestor.forget(product, store.name)
         domain = product.partition("/")[0]
         if not any(key.startswith(f"{domain}/") for key in self.products()):
             for schema in (domain, versions_schema(domain)):

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from shared_resources.evidence.statement import AttestedFile
 from shared_resources.object_store.local_copies import LocalCopies
 from shared_resources.parquet import write_parquet
 from shared_resources.stores.cloud_warehouse.record.entry import Entry
@@ -49,6 +50,9 @@ class SnowflakeSnapshot(SqlSnapshot):
     def verify(self) -> Verified:
         """Snowflake shows no files to compare: the rows were counted when the version was opened."""
         return Verified(0, 1)
+
+    def attested(self) -> tuple[AttestedFile, ...]:
+        return self._entry.attested()
 
     def attach(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Nothing: `select` reads the copy by its path."""

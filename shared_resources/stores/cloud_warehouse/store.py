@@ -27,6 +27,7 @@ from shared_resources.contracts.model import Contract
 from shared_resources.evidence.record import Evidence, RolledBack
 from shared_resources.object_store.local_copies import LocalCopies
 from shared_resources.sql import quote_identifier
+from shared_resources.stores.attested.attestor import NOT_ATTESTING, Attestor
 from shared_resources.stores.branched.names import without_branches
 from shared_resources.stores.cleared import check_cleared
 from shared_resources.stores.cloud_warehouse.content import (
@@ -35,7 +36,7 @@ from shared_resources.stores.cloud_warehouse.content import (
     RestoredContent,
     claim,
 )
-from shared_resources.stores.cloud_warehouse.leftovers import drop_unnamed, unnamed
+from shared_resources.stores.cloud_warehouse.leftovers import drop_unnamed, expire, unnamed
 from shared_resources.stores.cloud_warehouse.record.entry import STORE, Entry, Head
 from shared_resources.stores.cloud_warehouse.record.versions import (
     Versions,
@@ -66,7 +67,7 @@ from shared_resources.stores.protocol import (
     Version,
 )
 from shared_resources.stores.staging import staging_area
-from shared_resources.stores.versions import choose, expirable, restored, stamp
+from shared_resources.stores.versions import choose, restored, stamp
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -88,7 +89,9 @@ class SnowflakeStore:
         connect: Callable[..., AbstractContextManager[SnowflakeConnection]],
         root: Path,
         copies: LocalCopies,
+        attestor: Attestor = NOT_ATTESTING,
     ) -> None:
+        self.attestor = attestor
         self.root = root.absolute()
         self.session = SnowflakeSession(connect)
         self._copies = copies
@@ -176,10 +179,12 @@ class SnowflakeStore:
                     planned = content.on_top_of(head)
                     number = max(head.number, highest) + 1
                     own = stamp(evidence, number, batch_id, planned.rows, rollback_of)
+                    before = head.entry.properties if head.entry else None
+                    own = self.attestor.attest(contract.key, STORE, own, planned.attested, before)
                     entry = replace(planned, properties=own)
                     if claim(versions, entry, head, content):
                         self.follow_up(contract.key, entry)
-                        return entry.version(contract.key)
+                        return self.attestor.committed(entry.version(contract.key))
                 except Locked as problem:
                     attempts.failed(problem)
                 except (ConnectionLost, Missing) as problem:
@@ -228,18 +233,10 @@ class SnowflakeStore:
 
     def expire(self, contract: Contract, before: datetime) -> list[Version]:
         """Forget the versions in one statement, then drop the tables that no other version has."""
-        versions = self.record_of(contract.key)
-        with self._tagged(contract.key):
-            versions.check_in_step()
-            expired = expirable(versions.all(), before)
-            if not expired:
-                return []
-            self._finish(contract.key, whether_behind_or_not=True)
-            versions.forget([version.number for version in expired])
-            gone = {version.snapshot for version in expired}
-            tables = self._tables(contract.key)
-            drop_unnamed(versions, tables, [t for t in tables.all() if t.name.name in gone])
-        return expired
+        key = contract.key
+        finish = partial(self._finish, key, whether_behind_or_not=True)
+        with self._tagged(key):
+            return expire(self.record_of(key), self._tables(key), finish, before, self.attestor)
 
     # -- reading ---------------------------------------------------------------------------------
 

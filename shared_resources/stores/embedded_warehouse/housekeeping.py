@@ -19,6 +19,7 @@ from pathlib import Path
 
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.types import ColumnType
+from shared_resources.stores.attested.attestor import Attestor
 from shared_resources.stores.commit_attempts import advisory_lock
 from shared_resources.stores.embedded_warehouse.files import (
     attach_statement,
@@ -38,7 +39,9 @@ COMPACT_FROM = 4
 SMALL_ROWS = 1_000_000
 
 
-def compact(store: ProductStore, manifests: Manifests, contract: Contract) -> Compaction | None:
+def compact(
+    store: ProductStore, manifests: Manifests, contract: Contract, attestor: Attestor
+) -> Compaction | None:
     """Merge the current version's small files, and those of which little is left, into one.
 
     None when there is nothing to do, or when someone published meanwhile: their version is another.
@@ -52,12 +55,17 @@ def compact(store: ProductStore, manifests: Manifests, contract: Contract) -> Co
     target = store.staging_folder(contract, f"compaction-v{current.number}") / "data.duckdb"
     try:
         merged = merge(folder, target, chosen, current.types, current.partition_column)
-        _check(folder, current, chosen, merged)
+        same = _check(folder, current, chosen, merged)
         files = (*(file for file in current.files if file not in chosen), merged)
         with advisory_lock(folder / ".publish.lock"):
             if manifests.last() != current:
                 return None
-            manifests.replace(replace(current, files=files))
+            made = replace(current, files=files)
+            own = attestor.attest_compaction(
+                current.product, store.name, current.properties, made.attested, same
+            )
+            manifests.replace(replace(made, properties=own))
+            attestor.committed(manifests.version(current.number))
     finally:
         if target not in manifests.files(current.number):
             staging_area.remove_attempt(target.parent)
@@ -79,8 +87,10 @@ def _worth_merging(files: Sequence[DataFile]) -> list[DataFile]:
     return small if len(small) >= COMPACT_FROM else []
 
 
-def _check(folder: Path, manifest: Manifest, old: Sequence[DataFile], new: DataFile) -> None:
-    """Raise `PublishError` when the new file does not hold exactly the rows of the old ones."""
+def _check(
+    folder: Path, manifest: Manifest, old: Sequence[DataFile], new: DataFile
+) -> Mapping[str, int]:
+    """The sums by which the new file holds exactly the rows of the old ones. Else `PublishError`."""
     expected = _checksums(folder, manifest, old)
     found = _checksums(folder, manifest, [new])
     if expected != found:
@@ -89,6 +99,7 @@ def _check(folder: Path, manifest: Manifest, old: Sequence[DataFile], new: DataF
             f"rows ({found} instead of {expected}); nothing was changed. Look for a damaged file "
             f"below {folder / 'data'}, and keep what there is."
         )
+    return found
 
 
 def _checksums(folder: Path, manifest: Manifest, files: Sequence[DataFile]) -> Mapping[str, int]:
@@ -100,13 +111,15 @@ def _checksums(folder: Path, manifest: Manifest, files: Sequence[DataFile]) -> M
         return checksums(connection, " UNION ALL ".join(queries), [name for name, _ in columns])
 
 
-def expire(manifests: Manifests, before: datetime) -> list[Version]:
+def expire(manifests: Manifests, before: datetime, attestor: Attestor) -> list[Version]:
     """Take from the readers what `expirable` says. A death in between leaves the rest for later."""
     manifests.check_in_step()
     with advisory_lock(manifests.folder / ".publish.lock"):
         expired = expirable(manifests.versions(), before)
+        attestor.expiring(manifests.product, manifests.store, expired)
         for version in expired:
             manifests.retire(version.number)
+        attestor.expired(manifests.product, manifests.store, expired)
     return expired
 
 

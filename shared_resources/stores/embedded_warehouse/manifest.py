@@ -20,6 +20,7 @@ from typing import Any
 
 from shared_resources.contracts.promise import parse_type
 from shared_resources.contracts.types import ColumnType
+from shared_resources.evidence.statement import AttestedFile
 from shared_resources.stores.protocol import UNPARTITIONED, Unreadable, Version
 from shared_resources.stores.versions import version_of
 
@@ -68,6 +69,9 @@ class Manifest:
     @property
     def types(self) -> tuple[tuple[str, ColumnType], ...]:
         return tuple((name, parse_type(type_)) for name, type_ in self.columns)
+
+    def attested(self) -> tuple[AttestedFile, ...]:
+        return tuple(AttestedFile(f.path, f.sha256, f.size, f.partitions) for f in self.files)
 
     def version(self, store: str) -> Version:
         return version_of(self.product, store, manifest_name(self.number), self.properties)

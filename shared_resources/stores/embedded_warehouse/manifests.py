@@ -92,7 +92,7 @@ class Manifests:
         return found
 
     def version(self, number: int) -> Version:
-        """What the version is. That never changes, so each is read once a process."""
+        """What the version is. Only a compaction changes that, by its own attestation."""
         if number not in self._versions_read:
             version = read_version(self.product, self.store, self._file(number))
             self._versions_read[number] = version
@@ -161,6 +161,7 @@ class Manifests:
             os.link(file, retired)
             draft.replace(file)
         sync(self._versions)
+        self._versions_read.pop(manifest.number, None)
         self.spares.keep(manifest)
 
     def retire(self, number: int) -> None:

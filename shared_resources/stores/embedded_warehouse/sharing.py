@@ -79,6 +79,7 @@ class WarehouseSharing:
         folder = self._store.folder(product)
         shutil.rmtree(folder, ignore_errors=True)
         self._store.forget(product)
+        self._store.attestor.forget(product, self._store.name)
         if folder.exists():
             raise PublishError(
                 f"{product}: {folder} cannot be removed; see who may write there, and drop it again"

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared_resources.evidence.statement import AttestedFile
 from shared_resources.stores.embedded_warehouse.files import (
     attach_statement,
     count_statement,
@@ -75,6 +76,9 @@ class WarehouseSnapshot(SqlSnapshot):
                     f"{expected[:12]}…"
                 )
         return Verified(len(known), len(self._manifest.files) - len(known), tuple(problems))
+
+    def attested(self) -> tuple[AttestedFile, ...]:
+        return self._manifest.attested()
 
     def partitions(self) -> tuple[str, ...]:
         return tuple(sorted(self._manifest.partition_keys))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from shared_resources.confinement.guard import refuse
 from shared_resources.contracts.model import Contract
 from shared_resources.evidence.record import Evidence, RolledBack
+from shared_resources.stores.attested.attestor import NOT_ATTESTING, Attestor
 from shared_resources.stores.branched.names import without_branches
 from shared_resources.stores.cleared import check_cleared, check_not_overtaken
 from shared_resources.stores.commit_attempts import Attempts, advisory_lock
@@ -27,12 +28,9 @@ from shared_resources.stores.embedded_warehouse import housekeeping as warehouse
 from shared_resources.stores.embedded_warehouse.files import build, merge, parquet_query
 from shared_resources.stores.embedded_warehouse.manifest import DataFile, Manifest
 from shared_resources.stores.embedded_warehouse.manifests import Manifests
+from shared_resources.stores.embedded_warehouse.planning import check_schema, columns, kept_files
 from shared_resources.stores.embedded_warehouse.snapshot import WarehouseSnapshot
-from shared_resources.stores.evolution import (
-    check_evolution,
-    check_partition_column,
-    columns_of,
-)
+from shared_resources.stores.evolution import columns_of
 from shared_resources.stores.protocol import (
     ORPHAN_AGE,
     Cleared,
@@ -61,8 +59,9 @@ class WarehouseStore:
 
     name = "warehouse"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, attestor: Attestor = NOT_ATTESTING) -> None:
         refuse("opens the warehouse")
+        self.attestor = attestor
         self.root = root.absolute()
         self._known: dict[str, Manifests] = {}
 
@@ -94,7 +93,8 @@ class WarehouseStore:
     # -- housekeeping ----------------------------------------------------------------------------
 
     def compact(self, contract: Contract) -> Compaction | None:
-        return warehouse_housekeeping.compact(self, self.manifests(contract.key), contract)
+        manifests = self.manifests(contract.key)
+        return warehouse_housekeeping.compact(self, manifests, contract, self.attestor)
 
     def would_compact(self, contract: Contract) -> Compaction | None:
         """What `compact` would do now."""
@@ -111,7 +111,7 @@ class WarehouseStore:
         return staging_area.stored_bytes(self.folder(product))
 
     def expire(self, contract: Contract, before: datetime) -> list[Version]:
-        return warehouse_housekeeping.expire(self.manifests(contract.key), before)
+        return warehouse_housekeeping.expire(self.manifests(contract.key), before, self.attestor)
 
     # -- publishing ------------------------------------------------------------------------------
 
@@ -132,8 +132,8 @@ class WarehouseStore:
         def kept(last: Manifest | None) -> tuple[DataFile, ...]:
             if last is not None and not append:
                 check_not_overtaken(contract, cleared, self.versions(contract.key))
-            files = _kept(last, replaced, everything=staged.replaces_all and not append)
-            _check_schema(contract, last, rows_stay=bool(files))
+            files = kept_files(last, replaced, everything=staged.replaces_all and not append)
+            check_schema(contract, last, rows_stay=bool(files))
             return files
 
         self.check_in_step(contract.key)
@@ -150,7 +150,7 @@ class WarehouseStore:
             return Manifest(
                 product=contract.key,
                 number=0,
-                columns=_columns(contract),
+                columns=columns(contract),
                 partition_column=contract.partitioning.column if contract.partitioning else None,
                 files=files,
             )
@@ -186,15 +186,13 @@ class WarehouseStore:
                     return published
                 # In this order: the number of a version that is published meanwhile is taken.
                 number = manifests.highest() + 1
-                planned = plan(manifests.last(), attempt == 0)
-                rows = sum(file.rows for file in planned.files)
-                manifest = replace(
-                    planned,
-                    number=number,
-                    properties=stamp(evidence, number, batch_id, rows, rollback_of),
-                )
-                if manifests.publish(manifest):
-                    return manifests.version(number)
+                last = manifests.last()
+                planned = plan(last, attempt == 0)
+                rows, before = sum(f.rows for f in planned.files), last.properties if last else None
+                own = stamp(evidence, number, batch_id, rows, rollback_of)
+                own = self.attestor.attest(contract.key, self.name, own, planned.attested, before)
+                if manifests.publish(replace(planned, number=number, properties=own)):
+                    return self.attestor.committed(manifests.version(number))
         if published := self.published_batch(contract.key, batch_id):
             return published
         raise attempts.exhausted()
@@ -213,7 +211,7 @@ class WarehouseStore:
         build(target, query, sum(partitions.values()))
         loaded = DataFile(
             path=str(target.relative_to(self.folder(contract.key))),
-            columns=_columns(contract),
+            columns=columns(contract),
             partitions=partitions,
             partitions_held=len(partitions),
             size=target.stat().st_size,
@@ -297,23 +295,3 @@ class WarehouseStore:
         if product not in self._known:
             self._known[product] = Manifests(product, self.name, self.folder(product))
         return self._known[product]
-
-
-def _kept(
-    last: Manifest | None, replaced: frozenset[str], *, everything: bool
-) -> tuple[DataFile, ...]:
-    if last is None or everything:
-        return ()
-    remaining = (file.without(replaced) for file in last.files)
-    return tuple(file for file in remaining if file is not None)
-
-
-def _check_schema(contract: Contract, last: Manifest | None, *, rows_stay: bool) -> None:
-    if last is None:
-        return
-    check_partition_column(contract, last.partition_column)
-    check_evolution(contract, last.types, last.properties, replaces_everything=not rows_stay)
-
-
-def _columns(contract: Contract) -> tuple[tuple[str, str], ...]:
-    return tuple((name, type_.duckdb) for name, type_ in columns_of(contract))

@@ -32,8 +32,9 @@ from shared_resources.stores.lake.committing.commit import (
     unbounded,
 )
 from shared_resources.stores.lake.committing.evolving import use_schema
-from shared_resources.stores.lake.files.manifests import live_entries, partition_of
+from shared_resources.stores.lake.files.manifests import attested_files, live_entries, partition_of
 from shared_resources.stores.lake.history import (
+    STORE,
     last_snapshot,
     number_of,
     superseded,
@@ -108,19 +109,28 @@ def compact(at: LakeTable, contract: Contract) -> Compaction | None:
         placed = at.files.place(at.product, staged, paths, metadata.schema().fields)
         add = data_files(read_footers(written, then), metadata, placed, unbounded(then))
         remove = [file for files in chosen.values() for file in files]
-        _check_same_rows(snapshot, remove, add)
+        same = _check_same_rows(snapshot, remove, add)
+        kept = [file for file in snapshot.files if file not in remove]
         with at.lock():
             stage_snapshot(
                 transaction,
                 live=live_entries(table, last),
                 add=add,
                 remove=[file.file_path for file in remove],
-                properties=version.properties,
+                properties=at.attestor.attest_compaction(
+                    at.product,
+                    version.store,
+                    version.properties,
+                    lambda: attested_files([*kept, *add]),
+                    same,
+                ),
                 tag=tag_of(version.number),
                 missing_tags=untagged(table),
                 operation=Operation.REPLACE,
             )
-            transaction.commit_transaction()
+            made = transaction.commit_transaction().current_snapshot()
+        if made is not None:
+            at.attestor.committed(to_version(at.product, made))
         if not at.files.adopts:
             staging_area.remove_attempt(attempt)
     except Exception as problem:
@@ -159,7 +169,7 @@ def _worth_rewriting(files: Iterable[DataFile]) -> Mapping[str, Sequence[DataFil
 
 def _check_same_rows(
     snapshot: LakeSnapshot, old: Sequence[DataFile], new: Sequence[DataFile]
-) -> None:
+) -> Mapping[str, int]:
     names = snapshot.schema.names
     with in_memory() as connection:
         expected = checksums(connection, snapshot.of(old).select(names), names)
@@ -171,6 +181,7 @@ def _check_same_rows(
             f"({found} instead of {expected}); nothing was changed. Look for a damaged file among "
             f"those of snapshot {version.snapshot}, and keep what there is."
         )
+    return found
 
 
 # -- expiry --------------------------------------------------------------------------------------
@@ -185,12 +196,16 @@ def expire(at: LakeTable, before: datetime) -> list[Version]:
     def choose(table: Table) -> tuple[list[Version], list[IcebergSnapshot]]:
         expired = expirable(versions_of(table, at.product), before)
         numbers = {version.number for version in expired} - _named_by_others(table)
+        chosen = [version for version in expired if version.number in numbers]
+        at.attestor.expiring(at.product, STORE, chosen)
         return (
-            [version for version in expired if version.number in numbers],
+            chosen,
             [s for s in table.metadata.snapshots if number_of(s) in numbers],
         )
 
-    return _drop(at, choose)
+    gone = _drop(at, choose)
+    at.attestor.expired(at.product, STORE, gone)
+    return gone
 
 
 def _drop_superseded(at: LakeTable, since: datetime) -> list[str]:

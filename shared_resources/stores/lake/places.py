@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared_resources.contracts.model import Contract
+from shared_resources.stores.attested.attestor import Attestor
 from shared_resources.stores.lake.catalog.table_catalog import TableCatalog
 from shared_resources.stores.lake.files.local import LakeFiles
 from shared_resources.stores.lake.table_facts import AnyTable
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class LakeTable:
     """`files` knows where its files are, `area` is where its batches are staged, `staging` makes a
-    new staged attempt, `lock` holds off publishers as long as everybody is well.
+    new staged attempt, `lock` holds off publishers as long as everybody is well, `attestor` vouches
+    for what is committed.
     """
 
     product: str
@@ -33,6 +35,7 @@ class LakeTable:
     area: Path
     staging: Callable[[Contract, str], Path]
     lock: Callable[[], AbstractContextManager[None]]
+    attestor: Attestor
 
     def load(self) -> Table | None:
         """For who will change it."""

@@ -127,6 +127,7 @@ class LakeSharing:
                 _change_refs(theirs, _untag(product.partition("/")[0]))
         shutil.rmtree(folder, ignore_errors=True)
         at.catalog.drop(product)
+        at.attestor.forget(product, self._store.name)
         with suppress(OSError):  # another product of the branch is there, or nothing ever was
             folder.parent.rmdir()
 

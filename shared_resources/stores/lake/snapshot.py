@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from pyiceberg.manifest import DataFile
 
+from shared_resources.evidence.statement import AttestedFile
 from shared_resources.sql import quote_identifier, quote_literal
 from shared_resources.stores.intact import PublishedFile, check_files, damaged
 from shared_resources.stores.lake.files.local import LakeFiles
-from shared_resources.stores.lake.files.manifests import live_files, partition_of
+from shared_resources.stores.lake.files.manifests import attested_files, live_files, partition_of
 from shared_resources.stores.lake.schema import columns_of_schema, schema_of
 from shared_resources.stores.lake.table_facts import AnyTable, SnapshotFacts
 from shared_resources.stores.protocol import UNPARTITIONED, Verified, Version
@@ -87,6 +88,9 @@ class LakeSnapshot(SqlSnapshot):
                     f"{file.file_path} has the SHA-256 {found[:12]}…, published was {expected[:12]}…"
                 )
         return Verified(compared, len(self.files) - compared, tuple(problems))
+
+    def attested(self) -> tuple[AttestedFile, ...]:
+        return attested_files(self.files)
 
     def _local(self, files: Sequence[DataFile]) -> list[Path]:
         """Raises `Damaged`."""

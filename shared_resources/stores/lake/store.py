@@ -21,6 +21,7 @@ from pathlib import Path
 
 from shared_resources.contracts.model import Contract
 from shared_resources.evidence.record import RolledBack
+from shared_resources.stores.attested.attestor import NOT_ATTESTING, Attestor
 from shared_resources.stores.branched.names import without_branches
 from shared_resources.stores.commit_attempts import advisory_lock
 from shared_resources.stores.lake.catalog.sqlite import LakeCatalog
@@ -55,7 +56,13 @@ class LakeStore:
 
     name = STORE
 
-    def __init__(self, where: Path | LakeFiles, catalog: TableCatalog | None = None) -> None:
+    def __init__(
+        self,
+        where: Path | LakeFiles,
+        catalog: TableCatalog | None = None,
+        attestor: Attestor = NOT_ATTESTING,
+    ) -> None:
+        self.attestor = attestor
         self._files = LocalFiles(where) if isinstance(where, Path) else where
         self.root = self._files.root
         self._catalog = catalog or LakeCatalog(self.root)
@@ -120,7 +127,7 @@ class LakeStore:
             return advisory_lock(area.parent / ".publish.lock")
 
         area, staging = self._area(product), self.staging_folder
-        return LakeTable(product, self._catalog, self._files, area, staging, lock)
+        return LakeTable(product, self._catalog, self._files, area, staging, lock, self.attestor)
 
     # -- publishing ------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import Any
 from shared_resources.contracts.promise import parse_type
 from shared_resources.contracts.types import ColumnType
 from shared_resources.evidence.keys import BATCH_ID, NUMBER, PUBLISHED_AT
+from shared_resources.evidence.statement import AttestedFile
 from shared_resources.stores.cloud_warehouse.session import Value
 from shared_resources.stores.protocol import Version
 from shared_resources.stores.versions import version_of
@@ -51,6 +52,10 @@ class Entry:
     @property
     def rows(self) -> int:
         return sum(self.partitions.values())
+
+    def attested(self) -> tuple[AttestedFile, ...]:
+        """Snowflake shows no bytes: a table is known by its name, and by how many rows it has."""
+        return (AttestedFile(self.table, None, None, self.partitions),)
 
     def content(self) -> str:
         return json.dumps(

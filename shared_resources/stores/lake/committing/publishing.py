@@ -39,7 +39,7 @@ from shared_resources.stores.lake.committing.planning import (
     stage_version,
 )
 from shared_resources.stores.lake.files.local import Placed
-from shared_resources.stores.lake.files.manifests import live_files, partition_of
+from shared_resources.stores.lake.files.manifests import attested_files, live_files, partition_of
 from shared_resources.stores.lake.history import (
     STORE,
     highest_number,
@@ -148,15 +148,11 @@ def commit(
                 files = plan(base, transaction)
                 number = 1 + highest_number(table)
                 rows = sum(file.record_count for file in files.values())
-                stage_version(
-                    transaction,
-                    base,
-                    files,
-                    stamp(evidence, number, batch_id, rows, rollback_of),
-                )
+                own = stamp(evidence, number, batch_id, rows, rollback_of)
+                stage_version(transaction, base, files, _attested(at, base, files, own))
                 committed = transaction.commit_transaction().current_snapshot()
                 assert committed is not None
-                return to_version(contract.key, committed)
+                return at.attestor.committed(to_version(contract.key, committed))
             except Exception as problem:
                 # Even when the outcome is unknown the next look at the table knows it.
                 if at.catalog.outcome_is_unknown(problem):
@@ -167,6 +163,15 @@ def commit(
     if published := published_batch(at, batch_id):
         return published
     raise attempts.exhausted()
+
+
+def _attested(
+    at: LakeTable, base: Base, files: Files, properties: Mapping[str, str]
+) -> dict[str, str]:
+    before = to_version(at.product, base.last).properties if base.last else None
+    return at.attestor.attest(
+        at.product, STORE, properties, lambda: attested_files(files.values()), before
+    )
 
 
 def _look_again(at: LakeTable, batch_id: str, problem: Exception) -> Version:

@@ -10,7 +10,7 @@ two places: they are compared, so that no file is left out in silence.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,10 +22,12 @@ from pyiceberg.manifest import (
     ManifestFile,
 )
 
+from shared_resources.evidence.statement import AttestedFile
 from shared_resources.stores.lake.files.avro import read_list, read_live_entries
 from shared_resources.stores.lake.schema import partition_key
 from shared_resources.stores.lake.table_facts import AnyTable, SnapshotFacts
 from shared_resources.stores.protocol import UNPARTITIONED, Damaged
+from shared_resources.stores.staging.fingerprints import digest_in
 
 
 def live_entries(table: AnyTable, snapshot: SnapshotFacts | None) -> dict[str, list[ManifestEntry]]:
@@ -50,6 +52,19 @@ def files_of(live: Mapping[str, list[ManifestEntry]]) -> dict[str, DataFile]:
 
 def partition_of(file: DataFile) -> str:
     return partition_key(file.partition[0]) if len(file.partition) else UNPARTITIONED
+
+
+def attested_files(files: Iterable[DataFile]) -> tuple[AttestedFile, ...]:
+    """By what a file's name says: an earlier release's says nothing."""
+    return tuple(
+        AttestedFile(
+            name=file.file_path,
+            sha256=digest_in(file.file_path),
+            size=file.file_size_in_bytes,
+            partitions={partition_of(file): file.record_count},
+        )
+        for file in sorted(files, key=lambda file: file.file_path)
+    )
 
 
 def manifests_of(table: AnyTable, snapshot: SnapshotFacts) -> list[ManifestFile]:

@@ -1,0 +1,125 @@
+"""What stands in a version's evidence, as data for people and scripts.
+
+Belongs here: choosing and naming it. Does not belong here: comparing it (`verifying.py`), printing it
+(`cli/`), the page for an auditor (`page.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared_resources.attesting.signatures import Signed
+from shared_resources.attesting.verifying import Proof, ProvenVersion
+from shared_resources.evidence.record import Evidence
+
+NOT_ATTESTED = "not attested"
+
+
+def proof_shown(proof: Proof) -> dict[str, Any]:
+    """Of one store: the versions, the numbers of those that expired, and what differs."""
+    return {
+        "product": proof.product,
+        "store": proof.store,
+        "versions": [version_shown(one) for one in proof.versions],
+        "expired": list(proof.expired),
+        "differences": [vars(one) | {"text": str(one)} for one in proof.differences],
+    }
+
+
+def version_shown(one: ProvenVersion) -> dict[str, Any]:
+    """`attestation` is None, and `signed` says so, for a version from before there were any."""
+    version, attested = one.version, one.attested
+    evidence = version.evidence_or_none
+    predicate = attested.predicate if attested else {}
+    terms = predicate.get("terms") or {}
+    return {
+        "version": version.number,
+        "kind": predicate.get("kind"),
+        "published_at": version.published_at.isoformat(),
+        "rows": version.rows,
+        "attestation": attested.digest if attested else None,
+        "previous": attested.previous if attested else None,
+        "supersedes": attested.supersedes if attested else None,
+        "signed": str(attested.signed) if attested and attested.predicate else NOT_ATTESTED,
+        "signed_by": predicate.get("signedBy"),
+        "run": evidence.run_id if evidence else None,
+        "contract": {
+            "version": evidence.contract_version,
+            "digest": evidence.contract_digest,
+        }
+        if evidence
+        else None,
+        "results": [
+            {
+                "rule": check.rule,
+                "passed": check.passed,
+                "severity": str(check.severity),
+                "rows_failed": check.rows_failed,
+                "says": (terms.get("rules") or {}).get(check.rule),
+            }
+            for check in (evidence.checks if evidence else ())
+        ],
+        "refused_beside": list(evidence.refusing) if evidence else [],
+        "not_checked": not_checked(one),
+        "policies": terms.get("policies"),
+        "waivers": terms.get("waivers"),
+        "inputs": _inputs(evidence) if evidence else [],
+        "objects": [list(pair) for pair in (evidence.objects if evidence else ())],
+        "quarantined": list(evidence.quarantined) if evidence else [],
+        "code": evidence.code if evidence else None,
+        "platform": terms.get("platform"),
+        "approvals": approvals(one),
+        "data": predicate.get("data"),
+    }
+
+
+def _inputs(evidence: Evidence) -> list[dict[str, str | None]]:
+    return [
+        {"product": product, "read": pin, "attestation": evidence.input_attestations.get(product)}
+        for product, pin in evidence.inputs.items()
+    ]
+
+
+def not_checked(one: ProvenVersion) -> list[dict[str, str]]:
+    """The clauses that nothing was checked against, and what else this evidence does not say."""
+    attested = one.attested
+    if attested is None:
+        why = "it was published before there were attestations: only what was committed is known"
+        return [{"what": "everything", "why": why}]
+    terms = attested.predicate.get("terms")
+    if terms is None:
+        why = "nobody kept under which terms it was checked"
+        return [{"what": "the contract's other clauses", "why": why}]
+    found = [{"what": str(c["clause"]), "why": str(c["why"])} for c in terms["not_enforced"]]
+    if attested.signed is Signed.NOT:
+        why = "nobody signed this version: whoever may write to all of its places may write it anew"
+        found.append({"what": "who published it", "why": why})
+    return found
+
+
+def approvals(one: ProvenVersion) -> list[dict[str, str]]:
+    """Who let something pass: waivers, a rollback, a promotion."""
+    terms = (one.attested.predicate.get("terms") if one.attested else None) or {}
+    found = [
+        {
+            "by": str(waiver["approver"]),
+            "what": f"the waiver of {waiver['policy']} until {waiver['expires']}",
+            "why": str(waiver["reason"]),
+        }
+        for waiver in terms.get("waivers", ())
+    ]
+    evidence = one.version.evidence_or_none
+    if evidence is not None and evidence.rolled_back is not None:
+        back = evidence.rolled_back
+        despite = f", despite {', '.join(back.despite)}" if back.despite else ""
+        found.append(
+            {
+                "by": back.by,
+                "what": f"the rollback to version {one.version.rollback_of}{despite}",
+                "why": back.reason,
+            }
+        )
+    if evidence is not None and evidence.promoted is not None:
+        branch = evidence.promoted.branch
+        found.append({"by": evidence.promoted.by, "what": f"the promotion of {branch}", "why": ""})
+    return found

@@ -1,0 +1,68 @@
+"""The terms under which a product is checked now.
+
+Belongs here: finding them in a product's definition. Does not belong here: their form
+(`evidence/terms.py`), what came of the check (`auditing.py`).
+"""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError
+
+from shared_resources.data_products.definition import ProductDefinition
+from shared_resources.evidence.statement import digest_of
+from shared_resources.evidence.terms import HeldPolicy, HeldWaiver, NotEnforced, Terms
+from shared_resources.governance.catalogue import data_time_policies, utc_today
+from shared_resources.governance.waivers import soften
+from shared_resources.release import code_digest, version_of
+
+PLATFORM = "dagster-data-mesh"
+# What reads, counts and compares the values, beside the platform's own code.
+_ENGINES = ("duckdb", "polars", "pyarrow", "pyiceberg")
+
+
+def terms_of(definition: ProductDefinition) -> Terms:
+    """Of a check that is made now: a waiver may end while a code server runs."""
+    contract = definition.contract
+    holding = {
+        waiver.policy: waiver
+        for waiver in definition.waivers
+        if waiver.product == contract.name and not waiver.expired(utc_today())
+    }
+    return Terms(
+        contract_version=contract.version,
+        contract_digest=contract.digest,
+        policies=tuple(
+            HeldPolicy(
+                policy.name,
+                policy.summary,
+                digest_of(
+                    [repr(r) for r in soften(policy.rules(contract), holding.get(policy.name))]
+                ),
+            )
+            for policy in data_time_policies()
+        ),
+        waivers=tuple(
+            HeldWaiver(one.policy, one.reason, one.approver, one.expires.isoformat())
+            for one in holding.values()
+        ),
+        not_enforced=tuple(
+            NotEnforced(clause.path, clause.how)
+            for clause in contract.clauses
+            if not clause.enforced
+        ),
+        rules={rule.name: rule.description or rule.clause for rule in definition.checks},
+        code=definition.code.digest,
+        platform={
+            "code": code_digest("contracts", "data_products", "governance", "stores"),
+            "python": platform.python_version(),
+            **{name: found for name in (PLATFORM, *_ENGINES) if (found := _version(name))},
+        },
+    )
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version_of(distribution)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,67 @@
+"""The terms of a check: what held beside the rules when a version was checked, and what was not checked.
+
+Belongs here: their form and their digest. Does not belong here: finding them out
+(`data_products/terms.py`), where their text is kept (`kept.py`).
+
+Most versions of a product are checked under the same terms, so their text is kept once, by its digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from shared_resources.evidence.statement import canonical, digest_of
+
+
+@dataclass(frozen=True)
+class HeldPolicy:
+    """`digest` is over the rules that it added to this product's audit."""
+
+    name: str
+    description: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class HeldWaiver:
+    """A waiver in force: `approver` gave it, `expires` is its last day."""
+
+    policy: str
+    reason: str
+    approver: str
+    expires: str
+
+
+@dataclass(frozen=True)
+class NotEnforced:
+    """A clause of the contract that nothing was checked against, and why."""
+
+    clause: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Terms:
+    """`code` is the digest of what made the version, `platform` names its release and libraries."""
+
+    contract_version: str
+    contract_digest: str
+    policies: tuple[HeldPolicy, ...]
+    waivers: tuple[HeldWaiver, ...]
+    not_enforced: tuple[NotEnforced, ...]
+    rules: Mapping[str, str]  # what each rule says, by its name
+    code: str
+    platform: Mapping[str, str]
+
+    def written(self) -> dict[str, Any]:
+        made = asdict(self)
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in made.items()}
+
+    def text(self) -> bytes:
+        return canonical(self.written())
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.written())

@@ -1,0 +1,1 @@
+"""Attestations, verified against what is stored."""
