@@ -6,8 +6,11 @@ Belongs here: choosing and naming it. Does not belong here: comparing it (`verif
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from shared_resources.attesting.differences import Difference
+from shared_resources.attesting.rerunning import Rerun
 from shared_resources.attesting.signatures import Signed
 from shared_resources.attesting.verifying import Proof, ProvenVersion
 from shared_resources.evidence.record import Evidence
@@ -15,15 +18,29 @@ from shared_resources.evidence.record import Evidence
 NOT_ATTESTED = "not attested"
 
 
-def proof_shown(proof: Proof) -> dict[str, Any]:
-    """Of one store: the versions, the numbers of those that expired, and what differs."""
+def proof_shown(proof: Proof, reruns: Sequence[Rerun] = ()) -> dict[str, Any]:
+    """Of one store: the versions, the numbers of those that expired, what differs, and of rules that
+    were run again."""
     return {
         "product": proof.product,
         "store": proof.store,
         "versions": [version_shown(one) for one in proof.versions],
         "expired": list(proof.expired),
-        "differences": [vars(one) | {"text": str(one)} for one in proof.differences],
+        "differences": [
+            vars(difference) | {"text": str(difference)}
+            for difference in all_differences([proof], reruns)
+        ],
+        "reruns": [
+            {"version": one.version, "rules": list(one.rules), "skipped": dict(one.skipped)}
+            for one in reruns
+        ],
     }
+
+
+def all_differences(proofs: Sequence[Proof], reruns: Sequence[Rerun]) -> list[Difference]:
+    """What was found by comparing, then what by running rules again."""
+    found = [one for proof in proofs for one in proof.differences]
+    return found + [one for again in reruns for one in again.differences]
 
 
 def version_shown(one: ProvenVersion) -> dict[str, Any]:

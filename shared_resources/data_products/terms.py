@@ -12,8 +12,11 @@ from importlib.metadata import PackageNotFoundError
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.evidence.statement import digest_of
 from shared_resources.evidence.terms import HeldPolicy, HeldWaiver, NotEnforced, Terms
-from shared_resources.governance.catalogue import data_time_policies, utc_today
-from shared_resources.governance.waivers import soften
+from shared_resources.governance.catalogue import (
+    data_time_policies,
+    data_time_rules,
+    utc_today,
+)
 from shared_resources.release import code_digest, version_of
 
 PLATFORM = "dagster-data-mesh"
@@ -37,7 +40,12 @@ def terms_of(definition: ProductDefinition) -> Terms:
                 policy.name,
                 policy.summary,
                 digest_of(
-                    [repr(r) for r in soften(policy.rules(contract), holding.get(policy.name))]
+                    [
+                        repr(rule)
+                        for rule in data_time_rules(
+                            contract, definition.waivers, definition.central, policies=[policy]
+                        )
+                    ]
                 ),
             )
             for policy in data_time_policies()

@@ -117,13 +117,7 @@ def compact(at: LakeTable, contract: Contract) -> Compaction | None:
                 live=live_entries(table, last),
                 add=add,
                 remove=[file.file_path for file in remove],
-                properties=at.attestor.attest_compaction(
-                    at.product,
-                    version.store,
-                    version.properties,
-                    lambda: attested_files([*kept, *add]),
-                    same,
-                ),
+                properties=_attested(at, version, [*kept, *add], same),
                 tag=tag_of(version.number),
                 missing_tags=untagged(table),
                 operation=Operation.REPLACE,
@@ -141,6 +135,14 @@ def compact(at: LakeTable, contract: Contract) -> Compaction | None:
             raise Overtaken(at.product, version.number) from problem
         raise
     return Compaction(len(snapshot.files), len(snapshot.files) - len(remove) + len(add))
+
+
+def _attested(
+    at: LakeTable, version: Version, files: Sequence[DataFile], same_rows: Mapping[str, int]
+) -> Mapping[str, str]:
+    return at.attestor.attest_compaction(
+        at.product, STORE, version.properties, lambda: attested_files(files), same_rows
+    )
 
 
 def would_compact(at: LakeTable) -> Compaction | None:

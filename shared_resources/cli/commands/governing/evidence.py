@@ -6,16 +6,25 @@ Does not belong here: verifying (`attesting/`), making attestations (`stores/att
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from shared_resources import wiring
-from shared_resources.attesting.shown import NOT_ATTESTED, proof_shown, version_shown
+from shared_resources.attesting.page import page
+from shared_resources.attesting.rerunning import Rerun, rerun
+from shared_resources.attesting.shown import (
+    NOT_ATTESTED,
+    all_differences,
+    proof_shown,
+    version_shown,
+)
 from shared_resources.attesting.verifying import Proof, ProvenVersion, evidence_of
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
-from shared_resources.running.selection import product_contract
+from shared_resources.environment import Environment
+from shared_resources.running.selection import product_folder
 from shared_resources.stores.protocol import NotPublished
 from shared_resources.wiring.signing import trusted_keys
 
@@ -29,6 +38,18 @@ from shared_resources.wiring.signing import trusted_keys
     help="Compare every byte, the chain, the signatures, contract and inputs with what was attested.",
 )
 @click.option(
+    "--rerun",
+    "again",
+    is_flag=True,
+    help="Run the rules again over the stored rows, and compare what they come to.",
+)
+@click.option(
+    "--export",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Verify, and write one HTML page for an auditor that needs nothing beside it.",
+)
+@click.option(
     "--statement",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
@@ -36,7 +57,13 @@ from shared_resources.wiring.signing import trusted_keys
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def evidence(
-    product: str, number: int | None, verify: bool, statement: Path | None, as_json: bool
+    product: str,
+    number: int | None,
+    verify: bool,
+    again: bool,
+    export: Path | None,
+    statement: Path | None,
+    as_json: bool,
 ) -> None:
     """What each version of a product was checked against, in each of its stores.
 
@@ -44,22 +71,48 @@ def evidence(
     not as it was attested: each finding names the version and the file.
     """
     environment = wiring.without_branch()
-    contract = product_contract(environment, product, anew=False)
-    proofs = evidence_of(environment, contract, trusted_keys(), number=number, verify=verify)
+    folder = product_folder(environment, product, anew=again)
+    if folder.contract is None:
+        raise NotPublished(f"{product} has no contract that can be read: `mesh check` says why")
+    keys, verify = trusted_keys(), verify or export is not None
+    proofs = evidence_of(environment, folder.contract, keys, number=number, verify=verify)
     if not any(proof.versions or proof.differences for proof in proofs):
         which = f"version {number} of {product}" if number else product
         raise NotPublished(f"{which} is not published; `mesh versions {product}` lists what is")
+    reruns = _reruns(environment, product, proofs) if again else []
     if statement is not None:
         _write_statement(statement, proofs, product)
+    if export is not None:
+        export.write_text(page(product, proofs, reruns, keys or (), reran=again), encoding="utf-8")
     if as_json:
-        print_json([proof_shown(proof) for proof in proofs])
+        print_json([proof_shown(p, [r for r in reruns if r.store == p.store]) for p in proofs])
     else:
-        _print(proofs, number, verify)
-    if any(proof.differences for proof in proofs):
+        _print(proofs, reruns, number, verify)
+    if all_differences(proofs, reruns):
         raise click.exceptions.Exit(1)
 
 
-def _print(proofs: list[Proof], number: int | None, verify: bool) -> None:
+def _reruns(environment: Environment, product: str, proofs: Sequence[Proof]) -> list[Rerun]:
+    """Of every version that says what it was checked against."""
+    folder = product_folder(environment, product)
+    stores = {store.name: store for store in environment.stores.values()}
+    return [
+        rerun(
+            environment,
+            folder,
+            stores[proof.store],
+            one.version,
+            one.attested.predicate.get("terms") if one.attested else None,
+        )
+        for proof in proofs
+        for one in proof.versions
+        if one.version.evidence_or_none is not None
+    ]
+
+
+def _print(
+    proofs: Sequence[Proof], reruns: Sequence[Rerun], number: int | None, verify: bool
+) -> None:
     rows = [_row(proof, one) for proof in proofs for one in proof.versions]
     if rows:
         print_table(rows, rows[0])
@@ -67,17 +120,28 @@ def _print(proofs: list[Proof], number: int | None, verify: bool) -> None:
         for proof in proofs:
             for one in proof.versions:
                 _print_version(proof, one)
-    if not verify:
-        return
-    found = [one for proof in proofs for one in proof.differences]
-    for difference in found:
+    for difference in all_differences(proofs, reruns):
         say(f"DIFFERS {difference}")
-    attested = sum(one.attested is not None for proof in proofs for one in proof.versions)
-    without = len(rows) - attested
-    said = f"{attested} attested versions compared"
-    if without:
-        said += f", {without} not attested (published before there were attestations)"
-    say(f"{said}; {len(found) or 'no'} differences")
+    if verify:
+        attested = sum(one.attested is not None for proof in proofs for one in proof.versions)
+        found = sum(len(proof.differences) for proof in proofs)
+        said = f"{_count(attested, 'attested version')} compared"
+        if without := len(rows) - attested:
+            said += f", {without} not attested (published before there were attestations)"
+        say(f"{said}; {_count(found, 'difference')}")
+    if reruns:
+        ran, skipped = (sum(len(s) for s in some) for some in _rules_of(reruns))
+        found = sum(len(one.differences) for one in reruns)
+        said = f"{_count(ran, 'rule')} run again over {_count(len(reruns), 'version')}"
+        say(f"{said}, {skipped} could not be; {_count(found, 'difference')}")
+
+
+def _rules_of(reruns: Sequence[Rerun]) -> tuple[list[Sequence[object]], list[Sequence[object]]]:
+    return [one.rules for one in reruns], [one.skipped for one in reruns]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 def _row(proof: Proof, one: ProvenVersion) -> dict[str, object]:
@@ -115,7 +179,7 @@ def _print_version(proof: Proof, one: ProvenVersion) -> None:
         say(f"  NOT CHECKED  {one_not['what']}: {one_not['why']}")
 
 
-def _write_statement(file: Path, proofs: list[Proof], product: str) -> None:
+def _write_statement(file: Path, proofs: Sequence[Proof], product: str) -> None:
     attested = [one.attested for proof in proofs[:1] for one in proof.versions if one.attested]
     if not attested or attested[-1].envelope is None:
         raise NotPublished(f"{product}: the version is {NOT_ATTESTED}, so there is no statement")
