@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from shared_resources.contracts.model import Contract
+    from shared_resources.stores.attested.attestor import Attestor
     from shared_resources.stores.protocol import ProductStore
 
 EXPRESSIONS = {
@@ -163,13 +164,31 @@ def _lake() -> Contender:
     import shared_resources.stores.staging.staging  # noqa: F401
     from shared_resources.stores.lake.store import LakeStore
 
-    return lambda folder: stage_and_publish(LakeStore(folder / "lake"), folder)
+    attestor = _attestor()
+    return lambda folder: stage_and_publish(
+        LakeStore(folder / "lake", attestor=attestor(folder)), folder
+    )
 
 
 def _warehouse() -> Contender:
     from shared_resources.stores.embedded_warehouse.store import WarehouseStore
 
-    return lambda folder: stage_and_publish(WarehouseStore(folder / "warehouse"), folder)
+    attestor = _attestor()
+    return lambda folder: stage_and_publish(
+        WarehouseStore(folder / "warehouse", attestor(folder)), folder
+    )
+
+
+def _attestor() -> Callable[[Path], Attestor]:
+    """Each version is attested and signed, as where a key is configured."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from shared_resources.evidence.envelope import Signer
+    from shared_resources.registry.attestations import AttestationFolder
+    from shared_resources.stores.attested.attestor import Attestor
+
+    signer = Signer(Ed25519PrivateKey.generate())
+    return lambda folder: Attestor(AttestationFolder(folder / "attestations"), lambda: signer)
 
 
 def stage_and_publish(opened: ProductStore, folder: Path) -> tuple[int, float]:

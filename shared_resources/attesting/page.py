@@ -23,7 +23,8 @@ h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { font-size: 1.2rem; margin-to
 h3 { font-size: 1rem; margin: 1.2rem 0 .3rem }
 table { border-collapse: collapse; width: 100%; margin: .4rem 0 }
 th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #ddd; vertical-align: top;
-  overflow-wrap: anywhere }
+  overflow-wrap: break-word; word-break: normal }
+td:nth-child(n+4) { overflow-wrap: anywhere }
 th { font-weight: 600; color: #555 }
 code { font-size: .85em; overflow-wrap: anywhere }
 .good { color: #0a6b2d } .bad { color: #a40000; font-weight: 600 } .open { color: #8a5a00 }
@@ -71,7 +72,8 @@ def _verdict(proofs: Sequence[Proof], found: Sequence[Difference]) -> str:
     attested = sum(one.attested is not None for one in versions)
     without = len(versions) - attested
     if found:
-        said = f'<strong class="bad">{len(found)} differences</strong> from what was attested.'
+        noun = "difference" if len(found) == 1 else "differences"
+        said = f'<strong class="bad">{len(found)} {noun}</strong> from what was attested.'
     else:
         said = '<strong class="good">As attested.</strong> Nothing differs.'
     lacking = f" {without} more are from before there were attestations." if without else ""
@@ -139,7 +141,7 @@ def _version(shown: dict[str, Any], again: Rerun | None) -> str:
         ("supersedes, compacted", shown["supersedes"] or ""),
         ("signed by", shown["signed_by"] or "nobody"),
         ("contract", f"{contract['version']} (SHA-256 {contract['digest']})"),
-        ("code", shown["code"] or "unknown"),
+        ("code", shown["code"] or "none is recorded"),
         ("platform", ", ".join(f"{k} {v}" for k, v in (shown["platform"] or {}).items())),
         ("run", shown["run"] or ""),
         ("landing objects", len(shown["objects"])),
