@@ -40,9 +40,10 @@ class AttestationFolder:
         for name in names:
             (self._folder / name).unlink(missing_ok=True)
         for folder in {(self._folder / name).parent for name in names}:
-            with suppress(OSError):  # something is left in it
-                folder.rmdir()
-                folder.parent.rmdir()
+            with suppress(OSError):  # something is left in it, or above
+                while folder != self._folder:
+                    folder.rmdir()
+                    folder = folder.parent
 
 
 class AttestationObjects:

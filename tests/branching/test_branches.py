@@ -82,6 +82,9 @@ def test_a_change_is_made_compared_promoted_and_nothing_is_left(shop: TinyMesh) 
         evidence = store.versions(DOUBLED)[-1].evidence
         assert evidence.promoted is not None and evidence.promoted.branch == "try-out"
     assert call("branch", "promote", "try-out").out == "branch try-out has made nothing\n"
+    (shown, *_) = call("evidence", DOUBLED, "--verify", "--json").json
+    assert shown["differences"] == [] and shown["versions"][-1]["kind"] == "promotion"
+    assert shown["versions"][-1]["policies"], "it keeps under which terms the branch checked it"
 
     assert call("branch", "drop", "try-out").code == 0
     left = [str(path) for path in current().home.rglob("*") if "branch" in str(path)]
