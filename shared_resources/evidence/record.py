@@ -90,8 +90,8 @@ class Evidence:
     `files` the batch's files as they were staged, `terms` the digest of what else held when it was
     checked (`terms.py`), `input_attestations` those of the inputs by product key. Of a rollback, all
     this is of the version that it restored, but for `rolled_back`. Of a promotion it is that of the
-    branch, with `promoted`, and `quarantined` are all entries that it does not take the place of. `lineage`
-    is what is known of where its columns come from.
+    branch, with `promoted`, and `quarantined` are all entries that it does not take the place of.
+    `lineage` is what is known of where its columns come from.
     """
 
     run_id: str
