@@ -15,7 +15,6 @@ from shared_resources.contracts.promise import Promise
 from shared_resources.data_products.batch import Attempt, AuditedBatch, Made
 from shared_resources.data_products.column_lineage import known_lineage
 from shared_resources.data_products.definition import ProductDefinition
-from shared_resources.data_products.terms import terms_of
 from shared_resources.data_products.verdict import Auditor, Verdict
 from shared_resources.environment import Environment
 from shared_resources.evidence.keys import ATTESTATION
@@ -24,6 +23,7 @@ from shared_resources.evidence.terms import Terms
 from shared_resources.governance.audit.audit import audit
 from shared_resources.governance.audit.report import AuditReport, RuleResult
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
+from shared_resources.governance.terms import terms_of
 from shared_resources.stores.cleared import clear
 from shared_resources.stores.protocol import Snapshot, StagedBatch, Version
 
@@ -51,7 +51,10 @@ def audit_batch(attempt: Attempt, made: Made) -> AuditedBatch:
     cleared, terms = None, None
     lineage = known_lineage(attempt.environment, attempt.definition, made.column_lineage)
     if staged is not None:
-        terms = terms_of(attempt.definition)
+        made_by = attempt.definition
+        terms = terms_of(
+            made_by.contract, made_by.waivers, made_by.central, made_by.checks, made_by.code.digest
+        )
         evidence = _evidence(attempt, made, staged, verdicts, report, entries, terms)
         evidence = replace(evidence, lineage=lineage)
         cleared = clear(staged, evidence, auditor.seen(staged), attempt.on_top_of)

@@ -1,7 +1,7 @@
 """The terms of a check: what held beside the rules when a version was checked, and what was not checked.
 
 Belongs here: their form and their digest. Does not belong here: finding them out
-(`data_products/terms.py`), where their text is kept (`kept.py`).
+(`governance/terms.py`), where their text is kept (`kept.py`).
 
 Most versions of a product are checked under the same terms, so their text is kept once, by its digest.
 """

@@ -1,15 +1,16 @@
 """The terms under which a product is checked now.
 
-Belongs here: finding them in a product's definition. Does not belong here: their form
-(`evidence/terms.py`), what came of the check (`auditing.py`).
+Belongs here: finding them in contract, policies and waivers. Does not belong here: their form
+(`evidence/terms.py`), what came of the check (`data_products/auditing.py`).
 """
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError
 
-from shared_resources.data_products.definition import ProductDefinition
+from shared_resources.contracts.model import Contract, Rule
 from shared_resources.evidence.statement import digest_of
 from shared_resources.evidence.terms import HeldPolicy, HeldWaiver, NotEnforced, Terms
 from shared_resources.governance.catalogue import (
@@ -17,6 +18,7 @@ from shared_resources.governance.catalogue import (
     data_time_rules,
     utc_today,
 )
+from shared_resources.mesh import Central, Waiver
 from shared_resources.release import code_digest, version_of
 
 PLATFORM = "dagster-data-mesh"
@@ -24,12 +26,20 @@ PLATFORM = "dagster-data-mesh"
 _ENGINES = ("duckdb", "polars", "pyarrow", "pyiceberg")
 
 
-def terms_of(definition: ProductDefinition) -> Terms:
-    """Of a check that is made now: a waiver may end while a code server runs."""
-    contract = definition.contract
+def terms_of(
+    contract: Contract,
+    waivers: Sequence[Waiver],
+    central: Central,
+    checks: Sequence[Rule],
+    code: str,
+) -> Terms:
+    """Of a check that is made now, of `checks`: a waiver may end while a code server runs.
+
+    `code` is the digest of what makes the product.
+    """
     holding = {
         waiver.policy: waiver
-        for waiver in definition.waivers
+        for waiver in waivers
         if waiver.product == contract.name and not waiver.expired(utc_today())
     }
     return Terms(
@@ -42,9 +52,7 @@ def terms_of(definition: ProductDefinition) -> Terms:
                 digest_of(
                     [
                         repr(rule)
-                        for rule in data_time_rules(
-                            contract, definition.waivers, definition.central, policies=[policy]
-                        )
+                        for rule in data_time_rules(contract, waivers, central, policies=[policy])
                     ]
                 ),
             )
@@ -59,8 +67,8 @@ def terms_of(definition: ProductDefinition) -> Terms:
             for clause in contract.clauses
             if not clause.enforced
         ),
-        rules={rule.name: rule.description or rule.clause for rule in definition.checks},
-        code=definition.code.digest,
+        rules={rule.name: rule.description or rule.clause for rule in checks},
+        code=code,
         platform={
             "code": code_digest("contracts", "data_products", "governance", "stores"),
             "python": platform.python_version(),
