@@ -60,6 +60,8 @@ def test_a_product_has_one_maker(key: str):
     domain, name = key.split("/")
     model = folder.parents[3] / "dbt_project" / "models" / domain / f"{name}.sql"
     makers = [contract.landing is not None, (folder / "product.py").is_file(), model.is_file()]
+    previous = contract.previous_major
+    makers.append(previous is not None and bool(previous.derived_by))
     assert makers.count(True) == 1
 
 
