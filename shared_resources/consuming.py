@@ -1,7 +1,7 @@
 """Reading a product from anywhere: a notebook, a service, `mesh read`.
 
 Belongs here: `read`, the door for consumers outside Dagster; in a product's code it is no other door.
-Does not belong here: inputs of products (`io_managers/product_io_manager.py`), who may read what.
+Does not belong here: inputs of products (`data_products/makers/`), who may read what (`access/`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from functools import partial
 from typing import Any
 
 from shared_resources import wiring
+from shared_resources.access.door import open_for, reader_here
 from shared_resources.confinement.guard import Declared, DomainCode, NotDeclared, running_here
 from shared_resources.mesh.model import key_of_pin, pin_of
 from shared_resources.mesh.read import is_there
-from shared_resources.stores.opening import open_product
 from shared_resources.stores.reading.frames import as_frame
 
 
@@ -24,14 +24,18 @@ def read(
     columns: Sequence[str] | None = None,
     version: int | None = None,
     as_type: Any = None,
+    as_principal: str | None = None,
+    purpose: str | None = None,
 ) -> Any:
     """The published rows of `domain/product`, or of a major version of it, `domain/product@1`; whole
-    versions only.
+    versions only, as far as they are granted.
 
     `as_type` is a pandas (default) or polars frame, a `pyarrow.Table`, or a
-    `pyarrow.RecordBatchReader` for more than fits in memory. Raises `NotPublished`,
-    `UnsupportedFrame`, `KeyError` for a column that the product does not have, and `NotDeclared` in
-    the code of a product that does not name this one among its inputs.
+    `pyarrow.RecordBatchReader` for more than fits in memory. `as_principal` is who reads: a domain, a
+    product, a person or an agent; without it whom `MESH_PRINCIPAL` names, or on an embedded mesh its
+    operator. `purpose` chooses between several agreements. Raises `NoAgreement`, `NotPublished`,
+    `UnsupportedFrame`, `KeyError` for a column that the product does not have or show, and
+    `NotDeclared` in the code of a product that does not name this one among its inputs.
     """
     code = running_here()
     if pin_of(product):
@@ -39,7 +43,9 @@ def read(
     if code is not None:
         pinned = _pinned(code, product, columns, version)
         return as_frame(pinned.snapshot, as_type, pinned.columns)
-    return as_frame(open_product(wiring.current(), product, version), as_type, columns)
+    environment = wiring.current()
+    reader = reader_here(environment, as_principal, purpose, by="read()")
+    return as_frame(open_for(environment, product, reader, version, columns), as_type, columns)
 
 
 def _pinned(

@@ -84,7 +84,7 @@ defs = build_domain(__file__)
 '''
 
 
-CENTRAL = "approvers: [governance@example.com]\n"
+CENTRAL = "approvers: [governance@example.com]\nopen: [public, internal]\n"
 
 
 def write_central(root: Path, text: str = CENTRAL) -> Path:
@@ -133,6 +133,8 @@ def write_product(
         write_domain(root, domain)
     folder = root / "domains" / domain / "products" / name
     folder.mkdir(parents=True, exist_ok=True)
+    if (code or model or inputs) and not (root / "domains" / "governance.yaml").exists():
+        write_central(root)
     if inputs:
         named = ", ".join(f'{parameter}="{read}"' for parameter, read in inputs.items())
         code = CODE.format(name=name, inputs=named, parameters=", ".join(inputs))

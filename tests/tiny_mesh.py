@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from shared_resources.contracts.model import Classification
 from shared_resources.dagster_instance.asset_keys import asset_key
 from shared_resources.environment import Environment
 from shared_resources.landing.zones.folder import FolderLandingZone
@@ -112,13 +113,20 @@ class TinyMesh:
     def central(self, **decided: Any) -> Path:
         """What the governance team decides for every domain."""
         file = self.root / "domains" / "governance.yaml"
-        central = {"approvers": ["governance@example.com"], "lossBudgetPercent": 60, **decided}
+        central = {
+            "approvers": ["governance@example.com"],
+            "lossBudgetPercent": 60,
+            "open": [level.value for level in Classification],
+            **decided,
+        }
         file.write_text(yaml.safe_dump(central, sort_keys=False))
         return file
 
     def domain(self, name: str, **fields: Any) -> Path:
         folder = self.root / "domains" / name
         (folder / "products").mkdir(parents=True, exist_ok=True)
+        if not (self.root / "domains" / "governance.yaml").exists():
+            self.central()
         owner = f"{name}@example.com"
         described = {
             "name": name,

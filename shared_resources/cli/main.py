@@ -39,6 +39,7 @@ _COMMANDS = {
     "policy": "the central policies, and the examples that test them",
     "audit": "a contract's rules on a file, without Dagster",
     "read": "what a consumer gets",
+    "access": "who may read what, for which purpose, and who did",
     "versions": "the published versions of a product",
     "evidence": "what each version was checked against; the chain verified",
     "rollback": "publish an earlier version again",
@@ -50,7 +51,7 @@ _COMMANDS = {
 }
 
 # Those that stand in a room of their own.
-_ROOMS = dict.fromkeys(
+_ROOMS = {"access": "access."} | dict.fromkeys(
     (
         "new",
         "upgrade",

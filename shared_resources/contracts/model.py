@@ -18,6 +18,7 @@ from typing import Any
 
 from shared_resources.contracts.file_formats import FileFormat
 from shared_resources.contracts.numbers import Number, comparable, is_number, percent, shown
+from shared_resources.contracts.roles.model import Role
 from shared_resources.contracts.types import ColumnType
 
 
@@ -265,6 +266,7 @@ class Contract:
     always_run: bool | None = None  # None: by whether its code looks at more than its inputs
     to_confirm: tuple[str, ...] = ()  # as of a column, but of the product
     previous_major: PreviousMajor | None = None
+    roles: tuple[Role, ...] = ()
     text: bytes = field(default=b"", repr=False, compare=False)
 
     @property
@@ -282,6 +284,9 @@ class Contract:
         return frozenset(
             c.name for c in self.columns if c.classification is None or c.classification.classified
         )
+
+    def role(self, name: str) -> Role | None:
+        return next((role for role in self.roles if role.name == name), None)
 
     def absent_columns(self, day: date) -> frozenset[str]:
         """The columns that a landed file of that day may lack."""

@@ -19,6 +19,7 @@ from shared_resources.contracts.reading.columns import (
     read_columns,
     refuse_physical_names,
 )
+from shared_resources.contracts.reading.governed.roles import read_roles
 from shared_resources.contracts.reading.platform_properties import read_platform_properties
 from shared_resources.contracts.reading.service_levels import read_service_levels
 from shared_resources.contracts.reading.standard import check_standard
@@ -64,6 +65,7 @@ def compile_contract(source: Source) -> Contract:
     elements = frozenset((table_name, *(f"{table_name}.{column}" for column in by_name)))
     levels = read_service_levels(root, elements)
     servers = _servers(root)
+    roles = read_roles(root, {name: declared.column for name, declared in by_name.items()})
     owner = _owner(root)
     if platform.partitioning is not None or "partitions" not in platform.nodes:
         _check_partition_columns(table, platform.partitioning)
@@ -96,6 +98,7 @@ def compile_contract(source: Source) -> Contract:
         always_run=platform.always_run,
         to_confirm=platform.to_confirm,
         previous_major=platform.previous_major,
+        roles=roles,
     )
 
 
@@ -223,8 +226,8 @@ def _check_partition_columns(table: Node, partitioning: Partitioning | None) -> 
 
 
 def _check_vendor_properties(root: Node) -> None:
-    """The mesh reads its own properties at the root, under columns, relationships and functions alone."""
-    read = {root.place}
+    """The mesh reads its own properties at the root, in roles, columns, relationships, functions."""
+    read = {root.place, *(role.place for role in root.each("roles"))}
     for table in root.each("schema"):
         read |= {column.place for column in table.each("properties")}
         for holder in (table, *table.each("properties")):

@@ -33,5 +33,10 @@ def open_pinned(environment: Environment, run_id: str, product: str) -> PinnedIn
     if held is None:
         current = open_product(environment, product).version
         held = environment.pins.keep_first(run_id, pin_of(current))
-    store = next(store for store in environment.stores.values() if store.name == held.store)
-    return PinnedInput(product, held, store.open(product, held.number))
+    return open_at(environment, held)
+
+
+def open_at(environment: Environment, pin: Pin) -> PinnedInput:
+    """The version of a pin, whole: for the platform. Who hands it on goes through the door."""
+    store = next(store for store in environment.stores.values() if store.name == pin.store)
+    return PinnedInput(pin.product, pin, store.open(pin.product, pin.number))

@@ -9,21 +9,32 @@ Only an audited batch can be handed over: a frame from a plain asset has no cont
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import dagster as dg
 
 from shared_resources import wiring
+from shared_resources.access.door import admit_product
+from shared_resources.access.grants import NoAgreement
 from shared_resources.data_products.batch import AuditedBatch, PublishedBefore, Run
 from shared_resources.data_products.pinned_inputs import PinnedInput, open_pinned
 from shared_resources.data_products.publishing import publish
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import NoEvidence
 from shared_resources.mesh import read_whole_mesh
+from shared_resources.mesh.model import is_product_key
 from shared_resources.reporting.metadata import batch_metadata, version_metadata
 from shared_resources.reporting.run_attempts import note_end
-from shared_resources.stores.protocol import MovedOn, NotPublished, PublishError, Unreadable
+from shared_resources.stores.pins import Pin
+from shared_resources.stores.protocol import (
+    MovedOn,
+    NotPublished,
+    PublishError,
+    Snapshot,
+    Unreadable,
+)
 from shared_resources.stores.reading.frames import as_frame
 
 
@@ -74,9 +85,29 @@ class ProductIOManager(dg.ConfigurableIOManager):
                 raise dg.Failure(str(problem), allow_retries=False) from problem
             raise
         wanted = context.dagster_type.typing_type
+        if wanted is Pin:  # a product of the platform's: its maker goes through the door itself
+            return pinned.pin
+        admitted = self._admitted(context, pinned.snapshot)
         if wanted is PinnedInput:
-            return pinned
-        return as_frame(pinned.snapshot, wanted, partitions=_partitions(context))
+            return replace(pinned, snapshot=admitted)
+        return as_frame(admitted, wanted, partitions=_partitions(context))
+
+    def _admitted(self, context: dg.InputContext, snapshot: Snapshot) -> Snapshot:
+        """For an asset that a domain wrote by hand: what the asset may see, as a product of its name."""
+        run = context.step_context.run_id
+        assets = context.step_context.assets_def
+        reader = "/".join(next(iter(assets.keys)).path) if assets and assets.keys else ""
+        if not is_product_key(reader):
+            raise dg.Failure(
+                f"{snapshot.version.product} is read by no asset that is called domain/product, so that "
+                "nobody knows who reads it; read it in a product, or with `read(…, as_principal=…)`",
+                allow_retries=False,
+            )
+        product = snapshot.version.product
+        try:
+            return admit_product(self._environment, reader, {product: snapshot}, run)[product]
+        except NoAgreement as problem:
+            raise dg.Failure(str(problem), allow_retries=False) from problem
 
 
 def _note_input_failure(

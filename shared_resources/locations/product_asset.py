@@ -24,7 +24,7 @@ from shared_resources.data_products.batch import attempt as new_attempt
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.function import ProductProblem
 from shared_resources.data_products.makers.choice_of_objects import NothingToIngest
-from shared_resources.data_products.pinned_inputs import PinnedInput
+from shared_resources.data_products.pinned_inputs import PinnedInput, open_at
 from shared_resources.data_products.publishing import (
     already_published,
     make_ready,
@@ -47,6 +47,7 @@ from shared_resources.reporting.metadata import (
 )
 from shared_resources.reporting.run_attempts import followed, note_refusal
 from shared_resources.reporting.standing_checks import results_now
+from shared_resources.stores.pins import Pin
 from shared_resources.stores.protocol import MovedOn, NotPublished, PublishError, Unreadable
 from shared_resources.stores.reading.frames import UnsupportedFrame
 
@@ -84,9 +85,10 @@ def build_asset(definition: ProductDefinition, inputs: tuple[str, ...]) -> dg.As
         backfill_policy=dg.BackfillPolicy.single_run() if contract.partitioning else None,
         pool=pool_of(contract.key),
     )
-    def product(context: dg.AssetExecutionContext, **pinned: PinnedInput) -> Iterator[_Event]:
-        by_key = {item.product: item for item in pinned.values()}
-        op = _Op(wiring.current(), definition, context, by_key)
+    def product(context: dg.AssetExecutionContext, **pins: Pin) -> Iterator[_Event]:
+        environment = wiring.current()
+        opened = {pin.product: open_at(environment, pin) for pin in pins.values()}
+        op = _Op(environment, definition, context, opened)
         if context.op_execution_context.selected_asset_keys:
             yield from op.materialize()
         else:
@@ -95,7 +97,7 @@ def build_asset(definition: ProductDefinition, inputs: tuple[str, ...]) -> dg.As
     return product
 
 
-_PINNED = dg.PythonObjectDagsterType(PinnedInput, name="PinnedProduct")
+_PINNED = dg.PythonObjectDagsterType(Pin, name="PinnedProduct")
 
 
 class _Op:

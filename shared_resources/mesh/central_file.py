@@ -1,12 +1,14 @@
 """`domains/governance.yaml`, read strictly: what the governance team decides for every domain.
 
 Belongs here: who may approve exceptions, for how long at most, how many rows an owner may lose, which
-landing prefixes a domain has beside its own, how severe a policy is and what it is set to.
+landing prefixes a domain has beside its own, how severe a policy is and what it is set to, for which
+purposes data are read.
 Does not belong here: what a domain decides for itself (`domain_file.py`), or enforcing any of it
 (`governance/`), such as whether there is a policy of a name and what can be set of it.
 
 A mesh without the file has the strictest answer to each question: nobody approves, so nothing is
-waived; a budget of at most 10 %; each domain lands below its own name.
+waived; a budget of at most 10 %; each domain lands below its own name; no data are read for any purpose
+by another domain, and none without one.
 """
 
 from __future__ import annotations
@@ -14,14 +16,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared_resources.contracts.model import Severity
+from shared_resources.contracts.model import Classification, Severity
 from shared_resources.contracts.source import read_source
 from shared_resources.findings import InvalidFile
+from shared_resources.mesh.agreements.model import Purpose, is_purpose_name
 from shared_resources.mesh.field_reader import FieldReader
 from shared_resources.mesh.model import LONGEST_WAIVER_DAYS, Central, Decision
 
 RULE = "central"
-FIELDS = ("approvers", "waiverDays", "lossBudgetPercent", "landingPrefixes", "policies")
+FIELDS = (
+    "approvers",
+    "waiverDays",
+    "lossBudgetPercent",
+    "landingPrefixes",
+    "policies",
+    "purposes",
+    "open",
+)
+PURPOSE_FIELDS = ("description", "classifications")
 # The highest number that a policy can be set to: ten years in seconds, a thousand million rows.
 MOST = 10**9
 _EXAMPLES = {
@@ -31,6 +43,10 @@ _EXAMPLES = {
     "landingPrefixes": "landingPrefixes: {crm/export: customer}",
     "policies": "policies: {described: {severity: warning}}",
     "severity": "severity: warning",
+    "purposes": "purposes: {research: {description: …, classifications: [public, internal]}}",
+    "open": "open: [public]",
+    "description": "description: what data are used for",
+    "classifications": "classifications: [public, internal]",
 }
 
 
@@ -54,6 +70,8 @@ def read_central_file(file: Path) -> Central:
         loss_budget_percent=strictest.loss_budget_percent if budget is None else budget,
         landing_prefixes=dict(_prefixes(reader)),
         policies=dict(_policies(reader)),
+        purposes=dict(_purposes(reader)),
+        open=_classifications(reader, ("open",)) if "open" in source.data else frozenset(),
         findings=tuple(sorted(set(reader.findings))),
     )
 
@@ -109,3 +127,39 @@ def _prefixes(reader: FieldReader) -> Iterator[tuple[str, str]]:
                 f"the prefix {prefix!r} is granted to no domain",
                 f"write `{_EXAMPLES['landingPrefixes']}`",
             )
+
+
+def _purposes(reader: FieldReader) -> Iterator[tuple[str, Purpose]]:
+    """The complete purposes; half of one is a finding, and nothing is read for it."""
+    given = reader.value(("purposes",))
+    if given is None:
+        return
+    if not isinstance(given, dict):
+        reader.add(("purposes",), "'purposes' is no mapping", f"write `{_EXAMPLES['purposes']}`")
+        return
+    for name, said in given.items():
+        place = ("purposes", str(name))
+        if not is_purpose_name(str(name)):
+            remedy = "start with a letter and use small letters, digits and `_` only"
+            reader.add(place, f"{name!r} cannot name a purpose", remedy)
+            continue
+        if not isinstance(said, dict):
+            reader.add(
+                place, f"the purpose {name!r} says nothing", f"write `{_EXAMPLES['purposes']}`"
+            )
+            continue
+        reader.expect_fields(place, said, PURPOSE_FIELDS, of=f"purpose {name}: ")
+        description = reader.text((*place, "description"))
+        levels = _classifications(reader, (*place, "classifications"))
+        if description and levels:
+            yield str(name), Purpose(description, levels)
+
+
+def _classifications(reader: FieldReader, place: tuple[str, ...]) -> frozenset[Classification]:
+    """A list of classifications; none where one of it does not exist."""
+    given = reader.texts(place)
+    unknown = [level for level in given if level not in list(Classification)]
+    for level in unknown:
+        remedy = f"use some of {', '.join(Classification)}"
+        reader.add(place, f"{level!r} is no classification", remedy)
+    return frozenset() if unknown else frozenset(map(Classification, given))

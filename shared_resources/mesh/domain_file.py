@@ -84,6 +84,11 @@ def variables_named(folder: Path) -> tuple[str, ...]:
     return read_domain_file(folder, (), []).environment
 
 
+def owners_named(folder: Path) -> tuple[str, ...]:
+    """The people who own the domain in `folder`, and may decide for it."""
+    return read_domain_file(folder, (), []).owners
+
+
 def waivers_named(folder: Path) -> tuple[Waiver, ...]:
     """The waivers of the domain in `folder`, whether or not they hold."""
     return read_domain_file(folder, (), []).waivers

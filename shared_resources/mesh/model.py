@@ -15,9 +15,10 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
-from shared_resources.contracts.model import Contract, Severity
+from shared_resources.contracts.model import Classification, Contract, Severity
 from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.findings import Finding
+from shared_resources.mesh.agreements.model import Purpose
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _KEY = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
@@ -123,11 +124,7 @@ class ProductFolder:
     @property
     def references(self) -> tuple[ProductReference, ...]:
         """Everywhere that this product names another: its code's inputs, then its relationships."""
-        return tuple(
-            reference
-            for reference in (*self.inputs, *self.relationships)
-            if reference.key != self.key
-        )
+        return tuple(one for one in (*self.inputs, *self.relationships) if one.key != self.key)
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -156,6 +153,7 @@ class Central:
     `approvers` may approve waivers, which end within `waiver_days`. `loss_budget_percent` is the most
     that a contract may lose. `landing_prefixes` gives domains prefixes beside the one of their name.
     `policies` are decisions by the policies' names, whether or not there are such policies.
+    `purposes` are what agreements may name; columns of the classifications `open` are read without one.
     """
 
     file: Path
@@ -164,6 +162,8 @@ class Central:
     loss_budget_percent: Decimal = Decimal(10)
     landing_prefixes: Mapping[str, str] = field(default_factory=dict)
     policies: Mapping[str, Decision] = field(default_factory=dict)
+    purposes: Mapping[str, Purpose] = field(default_factory=dict)
+    open: frozenset[Classification] = frozenset()
     findings: tuple[Finding, ...] = ()
 
 

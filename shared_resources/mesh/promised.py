@@ -3,8 +3,9 @@
 Belongs here: the form of that folder, written from a domain and read as one.
 Does not belong here: where such folders are kept, and which is current (`registry/`).
 
-A promise is `domain.yaml`, each product's contract, and `promise.json`: how each product is made and
-what it reads. It has no code. Its digest is over all of it, so that it cannot change under its name.
+A promise is `domain.yaml`, each product's contract and its agreements, and `promise.json`: how each
+product is made and what it reads. It has no code. Its digest is over all of it, so that it cannot
+change under its name.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from shared_resources.contracts.model import Contract
 from shared_resources.findings import Finding, InvalidFile
+from shared_resources.mesh.agreements.folder import FOLDER, agreement_files
 from shared_resources.mesh.domain_file import read_domain_file
 from shared_resources.mesh.model import (
     CONTRACT_FILE,
@@ -52,6 +54,8 @@ def promise_of(domain: Domain) -> dict[str, bytes]:
     products: dict[str, Any] = {}
     for product in domain.products:
         files[f"products/{product.name}/{CONTRACT_FILE}"] = product.contract_file.read_bytes()
+        for agreement in agreement_files(product.folder):
+            files[f"products/{product.name}/{FOLDER}/{agreement.name}"] = agreement.read_bytes()
         products[product.name] = {
             "kind": product.kind.value if product.kind else None,
             "inputs": [

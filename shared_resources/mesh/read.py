@@ -120,6 +120,12 @@ def read_whole_mesh(environment: Environment) -> Mesh:
     return read_mesh(environment.root, registered=environment.registry.promised)
 
 
+def central_of(environment: Environment) -> Central:
+    """What the governance team decided, as it is in force for the environment."""
+    registered = environment.registry.promised(()).central
+    return _central(environment.root / "domains" / CENTRAL_FILE, registered)
+
+
 def _read_by(domain: Domain) -> set[str]:
     return {key for product in domain.products for key in product.reads}
 

@@ -16,6 +16,7 @@ from shared_resources.reference.pages.contract import contract_page
 from shared_resources.reference.pages.policies import policies_page
 from shared_resources.reference.pages.rooms import rooms
 from shared_resources.reference.pages.settings import settings_page
+from shared_resources.reference.schemas.agreement import agreement_schema
 from shared_resources.reference.schemas.contract import contract_schema
 from shared_resources.reference.schemas.domain import central_schema, domain_schema
 from shared_resources.reference.schemas.mesh_properties import Schema
@@ -32,6 +33,7 @@ def made_files(root: Path) -> Mapping[Path, str]:
         REFERENCE / "commands.md": commands_page(),
         REFERENCE / "policies.md": policies_page(),
         REFERENCE / "settings.md": settings_page(),
+        SCHEMAS / "agreement.schema.json": _json(agreement_schema()),
         SCHEMAS / "contract.schema.json": _json(contract_schema()),
         SCHEMAS / "domain.schema.json": _json(domain_schema()),
         SCHEMAS / "governance.schema.json": _json(central_schema()),

@@ -53,9 +53,14 @@ def git_bytes(folder: Path, *arguments: str, given: bytes | None = None, index: 
 def commit_all(folder: Path, message: str, author: str) -> None:
     """Commit everything in the folder, in the name of whoever git knows, else of `author`."""
     git(folder, "add", "--all")
-    known = git(folder, "config", "--default", "", "--get", "user.email").strip()
+    known = email_here(folder)
     named = () if known else ("-c", f"user.name={author}", "-c", f"user.email={author}")
     git(folder, *named, "commit", "--quiet", "--allow-empty", "--message", message)
+
+
+def email_here(folder: Path) -> str:
+    """Who git takes a person for who works in the folder; empty when it knows nobody."""
+    return git(folder, "config", "--default", "", "--get", "user.email").strip()
 
 
 def _own_variables() -> Mapping[str, str]:

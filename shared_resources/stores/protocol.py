@@ -106,8 +106,15 @@ class Snapshot(Protocol):
         """Stream the rows: only `columns`, only `partitions`, when given."""
         ...
 
-    def register(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
-        """Make the version queryable as the view `name` on a DuckDB connection, nothing copied."""
+    def register(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        name: str,
+        columns: Sequence[str] | None = None,
+        partitions: Sequence[str] | None = None,
+    ) -> None:
+        """Make the version queryable as the view `name` on a DuckDB connection: only these columns
+        and partitions, when given. Nothing is copied; with columns it may be read once alone."""
         ...
 
     def partitions(self) -> tuple[str, ...]:

@@ -14,12 +14,14 @@ from jsonschema import Draft201909Validator
 from shared_resources.contracts.odcs import read_contract_text
 from shared_resources.contracts.source import parse_source, read_source
 from shared_resources.findings import InvalidFile
+from shared_resources.reference.schemas.agreement import agreement_schema
 from shared_resources.reference.schemas.contract import contract_schema
 from shared_resources.reference.schemas.domain import central_schema, domain_schema
 from tests.architecture.tree import ROOT
 from tests.contracts.reading import RICH
 
 CONTRACTS = sorted((ROOT / "domains").glob("*/products/*/contract.odcs.yaml"))
+AGREEMENTS = sorted((ROOT / "domains").glob("*/products/*/agreements/*.oaas.yaml"))
 DOMAINS = sorted((ROOT / "domains").glob("*/domain.yaml"))
 CENTRAL = ROOT / "domains" / "governance.yaml"
 CONTRACT = Draft201909Validator(contract_schema())
@@ -56,19 +58,27 @@ def test_the_central_file_is_valid() -> None:
     assert marked(Draft201909Validator(central_schema()), read_source(CENTRAL).data) == []
 
 
-@pytest.mark.parametrize("schema", [contract_schema(), domain_schema(), central_schema()])
+@pytest.mark.parametrize("file", AGREEMENTS, ids=named)
+def test_every_agreement_is_valid(file: Path) -> None:
+    assert marked(Draft201909Validator(agreement_schema()), read_source(file).data) == []
+
+
+@pytest.mark.parametrize(
+    "schema", [agreement_schema(), contract_schema(), domain_schema(), central_schema()]
+)
 def test_a_schema_is_one_itself(schema: dict[str, Any]) -> None:
     Draft201909Validator.check_schema(schema)
     assert all(schema["properties"].values())
 
 
-@pytest.mark.parametrize("file", [*CONTRACTS, *DOMAINS, CENTRAL], ids=named)
+@pytest.mark.parametrize("file", [*AGREEMENTS, *CONTRACTS, *DOMAINS, CENTRAL], ids=named)
 def test_a_file_names_its_schema_to_editors(file: Path) -> None:
     line = LINE.match(file.read_text(encoding="utf-8"))
     assert line is not None
     title = json.loads((file.parent / line[1]).read_text(encoding="utf-8"))["title"]
     kind = {"domain.yaml": "Domain", "governance.yaml": "What the governance"}
-    assert title.startswith(kind.get(file.name, "Contract"))
+    usual = "Access" if file.name.endswith(".oaas.yaml") else "Contract"
+    assert title.startswith(kind.get(file.name, usual))
 
 
 BASE = """

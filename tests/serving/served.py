@@ -249,7 +249,11 @@ def write_domain(root: Path, domain: str, number: int, first: str = "") -> None:
     """The files of such a domain below a project's root, in place of what they were."""
     product = root / "domains" / domain / "products" / "lines"
     product.mkdir(parents=True, exist_ok=True)
-    central = {"approvers": ["governance@example.com"], "lossBudgetPercent": 60}
+    central = {
+        "approvers": ["governance@example.com"],
+        "lossBudgetPercent": 60,
+        "open": ["public", "internal"],
+    }
     (root / "domains" / "governance.yaml").write_text(yaml.safe_dump(central))
     owner = f"{domain}@example.com"
     described = {

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import click
 
 from shared_resources import wiring
+from shared_resources.access.door import Reader, open_for, reader_here
 from shared_resources.cli.branch_option import branch_option
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_table
 from shared_resources.environment import Environment
 from shared_resources.mesh.model import key_of_pin
 from shared_resources.mesh.read import is_there
-from shared_resources.stores.opening import open_product
 from shared_resources.stores.protocol import NotPublished, Snapshot
 from shared_resources.stores.reading.frames import as_frame
 
@@ -36,6 +36,8 @@ _SHOWN_ROWS = 20
 @click.option(
     "--version", type=int, metavar="V", help="A version by its number; default the newest."
 )
+@click.option("--as", "principal", metavar="WHO", help="A domain, domain/product, person or agent.")
+@click.option("--purpose", metavar="P", help="For which of several agreements.")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -43,9 +45,19 @@ _SHOWN_ROWS = 20
     help="Write all rows there instead of showing the first.",
 )
 @branch_option
-def read(product: str, columns: str | None, version: int | None, output: Path | None) -> None:
-    """The published rows of a product: one whole version, never a part of one. `order/baskets@1` is
-    major version 1 of its contract."""
+def read(
+    product: str,
+    columns: str | None,
+    version: int | None,
+    principal: str | None,
+    purpose: str | None,
+    output: Path | None,
+) -> None:
+    """The published rows of a product, as the reader's agreement shows them.
+
+    One whole version; `order/baskets@1` is major version 1 of its contract. Without --as it reads who
+    MESH_PRINCIPAL names, and on an embedded mesh its operator, who sees everything.
+    """
     import pyarrow as pa
 
     names = [name.strip() for name in columns.split(",")] if columns else None
@@ -55,7 +67,8 @@ def read(product: str, columns: str | None, version: int | None, output: Path | 
         raise click.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
     environment = wiring.current()
     product = key_of_pin(product, partial(is_there, environment))
-    snapshot = _open(environment, product, version)
+    reader_ = reader_here(environment, principal, purpose, by="mesh read")
+    snapshot = _open(environment, product, reader_, version, names)
     try:
         reader: pa.RecordBatchReader = as_frame(snapshot, pa.RecordBatchReader, names)
     except KeyError as problem:
@@ -72,9 +85,15 @@ def read(product: str, columns: str | None, version: int | None, output: Path | 
     )
 
 
-def _open(environment: Environment, product: str, version: int | None) -> Snapshot:
+def _open(
+    environment: Environment,
+    product: str,
+    reader: Reader,
+    version: int | None,
+    columns: list[str] | None,
+) -> Snapshot:
     try:
-        return open_product(environment, product, version)
+        return open_for(environment, product, reader, version, columns)
     except NotPublished:
         from shared_resources.running.selection import product_folder
 

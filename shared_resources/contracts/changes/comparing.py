@@ -12,6 +12,7 @@ from dataclasses import replace
 from shared_resources.contracts.changes.change import Change, Effect, cosmetic
 from shared_resources.contracts.changes.columns import column_changes
 from shared_resources.contracts.changes.promises import promise_changes
+from shared_resources.contracts.changes.roles import role_changes
 from shared_resources.contracts.changes.rules import rule_changes
 from shared_resources.contracts.model import Contract
 
@@ -23,7 +24,8 @@ def contract_changes(was: Contract, now: Contract) -> tuple[Change, ...]:
 
     Of contracts that say the same in other words one cosmetic change; of the same file none.
     """
-    found = [*column_changes(was, now), *promise_changes(was, now), *rule_changes(was, now)]
+    kinds = (column_changes, promise_changes, role_changes, rule_changes)
+    found = [change for changes in kinds for change in changes(was, now)]
     if not found and was.digest != now.digest and was.version == now.version:
         found.append(cosmetic("", "it is written otherwise"))
     placed = (_placed(change, now) for change in found)

@@ -57,7 +57,7 @@ _ROOT: Mapping[str, Verdict] = {
     "dataProduct": _FOR_OTHER_TOOLS,
     "support": _FOR_READERS,
     "price": _FOR_READERS,
-    "roles": (False, "grants nothing; access is a file of its own beside the contract"),
+    "roles": (True, "the door: what a reader sees whose agreement names the role"),
     "slaDefaultElement": (False, "deprecated; a service level is about the whole product"),
     "contractCreatedTs": _FOR_READERS,
 }

@@ -14,8 +14,8 @@ from datetime import date
 from shared_resources.contracts.model import Classification, Column
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.reading.constants import NotOfType, constant
+from shared_resources.contracts.reading.governed.origins import anonymisation, made_from
 from shared_resources.contracts.reading.logical_types import declared_type
-from shared_resources.contracts.reading.origins import anonymisation, made_from
 from shared_resources.contracts.reading.vendor import texts, vendor_properties
 from shared_resources.contracts.text_formats import text_format
 from shared_resources.contracts.types import ColumnType, Family

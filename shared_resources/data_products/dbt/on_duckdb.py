@@ -22,6 +22,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from shared_resources.access.granted_snapshot import GrantedSnapshot
 from shared_resources.contracts.values.duckdb_columns import to_reader
 from shared_resources.parquet import write_parquet
 from shared_resources.sql import quote_identifier, quote_literal
@@ -148,6 +149,8 @@ def _connected(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _portable(key: str, snapshot: Snapshot, folder: Path) -> _Input:
+    if isinstance(snapshot, GrantedSnapshot):
+        return _exported(key, snapshot, folder)  # a model could read more from the files themselves
     with duckdb.connect() as probe:
         snapshot.register(probe, _PROBE)
         views = probe.execute(
@@ -172,7 +175,7 @@ def _query_of(statement: str) -> str | None:
 
 
 def _exported(key: str, snapshot: Snapshot, folder: Path) -> _Input:
-    """The last resort for a snapshot that only this process can read: a copy, streamed."""
+    """A copy, streamed: of what is granted, and of a snapshot that only this process can read."""
     file = folder / f"{key.replace('/', '.')}.parquet"
     with snapshot.batches() as reader:
         write_parquet(file, reader.schema, reader)

@@ -6,10 +6,12 @@ Does not belong here: auditing or publishing them, or anything that knows Dagste
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from shared_resources.access.door import admit_product
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.confinement.guard import Declared, domain_code
 from shared_resources.contracts.values.lossless import InvalidFrame, conform
@@ -53,8 +55,9 @@ def make(attempt: Attempt, landing_object: str | None = None) -> Made:
 def _call_function(attempt: Attempt, folder: Path) -> Made:
     function = attempt.definition.function
     assert function is not None
+    declared = _declared(attempt)
     arguments: dict[str, Any] = {
-        name: _input(attempt, wanted, function.frames[name])
+        name: _input(attempt, declared[wanted.key].snapshot, wanted, function.frames[name])
         for name, wanted in function.inputs.items()
     }
     if function.wants_context:
@@ -64,7 +67,7 @@ def _call_function(attempt: Attempt, folder: Path) -> Made:
     with (
         withheld_where_classified(attempt),
         # Until the last row is drawn: a lazy frame or a stream runs the domain's code only then.
-        domain_code(attempt.definition.key, _declared(attempt), attempt.definition.environment),
+        domain_code(attempt.definition.key, declared, attempt.definition.environment),
     ):
         result = function(**arguments)
         if result is None:
@@ -83,19 +86,33 @@ def _call_function(attempt: Attempt, folder: Path) -> Made:
 
 
 def _declared(attempt: Attempt) -> dict[str, Declared]:
-    """What the function may read: its inputs, all columns of one that a parameter takes whole."""
+    """What the function may read: its inputs as they are granted, all columns of one that a parameter
+    takes whole. Raises `NoAgreement`."""
     assert attempt.definition.function is not None
     columns: dict[str, tuple[str, ...] | None] = {}
     for wanted in attempt.definition.function.inputs.values():
         known = columns.get(wanted.key, ())
         both = None if known is None or wanted.columns is None else (*known, *wanted.columns)
         columns[wanted.key] = both
-    return {key: Declared(attempt.inputs[key].snapshot, own) for key, own in columns.items()}
+    granted = _granted(attempt, columns)
+    return {key: Declared(granted[key], own) for key, own in columns.items()}
 
 
-def _input(attempt: Attempt, wanted: ProductInput, frame: Any) -> Any:
+def _granted(
+    attempt: Attempt, columns: Mapping[str, tuple[str, ...] | None]
+) -> dict[str, Snapshot]:
+    """What the product's own code or model reads; what its rules refer to is read by the audit."""
+    return admit_product(
+        attempt.environment,
+        attempt.definition.key,
+        {key: attempt.inputs[key].snapshot for key in columns},
+        attempt.run.run_id,
+        columns,
+    )
+
+
+def _input(attempt: Attempt, snapshot: Snapshot, wanted: ProductInput, frame: Any) -> Any:
     """What the function receives: of a partitioned product the same days that are being made."""
-    snapshot = attempt.inputs[wanted.key].snapshot
     return as_frame(snapshot, frame, wanted.columns, _days_to_read(attempt, snapshot))
 
 
@@ -111,7 +128,8 @@ def _build_model(attempt: Attempt, folder: Path) -> Made:
     from shared_resources.data_products.dbt.model import DbtModels
 
     models = DbtModels(attempt.environment)
-    outcome = models.build(attempt.contract, attempt.snapshots, folder, attempt.run.run_id)
+    read: dict[str, None] = dict.fromkeys(models.inputs(attempt.contract.key))
+    outcome = models.build(attempt.contract, _granted(attempt, read), folder, attempt.run.run_id)
     return Made(
         parts=_by_partition(attempt, folder, outcome.files),
         extra_results=outcome.results,

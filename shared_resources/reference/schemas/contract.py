@@ -151,13 +151,16 @@ def _narrow_service_levels(level: Schema) -> None:
 
 
 def _place_custom_properties(schema: Schema, definitions: Schema) -> None:
-    """The mesh's own at the root, under columns, relationships and functions; elsewhere none."""
+    """The mesh's own at the root, under roles, columns, relationships, functions; elsewhere none."""
     definitions["CustomProperties"] = {**custom_properties({}), "description": "Of other vendors."}
     schema["properties"]["customProperties"] = custom_properties(PLACES["contract"])
     definitions["SchemaElement"]["properties"].pop("customProperties")
     for name, place in (("SchemaBaseProperty", "column"), ("RelationshipBase", "relationship")):
         known = custom_properties(PLACES[place])
         definitions[name]["properties"]["customProperties"] = known
+    role = {**definitions["Role"], "properties": dict(definitions["Role"]["properties"])}
+    role["properties"]["customProperties"] = custom_properties(PLACES["role"])
+    schema["properties"]["roles"] = {**schema["properties"]["roles"], "items": role}
     elsewhere = {"$ref": "#/$defs/CustomProperties"}
     definitions["SchemaObject"]["properties"]["customProperties"] = dict(elsewhere)
     for name in ("Team", "TeamMember", "EnumValue"):

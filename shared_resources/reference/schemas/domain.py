@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared_resources.contracts.model import Severity
+from shared_resources.contracts.model import Classification, Severity
 from shared_resources.governance.catalogue import all_policies
 from shared_resources.governance.policy import Policy
 from shared_resources.mesh import central_file, domain_file
@@ -78,6 +78,7 @@ def _decision(policy: Policy) -> Schema:
     }
 
 
+_LEVELS: Schema = {"type": "array", "items": {"enum": [*Classification]}, "minItems": 1}
 _CENTRAL: Mapping[str, Schema] = {
     "approvers": {**_TEXTS, "description": "Who may approve a waiver."},
     "waiverDays": {
@@ -96,6 +97,30 @@ _CENTRAL: Mapping[str, Schema] = {
         "type": ["object", "null"],
         "additionalProperties": _TEXT,
         "description": "Landing prefixes beside `<domain>/`, each with the domain that has it.",
+    },
+    "purposes": {
+        "type": ["object", "null"],
+        "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"},
+        "additionalProperties": {
+            "type": "object",
+            "properties": described(
+                central_file.PURPOSE_FIELDS,
+                {
+                    "description": {**_TEXT, "description": "What data are read for."},
+                    "classifications": {
+                        **_LEVELS,
+                        "description": "What may be read for it where no mask hides it.",
+                    },
+                },
+            ),
+            "required": [*central_file.PURPOSE_FIELDS],
+            "additionalProperties": False,
+        },
+        "description": "What agreements may name as their purpose.",
+    },
+    "open": {
+        **_LEVELS,
+        "description": "Columns of these classifications are read without an agreement; default none.",
     },
 }
 

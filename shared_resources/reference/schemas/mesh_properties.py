@@ -15,6 +15,7 @@ from typing import Any
 from shared_resources.contracts.file_formats import OWN
 from shared_resources.contracts.model import LandingMode, Method
 from shared_resources.contracts.reading.columns import COLUMN_PROPERTIES
+from shared_resources.contracts.reading.governed.roles import PROPERTIES as ROLE_PROPERTIES
 from shared_resources.contracts.reading.platform_properties import (
     LANDING_FIELDS,
     MOST_DAYS,
@@ -23,6 +24,7 @@ from shared_resources.contracts.reading.platform_properties import (
     PROPERTIES,
 )
 from shared_resources.contracts.reading.vendor import VENDOR
+from shared_resources.contracts.roles.masks import GENERALISE, KINDS
 from shared_resources.contracts.rules.items import SEVERITIES
 from shared_resources.contracts.rules.own.custom import LIMITS
 from shared_resources.contracts.rules.rows.relationship import PROPERTIES as RELATIONSHIP_PROPERTIES
@@ -206,9 +208,42 @@ _OF_A_FUNCTION: Mapping[str, Schema] = {
         "description": "How much memory the function may take; default 2048.",
     },
 }
+_MASK: Schema = {
+    "anyOf": [
+        {"enum": [name for name in KINDS if name != GENERALISE]},
+        {
+            "type": "object",
+            "properties": {GENERALISE: {"type": "number", "exclusiveMinimum": 0}},
+            "required": [GENERALISE],
+            "additionalProperties": False,
+        },
+    ]
+}
+_OF_A_ROLE: Mapping[str, Schema] = {
+    "columns": {
+        "type": "array",
+        "items": {"type": "string"},
+        "minItems": 1,
+        "description": "The columns that the role shows; without it all.",
+    },
+    "masks": {
+        "type": "object",
+        "additionalProperties": _MASK,
+        "minProperties": 1,
+        "description": "A mask a column: "
+        + "; ".join(f"`{k.name}`: {k.says}" for k in KINDS.values()),
+    },
+    "rows": {
+        "type": "string",
+        "minLength": 1,
+        "description": "The rows that the role shows: comparisons of columns with values, IN, BETWEEN, "
+        "IS NULL, LIKE 'text%', joined by AND, OR, NOT.",
+    },
+}
 
 PLACES: Mapping[str, Mapping[str, Schema]] = {
     "contract": described(PROPERTIES, _OF_A_CONTRACT),
+    "role": described(ROLE_PROPERTIES, _OF_A_ROLE),
     "column": described(COLUMN_PROPERTIES, _OF_A_COLUMN),
     "relationship": described(RELATIONSHIP_PROPERTIES, _OF_A_RELATIONSHIP),
     "function": described(LIMITS, _OF_A_FUNCTION),

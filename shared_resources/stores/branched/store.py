@@ -171,8 +171,14 @@ class _Named:
     ) -> pa.RecordBatchReader:
         return self._snapshot.batches(columns, partitions)
 
-    def register(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
-        self._snapshot.register(connection, name)
+    def register(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        name: str,
+        columns: Sequence[str] | None = None,
+        partitions: Sequence[str] | None = None,
+    ) -> None:
+        self._snapshot.register(connection, name, columns, partitions)
 
     def partitions(self) -> tuple[str, ...]:
         return self._snapshot.partitions()

@@ -57,6 +57,19 @@ class SnowflakeSnapshot(SqlSnapshot):
     def attach(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Nothing: `select` reads the copy by its path."""
 
+    def register(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        name: str,
+        columns: Sequence[str] | None = None,
+        partitions: Sequence[str] | None = None,
+    ) -> None:
+        """With `columns` only these cross the network, and no copy is left here."""
+        if columns is None:
+            super().register(connection, name, None, partitions)
+        else:
+            connection.register(name, self.batches(columns, partitions))
+
     def partitions(self) -> tuple[str, ...]:
         if self._entry.partition_column is None:
             return ()

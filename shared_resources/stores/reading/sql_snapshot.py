@@ -49,10 +49,16 @@ class SqlSnapshot(ABC):
         schema = pa.schema([self.schema.field(name) for name in wanted])
         return pa.RecordBatchReader.from_batches(schema, self._stream(wanted, partitions, schema))
 
-    def register(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    def register(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        name: str,
+        columns: Sequence[str] | None = None,
+        partitions: Sequence[str] | None = None,
+    ) -> None:
         """Create the temporary view `name`; an earlier one of that name is replaced."""
         self.attach(connection)
-        select = self.select(list(self._columns))
+        select = self.select(self._wanted(columns), partitions)
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote_identifier(name)} AS {select}")
 
     @abstractmethod

@@ -79,6 +79,36 @@ _CATALOG = (
 )
 
 TABLE = {
+    "a role goes": Row(
+        "roles", "  - {role: auditor, access: read}\n", "",
+        B, C, said="the role auditor is gone", said_back="the role auditor is new",
+    ),
+    "a role shows a column less": Row(
+        "columns", "[line_id, product_id, price]", "[line_id, product_id]",
+        B, C, ("price",), "does not show price any more", "shows price, too",
+    ),
+    "a role masks a column": Row(
+        "masks", "{product_id: mask-to-fixed-value}",
+        "{product_id: mask-to-fixed-value, price: {generalise: 10}}",
+        B, C, ("price",), "shows price as generalise 10", "shows price without a mask",
+    ),
+    "a role masks a column otherwise": Row(
+        "masks", "{product_id: mask-to-fixed-value}", "{product_id: keyed-hash}",
+        B, B, ("product_id",), "and did as mask-to-fixed-value", "and did as keyed-hash",
+    ),
+    "a role shows other rows": Row(
+        "rows", "price > 1", "price > 2",
+        B, B, said="shows other rows: where price > 2", said_back="where price > 1",
+    ),
+    "a role shows all rows": Row(
+        "rows", '      - {property: rows, vendor: mesh, value: "price > 1"}\n', "",
+        C, B, said="shows all rows", said_back="shows other rows",
+    ),
+    "a role is described": Row(
+        "roles", "  - {role: auditor, access: read}\n",
+        "  - {role: auditor, access: read, description: Who looks.}\n",
+        S, S, said="another description of the role auditor",
+    ),
     "a column comes": Row(
         "name", "    quality:\n      - {name: enough", f"{_NOTE}    quality:\n      - {{name: enough",
         C, B, ("note",), "column note is new", "column note is gone",

@@ -1,8 +1,8 @@
 """MINIMUM_GROUP: what sums up too few is not there. The mesh's property `anonymisation` of a column.
 
 Belongs here: the property's check, the condition, the words.
-Does not belong here: reading the property (`contracts/reading/origins.py`), where it is asked for
-(`governance/policies/`).
+Does not belong here: reading the property (`contracts/reading/governed/origins.py`), where it is
+asked for (`governance/policies/`).
 
 That the column of the sizes counts what it says is its own contract's and author's: no rule can count
 again whom the rows sum up.

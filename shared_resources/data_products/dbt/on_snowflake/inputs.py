@@ -12,6 +12,7 @@ from typing import Protocol
 
 import pyarrow.parquet as pq
 
+from shared_resources.access.granted_snapshot import GrantedSnapshot
 from shared_resources.contracts.values.comparing import column_type
 from shared_resources.data_products.dbt.messages import DbtModelFailed
 from shared_resources.parquet import parquet_writer, row_groups, write_group
@@ -57,8 +58,8 @@ def expose(
 
 def _published(warehouse: Warehouse | None, snapshot: Snapshot, key: str) -> str | None:
     """The version's own table, if the warehouse has the version: pinned there, or in the lake."""
-    if warehouse is None:
-        return None
+    if warehouse is None or isinstance(snapshot, GrantedSnapshot):
+        return None  # its table holds more than is granted
     pinned = snapshot.version
     if pinned.store == warehouse.name:
         return warehouse.relation(key, pinned.number)
