@@ -25,6 +25,7 @@ from shared_resources.contracts.roles.masks import INNER_KEY, KEYED_HASH, OUTER_
 from shared_resources.contracts.roles.model import columns_of
 from shared_resources.contracts.types import ColumnType, arrow_schema
 from shared_resources.contracts.values.comparing import column_type
+from shared_resources.evidence.statement import AttestedFile
 from shared_resources.problems import MeshProblem
 from shared_resources.sql import quote_identifier
 from shared_resources.stores.protocol import Snapshot, Verified, Version
@@ -72,9 +73,10 @@ class GrantedSnapshot:
         terms = _fitting(grant.terms, types, self.version)
         self._columns = {name: types[name] for name in terms.columns}
         self._noted = noted
-        self.partitions: Callable[[], tuple[str, ...]] = snapshot.partitions
-        self.verify: Callable[[], Verified] = snapshot.verify
+        self.grant = grant.said
         # In closures, so that no attribute leads to what lies behind the door.
+        self._partitions: Callable[[], tuple[str, ...]] = lambda: snapshot.partitions()
+        self._verify: Callable[[], Verified] = lambda: snapshot.verify()
         self._rows: Callable[[Sequence[str], Sequence[str] | None], _Opened] = _rows_of(
             snapshot, terms, types, secret
         )
@@ -102,6 +104,16 @@ class GrantedSnapshot:
     ) -> None:
         """What is granted, in memory: a view would show where the rest lies."""
         connection.register(name, self.batches(columns, partitions).read_all())
+
+    def partitions(self) -> tuple[str, ...]:
+        return self._partitions()
+
+    def verify(self) -> Verified:
+        return self._verify()
+
+    def attested(self) -> tuple[AttestedFile, ...]:
+        """None, as of its paths."""
+        return ()
 
     def paths(self) -> tuple[Path, ...]:
         """None: each of the files holds more than is granted."""

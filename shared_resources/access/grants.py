@@ -6,6 +6,8 @@ Does not belong here: what an agreement's roles come to (`terms.py`), handing ou
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,6 +43,18 @@ class Grant:
     @property
     def whole(self) -> bool:
         return self.terms is None
+
+    @property
+    def said(self) -> str:
+        """What it shows, in a form that changes with it: the agreement, and a digest of the terms. Empty
+        for who sees the product whole."""
+        if self.terms is None:
+            return ""
+        masks = sorted((name, str(mask)) for name, mask in self.terms.masks.items())
+        rows = sorted(row.text for row in self.terms.rows)
+        shown = json.dumps([sorted(self.terms.columns), masks, rows])
+        agreement = self.agreement.id if self.agreement else "open"
+        return f"{agreement}:{hashlib.sha256(shown.encode()).hexdigest()}"
 
     def beyond(self, columns: Sequence[str] | None) -> tuple[str, ...]:
         """Which of these columns it does not show."""

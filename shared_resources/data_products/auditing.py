@@ -151,6 +151,7 @@ def _evidence(
         refusing=tuple(result.rule.name for result in report.refusals),
         partitions=partitions,
         inputs={pin.product: str(pin) for pin in attempt.pins},
+        grants=made.grants,
         input_attestations={
             key: attested
             for key, read in attempt.snapshots.items()

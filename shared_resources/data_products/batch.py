@@ -67,6 +67,7 @@ class Made:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     extra_results: tuple[RuleResult, ...] = ()  # checks that the maker ran itself: dbt's tests
     column_lineage: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    grants: Mapping[str, str] = field(default_factory=dict)  # of inputs not seen whole
 
 
 @dataclass(frozen=True)

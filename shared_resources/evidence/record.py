@@ -84,6 +84,7 @@ class Evidence:
     `checks` are of the rows that are published; `refusing` are the rules that kept other partitions
     of the same attempt from it. `partitions` are those that the batch replaced, ``("",)`` of a
     product without: as `StagedBatch` has them. `inputs` are the upstream versions by product key,
+    `grants` what agreements showed of those that it did not see whole (`access/`),
     `promise` is what the contract promised readers then and `code` the digest of what made it
     (None of a version of an earlier release),
     `objects` the landing objects as (key, etag), `quarantined` the entries that the attempt left,
@@ -105,6 +106,7 @@ class Evidence:
     refusing: tuple[str, ...] = ()
     partitions: tuple[str, ...] = (UNPARTITIONED,)
     inputs: Mapping[str, str] = field(default_factory=dict)
+    grants: Mapping[str, str] = field(default_factory=dict)
     input_attestations: Mapping[str, str] = field(default_factory=dict)
     objects: tuple[tuple[str, str], ...] = ()
     quarantined: tuple[str, ...] = ()
@@ -167,6 +169,8 @@ class Evidence:
             written[keys.TERMS] = self.terms
         if self.input_attestations:
             written[keys.INPUT_ATTESTATIONS] = _compact(dict(self.input_attestations))
+        if self.grants:
+            written[keys.GRANTS] = _compact(dict(self.grants))
         if self.refusing:
             written[keys.REFUSING] = _compact(self.refusing)
         if self.replay_of is not None:
@@ -230,6 +234,7 @@ class Evidence:
             # Earlier releases wrote no partition of a product without; a batch always has one.
             partitions=tuple(map(str, listed(keys.PARTITIONS))) or (UNPARTITIONED,),
             inputs=dict(json.loads(properties.get(keys.INPUTS, "{}"))),
+            grants=dict(json.loads(properties.get(keys.GRANTS, "{}"))),
             input_attestations=dict(json.loads(properties.get(keys.INPUT_ATTESTATIONS, "{}"))),
             objects=tuple((str(key), str(etag)) for key, etag in listed(keys.OBJECTS)),
             quarantined=tuple(map(str, listed(keys.QUARANTINED))),

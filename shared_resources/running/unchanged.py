@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from shared_resources.access.grants import NoAgreement, grant_of
+from shared_resources.access.principal import product_principal
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import Evidence
@@ -133,6 +135,18 @@ class Unchanged:
         for key, pin in evidence.input_versions.items():
             if differs(self._changes_of(key), pin):
                 yield f"{key} has moved on"
+        yield from self._of_grants(evidence)
+
+    def _of_grants(self, evidence: Evidence) -> Iterator[str]:
+        """Of what it was shown a part of. Who is shown nothing any more is made again, and told why."""
+        reader = product_principal(self._product.key)
+        for key, shown in evidence.grants.items():
+            try:
+                now = grant_of(self._environment, key, reader).said
+            except NoAgreement:
+                now = "nothing"
+            if now != shown:
+                yield f"its agreement shows other things of {key}"
 
     def _differs(self, maker: Evidence, day: str) -> bool:
         """Whether the day would be made of something else now than it was."""
@@ -143,7 +157,7 @@ class Unchanged:
             whole = key in self._now.whole_reads
             if changes.moved(pin) if whole else changes.changed(day, pin):
                 return True
-        return not self._now.reads <= set(maker.inputs)
+        return not self._now.reads <= set(maker.inputs) or any(self._of_grants(maker))
 
     def _changes_of(self, product: str) -> InputChanges:
         if product not in self._changes:

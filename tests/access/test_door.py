@@ -24,6 +24,9 @@ from shared_resources.access.principal import NoPrincipal, Principal, principal_
 from shared_resources.environment import Environment
 from shared_resources.mesh.agreements.model import Agreement, Status
 from shared_resources.mesh.agreements.oaas import agreement_text
+from shared_resources.running.selection import product_folder
+from shared_resources.running.unchanged import Unchanged
+from shared_resources.stores.opening import open_product
 from tests.tiny_mesh import TinyMesh, column, contract_text, custom
 
 NOW = datetime.now(UTC)
@@ -343,6 +346,16 @@ def test_a_product_reads_its_inputs_by_its_agreement(people: TinyMesh) -> None:
     )
     assert people.run("marketing/near").success
     assert people.rows("marketing/near") == [{"id": 1}]
+
+    version = open_product(people.environment, "marketing/near").version
+    agreement, _, digest = version.evidence.grants["crm/people"].partition(":")
+    assert (agreement, len(digest)) == ("marketing.oaas.yaml", 64)
+
+    again = Unchanged(people.environment, product_folder(people.environment, "marketing/near"))
+    assert not [why for why in again._reasons(None) if "agreement" in why]
+    agree(people, "marketing/near", "south")
+    again = Unchanged(people.environment, product_folder(people.environment, "marketing/near"))
+    assert "its agreement shows other things of crm/people" in [*again._reasons(None)]
 
 
 def test_a_product_without_an_agreement_does_not_load_and_says_which_it_needs(

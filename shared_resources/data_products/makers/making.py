@@ -6,12 +6,13 @@ Does not belong here: auditing or publishing them, or anything that knows Dagste
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from shared_resources.access.door import admit_product
+from shared_resources.access.granted_snapshot import GrantedSnapshot
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.confinement.guard import Declared, domain_code
 from shared_resources.contracts.values.lossless import InvalidFrame, conform
@@ -82,7 +83,8 @@ def _call_function(attempt: Attempt, folder: Path) -> Made:
             files = write_staged(reader, folder, attempt.contract, attempt.run.partitions)
         except InvalidFrame as problem:
             raise ProductProblem(str(problem)) from problem
-    return Made(parts=_by_partition(attempt, folder, files), metadata=metadata)
+    grants = _said(one.snapshot for one in declared.values())
+    return Made(parts=_by_partition(attempt, folder, files), metadata=metadata, grants=grants)
 
 
 def _declared(attempt: Attempt) -> dict[str, Declared]:
@@ -111,6 +113,12 @@ def _granted(
     )
 
 
+def _said(read: Iterable[Snapshot]) -> dict[str, str]:
+    """What agreements showed of what was read, by product."""
+    granted = (one for one in read if isinstance(one, GrantedSnapshot))
+    return {one.version.product: one.grant for one in granted}
+
+
 def _input(attempt: Attempt, snapshot: Snapshot, wanted: ProductInput, frame: Any) -> Any:
     """What the function receives: of a partitioned product the same days that are being made."""
     return as_frame(snapshot, frame, wanted.columns, _days_to_read(attempt, snapshot))
@@ -129,11 +137,13 @@ def _build_model(attempt: Attempt, folder: Path) -> Made:
 
     models = DbtModels(attempt.environment)
     read: dict[str, None] = dict.fromkeys(models.inputs(attempt.contract.key))
-    outcome = models.build(attempt.contract, _granted(attempt, read), folder, attempt.run.run_id)
+    granted = _granted(attempt, read)
+    outcome = models.build(attempt.contract, granted, folder, attempt.run.run_id)
     return Made(
         parts=_by_partition(attempt, folder, outcome.files),
         extra_results=outcome.results,
         column_lineage=outcome.column_lineage,
+        grants=_said(granted.values()),
     )
 
 
