@@ -104,6 +104,20 @@ def reader_here(
     return Reader(OPERATOR, purpose, by)
 
 
+def sees_whole(environment: Environment, product: str, principal: str | None) -> bool:
+    """Whether who reads from this command sees the product whole, and so what is kept beside it.
+
+    In production nobody does who does not say who he is. Raises `NoPrincipal` for a name that is none.
+    """
+    if environment.is_production and not (principal or platform_variables().get(VARIABLE)):
+        return False
+    try:
+        reader = reader_here(environment, principal, None, by="")
+        return grant_of(environment, product, reader.principal).whole
+    except NoAgreement:
+        return False
+
+
 def _through(
     environment: Environment,
     snapshot: Snapshot,

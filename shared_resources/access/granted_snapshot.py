@@ -6,17 +6,20 @@ Does not belong here: deciding what is granted (`grants.py`), the masks' SQL (`c
 Conditions look at the values as they were published, masks are applied to what they let through. The
 statement runs on a connection of its own, which nobody is handed; no path, view or database of the
 version is shown to a reader, as each of them shows more than is granted. Nothing of it can be pickled:
-another process opens the door by itself.
+another process opens the door by itself. What lies behind it is no attribute of it, so that code that is
+handed one can neither reach past it nor change what it shows; it is a lock for honest code, as whoever
+may run code in a process may read that process's memory.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+from weakref import WeakKeyDictionary
 
 from shared_resources.access.grants import Grant, NoAgreement
 from shared_resources.access.terms import Terms
@@ -51,6 +54,9 @@ class Secrets:
     def __repr__(self) -> str:
         return "Secrets(…)"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("the masking key stays in its process")
+
 
 class CannotBeShown(MeshProblem):
     """The engine could not make of the version what is granted."""
@@ -66,24 +72,36 @@ class GrantedSnapshot:
     """Implements `protocol.Snapshot`. Raises `NoAgreement` when made of a version that the terms do
     not fit: what they name in their conditions or mask is not there, or of another type."""
 
+    __slots__ = ("__weakref__", "grant", "version")
+
+    version: Version
+    grant: str
+
     def __init__(self, snapshot: Snapshot, grant: Grant, secret: Secrets, noted: Noted) -> None:
         assert grant.terms is not None
-        self.version: Version = snapshot.version
         types = _types(snapshot)
-        terms = _fitting(grant.terms, types, self.version)
-        self._columns = {name: types[name] for name in terms.columns}
-        self._noted = noted
-        self.grant = grant.said
-        # In closures, so that no attribute leads to what lies behind the door.
-        self._partitions: Callable[[], tuple[str, ...]] = lambda: snapshot.partitions()
-        self._verify: Callable[[], Verified] = lambda: snapshot.verify()
-        self._rows: Callable[[Sequence[str], Sequence[str] | None], _Opened] = _rows_of(
-            snapshot, terms, types, secret
-        )
+        terms = _fitting(grant.terms, types, snapshot.version)
+        _behind[self] = _Behind(snapshot, terms, types, secret, noted)
+        object.__setattr__(self, "version", snapshot.version)
+        object.__setattr__(self, "grant", grant.said)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{name!r}: what an agreement grants is not changed by its reader")
 
     @property
     def schema(self) -> pa.Schema:
-        return arrow_schema(tuple(self._columns.items()))
+        behind = _behind[self]
+        return arrow_schema(tuple((name, behind.types[name]) for name in behind.terms.columns))
+
+    def partitions(self) -> tuple[str, ...]:
+        return _behind[self].snapshot.partitions()
+
+    def attested(self) -> tuple[AttestedFile, ...]:
+        """None: a version is attested by who has its files."""
+        return ()
+
+    def verify(self) -> Verified:
+        return _behind[self].snapshot.verify()
 
     def batches(
         self, columns: Sequence[str] | None = None, partitions: Sequence[str] | None = None
@@ -105,28 +123,19 @@ class GrantedSnapshot:
         """What is granted, in memory: a view would show where the rest lies."""
         connection.register(name, self.batches(columns, partitions).read_all())
 
-    def partitions(self) -> tuple[str, ...]:
-        return self._partitions()
-
-    def verify(self) -> Verified:
-        return self._verify()
-
-    def attested(self) -> tuple[AttestedFile, ...]:
-        """None, as of its paths."""
-        return ()
-
     def paths(self) -> tuple[Path, ...]:
         """None: each of the files holds more than is granted."""
         return ()
 
     def _wanted(self, columns: Sequence[str] | None) -> list[str]:
+        shown = _behind[self].terms.columns
         if columns is None:
-            return list(self._columns)
-        unknown = [name for name in columns if name not in self._columns]
+            return list(shown)
+        unknown = [name for name in columns if name not in shown]
         if unknown:
             raise KeyError(
                 f"{self.version.product} version {self.version.number} shows its reader no column "
-                f"{', '.join(unknown)}; it shows {', '.join(self._columns)}"
+                f"{', '.join(unknown)}; it shows {', '.join(shown)}"
             )
         return list(columns)
 
@@ -134,51 +143,61 @@ class GrantedSnapshot:
         self, columns: Sequence[str], partitions: Sequence[str] | None, schema: pa.Schema
     ) -> Iterator[pa.RecordBatch]:
         import duckdb
+        import pyarrow as pa
 
         from shared_resources.contracts.values.duckdb_to_arrow import arrow_batches
 
-        ended, given = self._noted(columns), 0
+        behind = _behind[self]
+        ended, given, failed = behind.noted(columns), 0, ""
         try:
-            with self._rows(columns, partitions) as rows:
+            with behind.rows(columns, partitions) as rows:
                 for batch in arrow_batches(rows, ROWS_PER_BATCH):
                     yield batch if batch.schema == schema else batch.cast(schema)
                     given += batch.num_rows
-        except duckdb.Error as problem:
-            # Its text may show a value, which the reader may not see.
-            raise CannotBeShown(self.version, type(problem).__name__) from None
+        except (duckdb.Error, pa.ArrowException) as problem:
+            failed = type(problem).__name__
         finally:
             ended(given)
+        if failed:  # here, where the error is no context: its text may show a value
+            raise CannotBeShown(self.version, failed)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("what an agreement grants stays in its process; open the product there")
 
 
-_Opened = AbstractContextManager["duckdb.DuckDBPyRelation"]
+@dataclass(frozen=True)
+class _Behind:
+    """What a granted snapshot reads of, and how."""
 
-
-def _rows_of(
-    snapshot: Snapshot, terms: Terms, types: dict[str, ColumnType], secret: Secrets
-) -> Callable[[Sequence[str], Sequence[str] | None], _Opened]:
-    looked_at: frozenset[str] = frozenset().union(*(columns_of(r.condition) for r in terms.rows))
+    snapshot: Snapshot
+    terms: Terms
+    types: dict[str, ColumnType]
+    secret: Secrets
+    noted: Noted
 
     @contextmanager
-    def opened(
-        columns: Sequence[str], partitions: Sequence[str] | None
+    def rows(
+        self, columns: Sequence[str], partitions: Sequence[str] | None
     ) -> Iterator[duckdb.DuckDBPyRelation]:
+        looked_at = {name for row in self.terms.rows for name in columns_of(row.condition)}
         needed = list(dict.fromkeys((*columns, *sorted(looked_at))))
         with in_memory() as connection:
-            for name, value in ((INNER_KEY, secret.inner), (OUTER_KEY, secret.outer)):
+            for name, value in ((INNER_KEY, self.secret.inner), (OUTER_KEY, self.secret.outer)):
                 connection.execute(f"SET VARIABLE {name} = ?", [value])
             connection.execute(f"SET VARIABLE {SALT} = ?", [secrets.token_bytes(32)])
-            snapshot.register(connection, _PUBLISHED, needed, partitions)
-            yield connection.sql(_select(columns, terms, types))
+            self.snapshot.register(connection, _PUBLISHED, needed, partitions)
+            yield connection.sql(_select(columns, self.terms, self.types))
 
-    return opened
+
+# By the snapshot that is handed out, and gone with it.
+_behind: WeakKeyDictionary[GrantedSnapshot, _Behind] = WeakKeyDictionary()
 
 
 def _select(columns: Sequence[str], terms: Terms, types: dict[str, ColumnType]) -> str:
+    """Values of a condition are of the contract's types, in which they were read: a version of another
+    precision would round them."""
     shown = ", ".join(_shown(name, terms, types) for name in columns)
-    where = " OR ".join(condition_sql(row.condition, types) for row in terms.rows)
+    where = " OR ".join(condition_sql(row.condition, row.types) for row in terms.rows)
     return f"SELECT {shown} FROM {_PUBLISHED}" + (f" WHERE {where}" if where else "")  # noqa: S608
 
 

@@ -20,7 +20,7 @@ from shared_resources.findings import Finding
 from shared_resources.mesh.agreements.folder import files_of, read_all
 from shared_resources.mesh.agreements.model import Agreement, Status
 from shared_resources.mesh.agreements.oaas import written
-from shared_resources.mesh.domain_file import owners_named
+from shared_resources.mesh.domain_file import owners_named, same_person
 from shared_resources.mesh.model import Central, ProductFolder
 from shared_resources.mesh.read import central_of, read_product
 from shared_resources.problems import MeshProblem
@@ -103,7 +103,7 @@ def decide(
         raise NoAgreement(f"{principal} may not read {key}: its contract cannot be read")
     if principal.operator or principal.domain == folder.domain:
         return Grant(key, principal)
-    if principal.user and principal.user.casefold() in {one.casefold() for one in owners}:
+    if principal.user and any(same_person(principal.user, one) for one in owners):
         return Grant(key, principal)
     found, unread = read_all(files_of(folder.folder, principal.consumers))
     good, bad = [], list(unread)

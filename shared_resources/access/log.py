@@ -11,6 +11,7 @@ no reader for longer than `PATIENCE` seconds: it is kept, written before the nex
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -165,7 +166,10 @@ def _append(folder: Path, line: bytes) -> None:
         day.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(file, flags, 0o600)
     try:
-        os.write(descriptor, line)
+        written = os.write(descriptor, line)
+        if written < len(line):  # a disk that became full in the middle of it
+            os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(descriptor)
 

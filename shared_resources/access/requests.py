@@ -28,6 +28,7 @@ from shared_resources.mesh.agreements.oaas import (
     read_agreement,
     written,
 )
+from shared_resources.mesh.domain_file import same_person
 from shared_resources.mesh.model import Central, Domain, Mesh, ProductFolder
 from shared_resources.problems import MeshProblem
 
@@ -102,7 +103,7 @@ def decide_about(
 
     Raises `RequestRefused` when `by` owns nothing of the domain, or when it could not be in force.
     """
-    if by.casefold() not in {owner.casefold() for owner in domain.owners}:
+    if not any(same_person(by, owner) for owner in domain.owners):
         raise RequestRefused(
             f"{by or 'nobody'} may not decide about {product.key}; its domain's owners may: "
             f"{', '.join(domain.owners) or 'none is named'} (say who you are with --by)"

@@ -16,6 +16,7 @@ from shared_resources.findings import Finding
 from shared_resources.mesh.agreements.folder import misplaced
 from shared_resources.mesh.agreements.model import Agreement, Status
 from shared_resources.mesh.agreements.oaas import RULE
+from shared_resources.mesh.domain_file import same_person
 from shared_resources.mesh.model import Central
 
 _Found = Callable[[str, str], Finding]
@@ -120,13 +121,13 @@ def _approval(agreement: Agreement, owners: Sequence[str], found: _Found) -> Ite
     approve = f"`mesh access approve {agreement.product} --for {agreement.consumer}` writes both"
     if not who or agreement.decided_at is None:
         yield found("it is approved, and does not say by whom and when", approve)
-    elif who.casefold() not in {owner.casefold() for owner in owners}:
+    elif not any(same_person(who, owner) for owner in owners):
         listed = ", ".join(owners) or "nobody"
         yield found(
             f"it is approved by {who}, who does not own the product",
             f"have it approved by one of its domain's owners: {listed}",
         )
-    elif who.casefold() == agreement.consumer.user.casefold():
+    elif same_person(who, agreement.consumer.user):
         yield found(f"{who} approved it for himself", "have it approved by another owner")
 
 

@@ -24,7 +24,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from shared_resources.confinement.variables import IN_THE_PLATFORM, RUNS_DOMAIN_CODE, names_seen
+from shared_resources.confinement.variables import (
+    IN_THE_PLATFORM,
+    RUNS_DOMAIN_CODE,
+    is_platforms,
+    names_seen,
+)
 from shared_resources.problems import MeshProblem
 
 if TYPE_CHECKING:
@@ -56,6 +61,8 @@ _of_thread = threading.local()  # the same, for what runs in a context of its ow
 _lock = threading.Lock()
 _running: list[DomainCode] = []
 _withheld: dict[str, str] = {}
+# The platform's variables that it does see, as they were: who sets one sets it for himself alone.
+_left: dict[str, str] = {}
 # The interpreter's own copy of the variables that it was started with; `os.environ` is another.
 _at_start: dict[bytes, bytes] = getattr(sys.modules.get("posix"), "environ", {})
 _start_thread = _thread.start_new_thread
@@ -77,6 +84,8 @@ def domain_code(
         _follow_threads()
         _running.append(code)
         _withhold(named, whose)
+        if len(_running) == 1:
+            _left.update({name: os.environ[name] for name in filter(is_platforms, os.environ)})
     try:
         yield
     finally:
@@ -128,7 +137,10 @@ def _withhold(named: Iterable[str], whose: str) -> None:
 
 def _give_back() -> None:
     os.environ.pop(RUNS_DOMAIN_CODE, None)
-    os.environ.update(_withheld)
+    for name in filter(is_platforms, tuple(os.environ)):
+        os.environ.pop(name)
+    os.environ.update({**_left, **_withheld})
+    _left.clear()
     _withheld.clear()
 
 

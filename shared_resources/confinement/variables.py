@@ -68,6 +68,11 @@ def problem_with(name: str) -> str | None:
     return None
 
 
+def is_platforms(name: str) -> bool:
+    """Whether the variable says how the platform runs, so that no domain's code sets it."""
+    return name in IN_THE_PLATFORM or _RESERVED.fullmatch(name) is not None
+
+
 def names_seen(named: Iterable[str] = ()) -> set[str]:
     """The variables that a domain's code sees; `named` are those that its `domain.yaml` names.
 

@@ -41,11 +41,13 @@ def table_of(place: str | None) -> str:
 
 
 def _published(environment: Environment, key: str) -> Inferred:
+    from shared_resources.access.door import open_for, reader_here
     from shared_resources.inference.infer import infer_published
     from shared_resources.mesh import look_at_mesh
-    from shared_resources.stores.opening import open_product
 
-    snapshot = open_product(environment, key)
+    # What is inferred of values (limits, enumerations) shows them.
+    reader = reader_here(environment, None, None, by="mesh new product")
+    snapshot = open_for(environment, key, reader)
     contracts = {one.key: one.contract for one in look_at_mesh(environment).products}
     contract = contracts.get(key)
     # Of a column that the contract has lost, nothing is declared any more.

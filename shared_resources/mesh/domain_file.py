@@ -84,6 +84,14 @@ def variables_named(folder: Path) -> tuple[str, ...]:
     return read_domain_file(folder, (), []).environment
 
 
+def same_person(one: str, other: str) -> bool:
+    """Whether two names are one person's: the case of ASCII letters says nothing, other letters that
+    look or fold alike (`ß` and `ss`, the Kelvin sign and `k`) are others."""
+    return one == other or (
+        one.isascii() and other.isascii() and one.casefold() == other.casefold()
+    )
+
+
 def owners_named(folder: Path) -> tuple[str, ...]:
     """The people who own the domain in `folder`, and may decide for it."""
     return read_domain_file(folder, (), []).owners

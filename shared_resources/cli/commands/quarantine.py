@@ -89,17 +89,29 @@ def _row(entry: QuarantineEntry) -> dict[str, object]:
 @click.option(
     "--limit", default=20, show_default=True, type=click.IntRange(min=0), help="Rows to show."
 )
+@click.option("--as", "principal", metavar="WHO", help="A domain, domain/product, person or agent.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
-def show(entry_id: str, limit: int, as_json: bool) -> None:
-    """One entry: the clauses that were broken, and rows, with classified columns masked."""
+def show(entry_id: str, limit: int, principal: str | None, as_json: bool) -> None:
+    """One entry: the clauses that were broken, and rows, with classified columns masked.
+
+    The rows are shown to who sees the product whole, its owners: no agreement is about what is in no
+    version of it.
+    """
+    from shared_resources.access.door import sees_whole
+
     environment = wiring.current()
     entry = environment.quarantine.get(entry_id)
+    whole = sees_whole(environment, entry.product, principal)
     contract = product_contract(environment, entry.product)
     entry = next(one for one in entries_of(environment, contract) if one.id == entry.id)
     rules = (*contract.rules, *data_time_rules(contract))
     references = _references(environment, entry, rules)
-    rows = shown_rows(
-        environment.quarantine, entry, contract, limit, rules=rules, references=references
+    rows = (
+        shown_rows(
+            environment.quarantine, entry, contract, limit, rules=rules, references=references
+        )
+        if whole
+        else []
     )
     if as_json:
         print_json({**_details(entry), "rows_shown": rows})
@@ -112,6 +124,11 @@ def show(entry_id: str, limit: int, as_json: bool) -> None:
         for reason in entry.reasons
     ]
     print_table(reasons, reasons[0])
+    if not whole:
+        say(
+            f"mesh: its rows are shown to the owners of {entry.product}: say who you are (--as)",
+            err=True,
+        )
     if rows:
         say()
         print_table(rows, columns_of(rows), data=True)

@@ -3,6 +3,8 @@
 Belongs here: the names of the files, and finding those of one consumer.
 Does not belong here: their content (`oaas.py`).
 
+A file that is a link is none: what it says would be decided elsewhere, where the consumer may write.
+
 A file begins with its consumer's name. So who opens a product reads the files of one consumer, however
 many there are; a file under another name would be in force for nobody, and is a finding.
 """
@@ -48,6 +50,17 @@ def read_all(files: Iterable[Path]) -> tuple[list[Agreement], list[Finding]]:
     agreements: list[Agreement] = []
     findings: list[Finding] = []
     for file in files:
+        if linked := next((one for one in (file, file.parent) if one.is_symlink()), None):
+            findings.append(
+                Finding(
+                    file,
+                    0,
+                    RULE,
+                    f"{linked.name} is a link, so that the producer's review sees none of its changes",
+                    "put the file itself there",
+                )
+            )
+            continue
         try:
             agreements.append(read_agreement(file))
         except InvalidFile as invalid:
