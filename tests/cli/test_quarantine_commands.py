@@ -30,9 +30,11 @@ POSITIVE, ANY = {"exclusiveMinimum": 0}, {"minimum": -1000}
 
 
 def orders(mesh: TinyMesh, bounds: dict[str, int], **properties: object) -> Path:
-    """The orders product whose amounts lie within `bounds`, its contract as strict as that."""
+    """The orders product whose amounts lie within `bounds`, its contract as strict as that. It is being
+    made: from version 1.0.0 on, to let more through would need a new major version."""
     amount = column("amount", "DOUBLE", required=True, logicalTypeOptions=bounds)
-    text = contract_text(KEY, (COLUMNS[0], amount), properties={"landing": LANDING, **properties})
+    given = {"landing": LANDING, **properties}
+    text = contract_text(KEY, (COLUMNS[0], amount), properties=given, version="0.1.0")
     return mesh.product(KEY, text)
 
 
@@ -68,7 +70,7 @@ def test_an_entry_says_what_was_rejected_and_why(mesh: TinyMesh) -> None:
     assert id_ in call("quarantine", "list").out
     told = call("quarantine", "show", id_[:6], "--json").json
     assert told["objects"] == ["order/orders/extract.parquet"]
-    assert told["contract_version"] == "1.0.0" and told["parent"] is None
+    assert told["contract_version"] == "0.1.0" and told["parent"] is None
     ((rule, clause, rows, found),) = told["reasons"]
     assert (rule, rows) == ("range_amount", 1) and clause and found
     assert [row["amount"] for row in told["rows_shown"]] == [-2.0], "the rows that failed"
@@ -158,7 +160,8 @@ def test_rows_set_aside_join_what_is_published(mesh: TinyMesh) -> None:
 def daily_orders(mesh: TinyMesh, bounds: dict[str, int]) -> None:
     amount = column("amount", "DOUBLE", required=True, logicalTypeOptions=bounds)
     properties = {**DAILY, "lossBudgetPercent": 60}
-    mesh.product(KEY, contract_text(KEY, (COLUMNS[0], amount, DAY), properties=properties))
+    columns = (COLUMNS[0], amount, DAY)
+    mesh.product(KEY, contract_text(KEY, columns, properties=properties, version="0.1.0"))
 
 
 def test_rows_of_a_day_that_was_rolled_back_are_not_published_without_the_others(

@@ -58,7 +58,7 @@ def test_a_loosened_rule_is_refused_with_its_line_and_its_readers_before_anythin
     )
     land_orders(mesh, [15.0])
     with monkeypatch.context() as patched:
-        patched.setattr("shared_resources.locations.product_asset.make", _never)
+        patched.setattr("shared_resources.data_products.makers.making.make", _never)
         said = failures(mesh.run(KEY))
     for part in (f"{file}:{line}: ", "lets more through", "it breaks sales/reader (amount)"):
         assert part in said

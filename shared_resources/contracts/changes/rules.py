@@ -22,14 +22,12 @@ from shared_resources.contracts.changes.tolerance import is_as_strict, is_as_str
 from shared_resources.contracts.model import Contract, Rule, Severity, Threshold
 from shared_resources.contracts.rules.implied import BOUNDS
 from shared_resources.contracts.rules.kind import KeyKind, OwnKind
-from shared_resources.contracts.rules.registry import kind_of
-from shared_resources.contracts.rules.values.enumeration import KIND as ENUMERATION
-from shared_resources.contracts.rules.values.invalid_values import KIND as INVALID
-from shared_resources.contracts.rules.values.pattern import KIND as PATTERN
-from shared_resources.contracts.rules.values.range import KIND as RANGE
+from shared_resources.contracts.rules.registry import all_kinds, kind_of
 
 # Whether all that a rule lets through another of its kind let through, by their arguments.
 _Keeps = Callable[[Rule, Rule], bool]
+# The kind in whose words what others say of single values can be said.
+_INVALID = "invalid_values"
 
 
 def rule_changes(was: Contract, now: Contract) -> Iterator[Change]:
@@ -135,11 +133,7 @@ def _allows_none(rule: Rule) -> bool:
 def _valid(rule: Rule) -> dict[str, dict[str, object]]:
     """What a rule on one column says of its values, as the metric `invalidValues` says it: a list, a
     pattern, bounds, each by itself; nothing where it is of another kind."""
-    given = rule.arguments
-    if rule.kind == ENUMERATION.name:
-        return {"list": {"validValues": given["values"]}}
-    if rule.kind not in (PATTERN.name, RANGE.name, INVALID.name):
-        return {}
+    given = kind_of(rule).valid(rule)
     found = {
         "list": {name: given[name] for name in ("validValues",) if name in given},
         "pattern": {name: given[name] for name in ("pattern",) if given.get(name) is not None},
@@ -155,13 +149,14 @@ def _said_otherwise(rule: Rule, now: Contract) -> Rule | None:
     if not parts or not _allows_none(rule):
         return None
     others = [one for one in now.rules if one.columns == rule.columns and _lets_none(one)]
+    keeps = all_kinds()[_INVALID].keeps
     instead = None
     for name, said in parts.items():
         was = replace(rule, arguments=said)
         kept = (
             one
             for one in others
-            if (says := _valid(one).get(name)) and INVALID.keeps(was, replace(rule, arguments=says))
+            if (says := _valid(one).get(name)) and keeps(was, replace(rule, arguments=says))
         )
         if (instead := next(kept, None)) is None:
             return None

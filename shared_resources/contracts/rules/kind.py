@@ -137,6 +137,11 @@ class RuleKind(ABC):
         """
         return was.arguments == now.arguments
 
+    def valid(self, rule: Rule) -> Mapping[str, Any]:
+        """What it says of single values, in the arguments of the metric `invalidValues`; nothing where
+        it is about anything else."""
+        return {}
+
     def failing(self, rule: Rule, contract: Contract) -> str:
         """What the failing rows do, after `3 rows`: `have no price`."""
         return "fail"

@@ -7,7 +7,7 @@ Does not belong here: a list with a tolerance (`invalid_values.py`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.reading.columns import DeclaredColumn
@@ -43,6 +43,9 @@ class Enumeration(RowKind):
 
     def keeps(self, was: Rule, now: Rule) -> bool:
         return {*now.arguments["values"]} <= {*was.arguments["values"]}
+
+    def valid(self, rule: Rule) -> dict[str, Any]:
+        return {"validValues": rule.arguments["values"]}
 
     def violation(self, rule: Rule, contract: Contract) -> str:
         return not_in(*column_of(rule, contract), rule.arguments["values"])

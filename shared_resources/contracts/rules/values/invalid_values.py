@@ -70,6 +70,9 @@ class InvalidValues(RowKind):
             now.arguments, was.arguments
         )
 
+    def valid(self, rule: Rule) -> Mapping[str, Any]:
+        return rule.arguments
+
     def violation(self, rule: Rule, contract: Contract) -> str:
         column, type_ = column_of(rule, contract)
         given, conditions = rule.arguments, []

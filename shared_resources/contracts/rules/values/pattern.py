@@ -7,8 +7,8 @@ Does not belong here: which patterns mean the same everywhere (`contracts/patter
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.reading.columns import DeclaredColumn
@@ -53,6 +53,9 @@ class Pattern(RowKind):
     def keeps(self, was: Rule, now: Rule) -> bool:
         """Of the same pattern, under whatever name; of two nobody knows which matches more."""
         return bool(was.arguments["pattern"] == now.arguments["pattern"])
+
+    def valid(self, rule: Rule) -> Mapping[str, Any]:
+        return rule.arguments
 
     def violation(self, rule: Rule, contract: Contract) -> str:
         return not_matching(column_of(rule, contract)[0], rule.arguments["pattern"])

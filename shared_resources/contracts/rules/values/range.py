@@ -6,8 +6,8 @@ Does not belong here: a range with a tolerance (`invalid_values.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.reading.columns import DeclaredColumn
@@ -51,6 +51,9 @@ class Range(RowKind):
 
     def keeps(self, was: Rule, now: Rule) -> bool:
         return within(now.arguments, was.arguments)
+
+    def valid(self, rule: Rule) -> Mapping[str, Any]:
+        return rule.arguments
 
     def violation(self, rule: Rule, contract: Contract) -> str:
         return out_of_range(*column_of(rule, contract), rule.arguments)
