@@ -34,4 +34,8 @@ def _written(found: re.Match[str]) -> str:
 
 def say(text: object = "", *, err: bool = False, nl: bool = True) -> None:
     """Print a line, fit for a terminal."""
-    click.echo(visible(str(text)), err=err, nl=nl)
+    try:
+        click.echo(visible(str(text)), err=err, nl=nl)
+    except BrokenPipeError as gone:
+        # Of one with a number click takes care itself, and ends with 1; `main` knows better.
+        raise BrokenPipeError from gone

@@ -26,11 +26,12 @@ class Kind(StrEnum):
     NEVER = "never published"
     STALE = "stale"  # published longer ago than the contract's service level
     BEHIND = "behind"  # its inputs have moved on
+    AGREEMENT = "agreement"  # one by which it reads ends, has ended, or is to be looked at again
     SUNSET = "reads what ended"  # a major version of an input whose sunset is over
 
 
 # What nobody has done anything wrong about: it is shown, and ends no command with 1.
-_TOLD_ONLY = (Kind.NEVER, Kind.STALE, Kind.BEHIND, Kind.SUNSET)
+_TOLD_ONLY = (Kind.NEVER, Kind.STALE, Kind.BEHIND, Kind.AGREEMENT, Kind.SUNSET)
 
 
 @dataclass(frozen=True)

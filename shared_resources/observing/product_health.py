@@ -20,6 +20,7 @@ from shared_resources.dagster_instance.last_runs import BadRun, last_bad_runs
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import Evidence
 from shared_resources.mesh import ProductFolder
+from shared_resources.observing.agreed import agreed
 from shared_resources.observing.ended import ended
 from shared_resources.observing.health import Health, Kind, Reason, named
 from shared_resources.observing.standing import (
@@ -98,6 +99,7 @@ class Observer:
                 evidence = current.evidence
                 told += self._behind(contract, current.number, evidence)
                 told += ended(self._environment, evidence)
+                told += agreed(self._environment, contract.key, evidence)
         elif not any(one.kind is Kind.UNREADABLE for one in told):
             told.append(Reason(Kind.NEVER, "it was never published", f"`mesh run +{contract.key}`"))
         return Observed(Health.of(told), current, evidence, found, missing)

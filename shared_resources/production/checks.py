@@ -38,6 +38,8 @@ KNOWN = frozenset(
         "MESH_KMS_KEY",
         "MESH_LANDING_EVENTS",
         "MESH_LANDING_QUEUE",
+        "MESH_MASKING_KEY",
+        "MESH_PRINCIPAL",
         "MESH_ROOT",
         "MESH_SERVER_MEMORY",
         "MESH_SIGNING_KEY",

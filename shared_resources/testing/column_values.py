@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from shared_resources.contracts.model import Column, Contract, Operator, Rule
+from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.contracts.types import MOMENTS, Family
 from shared_resources.testing.pattern_texts import text_of
 
@@ -45,7 +46,9 @@ def allowed(contract: Contract, column: Column) -> Allowed:
     """What the contract allows a column to hold."""
     said: dict[str, Any] = {}
     for rule in contract.rules:
-        if rule.columns == (column.name,) and rule.kind in _SAYING and _forbids(rule):
+        if bounds := kind_of(rule).bounds_on(rule, column.name):
+            said |= {name: _both(name, said, value) for name, value in bounds.items()}
+        elif rule.columns == (column.name,) and rule.kind in _SAYING and _forbids(rule):
             said |= {name: _both(name, said, value) for name, value in rule.arguments.items()}
     daily = contract.partitioning
     if daily is not None and daily.column == column.name:

@@ -21,9 +21,13 @@ from shared_resources.access.granted_snapshot import GrantedSnapshot
 from shared_resources.access.grants import NoAgreement, grant_of
 from shared_resources.access.log import log_of
 from shared_resources.access.principal import NoPrincipal, Principal, principal_named
+from shared_resources.contracts.promise import Break
+from shared_resources.data_products.compared.consumers import consumers_hit
 from shared_resources.environment import Environment
+from shared_resources.mesh import read_whole_mesh
 from shared_resources.mesh.agreements.model import Agreement, Status
 from shared_resources.mesh.agreements.oaas import agreement_text
+from shared_resources.observing.product_health import Observer
 from shared_resources.running.selection import product_folder
 from shared_resources.running.unchanged import Unchanged
 from shared_resources.stores.opening import open_product
@@ -329,8 +333,13 @@ def test_who_operates_an_embedded_mesh_sees_it_whole_and_is_named(
         read("crm/people", as_principal="Jane Doe")
 
 
+def _told(people: TinyMesh) -> list[str]:
+    product = product_folder(people.environment, "marketing/near")
+    return [str(one) for one in Observer(people.environment).observe(product).health.reasons]
+
+
 def test_a_product_reads_its_inputs_by_its_agreement(people: TinyMesh) -> None:
-    agree(people, "marketing", "north")
+    file = agree(people, "marketing", "north")
     people.product(
         "marketing/near",
         contract_text("marketing/near", [column("id")]),
@@ -351,6 +360,19 @@ def test_a_product_reads_its_inputs_by_its_agreement(people: TinyMesh) -> None:
     agreement, _, digest = version.evidence.grants["crm/people"].partition(":")
     assert (agreement, len(digest)) == ("marketing.oaas.yaml", 64)
 
+    assert _told(people) == []
+    for moments, said in (
+        ({"ends": NOW + timedelta(days=3)}, "ends on"),
+        ({"ends": NOW - timedelta(days=3)}, "ended on"),
+        ({"reassessment": NOW - timedelta(days=3)}, "was to be looked at again by"),
+    ):
+        file.unlink()
+        agree(people, "marketing", "north", **moments)
+        (told,) = _told(people)
+        assert told.startswith("agreement: the agreement by which it reads crm/people " + said)
+    file.unlink()
+    agree(people, "marketing", "north")
+
     again = Unchanged(people.environment, product_folder(people.environment, "marketing/near"))
     assert not [why for why in again._reasons(None) if "agreement" in why]
     agree(people, "marketing/near", "south")
@@ -362,7 +384,6 @@ def test_a_product_without_an_agreement_does_not_load_and_says_which_it_needs(
     people: TinyMesh,
 ) -> None:
     from shared_resources.governance.stopped import stopped_products
-    from shared_resources.mesh import read_whole_mesh
 
     people.product(
         "marketing/near",
@@ -408,3 +429,17 @@ def test_what_is_behind_the_door_is_reached_by_no_attribute(people: TinyMesh) ->
 def test_a_grant_says_nothing_of_a_product_that_nobody_knows(people: TinyMesh) -> None:
     with pytest.raises(NoAgreement, match="nothing here says who may"):
         grant_of(people.environment, "crm/nothing", Principal("marketing"))
+
+
+def test_a_break_hits_whom_an_agreement_shows_the_column(people: TinyMesh) -> None:
+    agree(people, "jane@example.com", "north")
+    agree(people, "marketing", "pseudonymous")
+    agree(people, "finance", "everything", status=Status.REQUESTED)
+    mesh = read_whole_mesh(people.environment)
+    assert consumers_hit(mesh, "crm/people", [Break(("region",), "gone")]) == {
+        "jane@example.com": ("region",),
+        "marketing": ("region",),
+    }
+    assert consumers_hit(mesh, "crm/people", [Break(("email",), "gone")]) == {
+        "marketing": ("email",)
+    }

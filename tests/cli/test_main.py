@@ -112,12 +112,13 @@ def test_started_as_a_command_it_ends_the_same(mesh: TinyMesh) -> None:
     assert told.json[0]["key"] == KEY
 
 
-def test_a_reader_that_goes_away_is_no_error(mesh: TinyMesh) -> None:
+@pytest.mark.parametrize("words", [("read", KEY), ("status",), ("status", "--json"), ("check",)])
+def test_a_reader_that_goes_away_is_no_error(mesh: TinyMesh, words: tuple[str, ...]) -> None:
     orders_product(mesh)
     land_orders(mesh, [1.0])
     mesh.run(KEY)
     process = subprocess.Popen(
-        [MESH, "read", KEY], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [MESH, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout is not None and process.stderr is not None
     process.stdout.close()

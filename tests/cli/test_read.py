@@ -96,7 +96,9 @@ def test_rollback_publishes_an_earlier_version_again_and_tells_dagster(
     assert amounts(published, 2) == [10.0, 20.0, 30.0]
     newest = published.versions(KEY)[-1]
     assert newest.rollback_of == 1
-    assert newest.evidence.rolled_back == RolledBack("late extract", "ada")
+    said = newest.evidence.rolled_back
+    assert said is not None and said.attestation
+    assert said == RolledBack("late extract", "ada", attestation=said.attestation)
     with open_instance(published.environment) as instance:
         event = instance.get_latest_materialization_event(dg.AssetKey(["order", "orders"]))
     assert event is not None and event.asset_materialization is not None

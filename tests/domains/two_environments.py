@@ -82,7 +82,9 @@ def described(place: Place, key: str, server: Server) -> dict[str, Any] | None:
             "partitions": snapshot.partitions(),
             **_content(snapshot),
             # Who ran when, on which snapshots and files, differs from run to run in one place, too.
-            "evidence": replace(evidence, run_id="", inputs={}, objects=(), quarantined=()),
+            "evidence": replace(
+                evidence, run_id="", inputs={}, input_attestations={}, objects=(), quarantined=()
+            ),
             "read": sorted(evidence.inputs),
             "quarantined": len(evidence.quarantined),
             "landed": [name for name, _ in evidence.objects],

@@ -142,6 +142,10 @@ class RuleKind(ABC):
         it is about anything else."""
         return {}
 
+    def bounds_on(self, rule: Rule, column: str) -> Mapping[str, Any]:
+        """The bounds within which a second column keeps the rule, whatever stands in the first."""
+        return {}
+
     def failing(self, rule: Rule, contract: Contract) -> str:
         """What the failing rows do, after `3 rows`: `have no price`."""
         return "fail"

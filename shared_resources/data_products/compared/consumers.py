@@ -3,16 +3,18 @@
 Belongs here: the sources that know of consumers, one function each, and what a break does to them.
 Does not belong here: what a break is (`contracts/`), comparing anything (`breaks.py`, `comparing/`).
 
-A further source (agreements, the access log) is one more function in `SOURCES`.
+A further source (the access log) is one more function in `SOURCES`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from shared_resources.contracts.promise import Break, in_development, may_break
 from shared_resources.mesh import Mesh
+from shared_resources.mesh.agreements.folder import agreement_files, read_all
 
 # The consumers of what breaks, each with the columns that it uses of it.
 Hit = Mapping[str, tuple[str, ...]]
@@ -34,7 +36,28 @@ def _declared(mesh: Mesh, key: str) -> Iterator[Use]:
                 yield Use(consumer.key, reference.columns)
 
 
-SOURCES: tuple[Callable[[Mesh, str], Iterable[Use]], ...] = (_declared,)
+def _agreed(mesh: Mesh, key: str) -> Iterator[Use]:
+    """Whoever an agreement in force shows it, beyond what products declare: teams, people, agents."""
+    try:
+        product = mesh.product(key)
+    except KeyError:
+        return
+    contract, now = product.contract, datetime.now(UTC)
+    if contract is None:
+        return
+    for agreement in read_all(agreement_files(product.folder))[0]:
+        roles = [role for name in agreement.roles if (role := contract.role(name)) is not None]
+        if not agreement.in_force(now) or not roles or agreement.consumer.product:
+            continue  # what a product reads, it declares
+        if any(role.columns is None for role in roles):
+            yield Use(str(agreement.consumer), None)
+        else:
+            shown = {name for role in roles for name in role.columns or ()}
+            looked = {name for role in roles if role.rows for name in role.rows.types}
+            yield Use(str(agreement.consumer), tuple(sorted(shown | looked)))
+
+
+SOURCES: tuple[Callable[[Mesh, str], Iterable[Use]], ...] = (_declared, _agreed)
 
 
 def uses(mesh: Mesh, key: str) -> Iterator[Use]:

@@ -41,6 +41,14 @@ _MESH: Mapping[str, tuple[str, str]] = {
         "that of `MESH_SIGNING_KEY`",
         "File, or folder of `.pem` files, of the public keys whose signatures `mesh evidence` trusts.",
     ),
+    "MESH_PRINCIPAL": (
+        "the operator of an embedded mesh",
+        "Who reads by `mesh read` and `read()`: a domain, a product, a person or an agent.",
+    ),
+    "MESH_MASKING_KEY": (
+        "made below `MESH_HOME`",
+        "Secret of the masks that hash, at least 32 characters; needed in production where one is used.",
+    ),
     "MESH_SERVER_MEMORY": ("2GB", "`mesh serve` replaces a code server that holds more."),
     "MESH_COPIES_BYTES": (
         "20 GiB",

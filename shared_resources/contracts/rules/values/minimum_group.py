@@ -10,7 +10,8 @@ again whom the rows sum up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from shared_resources.contracts.model import Contract, Method, Rule
 from shared_resources.contracts.reading.columns import COLUMN_PROPERTIES, DeclaredColumn
@@ -50,6 +51,9 @@ class MinimumGroup(RowKind):
     def keeps(self, was: Rule, now: Rule) -> bool:
         fewer = now.arguments["minimum"] < was.arguments["minimum"]
         return was.columns == now.columns and not fewer
+
+    def bounds_on(self, rule: Rule, column: str) -> Mapping[str, Any]:
+        return {"minimum": rule.arguments["minimum"]} if column == rule.columns[1] else {}
 
     def violation(self, rule: Rule, contract: Contract) -> str:
         value, size = map(quote_identifier, rule.columns)
