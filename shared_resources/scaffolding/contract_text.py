@@ -35,6 +35,8 @@ _SCHEMA = (
 )
 # YAML takes these for ends of lines, which do not come back as they were.
 _LINE_ENDS = ("\x85", "\u2028", "\u2029", "\ufeff")
+# Who may have the role is for agreements to say: without one nobody outside of the domain reads it.
+READER = "reader"
 # Of what lies outside of the mesh and was not looked at.
 LANDED = (
     Column(
@@ -78,6 +80,7 @@ def contract_text(product: NewProduct, owner: str, inputs: Sequence[Contract]) -
         own.insert(0, {"property": "landing", "vendor": "mesh", "value": _landing(product)})
     if own:
         contract["customProperties"] = own
+    contract["roles"] = [{"role": READER, "description": "Every column."}]
     table = {"name": product.name, "logicalType": "object", "description": product.description}
     contract["schema"] = [table]
     evidence = () if inferred is None else inferred.evidence

@@ -14,6 +14,7 @@ from pathlib import Path
 from shared_resources.contracts.file_formats import all_formats
 from shared_resources.contracts.model import Contract
 from shared_resources.governance.catalogue import check_domain
+from shared_resources.governance.policies.access.inputs_granted import NAME as GRANTED
 from shared_resources.inference.inferred import Inferred
 from shared_resources.mesh import Domain, Mesh, read_mesh
 from shared_resources.mesh.model import CODE_FILE, CONTRACT_FILE, is_product_key, model_file
@@ -114,7 +115,9 @@ def make_product(
         after = read_mesh(root, registered=registered)
         findings = check_domain(after.domain(product.domain), after).findings
         before = check_domain(domain, mesh).findings
-        refuse_findings(product.key, {*findings} - {*before})
+        # An agreement about what it reads is for others to give, once it is there to ask for one.
+        asked = {finding for finding in findings if finding.rule == GRANTED}
+        refuse_findings(product.key, {*findings} - {*before} - asked)
     return made
 
 

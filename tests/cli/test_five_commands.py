@@ -1,4 +1,5 @@
-"""A new domain, a product of a file that nobody has seen, and its consumer: five commands, and the UI."""
+"""A new domain, a product of a file that nobody has seen, and its consumer: five commands, two more for
+the agreement between them, and the UI."""
 
 from __future__ import annotations
 
@@ -29,6 +30,12 @@ COMMANDS = (
     ("new", "domain", "finance", "--owner", "finance@example.com", "--yes"),
     ("new", "product", "finance/invoices", "--from", "invoices.csv"),
     ("new", "product", "marketing/invoiced", "--reads", "finance/invoices"),
+    (
+        *("access", "request", "finance/invoices", "--as", "marketing"),
+        *("--role", "reader"),
+        *("--purpose", "customer_insight"),
+    ),
+    ("access", "approve", "finance/invoices", "--for", "marketing", "--by", "finance@example.com"),
     ("run", "+marketing/invoiced"),
     ("read", "marketing/invoiced"),
 )

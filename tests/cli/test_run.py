@@ -295,9 +295,9 @@ def test_an_object_at_which_the_process_breaks_down_is_read_apart_by_the_same_ru
     """In this mesh every Parquet object but one apart ends the process that reads it: code of the
     domain sees to that, which no process that reads an object apart loads."""
     deadly = """
+        import importlib
         import os
         import signal
-        import sys
 
         import pandas as pd
         from shared_resources import data_product
@@ -307,7 +307,7 @@ def test_an_object_at_which_the_process_breaks_down_is_read_apart_by_the_same_ru
             os.kill(os.getpid(), signal.SIGSEGV)
 
 
-        sys.modules["shared_resources.landing.formats.parquet.reader"].stage_parquet = end
+        importlib.import_module("shared_resources.landing.formats.parquet.reader").stage_parquet = end
 
 
         @data_product()

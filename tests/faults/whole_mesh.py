@@ -17,6 +17,7 @@ import dagster as dg
 
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.definition import define_product
+from shared_resources.evidence.keys import ATTESTATION
 from shared_resources.mesh import read_mesh
 from shared_resources.running.execution import execute_product
 from shared_resources.running.pending import UpToDate, tasks_of
@@ -124,6 +125,12 @@ class WholeMesh:
         named = {lake.url(OWNER)}
         for key, contract in self.contracts.items():
             for store in self.environment.stores_of(contract):
+                folder = f"_registry/attestations/{key}/{store.name}"
+                named.add(lake.url(f"{folder}/newest.json"))
+                named |= {
+                    lake.url(f"{folder}/v{one.number:08d}-{one.properties[ATTESTATION]}.json")
+                    for one in store.versions(key)
+                }
                 digests = {one.evidence.contract_digest for one in store.versions(key)}
                 named |= {lake.url(f"_registry/contracts/{digest}.yaml") for digest in digests}
             if any(store.name == "lake" for store in self.environment.stores_of(contract)):

@@ -225,7 +225,7 @@ def test_nothing_secret_is_shown_by_runs_that_succeed_and_runs_that_fail(
     assert done.returncode == 0, done.stderr[-6000:]
     _land(planted, [1.0, -2.0])
     assert planted.mesh("run", "order/lines").returncode == 1, "a rule was broken"
-    for words in ("status --json", "versions order/lines", "read order/totals", "check --json",
+    for words in ("status --json", "versions order/lines", "read order/totals --as order", "check --json",
                   "quarantine list --json", "quarantine list"):  # fmt: skip
         done = planted.mesh(*words.split())
         standing = words == "status --json"  # of the refusal
@@ -244,7 +244,7 @@ def test_nothing_secret_is_shown_by_runs_that_succeed_and_runs_that_fail(
         ("snowflake:login-request", "run", password),
         ("snowflake:login-request", "status --json", token),
         ("s3:*", "run order/lines", password),
-        ("glue:*", "read order/lines", token),
+        ("glue:*", "read order/lines --as order", token),
     ]
     for service, words, login in refused:
         plan = NthRequest(Kind.EXPIRED, 1, service, times=10**9)

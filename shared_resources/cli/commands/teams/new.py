@@ -140,6 +140,7 @@ def product(
     _told(root, files)
     if inferred is not None:
         _tell_inferred(product, inferred)
+    _tell_agreements(made)
     _tell_next(made, _shown(root, files[0]), _shown(root, files[-1]))
 
 
@@ -177,6 +178,16 @@ def _tell_next(made: NewProduct, contract: Path, code: Path) -> None:
             say(f"next: `mesh run +{made.key}` makes it; change the model in {code.parent}")
         case _:
             say(f"next: `mesh run +{made.key}` makes it; change how in {code}")
+
+
+def _tell_agreements(made: NewProduct) -> None:
+    """What it reads of other domains is theirs to grant."""
+    for key in made.reads:
+        if not key.startswith(f"{made.domain}/"):
+            say(
+                f"it reads {key} by an agreement: `mesh access request {key} --as {made.key} --role … "
+                f"--purpose …` asks for one (`mesh check --domain {made.domain}` says whether there is)"
+            )
 
 
 def _tell_inferred(product: str, inferred: Inferred) -> None:
