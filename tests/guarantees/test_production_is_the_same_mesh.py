@@ -118,8 +118,12 @@ def test_what_breaks_the_contract_is_in_quarantine_on_s3_and_never_readable(
 
 
 @pytest.mark.slow
-def test_the_commands_say_the_same(shop: TinyMesh, tmp_path: Path) -> None:
-    """Each in a process of its own, as a person starts it."""
+def test_the_commands_say_the_same(
+    shop: TinyMesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each in a process of its own, as a person starts it: in production one who is named."""
+    start("read", KEY).refused("MESH_PRINCIPAL", code=2)
+    monkeypatch.setenv("MESH_PRINCIPAL", "order")
     for number in (1.0, 2.0):
         land_orders(shop, [number, number], f"extract-{number}")
         ran = start("run", "--json")
