@@ -24,6 +24,7 @@ from shared_resources.contracts.roles.model import (
     Not,
     RowFilter,
     StartsWith,
+    columns_of,
 )
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.sql import quote_identifier, quote_literal
@@ -60,8 +61,6 @@ def parse_condition(text: str, types: Mapping[str, ColumnType]) -> RowFilter:
         condition = _Reader(types).condition(parsed[0])
     except RecursionError as problem:
         raise InvalidCondition("is nested too deeply", "write a shorter one") from problem
-    from shared_resources.contracts.roles.model import columns_of
-
     return RowFilter(text, condition, {name: types[name] for name in sorted(columns_of(condition))})
 
 
