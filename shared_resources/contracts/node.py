@@ -12,7 +12,7 @@ file.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -96,6 +96,10 @@ class Node:
 
     def strings(self, name: str) -> tuple[str, ...]:
         return tuple(item.value for item in self.each(name) if isinstance(item.value, str))
+
+    def is_one_of(self, names: Container[str]) -> bool:
+        """False for what cannot be a name at all: a list, too, which no mapping can be asked for."""
+        return isinstance(self.value, str) and self.value in names
 
     def problem(self, message: str, remedy: str) -> None:
         if self.broken and any(self.place[:n] in self.broken for n in range(len(self.place) + 1)):

@@ -72,7 +72,7 @@ def _columns(field: Node | None, columns: Mapping[str, Column]) -> tuple[str, ..
     if not isinstance(field.value, list) or not field.value:
         field.problem("is no list of columns", "write `[column, …]`, or remove it to show them all")
     for item in field.items():
-        if item.value not in columns:
+        if not item.is_one_of(columns):
             item.problem(
                 f"is {item.value!r}, which is no column", suggest(str(item.value), columns)
             )
@@ -109,7 +109,7 @@ def _mask(node: Node, column: Column) -> Mask | None:
         step, kind = _step(node, column), GENERALISE
         if step is None:
             return None
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         node.problem(f"is {kind!r}, which is no mask", suggest(str(kind), KINDS))
         return None
     if column.type.family not in KINDS[kind].families:
