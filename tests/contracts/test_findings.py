@@ -306,9 +306,7 @@ SOURCE = read_source(RICH)
 PLACES = [place for place in SOURCE.places if place]
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.sampled_from(PLACES), st.sampled_from(JUNK))
-def test_no_value_in_any_place_ends_in_a_traceback(place: tuple[str | int, ...], junk: Any) -> None:
+def _is_read_or_refused(place: tuple[str | int, ...], junk: Any) -> None:
     data = copy.deepcopy(dict(SOURCE.data))
     holder: Any = data
     for step in place[:-1]:
@@ -320,3 +318,21 @@ def test_no_value_in_any_place_ends_in_a_traceback(place: tuple[str | int, ...],
         assert all(finding.line and finding.remedy for finding in refused.findings)
     else:
         assert contract.servers and contract.columns and contract.rules
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(PLACES), st.sampled_from(JUNK))
+def test_no_value_in_any_place_ends_in_a_traceback(place: tuple[str | int, ...], junk: Any) -> None:
+    _is_read_or_refused(place, junk)
+
+
+def test_what_no_mapping_can_be_asked_for_ends_in_no_traceback_in_any_place() -> None:
+    for place in PLACES:
+        _is_read_or_refused(place, [[]])
+
+
+@pytest.mark.slow
+def test_no_junk_in_any_place_ends_in_a_traceback() -> None:
+    for place in PLACES:
+        for junk in JUNK:
+            _is_read_or_refused(place, junk)
