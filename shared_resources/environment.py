@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shared_resources.arrivals.events import LandingQueue
     from shared_resources.contracts.model import Contract, Server
     from shared_resources.data_products.dbt.target import DbtTarget
+    from shared_resources.engines.engine import AccessEngine
     from shared_resources.governance.quarantine.quarantine import Quarantine
     from shared_resources.landing.zones.zone import LandingZone
     from shared_resources.registry.contracts import PublishedContracts
@@ -142,6 +143,12 @@ class Environment(ABC):
     @abstractmethod
     def dbt_target(self) -> DbtTarget:
         """Where dbt models are built."""
+
+    @property
+    def engines(self) -> Mapping[str, AccessEngine]:
+        """The engines that keep grants of their own, by name; none for a branch, whose readers are
+        those of the platform."""
+        return {}
 
     def stores_of(self, contract: Contract) -> tuple[ProductStore, ...]:
         """The stores that the contract's `servers` name, the lake first."""

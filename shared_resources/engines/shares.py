@@ -1,0 +1,134 @@
+"""Shares: what the agreements of the mesh come to, before any engine is asked.
+
+Belongs here: which agreements are to be carried to engines at a moment, with their terms, and which
+cannot be by any. Does not belong here: an engine's objects, and what one engine cannot say (its folder).
+
+The door and the engines decide alike: what `access/terms.py` has something against grants nothing here.
+An agreement that is yet to begin is carried, as engines keep its first and last moment themselves; one
+that is over is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared_resources.access.terms import Terms, problems_with, terms_of
+from shared_resources.contracts.model import Contract
+from shared_resources.mesh.agreements.folder import agreement_files, read_all
+from shared_resources.mesh.agreements.model import Agreement, Consumer, Status
+from shared_resources.mesh.model import Domain, Mesh, ProductFolder
+
+
+@dataclass(frozen=True)
+class Share:
+    """One agreement to be carried: the consumer reads of the product, for the purpose, what `terms` show
+    from `starts` to `ends` (UTC; None for without an end; the moment named is the last)."""
+
+    contract: Contract
+    consumer: Consumer
+    purpose: str
+    agreement: str
+    roles: tuple[str, ...]
+    terms: Terms
+    starts: datetime | None = None
+    ends: datetime | None = None
+
+    @property
+    def product(self) -> str:
+        """The product's key, `domain/name`."""
+        return self.contract.key
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """What is agreed and not granted on an engine, and why. `column` is empty where it is all of it."""
+
+    product: str
+    consumer: str
+    purpose: str
+    roles: tuple[str, ...]
+    column: str
+    why: str
+
+
+def withheld(share: Share, why: str, column: str = "") -> Withheld:
+    return Withheld(share.product, str(share.consumer), share.purpose, share.roles, column, why)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """`registered` are the domains whose agreements are elsewhere: nobody here decides about those."""
+
+    given: tuple[Share, ...]
+    withheld: tuple[Withheld, ...] = ()
+    registered: frozenset[str] = frozenset()
+
+    def elsewhere(self, product: str) -> bool:
+        """Whether a product's agreements are decided in another repository."""
+        return product.partition("/")[0] in self.registered
+
+
+def shares_of(mesh: Mesh, now: datetime) -> Shares:
+    """What is to be carried to engines at the moment `now`, from the files that are here."""
+    given: list[Share] = []
+    unsaid: list[Withheld] = []
+    for domain in mesh.own_domains:
+        for folder in domain.products:
+            if folder.contract is not None:
+                _of_product(mesh, domain, folder, folder.contract, now, given, unsaid)
+    registered = frozenset(domain.name for domain in mesh.domains if domain.registered)
+    return Shares(tuple(given), tuple(unsaid), registered)
+
+
+def _of_product(
+    mesh: Mesh,
+    domain: Domain,
+    folder: ProductFolder,
+    contract: Contract,
+    now: datetime,
+    given: list[Share],
+    unsaid: list[Withheld],
+) -> None:
+    """Add what the product's agreements come to."""
+    agreements, _ = read_all(agreement_files(folder.folder))
+    by_reader: dict[tuple[str, str], list[Share]] = {}
+    for agreement in agreements:
+        if agreement.status is not Status.APPROVED or agreement.over(now):
+            continue
+        if any(problems_with(agreement, folder.key, contract, domain.owners, mesh.central)):
+            continue  # `mesh check` says what
+        share = _share(agreement, contract)
+        by_reader.setdefault((str(share.consumer), share.purpose), []).append(share)
+    for shares in by_reader.values():
+        first, *others = sorted(shares, key=_begins)
+        if any(_overlap(first, other) for other in others):
+            why = "there are several agreements for one purpose, of which the door takes none"
+            unsaid.append(withheld(first, why))
+            continue
+        given.append(first)
+        for other in others:
+            unsaid.append(withheld(other, "it follows an agreement that has not ended; apply then"))
+
+
+def _share(agreement: Agreement, contract: Contract) -> Share:
+    roles = [role for name in agreement.roles if (role := contract.role(name)) is not None]
+    return Share(
+        contract,
+        agreement.consumer,
+        agreement.purpose,
+        agreement.id,
+        agreement.roles,
+        terms_of(roles, contract),
+        agreement.starts,
+        agreement.ends,
+    )
+
+
+def _begins(share: Share) -> tuple[bool, float]:
+    return share.starts is not None, share.starts.timestamp() if share.starts else 0.0
+
+
+def _overlap(one: Share, later: Share) -> bool:
+    """Whether both are in force at some moment, the first having begun no later."""
+    return one.ends is None or later.starts is None or later.starts <= one.ends
