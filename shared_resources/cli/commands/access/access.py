@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shared_resources import wiring
+from shared_resources.cli.commands.access.engines import apply, plan
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.problems import MeshProblem
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 )
 def access() -> None:
     """Access for a purpose: agreements, what each shows, who read what."""
+
+
+access.add_command(plan)
+access.add_command(apply)
 
 
 @access.command(
