@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from shared_resources.access.granted_snapshot import GrantedSnapshot, Secrets, needs_key
+from shared_resources.access.granted_snapshot import GrantedSnapshot, Secrets
+from shared_resources.access.granted_sql import needs_key
 from shared_resources.access.grants import Grant, NoAgreement, grant_of
 from shared_resources.access.log import log_of, reading_of
 from shared_resources.access.masking_key import hmac_keys

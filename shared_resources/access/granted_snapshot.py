@@ -1,7 +1,7 @@
 """A published version as a grant shows it: its columns, behind its masks, of its rows.
 
 Belongs here: the one `Snapshot` that is handed to who may not see a product whole.
-Does not belong here: deciding what is granted (`grants.py`), the masks' SQL (`contracts/roles/`).
+Does not belong here: what is granted (`grants.py`), the statement that shows it (`granted_sql.py`).
 
 Conditions look at the values as they were published, masks are applied to what they let through. The
 statement runs on a connection of its own, which nobody is handed; no path, view or database of the
@@ -21,16 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from weakref import WeakKeyDictionary
 
-from shared_resources.access.grants import Grant, NoAgreement
+from shared_resources.access.granted_sql import columns_needed, fitting, granted_sql, types_of
+from shared_resources.access.grants import Grant
 from shared_resources.access.terms import Terms
-from shared_resources.contracts.roles.conditions import condition_sql
-from shared_resources.contracts.roles.masks import INNER_KEY, KEYED_HASH, OUTER_KEY, SALT, masked
-from shared_resources.contracts.roles.model import columns_of
+from shared_resources.contracts.roles.masks import INNER_KEY, OUTER_KEY, SALT
 from shared_resources.contracts.types import ColumnType, arrow_schema
-from shared_resources.contracts.values.comparing import column_type
 from shared_resources.evidence.statement import AttestedFile
 from shared_resources.problems import MeshProblem
-from shared_resources.sql import quote_identifier
 from shared_resources.stores.protocol import Snapshot, Verified, Version
 from shared_resources.stores.reading.duck import in_memory
 from shared_resources.stores.reading.sql_snapshot import ROWS_PER_BATCH
@@ -79,8 +76,8 @@ class GrantedSnapshot:
 
     def __init__(self, snapshot: Snapshot, grant: Grant, secret: Secrets, noted: Noted) -> None:
         assert grant.terms is not None
-        types = _types(snapshot)
-        terms = _fitting(grant.terms, types, snapshot.version)
+        types = types_of(snapshot)
+        terms = fitting(grant.terms, types, snapshot.version)
         _behind[self] = _Behind(snapshot, terms, types, secret, noted)
         object.__setattr__(self, "version", snapshot.version)
         object.__setattr__(self, "grant", grant.said)
@@ -179,65 +176,14 @@ class _Behind:
     def rows(
         self, columns: Sequence[str], partitions: Sequence[str] | None
     ) -> Iterator[duckdb.DuckDBPyRelation]:
-        looked_at = {name for row in self.terms.rows for name in columns_of(row.condition)}
-        needed = list(dict.fromkeys((*columns, *sorted(looked_at))))
+        needed = columns_needed(columns, self.terms)
         with in_memory() as connection:
             for name, value in ((INNER_KEY, self.secret.inner), (OUTER_KEY, self.secret.outer)):
                 connection.execute(f"SET VARIABLE {name} = ?", [value])
             connection.execute(f"SET VARIABLE {SALT} = ?", [secrets.token_bytes(32)])
             self.snapshot.register(connection, _PUBLISHED, needed, partitions)
-            yield connection.sql(_select(columns, self.terms, self.types))
+            yield connection.sql(granted_sql(columns, self.terms, self.types, _PUBLISHED))
 
 
 # By the snapshot that is handed out, and gone with it.
 _behind: WeakKeyDictionary[GrantedSnapshot, _Behind] = WeakKeyDictionary()
-
-
-def _select(columns: Sequence[str], terms: Terms, types: dict[str, ColumnType]) -> str:
-    """Values of a condition are of the contract's types, in which they were read: a version of another
-    precision would round them."""
-    shown = ", ".join(_shown(name, terms, types) for name in columns)
-    where = " OR ".join(condition_sql(row.condition, row.types) for row in terms.rows)
-    return f"SELECT {shown} FROM {_PUBLISHED}" + (f" WHERE {where}" if where else "")  # noqa: S608
-
-
-def _shown(name: str, terms: Terms, types: dict[str, ColumnType]) -> str:
-    column = quote_identifier(name)
-    mask = terms.masks.get(name)
-    return column if mask is None else f"{masked(column, types[name], mask)} AS {column}"
-
-
-def _types(snapshot: Snapshot) -> dict[str, ColumnType]:
-    types = {field.name: column_type(field.type) for field in snapshot.schema}
-    return {name: type_ for name, type_ in types.items() if type_ is not None}
-
-
-def _fitting(terms: Terms, types: dict[str, ColumnType], version: Version) -> Terms:
-    """The terms for a version that may be older or newer than the contract that names its roles."""
-    of = f"{version.product} version {version.number}"
-    for row in terms.rows:
-        for name, type_ in row.types.items():
-            if types.get(name) is None or types[name].family is not type_.family:
-                raise NoAgreement(
-                    f"{of} cannot be read: it is shown where `{row.text}`, and its column {name!r} is "
-                    "not what the contract says; read another version"
-                )
-    columns = tuple(name for name in terms.columns if name in types)
-    if not columns:
-        raise NoAgreement(f"{of} has none of the columns that are granted; read another version")
-    for name in columns:
-        mask = terms.masks.get(name)
-        if mask is None:
-            continue
-        try:
-            masked(quote_identifier(name), types[name], mask)
-        except ValueError as problem:
-            raise NoAgreement(
-                f"{of} cannot be read: its column {name!r} is a {types[name].family}, which "
-                f"{mask} does not mask; read another version"
-            ) from problem
-    return Terms(columns, terms.masks, terms.rows)
-
-
-def needs_key(terms: Terms) -> bool:
-    return any(mask.kind == KEYED_HASH for mask in terms.masks.values())

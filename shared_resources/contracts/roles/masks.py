@@ -63,12 +63,15 @@ class MaskKind:
     hides: bool = True
 
 
-def masked(column: str, type_: ColumnType, mask: Mask) -> str:
-    """DuckDB's expression for the masked value of a quoted column. Raises `KeyError` for a mask that
-    does not exist, `ValueError` for one that does not fit the type."""
+def masked(column: str, type_: ColumnType, mask: Mask, salt: str | None = None) -> str:
+    """DuckDB's expression for the masked value of a quoted column. `salt` is what a query's hash is
+    salted with, an expression of bytes; without it the connection's variable. Raises `KeyError` for a
+    mask that does not exist, `ValueError` for one that does not fit the type."""
     kind = KINDS[mask.kind]
     if type_.family not in kind.families:
         raise ValueError(f"{mask.kind} does not mask a {type_.family}")
+    if salt is not None and kind.name == QUERY_LOCAL:
+        return f"CAST({_salted(salt, column, type_)} AS {type_})"
     return f"CAST({kind.duckdb(column, type_, mask)} AS {type_})"
 
 
@@ -139,7 +142,11 @@ def _sha_256(column: str, type_: ColumnType, _: Mask) -> str:
 
 
 def _sha_256_of_query(column: str, type_: ColumnType, _: Mask) -> str:
-    return _of_digest(f"sha256(getvariable('{SALT}') || {_bytes(column, type_)})", type_)
+    return _salted(f"getvariable('{SALT}')", column, type_)
+
+
+def _salted(salt: str, column: str, type_: ColumnType) -> str:
+    return _of_digest(f"sha256({salt} || {_bytes(column, type_)})", type_)
 
 
 def _keyed_hash(column: str, type_: ColumnType, _: Mask) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from shared_resources.contracts.promise import parse_type
 from shared_resources.contracts.types import ColumnType, Family
-from shared_resources.sql import parquet_rows, quote_identifier, quote_literal
+from shared_resources.sql import exact_path, parquet_rows, quote_identifier, quote_literal
 from shared_resources.state.durable import sync_all
 from shared_resources.stores.embedded_warehouse.manifest import DataFile
 from shared_resources.stores.reading.day_ranges import in_days
@@ -99,9 +99,41 @@ def file_query(
     partition_column: str | None,
 ) -> str:
     """Read these columns of the file's live partitions; a column that it lacks is null."""
+    return _query(f"{alias_of(folder / file.path)}.{TABLE}", file, columns, partition_column)
+
+
+def unattached_queries(
+    folder: Path,
+    files: Sequence[DataFile],
+    columns: Sequence[tuple[str, ColumnType]],
+    partition_column: str | None,
+) -> list[str]:
+    """The same of several files, for a connection that has attached none of them: those of one shape
+    that are read whole are one relation."""
+    alike: dict[object, list[DataFile]] = {}
+    for file in files:
+        whole = partition_column is None or file.whole
+        alike.setdefault(file.columns if whole else file.path, []).append(file)
+    return [
+        _query(_unattached(folder / one.path for one in group), group[0], columns, partition_column)
+        for group in alike.values()
+    ]
+
+
+def _unattached(paths: Iterable[Path]) -> str:
+    listed = ", ".join(exact_path(str(path)) for path in paths)
+    return f"read_duckdb([{listed}], table_name = '{TABLE}', hive_partitioning = false)"
+
+
+def _query(
+    relation: str,
+    file: DataFile,
+    columns: Sequence[tuple[str, ColumnType]],
+    partition_column: str | None,
+) -> str:
     held = dict(file.columns)
     expressions = ", ".join(_expression(name, type_, held.get(name)) for name, type_ in columns)
-    query = f"SELECT {expressions} FROM {alias_of(folder / file.path)}.{TABLE}"  # noqa: S608
+    query = f"SELECT {expressions} FROM {relation}"  # noqa: S608
     if partition_column is None or file.whole:
         return query
     type_ = parse_type(held[partition_column])

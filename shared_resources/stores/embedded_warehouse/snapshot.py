@@ -16,6 +16,7 @@ from shared_resources.stores.embedded_warehouse.files import (
     attach_statement,
     count_statement,
     file_query,
+    unattached_queries,
 )
 from shared_resources.stores.embedded_warehouse.manifest import Manifest
 from shared_resources.stores.intact import PublishedFile, check_files, damaged
@@ -100,4 +101,11 @@ class WarehouseSnapshot(SqlSnapshot):
             file_query(self._folder, file, wanted, self._manifest.partition_column)
             for file in files
         ]
+        return " UNION ALL ".join(queries) if queries else self._empty(columns)
+
+    def unattached(self, columns: Sequence[str]) -> str:
+        wanted = [(name, self._columns[name]) for name in columns]
+        queries = unattached_queries(
+            self._folder, self._manifest.files, wanted, self._manifest.partition_column
+        )
         return " UNION ALL ".join(queries) if queries else self._empty(columns)

@@ -69,6 +69,11 @@ class SqlSnapshot(ABC):
     def select(self, columns: Sequence[str], partitions: Sequence[str] | None = None) -> str:
         """The statement that reads these columns (of these partitions), in this order."""
 
+    def unattached(self, columns: Sequence[str]) -> str:
+        """The statement that reads these columns on any connection of a stock DuckDB on this machine,
+        with nothing attached: what a view is made of that outlives the connection."""
+        return self.select(columns)
+
     @abstractmethod
     def partitions(self) -> tuple[str, ...]: ...
 
