@@ -29,6 +29,7 @@ from shared_resources.governance.waivers import (
     DomainCheck,
     WaivedFinding,
     apply_waivers,
+    ends_of_waivers,
     judge_waivers,
     soften,
 )
@@ -191,7 +192,14 @@ def check_domain(
     return DomainCheck(
         tuple(sorted({*domain.findings, *bad, *blocking})),
         outcome.waived,
-        tuple(finding for finding in outcome.findings if finding.rule in warn),
+        tuple(
+            sorted(
+                {
+                    *(finding for finding in outcome.findings if finding.rule in warn),
+                    *ends_of_waivers(domain, today),
+                }
+            )
+        ),
     )
 
 

@@ -17,6 +17,8 @@ from shared_resources.governance.policy import Policy
 from shared_resources.mesh import Central, Domain, Waiver
 
 RULE = "waiver"
+# Who approves it again may be on holiday.
+SOON = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class WaivedFinding:
 @dataclass(frozen=True)
 class DomainCheck:
     """What a check of a domain found. What `findings` are about is stopped (`stopped.py`); `warnings`
-    are of policies that only warn."""
+    are of policies that only warn, and of waivers that have ended or will soon."""
 
     findings: tuple[Finding, ...]
     waived: tuple[WaivedFinding, ...] = ()
@@ -50,7 +52,8 @@ class DomainCheck:
 def judge_waivers(
     domain: Domain, central: Central, policies: Mapping[str, Policy], today: date
 ) -> tuple[list[Waiver], list[Finding]]:
-    """(the waivers that hold, what is wrong with the others) of a domain."""
+    """(the waivers that hold, what is wrong with the others) of a domain. One that has ended is neither:
+    `ends_of_waivers`."""
     valid: list[Waiver] = []
     findings: list[Finding] = []
     for waiver in domain.waivers:
@@ -59,9 +62,24 @@ def judge_waivers(
             for message, remedy in _problems(domain, central, waiver, policies, today)
         ]
         findings += problems
-        if not problems:
+        if not problems and not waiver.expired(today):
             valid.append(waiver)
     return valid, findings
+
+
+def ends_of_waivers(domain: Domain, today: date) -> Iterator[Finding]:
+    """That a waiver has ended, or ends soon: no fault by itself, since the policy holds again from then
+    on and finds what it covered. What else the domain makes does not depend on the day.
+    """
+    for waiver in domain.waivers:
+        if waiver.expired(today):
+            said = f"ended on {waiver.expires}: the policy holds again"
+        elif waiver.expires <= today + SOON:
+            said = f"ends on {waiver.expires}: the policy holds again from the next day on"
+        else:
+            continue
+        remedy = "mend what it covers and remove it, or have it approved again with a later day"
+        yield Finding(waiver.file, waiver.line, RULE, f"{_named(domain, waiver)} {said}", remedy)
 
 
 def _named(domain: Domain, waiver: Waiver) -> str:
@@ -107,11 +125,6 @@ def _problems(
         yield (
             f"ends on {waiver.expires}, more than {central.waiver_days} days from now",
             f"let it end by {last}, and have it approved again if it is still needed then",
-        )
-    if waiver.expired(today):
-        yield (
-            f"expired on {waiver.expires}",
-            "mend what it covers and remove it, or have it approved again with a later day",
         )
 
 

@@ -58,7 +58,8 @@ def _cases(
     suspended: dict[str, list[WaivedFinding]] = {}
     for one in waived:
         suspended.setdefault(one.finding.rule, []).append(one)
-    for name in (*names, *(rule for rule in by_rule if rule not in names)):
+    others = {*by_rule, *(one.rule for one in warnings)} - set(names)
+    for name in (*names, *sorted(others)):
         findings = by_rule.get(name, ())
         waivers = [str(one) for one in suspended.get(name, ())]
         if findings:

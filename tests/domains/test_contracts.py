@@ -23,6 +23,7 @@ EXPECTED = {
     "customer/order_history",
     "marketing/campaign_households",
     "marketing/campaign_performance",
+    "marketing/campaign_responses",
     "marketing/campaigns",
     "marketing/campaigns_v1",
     "marketing/coupons",

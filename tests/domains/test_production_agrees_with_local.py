@@ -6,7 +6,9 @@ The stand-ins are reached over their own protocols; both environments start from
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tests.cli.commands import states
@@ -39,6 +41,25 @@ def test_every_product_agrees(both: tuple[Place, Place], key: str, server) -> No
     """Schema, rows, a checksum of every column, and what the version was checked against."""
     local, production = (described(place, key, server) for place in both)
     assert production == local
+
+
+@pytest.mark.slow
+def test_what_marketing_sees_of_contacts_joins_its_responses(
+    both: tuple[Place, Place], tmp_path: Path
+) -> None:
+    """By the keyed hash of the address, in both environments; by the address itself nothing would."""
+    for number, place in enumerate(both):
+        shown, made = tmp_path / f"contacts-{number}.parquet", tmp_path / f"made-{number}.parquet"
+        for key, file, *more in (
+            ("customer/contacts", shown, "--as", "marketing"),
+            ("marketing/campaign_responses", made, "--as", "marketing"),
+        ):
+            ran = place.mesh("read", key, "--output", str(file), *more)
+            assert ran.code == 0, ran.err
+        contacts, responses = pl.read_parquet(shown), pl.read_parquet(made)
+        assert contacts.columns == ["household_id", "email"]
+        joined = responses.join(contacts, left_on="contact", right_on="email", validate="m:1")
+        assert joined.height == responses.height == 6_589
 
 
 @pytest.mark.slow

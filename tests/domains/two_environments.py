@@ -25,7 +25,7 @@ from shared_resources.stores.protocol import NotPublished, Snapshot
 from shared_resources.wiring import current
 from tests.cli.commands import Called, start
 from tests.stand_ins import StandIns
-from tests.stand_ins.servers import environment
+from tests.stand_ins.servers import MASKING_KEY, environment
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,11 @@ class Place:
 
 def places(stand_ins: StandIns, folder: Path) -> tuple[Place, Place]:
     """An empty local environment and an empty one in production, with no state in common."""
-    local = {"MESH_ENV": "local", "MESH_HOME": str(folder / "local" / "home")}
+    local = {
+        "MESH_ENV": "local",
+        "MESH_HOME": str(folder / "local" / "home"),
+        "MESH_MASKING_KEY": MASKING_KEY,
+    }
     production = {**stand_ins.fresh(), "MESH_HOME": str(folder / "production" / "home")}
     return Place(local), Place(production)
 

@@ -122,12 +122,22 @@ def test_a_waived_finding_is_listed_as_waived_and_keeps_nobody_out() -> None:
     assert "waived until 2026-06-01 by governance@example.com: the column goes" in str(waived)
 
 
-def test_an_expired_waiver_waives_nothing_and_is_a_finding_itself() -> None:
+def test_a_waiver_that_has_ended_waives_nothing_and_stops_nothing_else() -> None:
+    """Nobody edits anything on the day on which one ends: only what it covered is found again."""
     order = unclassified(WAIVER)
     outcome = check_domain(order, mesh(order), today=TODAY + timedelta(days=1))
-    assert [f.rule for f in outcome.findings] == ["waiver", "classified"]
-    assert "expired on 2026-06-01" in outcome.findings[0].message
-    assert outcome.findings[0].line == 9
+    assert [f.rule for f in outcome.findings] == ["classified"]
+    (warning,) = outcome.warnings
+    assert "for order/orders ended on 2026-06-01: the policy holds again" in warning.message
+    assert (warning.rule, warning.line) == ("waiver", 9)
+
+
+@pytest.mark.parametrize(("days", "said"), [(31, []), (30, ["ends on 2026-06-01"])])
+def test_a_waiver_that_ends_soon_is_a_warning(days: int, said: list[str]) -> None:
+    order = unclassified(WAIVER)
+    outcome = check_domain(order, mesh(order), today=TODAY - timedelta(days=days))
+    assert outcome.passed and len(outcome.waived) == 1
+    assert [f.message.split(" for order/orders ")[1].split(":")[0] for f in outcome.warnings] == said
 
 
 @pytest.mark.parametrize(

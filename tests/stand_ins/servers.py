@@ -27,6 +27,10 @@ CREDENTIALS = {
 }
 
 
+# One for all, so that what it hides is the same wherever it is compared.
+MASKING_KEY = "of the stand-ins, and of nobody who has a secret"
+
+
 @dataclass(frozen=True)
 class StandIns:
     """Running servers. `fresh()` gives a bucket and a database of its own."""
@@ -60,6 +64,7 @@ class StandIns:
             "MESH_QUARANTINE": f"s3://{name}/quarantine",
             # Namespaces of Glue belong to the account: tests that share it must not share them.
             "MESH_GLUE_PREFIX": name.replace("-", "_") + "_",
+            "MESH_MASKING_KEY": MASKING_KEY,
             "SNOWFLAKE_ACCOUNT": "standin",
             "SNOWFLAKE_USER": "mesh",
             "SNOWFLAKE_PASSWORD": "stand-in-password",
