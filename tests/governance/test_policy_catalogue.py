@@ -137,7 +137,9 @@ def test_a_waiver_that_ends_soon_is_a_warning(days: int, said: list[str]) -> Non
     order = unclassified(WAIVER)
     outcome = check_domain(order, mesh(order), today=TODAY - timedelta(days=days))
     assert outcome.passed and len(outcome.waived) == 1
-    assert [f.message.split(" for order/orders ")[1].split(":")[0] for f in outcome.warnings] == said
+    assert [
+        f.message.split(" for order/orders ")[1].split(":")[0] for f in outcome.warnings
+    ] == said
 
 
 @pytest.mark.parametrize(
