@@ -1,12 +1,15 @@
-"""Which release of the platform runs here: what was worked out by another may not hold any more.
+"""Which release runs here, of the platform and of a domain: another one's results may not hold any more.
 
-Belongs here: a digest of the text of the platform's own code, the versions of what it stands on.
-Does not belong here: what is kept under it (`mesh/kept_contracts.py`, `arrivals/listing.py`).
+Belongs here: a digest of the text of the platform's own code, the versions of what it stands on, the
+digest of the domain's release whose files these are.
+Does not belong here: what is kept under it (`mesh/kept_contracts.py`, `arrivals/listing.py`), making
+releases of domains (`releasing/`).
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -15,6 +18,8 @@ from functools import cache
 from pathlib import Path
 
 _PLATFORM = Path(__file__).parent
+# Says what a domain's release is; it lies beside the files, which are a project of their own.
+RELEASE_FILE = "release.json"
 
 
 @cache
@@ -27,6 +32,16 @@ def code_digest(*rooms: str) -> str:
             text = file.read_bytes()
             digest.update(f"{file.relative_to(_PLATFORM)} {len(text)} ".encode() + text)
     return digest.hexdigest()
+
+
+def domain_release(root: Path) -> str | None:
+    """The digest of the domain's release whose files the project at `root` is; None for any other."""
+    try:
+        digest = json.loads((root.parent / RELEASE_FILE).read_bytes())["digest"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    # It lies in a folder that is called by it: any other `release.json` is somebody else's.
+    return digest if digest == root.parent.name else None
 
 
 def version_of(distribution: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared_resources.release import version_of
+from shared_resources.release import RELEASE_FILE, domain_release, version_of
 
 
 def test_every_installed_distribution_has_the_version_that_it_says() -> None:
@@ -34,3 +34,24 @@ def test_a_folder_whose_name_tells_no_version_is_asked(
 def test_what_is_not_installed_is_said() -> None:
     with pytest.raises(PackageNotFoundError):
         version_of("nobody-made-this")
+
+
+@pytest.mark.parametrize(
+    ("said", "release"),
+    [
+        ('{"digest": "ab12"}', "ab12"),
+        ('{"digest": "other"}', None),
+        ('{"digest": ["ab12"]}', None),
+        ("{}", None),
+        ("no JSON", None),
+        (None, None),
+    ],
+)
+def test_a_domains_release_is_called_by_its_digest(
+    said: str | None, release: str | None, tmp_path: Path
+) -> None:
+    root = tmp_path / "ab12" / "files"
+    root.mkdir(parents=True)
+    if said is not None:
+        (root.parent / RELEASE_FILE).write_text(said)
+    assert domain_release(root) == release

@@ -27,6 +27,7 @@ from shared_resources.access.terms import Terms
 from shared_resources.contracts.roles.masks import INNER_KEY, OUTER_KEY, SALT
 from shared_resources.contracts.types import ColumnType, arrow_schema
 from shared_resources.evidence.statement import AttestedFile
+from shared_resources.evidence.terms import HeldAgreement
 from shared_resources.problems import MeshProblem
 from shared_resources.stores.protocol import Snapshot, Verified, Version
 from shared_resources.stores.reading.duck import in_memory
@@ -69,10 +70,11 @@ class GrantedSnapshot:
     """Implements `protocol.Snapshot`. Raises `NoAgreement` when made of a version that the terms do
     not fit: what they name in their conditions or mask is not there, or of another type."""
 
-    __slots__ = ("__weakref__", "grant", "version")
+    __slots__ = ("__weakref__", "grant", "held", "version")
 
     version: Version
     grant: str
+    held: HeldAgreement
 
     def __init__(self, snapshot: Snapshot, grant: Grant, secret: Secrets, noted: Noted) -> None:
         assert grant.terms is not None
@@ -81,6 +83,7 @@ class GrantedSnapshot:
         _behind[self] = _Behind(snapshot, terms, types, secret, noted)
         object.__setattr__(self, "version", snapshot.version)
         object.__setattr__(self, "grant", grant.said)
+        object.__setattr__(self, "held", grant.held)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{name!r}: what an agreement grants is not changed by its reader")

@@ -16,6 +16,7 @@ from shared_resources.access.principal import Principal
 from shared_resources.access.terms import Terms, problems_with, terms_of
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
+from shared_resources.evidence.terms import HeldAgreement
 from shared_resources.findings import Finding
 from shared_resources.mesh.agreements.folder import files_of, read_all
 from shared_resources.mesh.agreements.model import Agreement, Status
@@ -43,6 +44,24 @@ class Grant:
     @property
     def whole(self) -> bool:
         return self.terms is None
+
+    @property
+    def held(self) -> HeldAgreement:
+        """As it stands in the attestation of what is made by it."""
+        agreement = self.agreement
+        id_, _, digest = self.said.partition(":")
+        if agreement is None:
+            return HeldAgreement(self.product, id_, digest, str(self.principal))
+        return HeldAgreement(
+            product=self.product,
+            id=id_,
+            digest=digest,
+            consumer=str(agreement.consumer),
+            roles=agreement.roles,
+            purpose=agreement.purpose,
+            until=written(agreement.ends) if agreement.ends else "",
+            approver=agreement.decided_by,
+        )
 
     @property
     def said(self) -> str:

@@ -117,15 +117,17 @@ def _items(texts: Iterable[str]) -> str:
 
 
 def _store(proof: Proof, reruns: Sequence[Rerun]) -> str:
+    """The newest version comes first, and is the one that is open."""
     again = {one.version: one for one in reruns}
     expired = ", ".join(map(str, proof.expired)) or "none"
     parts = [f"<h2>In the {_t(proof.store)}</h2><p>Versions that expired: {expired}.</p>"]
     for one in reversed(proof.versions):
-        parts.append(_version(version_shown(one), again.get(one.version.number)))
+        newest = one is proof.versions[-1]
+        parts.append(_version(version_shown(one), again.get(one.version.number), opened=newest))
     return "".join(parts)
 
 
-def _version(shown: dict[str, Any], again: Rerun | None) -> str:
+def _version(shown: dict[str, Any], again: Rerun | None, *, opened: bool) -> str:
     failed = [result for result in shown["results"] if not result["passed"]]
     passed = len(shown["results"]) - len(failed)
     contract = shown["contract"] or {"version": "unknown", "digest": ""}
@@ -142,13 +144,14 @@ def _version(shown: dict[str, Any], again: Rerun | None) -> str:
         ("signed by", shown["signed_by"] or "nobody"),
         ("contract", f"{contract['version']} (SHA-256 {contract['digest']})"),
         ("code", shown["code"] or "none is recorded"),
+        ("release of the domain", shown["release"] or "none: made from a working folder"),
         ("platform", ", ".join(f"{k} {v}" for k, v in (shown["platform"] or {}).items())),
         ("run", shown["run"] or ""),
         ("landing objects", len(shown["objects"])),
         ("quarantined beside it", ", ".join(shown["quarantined"]) or "none"),
     ]
     return (
-        f"<details><summary>{_t(title)}</summary>"
+        f"<details{' open' if opened else ''}><summary>{_t(title)}</summary>"
         + _table(("", ""), [[name, value] for name, value in facts if value != ""])
         + "<h3>What was checked</h3>"
         + _table(
@@ -161,10 +164,16 @@ def _version(shown: dict[str, Any], again: Rerun | None) -> str:
         + '<h3 class="open">What was NOT checked</h3>'
         + _table(("clause", "why"), [[one["what"], one["why"]] for one in shown["not_checked"]])
         + _rerun(again)
-        + _listed("Policies", ("name", "summary", "digest"), shown["policies"])
+        + _listed("Policies", ("name", "description", "digest"), shown["policies"])
         + _listed("Waivers in force", ("policy", "reason", "approver", "expires"), shown["waivers"])
         + _listed("Approvals", ("by", "what", "why"), shown["approvals"])
+        + _listed(
+            "Agreements by which inputs were read",
+            ("product", "consumer", "roles", "purpose", "until", "approver", "id", "digest"),
+            [{**one, "roles": ", ".join(one["roles"])} for one in shown["agreements"] or ()],
+        )
         + _listed("Inputs", ("product", "read", "attestation"), shown["inputs"])
+        + _lineage(shown["lineage"])
         + _data(shown["data"])
         + "</details>"
     )
@@ -175,6 +184,15 @@ def _rerun(again: Rerun | None) -> str:
         return ""
     skipped = _table(("rule", "why not"), [[*pair] for pair in again.skipped])
     return f"<h3>Run again</h3><p>{len(again.rules)} rules; not run again:</p>{skipped}"
+
+
+def _lineage(lineage: dict[str, Any] | None) -> str:
+    said = f", {lineage['how']}" if lineage else ""
+    rows = [
+        [name, ", ".join(made) or "no product"]
+        for name, made in (lineage["columns"] if lineage else {}).items()
+    ]
+    return f"<h3>Where columns come from{_t(said)}</h3>" + _table(("column", "made from"), rows)
 
 
 def _data(data: dict[str, Any] | None) -> str:

@@ -6,6 +6,7 @@ Belongs here: choosing and naming it. Does not belong here: comparing it (`verif
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,10 +81,13 @@ def version_shown(one: ProvenVersion) -> dict[str, Any]:
         "not_checked": not_checked(one),
         "policies": terms.get("policies"),
         "waivers": terms.get("waivers"),
+        "lineage": _lineage(evidence) if evidence else None,
         "inputs": _inputs(evidence) if evidence else [],
         "objects": [list(pair) for pair in (evidence.objects if evidence else ())],
         "quarantined": list(evidence.quarantined) if evidence else [],
+        "agreements": terms.get("agreements"),
         "code": evidence.code if evidence else None,
+        "release": terms.get("release"),
         "platform": terms.get("platform"),
         "approvals": approvals(one),
         "data": predicate.get("data"),
@@ -95,6 +99,11 @@ def _inputs(evidence: Evidence) -> list[dict[str, str | None]]:
         {"product": product, "read": pin, "attestation": evidence.input_attestations.get(product)}
         for product, pin in evidence.inputs.items()
     ]
+
+
+def _lineage(evidence: Evidence) -> dict[str, Any] | None:
+    """How it is known, and by column what it is made from; None where nothing is known."""
+    return json.loads(evidence.lineage.text()) if evidence.lineage is not None else None
 
 
 def not_checked(one: ProvenVersion) -> list[dict[str, str]]:

@@ -24,6 +24,7 @@ from shared_resources.governance.audit.audit import audit
 from shared_resources.governance.audit.report import AuditReport, RuleResult
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
 from shared_resources.governance.terms import terms_of
+from shared_resources.release import domain_release
 from shared_resources.stores.cleared import clear
 from shared_resources.stores.protocol import Snapshot, StagedBatch, Version
 
@@ -52,8 +53,16 @@ def audit_batch(attempt: Attempt, made: Made) -> AuditedBatch:
     lineage = known_lineage(attempt.environment, attempt.definition, made.column_lineage)
     if staged is not None:
         made_by = attempt.definition
-        terms = terms_of(
-            made_by.contract, made_by.waivers, made_by.central, made_by.checks, made_by.code.digest
+        terms = replace(
+            terms_of(
+                made_by.contract,
+                made_by.waivers,
+                made_by.central,
+                made_by.checks,
+                made_by.code.digest,
+            ),
+            agreements=made.agreements,
+            release=domain_release(attempt.environment.root) or "",
         )
         evidence = _evidence(attempt, made, staged, verdicts, report, entries, terms)
         evidence = replace(evidence, lineage=lineage)

@@ -19,7 +19,7 @@ from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.pinned_inputs import PinnedInput
 from shared_resources.environment import Environment
 from shared_resources.evidence.lineage import ColumnLineage
-from shared_resources.evidence.terms import Terms
+from shared_resources.evidence.terms import HeldAgreement, Terms
 from shared_resources.governance.audit.report import AuditReport, RuleResult
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
 from shared_resources.stores.pins import Pin
@@ -67,7 +67,14 @@ class Made:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     extra_results: tuple[RuleResult, ...] = ()  # checks that the maker ran itself: dbt's tests
     column_lineage: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
-    grants: Mapping[str, str] = field(default_factory=dict)  # of inputs not seen whole
+    agreements: tuple[
+        HeldAgreement, ...
+    ] = ()  # by which inputs were read that it does not see whole
+
+    @property
+    def grants(self) -> dict[str, str]:
+        """What each agreement showed, by product: `access/grants.py`."""
+        return {one.product: f"{one.id}:{one.digest}" for one in self.agreements}
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,23 @@ class HeldWaiver:
 
 
 @dataclass(frozen=True)
+class HeldAgreement:
+    """The agreement by which an input was not seen whole; `id` is "open", and most else empty, where
+    everybody may see what was seen. `digest` is over the columns, masks and conditions that it came to,
+    `until` its last moment, empty for none.
+    """
+
+    product: str
+    id: str
+    digest: str
+    consumer: str
+    roles: tuple[str, ...] = ()
+    purpose: str = ""
+    until: str = ""
+    approver: str = ""
+
+
+@dataclass(frozen=True)
 class NotEnforced:
     """A clause of the contract that nothing was checked against, and why."""
 
@@ -44,7 +61,9 @@ class NotEnforced:
 
 @dataclass(frozen=True)
 class Terms:
-    """`code` is the digest of what made the version, `platform` names its release and libraries."""
+    """`code` is the digest of what made the version, `platform` names its release and libraries.
+    `agreements` are of what was read for it, `release` is the digest of the domain's release, empty
+    where the domain ran from a working folder."""
 
     contract_version: str
     contract_digest: str
@@ -54,6 +73,8 @@ class Terms:
     rules: Mapping[str, str]  # what each rule says, by its name
     code: str
     platform: Mapping[str, str]
+    agreements: tuple[HeldAgreement, ...] = ()
+    release: str = ""
 
     def written(self) -> dict[str, Any]:
         made = asdict(self)

@@ -19,6 +19,7 @@ from typing import Any
 
 from shared_resources.mesh.model import CENTRAL_FILE, is_domain_name
 from shared_resources.problems import MeshProblem
+from shared_resources.release import RELEASE_FILE
 from shared_resources.releasing.apart import apart, remove, sweep
 from shared_resources.releasing.contents import (
     LOCK_FILE,
@@ -32,7 +33,6 @@ from shared_resources.releasing.environments import Environments
 from shared_resources.repositories.platform_wheel import PLATFORM, running_version
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-RELEASE_FILE = "release.json"
 # So many releases of a domain stay to go back to.
 KEPT = 10
 

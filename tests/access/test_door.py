@@ -31,6 +31,7 @@ from shared_resources.observing.product_health import Observer
 from shared_resources.running.selection import product_folder
 from shared_resources.running.unchanged import Unchanged
 from shared_resources.stores.opening import open_product
+from tests.cli.commands import call
 from tests.tiny_mesh import TinyMesh, column, contract_text, custom
 
 NOW = datetime.now(UTC)
@@ -359,6 +360,15 @@ def test_a_product_reads_its_inputs_by_its_agreement(people: TinyMesh) -> None:
     version = open_product(people.environment, "marketing/near").version
     agreement, _, digest = version.evidence.grants["crm/people"].partition(":")
     assert (agreement, len(digest)) == ("marketing.oaas.yaml", 64)
+
+    (proof,) = call("evidence", "marketing/near", "--json").json
+    (attested,) = proof["versions"][0]["agreements"]
+    named = ("id", "digest", "consumer", "roles", "purpose", "approver")
+    assert [attested[name] for name in named] == [
+        agreement, digest, "marketing", ["north"], "care", "crm@example.com"
+    ]  # fmt: skip
+    printed = call("evidence", "marketing/near", "--version", "1").out
+    assert "granted crm/people to marketing as north for care, agreement" in printed
 
     assert _told(people) == []
     for moments, said in (

@@ -97,6 +97,9 @@ def test_the_page_for_an_auditor_needs_nothing_beside_it(
         "file-changed",
         "few_large",
         "amounts look like card numbers",
+        "cards stand only in classified columns",
+        "none: made from a working folder",
+        "Where columns come from",
         attested.attestation("lake", 5),
         attested.signer.key_id,
     ):

@@ -26,6 +26,7 @@ from shared_resources.data_products.function import (
 from shared_resources.data_products.makers.choice_of_objects import choose_objects
 from shared_resources.data_products.makers.errors import withheld_where_classified
 from shared_resources.data_products.makers.shown_metadata import checked_metadata
+from shared_resources.evidence.terms import HeldAgreement
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.reader import stage_object
 from shared_resources.mesh import ProductKind
@@ -83,8 +84,11 @@ def _call_function(attempt: Attempt, folder: Path) -> Made:
             files = write_staged(reader, folder, attempt.contract, attempt.run.partitions)
         except InvalidFrame as problem:
             raise ProductProblem(str(problem)) from problem
-    grants = _said(one.snapshot for one in declared.values())
-    return Made(parts=_by_partition(attempt, folder, files), metadata=metadata, grants=grants)
+    return Made(
+        parts=_by_partition(attempt, folder, files),
+        metadata=metadata,
+        agreements=_agreements(one.snapshot for one in declared.values()),
+    )
 
 
 def _declared(attempt: Attempt) -> dict[str, Declared]:
@@ -113,10 +117,9 @@ def _granted(
     )
 
 
-def _said(read: Iterable[Snapshot]) -> dict[str, str]:
-    """What agreements showed of what was read, by product."""
-    granted = (one for one in read if isinstance(one, GrantedSnapshot))
-    return {one.version.product: one.grant for one in granted}
+def _agreements(read: Iterable[Snapshot]) -> tuple[HeldAgreement, ...]:
+    """Those by which it was read, of what is not seen whole."""
+    return tuple(one.held for one in read if isinstance(one, GrantedSnapshot))
 
 
 def _input(attempt: Attempt, snapshot: Snapshot, wanted: ProductInput, frame: Any) -> Any:
@@ -143,7 +146,7 @@ def _build_model(attempt: Attempt, folder: Path) -> Made:
         parts=_by_partition(attempt, folder, outcome.files),
         extra_results=outcome.results,
         column_lineage=outcome.column_lineage,
-        grants=_said(granted.values()),
+        agreements=_agreements(granted.values()),
     )
 
 

@@ -171,10 +171,20 @@ def _print_version(proof: Proof, one: ProvenVersion) -> None:
         say(f"  {'passed' if result['passed'] else 'FAILED'}  {result['rule']}{failed}")
     for waiver in shown["waivers"] or ():
         say(f"  waived  {waiver['policy']} until {waiver['expires']} by {waiver['approver']}")
+    for by in shown["agreements"] or ():
+        until = f" until {by['until']}" if by["until"] else ""
+        say(
+            f"  granted {by['product']} to {by['consumer']} as {', '.join(by['roles']) or by['id']} "
+            f"for {by['purpose'] or 'anything'}{until}, agreement {by['id']}, terms {by['digest'][:12]}"
+        )
+    if shown["release"]:
+        say(f"  release {shown['release']}")
     for read in shown["inputs"]:
         say(
             f"  read    {read['product']} {read['read']}, attestation {read['attestation'] or 'none'}"
         )
+    for name, made in (shown["lineage"] or {"columns": {}})["columns"].items():
+        say(f"  column  {name} from {', '.join(made) or 'no product'} ({shown['lineage']['how']})")
     for one_not in shown["not_checked"]:
         say(f"  NOT CHECKED  {one_not['what']}: {one_not['why']}")
 
