@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from weakref import WeakKeyDictionary
 
+from shared_resources.access.dear_masks import DearMask, is_dear, together
 from shared_resources.access.granted_sql import columns_needed, fitting, granted_sql, types_of
 from shared_resources.access.grants import Grant
 from shared_resources.access.terms import Terms
-from shared_resources.contracts.roles.masks import INNER_KEY, OUTER_KEY, SALT
 from shared_resources.contracts.types import ColumnType, arrow_schema
 from shared_resources.evidence.statement import AttestedFile
 from shared_resources.evidence.terms import HeldAgreement
@@ -151,8 +151,8 @@ class GrantedSnapshot:
         ended, given, failed = behind.noted(columns), 0, ""
         try:
             with behind.rows(columns, partitions) as rows:
-                for batch in arrow_batches(rows, ROWS_PER_BATCH):
-                    yield batch if batch.schema == schema else batch.cast(schema)
+                for batch in behind.masked(arrow_batches(rows, ROWS_PER_BATCH), columns, schema):
+                    yield batch
                     given += batch.num_rows
         except (duckdb.Error, pa.ArrowException) as problem:
             failed = type(problem).__name__
@@ -180,12 +180,36 @@ class _Behind:
         self, columns: Sequence[str], partitions: Sequence[str] | None
     ) -> Iterator[duckdb.DuckDBPyRelation]:
         needed = columns_needed(columns, self.terms)
+        # What is dear is masked before anybody is given it, by `masked`.
+        masks = {name: mask for name, mask in self.terms.masks.items() if not is_dear(mask)}
+        terms = Terms(self.terms.columns, masks, self.terms.rows)
         with in_memory() as connection:
-            for name, value in ((INNER_KEY, self.secret.inner), (OUTER_KEY, self.secret.outer)):
-                connection.execute(f"SET VARIABLE {name} = ?", [value])
-            connection.execute(f"SET VARIABLE {SALT} = ?", [secrets.token_bytes(32)])
             self.snapshot.register(connection, _PUBLISHED, needed, partitions)
-            yield connection.sql(granted_sql(columns, self.terms, self.types, _PUBLISHED))
+            yield connection.sql(granted_sql(columns, terms, self.types, _PUBLISHED))
+
+    def masked(
+        self, batches: Iterator[pa.RecordBatch], columns: Sequence[str], schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        """What the engine gave, behind the masks that it did not work out, in the schema's types."""
+        import pyarrow as pa
+
+        salt, secret = secrets.token_bytes(32), self.secret
+        dear = {
+            at: DearMask(self.terms.masks[name], self.types[name], secret.inner, secret.outer, salt)
+            for at, name in enumerate(columns)
+            if name in self.terms.masks and is_dear(self.terms.masks[name])
+        }
+        typed = (batch if batch.schema == schema else batch.cast(schema) for batch in batches)
+        for group in together(typed, any(mask.looks_up for mask in dear.values())):
+            shown = {at: mask([batch.column(at) for batch in group]) for at, mask in dear.items()}
+            start = 0
+            for batch in group:
+                columns_ = [
+                    shown[at].slice(start, batch.num_rows) if at in shown else column
+                    for at, column in enumerate(batch.columns)
+                ]
+                yield pa.RecordBatch.from_arrays(columns_, schema=schema)
+                start += batch.num_rows
 
 
 # By the snapshot that is handed out, and gone with it.

@@ -697,7 +697,7 @@ def test_an_error_of_the_engine_shows_no_value_not_even_in_what_it_came_of(
     granted: GrantedSnapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     statement = "SELECT CAST(email AS INTEGER) AS id FROM published"
-    monkeypatch.setattr(granted_snapshot, "_select", lambda *_: statement)
+    monkeypatch.setattr(granted_snapshot, "granted_sql", lambda *_: statement)
     with pytest.raises(MeshProblem, match="cannot be shown as the agreement says") as raised:
         granted.batches(["id", "email"]).read_all()
     nothing_hidden_in(list(chain(raised.value)))
