@@ -28,6 +28,7 @@ from shared_resources.branching.promotable import (
 )
 from shared_resources.branching.proof import proof
 from shared_resources.data_products.publishing import product_lock
+from shared_resources.engines.embedded_views.following import follow
 from shared_resources.environment import Environment
 from shared_resources.evidence.keys import ATTESTATION
 from shared_resources.evidence.record import Evidence, Promoted
@@ -116,6 +117,7 @@ def _promote(branch: BranchEnvironment, one: Candidate, by: str) -> Promotion:
                 versions = _take(branch, one, by)
             if versions:
                 _note(base, versions[0])
+                follow(base, one.product)
                 partitions = versions[0].evidence.partitions
                 report_version(base, one.contract, versions, partitions, before=stood)
         elif one.lines[0].is_promoted and (theirs := one.lines[0].began_with) is not None:

@@ -18,6 +18,7 @@ from shared_resources.contracts.model import Contract
 from shared_resources.data_products.batch import AuditedBatch, current_number
 from shared_resources.data_products.compared.refusing import check_promised
 from shared_resources.data_products.placement import misplaced
+from shared_resources.engines.embedded_views.following import follow
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import RolledBack
 from shared_resources.governance.stopped import why_resting
@@ -84,6 +85,7 @@ def publish(audited: AuditedBatch) -> tuple[Version, ...]:
     note_objects(audited)
     note_published(audited)
     environment.pins.replace(audited.attempt.run.run_id, pin_of(versions[0]))
+    follow(environment, contract.key)
     return tuple(versions)
 
 
@@ -152,6 +154,7 @@ def rollback(
         why = RolledBack(reason, by, despite)
         first = stores[0].rollback(contract, to, why, batch_id=batch_id)
         bring_level(contract, stores)
+    follow(environment, contract.key)
     others = [store.published_batch(contract.key, batch_id) for store in stores[1:]]
     return (first, *(version for version in others if version is not None))
 

@@ -10,6 +10,7 @@ that is over is not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +18,7 @@ from shared_resources.access.terms import Terms, problems_with, terms_of
 from shared_resources.contracts.model import Contract
 from shared_resources.mesh.agreements.folder import agreement_files, read_all
 from shared_resources.mesh.agreements.model import Agreement, Consumer, Status
-from shared_resources.mesh.model import Domain, Mesh, ProductFolder
+from shared_resources.mesh.model import Central, Mesh, ProductFolder
 
 
 @dataclass(frozen=True)
@@ -75,28 +76,28 @@ def shares_of(mesh: Mesh, now: datetime) -> Shares:
     unsaid: list[Withheld] = []
     for domain in mesh.own_domains:
         for folder in domain.products:
-            if folder.contract is not None:
-                _of_product(mesh, domain, folder, folder.contract, now, given, unsaid)
+            found = shares_of_product(folder, domain.owners, mesh.central, now)
+            given += found.given
+            unsaid += found.withheld
     registered = frozenset(domain.name for domain in mesh.domains if domain.registered)
     return Shares(tuple(given), tuple(unsaid), registered)
 
 
-def _of_product(
-    mesh: Mesh,
-    domain: Domain,
-    folder: ProductFolder,
-    contract: Contract,
-    now: datetime,
-    given: list[Share],
-    unsaid: list[Withheld],
-) -> None:
-    """Add what the product's agreements come to."""
+def shares_of_product(
+    folder: ProductFolder, owners: Sequence[str], central: Central, now: datetime
+) -> Shares:
+    """The same of one product, whose domain's `owners` may approve."""
+    contract = folder.contract
+    if contract is None:
+        return Shares(())
+    given: list[Share] = []
+    unsaid: list[Withheld] = []
     agreements, _ = read_all(agreement_files(folder.folder))
     by_reader: dict[tuple[str, str], list[Share]] = {}
     for agreement in agreements:
         if agreement.status is not Status.APPROVED or agreement.over(now):
             continue
-        if any(problems_with(agreement, folder.key, contract, domain.owners, mesh.central)):
+        if any(problems_with(agreement, folder.key, contract, owners, central)):
             continue  # `mesh check` says what
         share = _share(agreement, contract)
         by_reader.setdefault((str(share.consumer), share.purpose), []).append(share)
@@ -109,6 +110,7 @@ def _of_product(
         given.append(first)
         for other in others:
             unsaid.append(withheld(other, "it follows an agreement that has not ended; apply then"))
+    return Shares(tuple(given), tuple(unsaid))
 
 
 def _share(agreement: Agreement, contract: Contract) -> Share:

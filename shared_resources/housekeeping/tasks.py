@@ -17,6 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.compared.standing import entries_of, note_replacements
 from shared_resources.data_products.publishing import behind, finish_publishing, product_lock
+from shared_resources.engines.embedded_views.following import follow
 from shared_resources.environment import Environment
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
 from shared_resources.governance.stopped import why_over
@@ -130,6 +131,8 @@ def _compact(
         return done(f"{overtaken}; the next run looks again")
     if files is None:
         return done(NOTHING)
+    if not dry_run:
+        follow(environment, contract.key)  # the files that were merged go some time
     return done(f"{files.files_before:,} files → {files.files_after:,}", files)
 
 

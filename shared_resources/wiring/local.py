@@ -18,6 +18,7 @@ from shared_resources.environment import Environment
 
 if TYPE_CHECKING:
     from shared_resources.data_products.dbt.target import DbtTarget
+    from shared_resources.engines.engine import AccessEngine
     from shared_resources.governance.quarantine.quarantine import Quarantine
     from shared_resources.landing.zones.zone import LandingZone
     from shared_resources.registry.contracts import PublishedContracts
@@ -116,6 +117,12 @@ class LocalEnvironment(Environment):
         from shared_resources.wiring.signing import signer
 
         return Attestor(AttestationFolder(self.home / "attestations"), signer)
+
+    @cached_property
+    def engines(self) -> Mapping[str, AccessEngine]:
+        from shared_resources.engines.embedded_views.views import EmbeddedViews
+
+        return {EmbeddedViews.name: EmbeddedViews(self)}
 
     @cached_property
     def dbt_target(self) -> DbtTarget:

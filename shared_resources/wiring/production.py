@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from shared_resources.arrivals.events import LandingQueue
     from shared_resources.data_products.dbt.target import DbtTarget
+    from shared_resources.engines.engine import AccessEngine
     from shared_resources.governance.quarantine.quarantine import Quarantine
     from shared_resources.landing.zones.zone import LandingZone
     from shared_resources.object_store.local_copies import LocalCopies
@@ -90,6 +91,10 @@ class ProductionEnvironment(LocalEnvironment):
             Server.LAKE: self._branched_lake(branch),
             Server.WAREHOUSE: SnowflakeBranchStore(warehouse, sharing, branch),
         }
+
+    @cached_property
+    def engines(self) -> Mapping[str, AccessEngine]:
+        return {}
 
     @cached_property
     def dbt_target(self) -> DbtTarget:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -26,7 +27,12 @@ from shared_resources.contracts.odcs import read_contract
 from shared_resources.contracts.roles.conditions import parse_condition
 from shared_resources.contracts.roles.masks import KINDS, QUERY_LOCAL
 from shared_resources.contracts.types import ColumnType
+from shared_resources.engines.embedded_views.statements import rows_table, view_of
+from shared_resources.engines.shares import Share
+from shared_resources.mesh.agreements.model import Consumer
+from shared_resources.stores.protocol import Snapshot
 from shared_resources.stores.reading.frames import as_frame
+from shared_resources.stores.reading.sql_snapshot import SqlSnapshot
 from tests.contracts.roles.test_masks import EXPECTED
 from tests.contracts.roles.test_masks import KEY as SECRET
 from tests.contracts.roles.test_masks import _mask as mask_of
@@ -161,6 +167,7 @@ def test_the_same_terms_show_the_same_rows_everywhere(
 ) -> None:
     monkeypatch.setenv("MESH_MASKING_KEY", SECRET.decode())
     types = types_of(values.root / "domains" / "crm" / "products" / "values")
+    contract = values.root / "domains" / "crm" / "products" / "values" / "contract.odcs.yaml"
     given, text = terms(number, types)
     wanted = expected(given, text, types)
     secret = Secrets(*hmac_keys(values.environment))
@@ -177,3 +184,30 @@ def test_the_same_terms_show_the_same_rows_everywhere(
         frame = as_frame(shown, None)
         again = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
         assert by_id(again.to_pylist()) == wanted
+        assert by_id(in_a_view(contract, store.open(KEY), given, shown)) == wanted
+
+
+def in_a_view(
+    contract: Path, whole: Snapshot, given: Terms, shown: GrantedSnapshot
+) -> list[dict[str, Any]]:
+    """What a view for a stock DuckDB shows of it, on a connection that knows nothing else."""
+    share = Share(
+        read_contract(contract),
+        Consumer("marketing"),
+        "care",
+        "id",
+        (),
+        given,
+        ends=datetime(9999, 1, 1, tzinfo=UTC),
+    )
+    assert isinstance(whole, SqlSnapshot)
+    view = view_of(share, whole, SECRET)
+    with duckdb.connect() as connection:
+        for statement in view.prepared():
+            connection.execute(statement)
+        if view.rows:
+            rows = shown.batches().read_all()
+            connection.register("rows", rows)
+            connection.execute(f"INSERT INTO {rows_table(view.rows)} FROM rows")
+        connection.execute(view.sql)
+        return list(connection.sql("FROM crm.values").to_arrow_table().to_pylist())

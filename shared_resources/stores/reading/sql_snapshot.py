@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared_resources.contracts.types import ColumnType, arrow_schema
+from shared_resources.evidence.statement import AttestedFile
 from shared_resources.sql import quote_identifier
-from shared_resources.stores.protocol import Version
+from shared_resources.stores.protocol import Verified, Version
 from shared_resources.stores.reading.duck import in_memory
 
 if TYPE_CHECKING:
@@ -79,6 +80,12 @@ class SqlSnapshot(ABC):
 
     @abstractmethod
     def paths(self) -> tuple[Path, ...]: ...
+
+    @abstractmethod
+    def attested(self) -> tuple[AttestedFile, ...]: ...
+
+    @abstractmethod
+    def verify(self) -> Verified: ...
 
     def _wanted(self, columns: Sequence[str] | None) -> list[str]:
         if columns is None:

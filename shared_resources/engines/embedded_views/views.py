@@ -1,0 +1,164 @@
+"""The engine `duckdb`: which views there are to be, which stand in the files, and changing one.
+
+Belongs here: the port's methods, the files' places, one writer a file at a time.
+Does not belong here: a view's SQL (`statements.py`), what is in a file (`file.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared_resources.access.door import Reader, open_for
+from shared_resources.access.granted_snapshot import GrantedSnapshot
+from shared_resources.access.granted_sql import needs_key
+from shared_resources.access.grants import NoAgreement
+from shared_resources.access.masking_key import hmac_keys
+from shared_resources.access.principal import principal_named
+from shared_resources.engines.embedded_views import file as views_file
+from shared_resources.engines.embedded_views.statements import View, view_of
+from shared_resources.engines.engine import Action, Change, Desired, Item, Key, Kind
+from shared_resources.engines.shares import Share, Withheld, withheld
+from shared_resources.environment import Environment
+from shared_resources.mesh.agreements.model import Consumer
+from shared_resources.mesh.agreements.oaas import written
+from shared_resources.stores.opening import open_product
+from shared_resources.stores.protocol import NotPublished, Unreadable
+from shared_resources.stores.reading.sql_snapshot import SqlSnapshot
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+VIEW = "view"
+BY = "mesh access apply"
+
+
+class EmbeddedViews:
+    """Implements `engine.AccessEngine` for the stores of an embedded mesh."""
+
+    name = "duckdb"
+    kinds = (Kind(VIEW, opens=True),)
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._root = environment.home.absolute() / "access" / "views"
+        self._shares: dict[Key, Share] = {}
+
+    def desired(self, shares: Sequence[Share]) -> Desired:
+        items: list[Item] = []
+        unsaid: list[Withheld] = []
+        for share in shares:
+            try:
+                view = self._view(share)
+            except (NoAgreement, NotPublished, Unreadable) as problem:
+                unsaid.append(withheld(share, str(problem)))
+                continue
+            if view.rows and share.starts is not None and share.starts > datetime.now(UTC):
+                why = f"it begins {written(share.starts)}, and its rows are read through the door"
+                unsaid.append(withheld(share, f"{why}; apply then"))
+                continue
+            item = self._item(share, views_file.as_written(view))
+            self._shares[item.key] = share
+            items.append(item)
+        return Desired(frozenset(items), tuple(unsaid))
+
+    def live(self) -> frozenset[Item]:
+        return frozenset(
+            Item(
+                VIEW,
+                self._name(file, one.product),
+                one.sql if one.whole else f"{one.sql} -- its rows are gone",
+                one.product,
+                one.said.get("consumer", file.parent.name),
+                one.said.get("purpose", file.stem),
+            )
+            for file in views_file.files_below(self._root)
+            for one in views_file.standing(file)
+        )
+
+    def words(self, change: Change) -> tuple[str, ...]:
+        file, product = self._place(change.item)
+        if change.action is Action.REMOVE:
+            return (f"in {file}: remove {product}",)
+        share = self._shares.get(change.item.key)
+        if share is not None and needs_key(share.terms):
+            shown = f"write the rows of {product} that {share.consumer} sees, then "
+        else:
+            shown = ""
+        return (f"in {file}: {shown}{change.item.state}",)
+
+    def execute(self, change: Change) -> None:
+        file, product = self._place(change.item)
+        if change.action is Action.REMOVE:
+            with self._writing(file):
+                views_file.change(file, product, None, {})
+            return
+        self.show(self._shares[change.item.key])
+
+    def show(self, share: Share) -> None:
+        """Make the share's view over the version that is current now, in place of any other."""
+        file = self._file(share)
+        with self._writing(file):
+            view = self._view(share)
+            said = {
+                "consumer": str(share.consumer),
+                "purpose": share.purpose,
+                "agreement": share.agreement,
+                "version": str(view.number),
+            }
+
+            def rows() -> pa.RecordBatchReader:
+                return self._through_the_door(share, view.number)
+
+            views_file.change(file, share.product, view, said, rows if view.rows else None)
+
+    def serving(self, product: str) -> list[Item]:
+        """The views of the product that stand now."""
+        return [item for item in self.live() if item.product == product]
+
+    def _view(self, share: Share) -> View:
+        snapshot = open_product(self._environment, share.product)
+        assert isinstance(snapshot, SqlSnapshot), "an embedded store reads with DuckDB"
+        key = hmac_keys(self._environment)[0] if needs_key(share.terms) else None
+        return view_of(share, snapshot, key)
+
+    def _through_the_door(self, share: Share, number: int) -> pa.RecordBatchReader:
+        """What the reader sees, masked; the reading is noted as his. Raises `NoAgreement`."""
+        reader = Reader(principal_named(str(share.consumer)), share.purpose, by=BY)
+        shown = open_for(self._environment, share.product, reader, number)
+        if not isinstance(shown, GrantedSnapshot) or not shown.grant.startswith(share.agreement):
+            raise NoAgreement(
+                f"{share.consumer} reads {share.product} by another agreement now; plan again"
+            )
+        return shown.batches(share.terms.columns)
+
+    def _writing(self, file: Path) -> AbstractContextManager[None]:
+        name = "/".join(file.relative_to(self._root).parts)
+        return self._environment.state.lock(f"views/{name}")
+
+    def _item(self, share: Share, sql: str) -> Item:
+        name = self._name(self._file(share), share.product)
+        return Item(VIEW, name, sql, share.product, str(share.consumer), share.purpose)
+
+    def _file(self, share: Share) -> Path:
+        return self._root / _folder(share.consumer) / f"{share.purpose}.duckdb"
+
+    def _name(self, file: Path, product: str) -> str:
+        return f"{file.relative_to(self._root)}: {product}"
+
+    def _place(self, item: Item) -> tuple[Path, str]:
+        place, _, product = item.name.partition(": ")
+        return self._root / place, product
+
+
+def _folder(consumer: Consumer) -> str:
+    """What a reader's folder is called: no two readers' alike, and no separator in it."""
+    if not consumer.user:
+        return f"{consumer.team}.{consumer.product}" if consumer.product else consumer.team
+    plain = re.sub(r"[^a-z0-9_]+", "-", consumer.user.lower()).strip("-")
+    return f"{plain}-{hashlib.sha256(consumer.user.encode()).hexdigest()[:8]}"
