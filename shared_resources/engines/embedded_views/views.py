@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 VIEW = "view"
 BY = "mesh access apply"
+_LISTED = re.compile(r"list_value\(('(?:[^']|'')*'(?:, )?)+\)")
 
 
 class EmbeddedViews:
@@ -90,7 +91,7 @@ class EmbeddedViews:
             shown = f"write the rows of {product} that {share.consumer} sees, then "
         else:
             shown = ""
-        return (f"in {file}: {shown}{change.item.state}",)
+        return (f"in {file}: {shown}{_LISTED.sub(_counted, change.item.state)}",)
 
     def execute(self, change: Change) -> None:
         file, product = self._place(change.item)
@@ -162,3 +163,9 @@ def _folder(consumer: Consumer) -> str:
         return f"{consumer.team}.{consumer.product}" if consumer.product else consumer.team
     plain = re.sub(r"[^a-z0-9_]+", "-", consumer.user.lower()).strip("-")
     return f"{plain}-{hashlib.sha256(consumer.user.encode()).hexdigest()[:8]}"
+
+
+def _counted(listed: re.Match[str]) -> str:
+    """The files of a version, which are hundreds, in few words."""
+    count = len(re.findall(r"'(?:[^']|'')*'", listed[0]))
+    return f"[{count:,} file{'s' if count > 1 else ''}]"
