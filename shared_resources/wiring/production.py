@@ -71,6 +71,14 @@ class ProductionEnvironment(LocalEnvironment):
         }
 
     @cached_property
+    def engines(self) -> Mapping[str, AccessEngine]:
+        from shared_resources.engines.cloud_warehouse.engine import SnowflakeEngine
+        from shared_resources.stores.cloud_warehouse.session import SnowflakeSession
+
+        session = SnowflakeSession(self.settings.snowflake_connection)
+        return {SnowflakeEngine.name: SnowflakeEngine(session)}
+
+    @cached_property
     def quarantine(self) -> Quarantine:
         from shared_resources.governance.quarantine.quarantine import Quarantine
         from shared_resources.governance.quarantine.s3 import QuarantineOnS3
@@ -91,10 +99,6 @@ class ProductionEnvironment(LocalEnvironment):
             Server.LAKE: self._branched_lake(branch),
             Server.WAREHOUSE: SnowflakeBranchStore(warehouse, sharing, branch),
         }
-
-    @cached_property
-    def engines(self) -> Mapping[str, AccessEngine]:
-        return {}
 
     @cached_property
     def dbt_target(self) -> DbtTarget:

@@ -17,10 +17,12 @@ from shared_resources.mesh import read_mesh
 from shared_resources.mesh.agreements.folder import file_name
 from shared_resources.mesh.agreements.model import Agreement, Status
 from shared_resources.mesh.agreements.oaas import agreement_text
-from tests.access.test_door import PURPOSES, people_contract
+from tests.access.test_door import PURPOSES as FEW
+from tests.access.test_door import people_contract
 from tests.mesh_files import write_central, write_domain, write_product
 
 KEY = "crm/people"
+PURPOSES = {**FEW, "more": FEW["care"]}
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 

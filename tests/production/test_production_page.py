@@ -283,13 +283,14 @@ _UNKNOWN_TO_SQLGLOT = (
     "CREATE EXTERNAL VOLUME",
     "CREATE CATALOG INTEGRATION",
     "GRANT ROLE",
+    "GRANT DATABASE ROLE",
     "GRANT OWNERSHIP ON SCHEMA",
     "GRANT SELECT ON FUTURE",
 )
 
 
 def test_its_sql_is_snowflakes() -> None:
-    assert blocks("sql").keys() == {"setup", "user", "lake"}
+    assert blocks("sql").keys() == {"setup", "agreements", "user", "lake"}
     for sql in blocks("sql").values():
         for statement in sqlglot.parse(sql, read="snowflake"):
             assert statement is not None
