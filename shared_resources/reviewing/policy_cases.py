@@ -7,8 +7,10 @@ Does not belong here: the policies (`governance/`), what breaks a contract (`ver
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
+from shared_resources.environment import Environment
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import (
     WaivedFinding,
@@ -29,6 +31,17 @@ def of_domain(mesh: Mesh, domain: Domain) -> Iterator[Case]:
     found = sorted({*check.findings, *unconfirmed(domain), *located})
     names = [policy.name for policy in load_time_policies()]
     yield from _cases(found, check.waived, names, check.warnings)
+
+
+def of_published(environment: Environment, mesh: Mesh, domain: Domain) -> Iterator[Case]:
+    """A case for each policy that also looks at what is published: at its tables, and at where its
+    columns turned out to come from."""
+    from shared_resources.governance.asking_published import ask_published
+
+    check = ask_published(environment, mesh, [domain], opened=True)
+    names = [policy.name for policy in load_time_policies() if policy.published is not None]
+    for case in _cases(sorted(check.findings), check.waived, names, check.warnings):
+        yield replace(case, name=f"{case.name}, of what is published")
 
 
 def of_mesh(mesh: Mesh) -> Iterator[Case]:

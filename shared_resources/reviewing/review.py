@@ -109,6 +109,8 @@ def _of_domain(
     if asked.published and environment.holds_anything:
         yield from verdicts.against_published(environment, mesh, domain)
     yield from policy_cases.of_domain(mesh, domain)
+    if asked.published and environment.holds_anything:
+        yield from policy_cases.of_published(environment, mesh, domain)
     if asked.patience is not None:
         yield from domain_tests.of_domain(mesh, domain, asked.patience)
 
