@@ -76,6 +76,11 @@ class Environment(ABC):
         return self.home / "scratch"
 
     @property
+    def home_of_readers(self) -> Path:
+        """The home whose masking key and access log count: of the mesh whose data are read."""
+        return self.home
+
+    @property
     def is_production(self) -> bool:
         return False
 

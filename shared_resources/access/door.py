@@ -134,7 +134,7 @@ def _through(
             f"shows {shown}; ask for another role, or leave the column out"
         )
     agreement = grant.agreement
-    log = log_of(environment.home)
+    log = log_of(environment.home_of_readers)
     noting = partial(
         reading_of,
         reader.principal,

@@ -47,7 +47,7 @@ def _key(environment: Environment) -> bytes:
             f"{VARIABLE} is not set, and a role of the contract masks with a keyed hash; set it to at "
             f"least {SHORTEST} random characters, the same for every process of the mesh"
         )
-    return _own_key(environment.home / "access" / "masking.key")
+    return _own_key(environment.home_of_readers / "access" / "masking.key")
 
 
 def _own_key(file: Path) -> bytes:

@@ -44,6 +44,10 @@ class ForgettingEnvironment(LocalEnvironment):
         return self.real.dbt
 
     @property
+    def home_of_readers(self) -> Path:
+        return self.real.home_of_readers
+
+    @property
     def compiled(self) -> Path:
         return self.real.compiled
 

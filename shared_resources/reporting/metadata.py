@@ -16,7 +16,9 @@ from shared_resources.contracts.model import Severity
 from shared_resources.contracts.numbers import as_json
 from shared_resources.dagster_instance.asset_keys import asset_key
 from shared_resources.data_products.batch import AuditedBatch
+from shared_resources.evidence.keys import ATTESTATION
 from shared_resources.evidence.lineage import ColumnLineage
+from shared_resources.evidence.terms import HeldAgreement
 from shared_resources.governance.audit.report import AuditReport, RuleResult
 from shared_resources.stores.protocol import Version
 
@@ -33,6 +35,8 @@ def version_metadata(
         "version": leading.number,
         "published to": ", ".join(f"{v.store} v{v.number} ({v.snapshot})" for v in versions),
     }
+    if attested := leading.properties.get(ATTESTATION):
+        of_version["attestation"] = attested  # `mesh evidence PRODUCT --verify` compares by it
     return {**batch, **normalize_metadata(of_version)}
 
 
@@ -49,12 +53,27 @@ def batch_metadata(audited: AuditedBatch) -> dict[str, dg.MetadataValue[Any]]:
         metadata["inputs"] = dg.MetadataValue.json(
             {pin.product: str(pin) for pin in audited.attempt.pins}
         )
+    if audited.terms is not None and audited.terms.agreements:
+        metadata["agreements"] = dg.MetadataValue.json(
+            {one.product: in_words(one) for one in audited.terms.agreements}
+        )
     if audited.quarantined:
         metadata["quarantine"] = ", ".join(entry.id for entry in audited.quarantined)
     if audited.lineage is not None:
         metadata["dagster/column_lineage"] = column_lineage(audited.lineage)
         metadata["column lineage"] = audited.lineage.how.value
     return dict(normalize_metadata({**audited.metadata, **metadata}))
+
+
+def in_words(agreement: HeldAgreement) -> str:
+    """What an agreement said when something was made by it: `mesh access explain` says the rest."""
+    if not agreement.roles:
+        return "open to everybody"
+    until = f", until {agreement.until}" if agreement.until else ""
+    return (
+        f"{agreement.consumer} as {', '.join(agreement.roles)}, for {agreement.purpose}{until}; "
+        f"approved by {agreement.approver}, agreement {agreement.id}"
+    )
 
 
 def rows_of_days(audited: AuditedBatch) -> dict[str, int]:

@@ -54,6 +54,10 @@ class BranchEnvironment(Environment):
         return self.base.compiled
 
     @property
+    def home_of_readers(self) -> Path:
+        return self.base.home_of_readers
+
+    @property
     def is_production(self) -> bool:
         return self.base.is_production
 

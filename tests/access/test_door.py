@@ -354,14 +354,22 @@ def test_a_product_reads_its_inputs_by_its_agreement(people: TinyMesh) -> None:
             return people.select("id")
         """,
     )
-    assert people.run("marketing/near").success
+    run = people.run("marketing/near")
+    assert run.success
     assert people.rows("marketing/near") == [{"id": 1}]
+    (event,) = run.get_asset_materialization_events()
+    shown = event.materialization.metadata
+    assert shown["agreements"].value == {
+        "crm/people": "marketing as north, for care; approved by crm@example.com, "
+        "agreement marketing.oaas.yaml"
+    }
 
     version = open_product(people.environment, "marketing/near").version
     agreement, _, digest = version.evidence.grants["crm/people"].partition(":")
     assert (agreement, len(digest)) == ("marketing.oaas.yaml", 64)
 
     (proof,) = call("evidence", "marketing/near", "--json").json
+    assert shown["attestation"].value == proof["versions"][0]["attestation"]
     (attested,) = proof["versions"][0]["agreements"]
     named = ("id", "digest", "consumer", "roles", "purpose", "approver")
     assert [attested[name] for name in named] == [

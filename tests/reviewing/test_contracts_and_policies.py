@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from shared_resources.findings import Finding
+from shared_resources.governance import asking_published
+from shared_resources.governance.waivers import DomainCheck
 from tests.cli.commands import call
 from tests.mesh_files import in_days
 from tests.registry.test_registry import promise
@@ -144,6 +148,19 @@ def test_a_policy_is_a_case_and_a_waiver_is_told(changed: TinyMesh) -> None:
     told = reviewed("--since", "main", *STATIC, code=0)
     (case,) = [one for one in cases(told, "policy", "passed") if one["facts"]["waived"]]
     assert "the vendor's words" in case["said"]
+
+
+def test_policies_are_asked_about_what_is_published_too(changed: TinyMesh) -> None:
+    """A table that somebody altered beside the mesh is found in the review of a change."""
+    changed.environment.home.mkdir()  # there is a state to look at
+    told = reviewed("--no-tests", "order", code=0)
+    name = "stored_as_promised, of what is published"
+    assert name in {one["name"] for one in cases(told, "policy", "passed")}
+    assert name not in {one["name"] for one in cases(reviewed(*STATIC, code=0), "policy")}
+    altered = [Finding(Path("a"), 1, "stored_as_promised", "order/lines was altered", "run it")]
+    with patch.object(asking_published, "ask_published", lambda *_, **__: DomainCheck((*altered,))):
+        (case,) = failed(reviewed("--no-tests", "order"))
+    assert (case["name"], case["said"]) == (name, "order/lines was altered -> run it")
 
 
 def test_what_is_everybodys_touches_every_domain(changed: TinyMesh) -> None:

@@ -185,7 +185,7 @@ def log(product: str | None, as_json: bool) -> None:
     """Who read what of which version, for which purpose: the readings that this machine has noted."""
     from shared_resources.access.log import log_of
 
-    readings = [one.as_json() for one in log_of(wiring.current().home).readings(product)]
+    readings = [one.as_json() for one in log_of(wiring.current().home_of_readers).readings(product)]
     if as_json:
         print_json(readings)
     elif readings:
