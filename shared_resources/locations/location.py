@@ -31,6 +31,7 @@ from shared_resources.governance.stopped import (
     why_resting,
 )
 from shared_resources.io_managers.product_io_manager import io_managers
+from shared_resources.locations.access_drift import access_drift
 from shared_resources.locations.additions import Additions, NotAdded
 from shared_resources.locations.asset_spec import partitions_def, quiet_dagster_previews
 from shared_resources.locations.housekeeping_jobs import housekeeping
@@ -71,11 +72,7 @@ def build_domain(
     domain = mesh.domain(name)
     own = Additions(domain.name, jobs, schedules, sensors, resources or {})
     refuse_other_definitions(domain.folder)
-    if resource_overrides and environment.is_production:
-        raise NotAdded(
-            f"domains/{domain.name}/definitions.py: resource_overrides is for tests, and MESH_ENV is "
-            "production; take it out"
-        )
+    _refuse_overrides(environment, domain.name, resource_overrides)
     stopped = stopped_products(mesh, domain)
     resting = _resting(mesh, domain, stopped)
     made = dict(_made(environment, domain, stopped, resting))
@@ -87,6 +84,7 @@ def build_domain(
         del made[key]
     definitions = [one for one, _, _ in made.values()]
     nightly = housekeeping(domain.name, [one.contract for one in definitions])
+    drift = access_drift(environment, domain)
     return dg.Definitions(
         assets=[
             *(asset for _, _, asset in made.values()),
@@ -94,9 +92,11 @@ def build_domain(
             *_foreign_products(
                 mesh, domain, {*stopped, *resting}, (inputs for _, inputs, _ in made.values())
             ),
+            *drift.assets,
         ],
-        jobs=[*nightly[0], *own.jobs],
-        schedules=[*nightly[1], *own.schedules],
+        asset_checks=drift.checks,
+        jobs=[*nightly[0], *drift.jobs, *own.jobs],
+        schedules=[*nightly[1], *drift.schedules, *own.schedules],
         sensors=[
             *_landing_sensors(domain.name, definitions),
             automation(domain.name),
@@ -106,6 +106,16 @@ def build_domain(
         executor=dg.in_process_executor,
         resources={**own.resources, **io_managers(), **(resource_overrides or {})},
     )
+
+
+def _refuse_overrides(
+    environment: Environment, domain: str, overrides: Mapping[str, Any] | None
+) -> None:
+    if overrides and environment.is_production:
+        raise NotAdded(
+            f"domains/{domain}/definitions.py: resource_overrides is for tests, and MESH_ENV is "
+            "production; take it out"
+        )
 
 
 def _stopped_assets(

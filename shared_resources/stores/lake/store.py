@@ -171,6 +171,16 @@ class LakeStore:
         opened.check()
         return opened
 
+    def field_ids(self, product: str) -> dict[str, int]:
+        """Iceberg's number of each column of the current version. Raises `NotPublished`."""
+        from shared_resources.stores.lake.schema import schema_of
+
+        table = self._described(product)
+        version = readable(versions_of(table, product), product, self.name, None)
+        assert table is not None
+        fields = schema_of(table, snapshot_of(table, product, version.number)).fields
+        return {field.name: field.field_id for field in fields}
+
     def published_batch(self, product: str, batch_id: str) -> Version | None:
         return version_of_batch(self._described(product), product, batch_id)
 

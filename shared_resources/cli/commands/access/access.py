@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shared_resources import wiring
-from shared_resources.cli.commands.access.engines import apply, plan
+from shared_resources.cli.commands.access.engines import apply, export, plan
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.problems import MeshProblem
@@ -33,6 +33,7 @@ def access() -> None:
 
 access.add_command(plan)
 access.add_command(apply)
+access.add_command(export)
 
 
 @access.command(

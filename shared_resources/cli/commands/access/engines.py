@@ -79,6 +79,27 @@ def apply(engines: tuple[str, ...], prune: bool, as_json: bool) -> None:
         print_json(done)
 
 
+@click.command(epilog="Example: mesh access export --as recommendation order/transactions")
+@click.argument("products", nargs=-1, metavar="[DOMAIN/PRODUCT]…")
+@click.option("--as", "consumer", metavar="WHO", help="The agreements of this consumer alone.")
+def export(products: tuple[str, ...], consumer: str | None) -> None:
+    """The agreements as Iceberg's read restrictions, as JSON: what a REST catalog answers each reader.
+
+    What they cannot say is under `withheld`: whoever it is about is to be given no table.
+    """
+    from shared_resources.engines.read_restrictions import restrictions_of
+
+    shares = _shares()
+    chosen = [
+        share
+        for share in shares.given
+        if share.product in (products or (share.product,))
+        and str(share.consumer) in (consumer or str(share.consumer),)
+    ]
+    said, unsaid = restrictions_of(wiring.current(), chosen)
+    print_json({"restrictions": said, "withheld": [vars(one) for one in unsaid]})
+
+
 class _NoEngine(MeshProblem):
     exit_code = 2
 
