@@ -73,6 +73,7 @@ def _of_column(place: str, was: Column, now: Column) -> Iterator[Change]:
         ("tags", was.tags, now.tags),
         ("transformSourceObjects", was.made_from, now.made_from),
         ("customProperties.toConfirm", was.to_confirm, now.to_confirm),
+        ("customProperties.subject", was.subject, now.subject),
     ):
         if one != other:
             yield cosmetic(f"{place}.{field}", f"{name}: another {field}", name, line=line)

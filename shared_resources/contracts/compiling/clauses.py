@@ -121,6 +121,7 @@ _PLATFORM: Mapping[str, str] = {
     "mayBeAbsent": "the reader of the landing zone: a file that may lack the column has nulls",
     "quarantineDays": "housekeeping keeps what was rejected so long",
     "anonymisation": "policy classification_kept; of an aggregation, check minimum_group",
+    "subject": "`mesh erase` finds a subject's rows by it",
     "toConfirm": "`mesh check` reports it until somebody has confirmed it and removed it",
     "previousMajor": "an earlier major version, made, pinned by `name@major` and retired by it",
     "alwaysRun": "whether `mesh run` makes it again although nothing that it is made of has changed",

@@ -22,9 +22,11 @@ from shared_resources.contracts.types import ColumnType, Family
 
 # A leading underscore is the platform's own (`_reasons` in quarantine).
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,254}")
+SUBJECT = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_KEYS = frozenset({Family.STRING, Family.INTEGER})
 
 
-COLUMN_PROPERTIES = ("mayBeAbsent", "toConfirm", "anonymisation")
+COLUMN_PROPERTIES = ("mayBeAbsent", "toConfirm", "anonymisation", "subject")
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def _read_column(node: Node) -> DeclaredColumn:
         )
     key = node.flag("primaryKey")
     required = node.flag("required") or key
+    own = vendor_properties(node, COLUMN_PROPERTIES)
     column = Column(
         name=name,
         type=declared.type if declared else ColumnType(Family.STRING),
@@ -78,16 +81,15 @@ def _read_column(node: Node) -> DeclaredColumn:
         required=required,
         unique=node.flag("unique"),
         primary_key_position=(node.whole("primaryKeyPosition") or 1) if key else None,
-        absent_before=_absent_before(node, required),
+        absent_before=_absent_before(own.get("mayBeAbsent"), required),
         business_name=node.text("businessName"),
         tags=node.strings("tags"),
         line=node.line,
         landed_as=_landed_as(node, name),
-        to_confirm=texts(vendor_properties(node, COLUMN_PROPERTIES).get("toConfirm")),
+        to_confirm=texts(own.get("toConfirm")),
         made_from=made_from(node),
-        anonymisation=anonymisation(
-            vendor_properties(node, COLUMN_PROPERTIES).get("anonymisation")
-        ),
+        anonymisation=anonymisation(own.get("anonymisation")),
+        subject=_subject(own.get("subject"), declared.type.family if declared else None),
         text_format=text_format(node.get("logicalTypeOptions"), declared.type.family)
         if declared
         else "",
@@ -97,9 +99,28 @@ def _read_column(node: Node) -> DeclaredColumn:
     return DeclaredColumn(column, node, declared.max_length)
 
 
-def _absent_before(node: Node, required: bool) -> date | None:
+def _subject(field: Node | None, family: Family | None) -> str:
+    """`subject`: the kind of subject whose key the column is, e.g. `household`."""
+    if field is None:
+        return ""
+    if not isinstance(field.value, str) or not SUBJECT.fullmatch(field.value):
+        field.problem(
+            "does not name a kind of subject",
+            "write a word in small letters, as household or customer: the same in every contract "
+            "that has this key",
+        )
+        return ""
+    if family not in (None, *_KEYS):
+        field.problem(
+            f"stands on a column of the type {family}, by which nobody is found",
+            "a subject's key is a text or an integer; remove it here",
+        )
+        return ""
+    return field.value
+
+
+def _absent_before(field: Node | None, required: bool) -> date | None:
     """`mayBeAbsent`: true, or the day from which on every landed file has the column."""
-    field = vendor_properties(node, COLUMN_PROPERTIES).get("mayBeAbsent")
     if field is None or field.value is False:
         return None
     if required:

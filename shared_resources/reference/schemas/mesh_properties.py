@@ -181,6 +181,12 @@ _OF_A_COLUMN: Mapping[str, Schema] = {
         "description": "A landed file may lack this nullable column: always (true), or before the "
         "first day that has it.",
     },
+    "subject": {
+        "type": "string",
+        "pattern": "^[a-z][a-z0-9_]{0,62}$",
+        "description": "The column is the key of a subject of this kind, such as `household`: by it "
+        "`mesh erase` finds the subject's rows. Of a text or an integer; the same word in every contract.",
+    },
     "toConfirm": _TO_CONFIRM,
 }
 _OF_A_RELATIONSHIP: Mapping[str, Schema] = {

@@ -239,6 +239,11 @@ TABLE = {
         "maximum", _PAID, _PAID.replace("2030", "2029"), C, B, ("paid_on",), "asks for more",
         "lets more through",
     ),
+    "a column is a subject's key": Row(
+        "subject", "value: {level: [1, 2]}, vendor: zeenea}]",
+        "value: {level: [1, 2]}, vendor: zeenea}, {property: subject, vendor: mesh, value: shopper}]",
+        S, S, ("line_id",), "another customProperties.subject",
+    ),
     "any file may lack a column": Row(
         "mayBeAbsent", "description: Whether it came back., classification: public",
         "description: Whether it came back., classification: public, customProperties: "
