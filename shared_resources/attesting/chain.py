@@ -91,7 +91,7 @@ def _of_link(
     kept = next((v for v in earlier if v.number == before), None)
     if kept is not None:
         found = attestation_of(kept)
-        if found != digest:
+        if found != digest and not _erased_since(envelopes, before, digest, found):
             yield difference("chain-broken", _other(before, digest, found))
     elif before in envelopes.expired:
         if digest not in envelopes.expired[before]:
@@ -103,6 +103,21 @@ def _of_link(
             f"it was made on top of version {before} (attestation {digest[:12]}…), which is not kept, "
             "and which no expiry removed",
         )
+
+
+def _erased_since(envelopes: Envelopes, number: int, digest: str | None, found: str | None) -> bool:
+    """Whether erasures alone lie between the two attestations of a version; where keys are trusted,
+    erasures that somebody signed: no later version vouches for them."""
+    line = envelopes.line(number, found) if found and digest else []
+    digests = [one.digest for one in line]
+    if digest not in digests:
+        return False
+    since = line[: digests.index(digest)]
+    return all(
+        one.predicate.get("kind") == "erasure"
+        and not (envelopes.trusts_keys and one.signed is Signed.NOT)
+        for one in since
+    )
 
 
 def _other(before: int, wanted: str | None, found: str | None) -> str:

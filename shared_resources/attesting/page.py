@@ -140,7 +140,11 @@ def _version(shown: dict[str, Any], again: Rerun | None, *, opened: bool) -> str
         ("published", shown["published_at"]),
         ("attestation", shown["attestation"] or "none"),
         ("made on top of", _link(shown["previous"])),
-        ("supersedes, compacted", shown["supersedes"] or ""),
+        ("supersedes", shown["supersedes"] or ""),
+        (
+            "erased since",
+            "; ".join(f"{one['rows']:,} rows by {one['erasure']}" for one in shown["erased"]),
+        ),
         ("signed by", shown["signed_by"] or "nobody"),
         ("contract", f"{contract['version']} (SHA-256 {contract['digest']})"),
         ("code", shown["code"] or "none is recorded"),

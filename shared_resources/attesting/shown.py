@@ -15,6 +15,7 @@ from shared_resources.attesting.rerunning import Rerun
 from shared_resources.attesting.signatures import Signed
 from shared_resources.attesting.verifying import Proof, ProvenVersion
 from shared_resources.evidence.record import Evidence
+from shared_resources.stores.erased import erasures_of
 
 NOT_ATTESTED = "not attested"
 
@@ -58,6 +59,7 @@ def version_shown(one: ProvenVersion) -> dict[str, Any]:
         "attestation": attested.digest if attested else None,
         "previous": attested.previous if attested else None,
         "supersedes": attested.supersedes if attested else None,
+        "erased": [{"erasure": id_, "rows": rows} for id_, rows in erasures_of(version.properties)],
         "signed": str(attested.signed) if attested and attested.predicate else NOT_ATTESTED,
         "signed_by": predicate.get("signedBy"),
         "run": evidence.run_id if evidence else None,

@@ -46,6 +46,7 @@ _COMMANDS = {
     "quarantine": "what was rejected and why; try it again, settle it",
     "settle": "decide that nothing is to come of a day that failed or never came",
     "landing": "what landed and waits; let it be ingested again",
+    "erase": "take a person's rows out of everything that is kept, and prove it",
     "housekeeping": "compact, expire and clear up, now",
     "repair": "tell a store again which versions lie in it, after its record was lost",
 }
@@ -67,7 +68,7 @@ _ROOMS = {"access": "access."} | dict.fromkeys(
     ),
     "teams.",
 )
-_ROOMS.update(dict.fromkeys(("evidence", "lineage", "policy"), "governing."))
+_ROOMS.update(dict.fromkeys(("erase", "evidence", "lineage", "policy"), "governing."))
 
 # Whose client says in its own words that it was refused, or could not reach anyone.
 _SERVICES = {"botocore": "AWS", "snowflake": "Snowflake"}

@@ -168,7 +168,7 @@ class Column:
     to_confirm: tuple[str, ...] = ()  # what was taken for true of it, and nobody has said yet
     made_from: tuple[tuple[str, str], ...] | None = None  # (product, column); None: nobody said
     anonymisation: Anonymisation | None = None
-    subject: str = ""  # the kind of person or other subject whose key it is; `mesh erase` goes by it
+    subject: str = ""  # it is a key of this kind of subject: `mesh erase` goes by it
 
 
 class LandingMode(StrEnum):

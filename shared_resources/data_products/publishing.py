@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from shared_resources.arrivals.ingested import objects
 from shared_resources.arrivals.ledger.ledger import Ledger
@@ -20,6 +20,7 @@ from shared_resources.data_products.compared.refusing import check_promised
 from shared_resources.data_products.placement import misplaced
 from shared_resources.engines.embedded_views.following import follow
 from shared_resources.environment import Environment
+from shared_resources.evidence.erasures import kinds_since
 from shared_resources.evidence.record import RolledBack
 from shared_resources.governance.stopped import why_resting
 from shared_resources.registry.contracts import keep_contract
@@ -27,7 +28,10 @@ from shared_resources.state.last_attempts import LastAttempts
 from shared_resources.stores.opening import holding
 from shared_resources.stores.pins import pin_of
 from shared_resources.stores.protocol import MovedOn, ProductStore, PublishError, Version
-from shared_resources.stores.staging.staging_area import keep_only
+from shared_resources.stores.staging.staging_area import keep_only, staged_at
+
+# How far the clocks of two machines may be apart.
+CLOCKS = timedelta(seconds=5)
 
 
 def make_ready(environment: Environment, contract: Contract) -> None:
@@ -72,6 +76,7 @@ def publish(audited: AuditedBatch) -> tuple[Version, ...]:
         with product_lock(environment, contract.key):
             # Again: somebody may have published under another contract since it was begun.
             check_promised(environment, contract)
+            _check_nobody_was_erased(audited)
             bring_level(contract, stores)
             # What these have to be on top of is what they have now: the leading one decides.
             bases = [current_number(store, contract.key) for store in others]
@@ -87,6 +92,22 @@ def publish(audited: AuditedBatch) -> tuple[Version, ...]:
     environment.pins.replace(audited.attempt.run.run_id, pin_of(versions[0]))
     follow(environment, contract.key)
     return tuple(versions)
+
+
+def _check_nobody_was_erased(audited: AuditedBatch) -> None:
+    """Raise `MovedOn` when subjects whose keys the product holds were erased since it was begun: they
+    may be in what was read before."""
+    contract, cleared = audited.attempt.contract, audited.cleared
+    held = {column.subject for column in contract.columns} - {""}
+    place = audited.attempt.environment.attestor.place
+    if not held or place is None or cleared is None:
+        return
+    begun = staged_at(cleared.staged.folder) - CLOCKS
+    if kinds := held & kinds_since(place, begun):
+        raise MovedOn(
+            f"{contract.key}: a {sorted(kinds)[0]} was erased since this batch was begun, and may be "
+            "in it; nothing was published. Run it again."
+        )
 
 
 def note_objects(audited: AuditedBatch) -> None:

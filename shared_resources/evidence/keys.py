@@ -15,6 +15,7 @@ BATCH_ID = "mesh.batch-id"
 ROLLBACK_OF = "mesh.rollback-of"
 ROWS = "mesh.rows"
 PUBLISHED_AT = "mesh.published-at"
+ERASED = "mesh.erased"  # erasures that took rows from it since, with how many
 ATTESTATION = "mesh.attestation"  # SHA-256 of the statement about all of the others
 
 # The evidence.

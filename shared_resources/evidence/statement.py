@@ -68,7 +68,8 @@ class VersionFacts:
 
     `supersedes` is the attestation of the same version before it was compacted, and `same_rows` the
     sums by which its rows were found to be the same. `terms` is what held (`terms.py`), None where
-    nobody kept it; `signed_by` the id of the key, None for none.
+    nobody kept it; `signed_by` the id of the key, None for none. `erased` is the erasure that took rows
+    from the version that it supersedes, and how many.
     """
 
     product: str
@@ -80,6 +81,7 @@ class VersionFacts:
     same_rows: Mapping[str, int] = field(default_factory=dict)
     terms: Mapping[str, Any] | None = None
     signed_by: str | None = None
+    erased: Mapping[str, Any] | None = None
 
     @property
     def number(self) -> int:
@@ -87,6 +89,8 @@ class VersionFacts:
 
     @property
     def kind(self) -> str:
+        if self.erased is not None:
+            return "erasure"
         if self.supersedes is not None:
             return "compaction"
         if keys.ROLLBACK_OF in self.properties:
@@ -110,6 +114,7 @@ class VersionFacts:
                 "kind": self.kind,
                 "previous": self.previous.written() if self.previous else None,
                 "supersedes": self.supersedes,
+                **({"erased": dict(self.erased)} if self.erased is not None else {}),
                 "sameRows": {name: str(total) for name, total in self.same_rows.items()} or None,
                 "data": {
                     "digest": root,

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+    from shared_resources.stores.erased import Rewritten, Without
+
 ORPHAN_AGE = timedelta(days=1)
 
 
@@ -222,6 +224,19 @@ class ProductStore(Protocol):
 
         Never the current one, and never one that a kept version restored.
         """
+        ...
+
+    def erase(self, contract: Contract, without: Without) -> list[Rewritten]:
+        """Take these rows out of every kept version, and remove what still held them; say from which.
+
+        A version stays what it was but for its rows, `mesh.erased` and its attestation. Doing it again
+        finishes what a process left that died. Who has a version open that held such rows may find a
+        file of it gone.
+        """
+        ...
+
+    def would_erase(self, contract: Contract, without: Without) -> list[Rewritten]:
+        """What `erase` would do now."""
         ...
 
     def published_batch(self, product: str, batch_id: str) -> Version | None:

@@ -22,7 +22,14 @@ import sqlalchemy as sa
 from shared_resources.arrivals.ages import newer
 from shared_resources.arrivals.ledger.questions import LedgerQuestions
 from shared_resources.arrivals.ledger.rows import SAME_SECOND, LedgerRows, same_object, utc_now
-from shared_resources.arrivals.ledger.states import REVIVED, UNFINISHED, UNPROCESSED, WAITING, State
+from shared_resources.arrivals.ledger.states import (
+    PROCESSED,
+    REVIVED,
+    UNFINISHED,
+    UNPROCESSED,
+    WAITING,
+    State,
+)
 from shared_resources.arrivals.ledger.tables import OBJECTS, Entry
 from shared_resources.landing.zones.zone import VERSION_MARK, LandingObject
 from shared_resources.state.database import StateDatabase
@@ -145,6 +152,13 @@ class Ledger:
         with self._rows.database.begin() as connection:
             self._rows.upsert(connection, rows)
             self._rows.replace_older(connection, pairs)
+
+    def took_the_place(self, old: LandingObject, new: LandingObject) -> None:
+        """The mesh itself wrote the object anew: what came of it before is what came of it now."""
+        with self._rows.database.begin() as connection:
+            for entry in self._rows.known(connection, [old])[old.key, old.listed][-1:]:
+                if entry.state in (*PROCESSED, State.SUPERSEDED):
+                    self._rows.insert(connection, [new], State(entry.state))
 
     # -- asking for runs -------------------------------------------------------------------------
 

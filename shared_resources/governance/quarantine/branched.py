@@ -53,6 +53,10 @@ class BranchedQuarantine:
             self._own.keep(place, {}, theirs.entry)
         self._own.add(place, name, content)
 
+    def rewrite(self, place: str, files: Mapping[str, Path], entry: bytes) -> None:
+        """The branch's own entry alone."""
+        self._own.rewrite(place, files, entry)
+
     def remove(self, place: str) -> None:
         self._own.remove(place)
 

@@ -55,6 +55,10 @@ class QuarantineStore(Protocol):
     def add(self, place: str, name: str, content: bytes) -> None:
         """Add a small file, unless there is one of that name."""
 
+    def rewrite(self, place: str, files: Mapping[str, Path], entry: bytes) -> None:
+        """Put other content in the place of these files of an entry, and of what it says: to erase
+        rows. Each is whole at any moment, what the entry says last."""
+
     def remove(self, place: str) -> None:
         """Remove the entry for good; from the first moment on nobody sees it."""
 
@@ -114,6 +118,19 @@ class QuarantineFolder:
             with suppress(FileExistsError):
                 os.link(incoming / "added", target)
             sync_all([target], self._root)
+
+    def rewrite(self, place: str, files: Mapping[str, Path], entry: bytes) -> None:
+        folder = self._root / place
+        with self._incoming() as incoming:
+            write(incoming / ENTRY, entry)
+            for number, (name, path) in enumerate(files.items()):
+                # Another file: the old one may have a second name, where it was staged.
+                copy = incoming / str(number)
+                shutil.copyfile(path, copy)
+                sync_all([copy], incoming)
+                copy.replace(folder / name)
+            (incoming / ENTRY).replace(folder / ENTRY)
+            sync_all([folder / ENTRY], self._root)
 
     def remove(self, place: str) -> None:
         with self._incoming() as incoming, suppress(FileNotFoundError):

@@ -69,6 +69,10 @@ class QuarantineOnS3:
     def add(self, place: str, name: str, content: bytes) -> None:
         self._objects.put_once(self._url(place, name), content)
 
+    def rewrite(self, place: str, files: Mapping[str, Path], entry: bytes) -> None:
+        self._objects.upload({path: self._url(place, name) for name, path in files.items()})
+        self._objects.put(self._url(place, ENTRY), entry)
+
     def remove(self, place: str) -> None:
         self._objects.delete([self._url(place, ENTRY)])
         self._objects.delete([found.url for found in self._listing(place)])

@@ -24,6 +24,7 @@ from shared_resources.confinement.guard import refuse
 from shared_resources.contracts.reading.object_names import unfinished
 from shared_resources.landing.errors import LandingError, ObjectChanged, RefusedKey
 from shared_resources.landing.zones.zone import LandingObject, Page, parts_of
+from shared_resources.state.durable import sync, sync_all
 
 FETCH_ATTEMPTS = 4
 INCOMING = ".incoming"
@@ -106,6 +107,26 @@ class FolderLandingZone:
             with contextlib.suppress(OSError):  # another producer may be writing there
                 incoming.parent.rmdir()
         return True
+
+    def replace(self, obj: LandingObject, file: Path) -> LandingObject | None:
+        target = self._path(obj.key)
+        incoming = self.root / INCOMING / f"{os.getpid()}-{obj.key.replace('/', '~')}"
+        incoming.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(file, incoming)
+            now = self._describe(target)
+            if now is None or now.etag != obj.etag:
+                return None
+            modified = target.stat().st_mtime_ns
+            os.utime(incoming, ns=(modified, modified))
+            sync_all([incoming], self.root)
+            incoming.replace(target)
+            sync(target.parent)
+        finally:
+            incoming.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a producer may be writing there
+                incoming.parent.rmdir()
+        return self._describe(target)
 
     def _copy(self, path: Path, to: Path) -> LandingObject | None:
         """The object that was copied whole, or None when it changed meanwhile."""

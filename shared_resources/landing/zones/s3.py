@@ -169,6 +169,35 @@ class S3LandingZone:
             raise LandingError(f"{self.location.url(key)}: was not put: {problem}") from problem
         return True
 
+    def replace(self, obj: LandingObject, file: Path) -> LandingObject | None:
+        """Raises `LandingError` when S3 does not take it, or an earlier version stays."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        now = self.head(obj.key)
+        if now is None or now.listed != obj.listed:
+            return None
+        self.put(obj.key, file)
+        replaced = self.head(obj.key)
+        try:
+            self._forget_versions_before(obj.key)
+        except (BotoCoreError, ClientError) as problem:
+            url = self.location.url(obj.key)
+            raise LandingError(f"{url}: its earlier versions stay: {problem}") from problem
+        return replaced
+
+    def _forget_versions_before(self, key: str) -> None:
+        """Delete every version of the object but the newest, and what marks it as deleted."""
+        full = self._key(key)
+        pages = self._client.get_paginator("list_object_versions").paginate(
+            Bucket=self.location.bucket, Prefix=full
+        )
+        for page in pages:
+            for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                if one["Key"] == full and not one["IsLatest"]:
+                    self._client.delete_object(
+                        Bucket=self.location.bucket, Key=full, VersionId=one["VersionId"]
+                    )
+
     def _digest_of(self, key: str) -> str | None:
         """The checksum that `put` left with the object; None where there is none."""
         found = self._head(key)

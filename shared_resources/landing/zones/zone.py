@@ -97,6 +97,15 @@ class LandingZone(Protocol):
         """
         ...
 
+    def replace(self, obj: LandingObject, file: Path) -> LandingObject | None:
+        """Put the file in the object's place, at once, as the mesh itself does to erase rows; return
+        the object as it is then.
+
+        Where a zone keeps times, the time stays; where it keeps versions, the earlier ones go. None,
+        and nothing is changed, when the object is another by now.
+        """
+        ...
+
 
 def parts_of(key: str) -> tuple[str, ...]:
     """The folders and the name of a key or prefix. Raises `RefusedKey` if it leads elsewhere,

@@ -184,8 +184,8 @@ _OF_A_COLUMN: Mapping[str, Schema] = {
     "subject": {
         "type": "string",
         "pattern": "^[a-z][a-z0-9_]{0,62}$",
-        "description": "The column is the key of a subject of this kind, such as `household`: by it "
-        "`mesh erase` finds the subject's rows. Of a text or an integer; the same word in every contract.",
+        "description": "The column, a text or an integer, is the key of a subject of this kind, such as "
+        "`household`: by it `mesh erase` finds the subject's rows. The same word in every contract.",
     },
     "toConfirm": _TO_CONFIRM,
 }

@@ -87,10 +87,40 @@ class Attestor:
 
         What nobody attested when it was published is not attested now.
         """
-        before = properties.get(keys.ATTESTATION)
-        if self._place is None or before is None:
-            return dict(properties)
         own = {key: value for key, value in properties.items() if key != keys.ATTESTATION}
+        before = properties.get(keys.ATTESTATION)
+        return self._superseding(product, store, own, files, before, same_rows=same_rows)
+
+    def attest_erasure(
+        self,
+        product: str,
+        store: str,
+        properties: Mapping[str, str],
+        files: Callable[[], Sequence[AttestedFile]],
+        before: str | None,
+        erased: Mapping[str, Any],
+    ) -> dict[str, str]:
+        """The same of a version that rows were taken from: `erased` says by which erasure, how many.
+
+        `before` is its attestation until then.
+        """
+        return self._superseding(product, store, properties, files, before, erased=erased)
+
+    def _superseding(
+        self,
+        product: str,
+        store: str,
+        own: Mapping[str, str],
+        files: Callable[[], Sequence[AttestedFile]],
+        before: str | None,
+        *,
+        same_rows: Mapping[str, int] | None = None,
+        erased: Mapping[str, Any] | None = None,
+    ) -> dict[str, str]:
+        if before is None:
+            return dict(own)
+        if self._place is None:
+            return {**own, keys.ATTESTATION: before}
         facts = VersionFacts(
             product,
             store,
@@ -98,8 +128,9 @@ class Attestor:
             files(),
             self._previous_in(product, store, int(own[keys.NUMBER]), before),
             supersedes=before,
-            same_rows=same_rows,
+            same_rows=same_rows or {},
             terms=self._terms(own),
+            erased=erased,
         )
         return self._keep(facts)
 
@@ -132,6 +163,13 @@ class Attestor:
         names = self._place.names(kept.folder_of(product, store))
         gone = [n for n in names if any(kept.is_of_version(n, number) for number in numbers)]
         self._place.remove(gone)
+
+    def certify(self, name: str, statement: dict[str, Any]) -> None:
+        """Keep a statement about more than one version, signed as those of versions are."""
+        if self._place is not None:
+            signer = self._signer()
+            statement["predicate"]["signedBy"] = _id(signer)
+            self._place.keep(name, seal(canonical(statement), signer).written())
 
     def forget(self, product: str, store: str) -> None:
         """The product is gone from the store, as when a branch is dropped."""

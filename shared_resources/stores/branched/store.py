@@ -20,6 +20,7 @@ from shared_resources.evidence.record import RolledBack
 from shared_resources.evidence.statement import AttestedFile
 from shared_resources.stores.branched.names import in_branch
 from shared_resources.stores.branched.sharing import VersionSharing
+from shared_resources.stores.erased import Rewritten, Without
 from shared_resources.stores.protocol import (
     ORPHAN_AGE,
     Cleared,
@@ -115,6 +116,13 @@ class BranchStore:
 
     def expire(self, contract: Contract, before: datetime) -> list[Version]:
         return []
+
+    def erase(self, contract: Contract, without: Without) -> list[Rewritten]:
+        """From the branch's own line: production's versions are production's."""
+        return self.base.erase(self._renamed(contract), without)
+
+    def would_erase(self, contract: Contract, without: Without) -> list[Rewritten]:
+        return self.base.would_erase(self._renamed(contract), without)
 
     def check_in_step(self, product: str) -> None:
         self.base.check_in_step(product)

@@ -36,6 +36,7 @@ from shared_resources.stores.cloud_warehouse.content import (
     RestoredContent,
     claim,
 )
+from shared_resources.stores.cloud_warehouse.forgetting.erasing import Forgetting
 from shared_resources.stores.cloud_warehouse.leftovers import drop_unnamed, expire, unnamed
 from shared_resources.stores.cloud_warehouse.record.entry import STORE, Entry, Head
 from shared_resources.stores.cloud_warehouse.record.versions import (
@@ -56,6 +57,7 @@ from shared_resources.stores.cloud_warehouse.sql import Name
 from shared_resources.stores.cloud_warehouse.tables import VersionTables
 from shared_resources.stores.cloud_warehouse.view import create_tags
 from shared_resources.stores.commit_attempts import Attempts, advisory_lock
+from shared_resources.stores.erased import Rewritten, Without
 from shared_resources.stores.protocol import (
     ORPHAN_AGE,
     Cleared,
@@ -135,13 +137,7 @@ class SnowflakeStore:
 
     # -- publishing ------------------------------------------------------------------------------
 
-    def publish(
-        self,
-        contract: Contract,
-        cleared: Cleared,
-        *,
-        append: bool = False,
-    ) -> Version:
+    def publish(self, contract: Contract, cleared: Cleared, *, append: bool = False) -> Version:
         check_cleared(contract, cleared)
         tables, versions = self._tables(contract.key), self.record_of(contract.key)
         with contextlib.closing(
@@ -238,6 +234,17 @@ class SnowflakeStore:
         with self._tagged(key):
             return expire(self.record_of(key), self._tables(key), finish, before, self.attestor)
 
+    def erase(self, contract: Contract, without: Without) -> list[Rewritten]:
+        with self._tagged(contract.key), advisory_lock(self._lock(contract.key)):
+            return self._forgetting(contract.key).erase(without)
+
+    def would_erase(self, contract: Contract, without: Without) -> list[Rewritten]:
+        return self._forgetting(contract.key).count(without)
+
+    def _forgetting(self, product: str) -> Forgetting:
+        tables = self._tables(product)
+        return Forgetting(self.session, self.record_of(product), tables, self.attestor)
+
     # -- reading ---------------------------------------------------------------------------------
 
     def products(self) -> list[str]:
@@ -266,10 +273,7 @@ class SnowflakeStore:
         return opened
 
     def relation(self, product: str, number: int | None = None) -> str:
-        """The quoted name of the version's table, for SQL that is executed in Snowflake.
-
-        Raises `NotPublished`.
-        """
+        """The version's table, quoted, for SQL executed in Snowflake. Raises `NotPublished`."""
         table = Name(
             versions_schema(product.partition("/")[0]), self._readable(product, number).table
         )

@@ -16,7 +16,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -129,6 +129,22 @@ class VersionTables:
         """Make the table of another product's, row for row; nothing is copied."""
         self._session.execute(f"CREATE OR REPLACE TRANSIENT TABLE {table} CLONE {source}")
         self._session.execute(f"COMMENT ON TABLE {table} IS {text(_signature(table))}")
+        self._check_rows(self._product, table, rows)
+
+    def copy_without(
+        self, table: Name, source: Entry, gone: str, values: Sequence[str], rows: int
+    ) -> None:
+        """Make the table of the rows of a version's that are not `gone`, a condition with `values`."""
+        self._session.execute(
+            f"CREATE OR REPLACE TRANSIENT TABLE {table} ({definitions(source.columns)}) "
+            f"COMMENT = {text(_signature(table))}"
+        )
+        self._session.execute(
+            f"INSERT INTO {table} ({names(name for name, _ in source.columns)}) "
+            f"SELECT {names(name for name, _ in source.columns)} "
+            f"FROM {Name(self.schema, source.table)} WHERE NOT ({gone})",
+            values,
+        )
         self._check_rows(self._product, table, rows)
 
     def drop(self, table: Name) -> None:

@@ -16,6 +16,7 @@ from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.sql import exact_path, parquet_rows, quote_identifier, quote_literal
 from shared_resources.state.durable import sync_all
 from shared_resources.stores.embedded_warehouse.manifest import DataFile
+from shared_resources.stores.erased import Without, tell
 from shared_resources.stores.reading.day_ranges import in_days
 from shared_resources.stores.reading.duck import in_memory
 from shared_resources.stores.staging.fingerprints import sha256_of
@@ -25,10 +26,17 @@ TABLE = "data"
 SMALL_ROWS, SMALL_BLOCK = 100_000, 16_384
 
 
-def build(target: Path, query: str, rows: int, attach: Iterable[Path] = ()) -> None:
+def build(
+    target: Path,
+    query: str,
+    rows: int,
+    attach: Iterable[Path] = (),
+    without: Without | None = None,
+) -> None:
     """Write the query's rows as the table `data` of a new file: complete, or not there at all.
 
-    `attach` are files of the warehouse that the query reads under their `alias_of`.
+    `attach` are files of the warehouse that the query reads under their `alias_of`, `without` rows that
+    it knows by their condition.
     """
     loading = target.with_name(f"loading-{target.name}")
     options = f" (BLOCK_SIZE {SMALL_BLOCK})" if rows < SMALL_ROWS else ""
@@ -37,6 +45,8 @@ def build(target: Path, query: str, rows: int, attach: Iterable[Path] = ()) -> N
         # Keeping the order of the rows, which no contract promises, costs twice the memory, half as
         # much time again, and worse compression.
         connection.execute("SET preserve_insertion_order = false")
+        if without is not None:
+            tell(connection, without)
         for path in attach:
             connection.execute(attach_statement(path))
         connection.execute(f"ATTACH {quote_literal(str(loading))} AS target{options}")

@@ -24,12 +24,14 @@ from shared_resources.stores.attested.attestor import NOT_ATTESTING, Attestor
 from shared_resources.stores.branched.names import without_branches
 from shared_resources.stores.cleared import check_cleared, check_not_overtaken
 from shared_resources.stores.commit_attempts import Attempts, advisory_lock
+from shared_resources.stores.embedded_warehouse import erasing
 from shared_resources.stores.embedded_warehouse import housekeeping as warehouse_housekeeping
 from shared_resources.stores.embedded_warehouse.files import build, merge, parquet_query
 from shared_resources.stores.embedded_warehouse.manifest import DataFile, Manifest
 from shared_resources.stores.embedded_warehouse.manifests import Manifests
 from shared_resources.stores.embedded_warehouse.planning import check_schema, columns, kept_files
 from shared_resources.stores.embedded_warehouse.snapshot import WarehouseSnapshot
+from shared_resources.stores.erased import Rewritten, Without
 from shared_resources.stores.evolution import columns_of
 from shared_resources.stores.protocol import (
     ORPHAN_AGE,
@@ -112,6 +114,12 @@ class WarehouseStore:
 
     def expire(self, contract: Contract, before: datetime) -> list[Version]:
         return warehouse_housekeeping.expire(self.manifests(contract.key), before, self.attestor)
+
+    def erase(self, contract: Contract, without: Without) -> list[Rewritten]:
+        return erasing.erase(self, self.manifests(contract.key), contract, without)
+
+    def would_erase(self, contract: Contract, without: Without) -> list[Rewritten]:
+        return erasing.count(self.manifests(contract.key), without)
 
     # -- publishing ------------------------------------------------------------------------------
 

@@ -59,6 +59,22 @@ def remove_leftovers(at: LakeTable, older_than: timedelta) -> list[str]:
     return removed + unnamed
 
 
+def remove_unneeded(at: LakeTable, under_way: timedelta) -> list[str]:
+    """Remove at once what no snapshot names, but what a living process of this machine has staged and,
+    where others send files, what was sent since `under_way`; name it."""
+    removed = staging_area.remove_orphans(at.area, _Needed(at))
+    if not at.catalog.owns_files(at.product):
+        return removed
+    with at.lock():  # who commits has written lists that nothing names before it is done
+        kept = {str(attempt) for attempt in staging_area.in_use(at.area)}
+        since = datetime.now(UTC) - (timedelta(0) if at.files.adopts else under_way)
+        unnamed = [
+            one for one in _unnamed(at, since) if not kept & set(map(str, Path(one).parents))
+        ]
+        at.files.delete(unnamed)
+    return removed + unnamed
+
+
 def leftovers(at: LakeTable, older_than: timedelta) -> list[str]:
     """What `remove_leftovers` would remove, but for uploads that were never finished."""
     load_in_step(at)

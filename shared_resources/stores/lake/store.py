@@ -24,6 +24,7 @@ from shared_resources.evidence.record import RolledBack
 from shared_resources.stores.attested.attestor import NOT_ATTESTING, Attestor
 from shared_resources.stores.branched.names import without_branches
 from shared_resources.stores.commit_attempts import advisory_lock
+from shared_resources.stores.erased import Rewritten, Without
 from shared_resources.stores.lake.catalog.sqlite import LakeCatalog
 from shared_resources.stores.lake.catalog.table_catalog import TableCatalog
 from shared_resources.stores.lake.files.local import LakeFiles, LocalFiles
@@ -119,6 +120,16 @@ class LakeStore:
         from shared_resources.stores.lake import housekeeping
 
         return housekeeping.expire(self.at(contract.key), before)
+
+    def erase(self, contract: Contract, without: Without) -> list[Rewritten]:
+        from shared_resources.stores.lake.committing import erasing
+
+        return erasing.erase(self.at(contract.key), contract, without)
+
+    def would_erase(self, contract: Contract, without: Without) -> list[Rewritten]:
+        from shared_resources.stores.lake.committing import erasing
+
+        return erasing.count(self.at(contract.key), without)
 
     def at(self, product: str) -> LakeTable:
         """What is done with the product beside the protocol needs this."""

@@ -107,6 +107,12 @@ def orphans(
     return [attempt for attempt in abandoned if not is_published(attempt)]
 
 
+def in_use(area: Path) -> list[Path]:
+    """The attempts whose process lives, as far as can be told."""
+    attempts = [attempt for batch in _folders(area) for attempt in _folders(batch)]
+    return [attempt for attempt in attempts if not _abandoned(attempt, ORPHAN_AGE)]
+
+
 def _folders(folder: Path) -> list[Path]:
     with suppress(FileNotFoundError):
         return sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir())

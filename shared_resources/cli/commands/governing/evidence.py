@@ -120,6 +120,11 @@ def _print(
         for proof in proofs:
             for one in proof.versions:
                 _print_version(proof, one)
+    for proof in proofs:
+        for one in proof.versions:
+            for gone in version_shown(one)["erased"]:
+                where = f"version {one.version.number} in the {proof.store}"
+                say(f"REDACTED {where}: {gone['rows']:,} rows by {gone['erasure']}")
     for difference in all_differences(proofs, reruns):
         say(f"DIFFERS {difference}")
     if verify:

@@ -225,6 +225,23 @@ class Versions:
             [self.name, *values_of(entry), self.name, entry.number],
         )
 
+    def rewrite(self, entry: Entry, before: Entry) -> bool:
+        """Record other content of a version, and let no claim succeed that knew the one before. False
+        when it is recorded nowhere any more as it was before."""
+        said: list[Value] = [entry.table, entry.rows, values_of(entry)[5], entry.content()]
+        self.spares.forget([entry.number])
+        changed = 0
+        for table, fenced in ((self._history, ""), (self._heads, ', "fence" = "fence" + 1')):
+            done = self._session.execute(
+                f'UPDATE {table} SET "table_name" = ?, "row_count" = ?, "evidence" = ?, "content" = ?'
+                f'{fenced} WHERE "product" = ? AND "number" = ? AND "table_name" = ?',
+                [*said, self.name, entry.number, before.table],
+            )
+            changed += done.count
+        self._known = {}
+        self.spares.keep(entry)
+        return changed > 0
+
     def showing(self, number: int) -> bool:
         """Note that the view shows this version. False when it is not the head's any more."""
         changed = self._session.execute(

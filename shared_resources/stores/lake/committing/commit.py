@@ -29,7 +29,7 @@ from pyiceberg.manifest import (
 )
 from pyiceberg.table import Table, TableProperties, Transaction
 from pyiceberg.table.metadata import TableMetadata
-from pyiceberg.table.refs import SnapshotRefType
+from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 from pyiceberg.table.snapshots import Operation, Summary
 from pyiceberg.table.update import (
     AssertRefSnapshotId,
@@ -181,19 +181,18 @@ def stage_snapshot(
     tag: str,
     missing_tags: Mapping[str, int],
     operation: Operation | None = None,
+    branch: str | None = MAIN_BRANCH,
 ) -> None:
     """Stage one snapshot on main that adds and removes exactly these files, and its tag.
 
     `live` are the entries of main's current snapshot, None when they cannot be read: then the
     snapshot has the added files alone. `missing_tags` are snapshot ids whose tags somebody removed. It
     is visible when the transaction is committed, all at once. `operation` is what engines are told: by
-    default whether files were removed.
+    default whether files were removed. With `branch` None it is on none, and its tag alone keeps it.
     """
+    io, said = transaction._table.io, dict(properties)
     producer = _ExactFiles(
-        operation=Operation.APPEND,
-        transaction=transaction,
-        io=transaction._table.io,
-        snapshot_properties=dict(properties),
+        Operation.APPEND, transaction, io, snapshot_properties=said, branch=branch
     )
     producer.plan(live, set(remove))
     producer.told = operation

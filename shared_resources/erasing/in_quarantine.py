@@ -1,0 +1,180 @@
+"""A subject's rows among what was rejected.
+
+Belongs here: each kind of entry without the rows, and what the entry says of itself afterwards.
+Does not belong here: keeping entries (`governance/quarantine/`), landed bytes (`rewritten_objects.py`).
+
+An entry keeps its id and its place, also when none of its rows is left: that something was rejected, and
+why, stays known.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shared_resources.contracts.model import Column
+from shared_resources.erasing.in_text import Words
+from shared_resources.erasing.rewritten_objects import NotRewritable, is_one, rewrite
+from shared_resources.erasing.subjects import Known, Subjects, columns_by_landed_name
+from shared_resources.governance.quarantine.folder import KEPT, QuarantineStore
+from shared_resources.governance.quarantine.quarantine import (
+    REJECTS,
+    Quarantine,
+    QuarantineEntry,
+    place_of,
+)
+from shared_resources.landing.rejects import CELLS, TEXT
+
+
+@dataclass(frozen=True)
+class InEntry:
+    """`rows` left the entry `id`. `problem` says why its files could not be rewritten, if so."""
+
+    id: str
+    rows: int = 0
+    problem: str = ""
+
+
+def erase_in_quarantine(
+    quarantine: Quarantine, known: Known, who: Subjects, erasure: str, *, dry_run: bool = False
+) -> Iterator[InEntry]:
+    """Rewrite every entry of the product that holds their rows."""
+    for entry in quarantine.list(known.contract.key):
+        with tempfile.TemporaryDirectory(prefix="mesh-erase-") as folder:
+            work = _Entry(quarantine, entry, known, who, Path(folder))
+            try:
+                rows = work.rewrite()
+            except NotRewritable as problem:
+                yield InEntry(entry.id, problem=str(problem))
+                continue
+            if (rows or work.said_more) and not dry_run:
+                work.keep(quarantine.store, erasure)
+            if rows or work.said_more:
+                yield InEntry(entry.id, rows)
+
+
+class _Entry:
+    def __init__(
+        self,
+        quarantine: Quarantine,
+        entry: QuarantineEntry,
+        known: Known,
+        who: Subjects,
+        folder: Path,
+    ) -> None:
+        self._entry = entry
+        self._known = known
+        self._who = who
+        self._folder = folder
+        self._words = Words(who.distinctive)
+        self._place = place_of(entry.product, entry.id)
+        self._quarantine = quarantine
+        self._written: dict[str, Path] = {}
+        self._rows = 0
+        stored = quarantine.store.read(self._place)
+        self._said: bytes = stored.entry if stored is not None else b"{}"
+
+    @property
+    def said_more(self) -> bool:
+        """Whether a reason quotes them."""
+        return self._words.found_in(self._said)
+
+    def rewrite(self) -> int:
+        """The rows that leave it. Raises `NotRewritable`."""
+        for name, path in self._files():
+            if self._entry.kind == "object":
+                self._object(name, path)
+            else:
+                self._parquet(name, path, self._is_row)
+        rejects = self._quarantine.rejects(self._entry)
+        if rejects is not None:
+            self._parquet(REJECTS, rejects, self._is_reject)
+        return self._rows
+
+    def keep(self, store: QuarantineStore, erasure: str) -> None:
+        content: dict[str, Any] = json.loads(self._words.out_of(self._said.decode()))
+        content["rows"] = max(0, int(content["rows"]) - self._rows)
+        content["erased"] = [*content.get("erased", ()), [erasure, self._rows]]
+        store.rewrite(self._place, self._written, json.dumps(content, indent=1).encode())
+
+    def _files(self) -> list[tuple[str, Path]]:
+        names = self._entry.file_names
+        paths = self._quarantine.files(self._entry)
+        return [(f"{KEPT}/{name}", path) for name, path in zip(names, paths, strict=True)]
+
+    def _object(self, name: str, path: Path) -> None:
+        landing, to = self._known.contract.landing, self._new(name)
+        key = self._entry.objects[0][0] if self._entry.objects else name
+        try:
+            if landing is None:
+                raise NotRewritable("its contract says nothing of landed files any more")
+            columns = columns_by_landed_name(self._known)
+            rows = rewrite(path, key, landing, columns, self._who, to)
+        except NotRewritable:
+            if not self._words.found_in(path.read_bytes()):
+                return
+            rows = self._lines(path, to)
+        self._note(name, to, rows)
+
+    def _lines(self, path: Path, to: Path) -> int:
+        """Of bytes that are no file of their format: without the lines that hold a key."""
+        lines = path.read_bytes().splitlines(keepends=True)
+        if path.suffix == ".parquet" or b"\0" in lines[0]:
+            raise NotRewritable("it holds them in a file that cannot be read")
+        left = [line for line in lines if not self._words.found_in(line)]
+        to.write_bytes(b"".join(left))
+        return len(lines) - len(left)
+
+    def _parquet(self, name: str, path: Path, goes: Any) -> None:
+        try:
+            table = pq.read_table(path)
+        except (pa.ArrowException, OSError) as problem:
+            raise NotRewritable(f"{name} is no whole Parquet file") from problem
+        names = [one for one in table.column_names if one in self._needed]
+        rows = [goes(row) for row in table.select(names).to_pylist()]
+        if any(rows):
+            to = self._new(name)
+            left = table.filter(pa.array([not one for one in rows], pa.bool_()))
+            pq.write_table(left, to, compression="zstd")
+            self._note(name, to, sum(rows))
+
+    @property
+    def _needed(self) -> set[str]:
+        return {*self._known.names, "_raw", "_reasons"}
+
+    def _is_row(self, row: Mapping[str, Any]) -> bool:
+        return any(is_one(row.get(c.name), c, self._who) for c in self._known.columns)
+
+    def _is_reject(self, row: Mapping[str, Any]) -> bool:
+        try:
+            said = json.loads(row["_raw"])
+        except (ValueError, TypeError):
+            return self._words.found_in(str(row["_raw"]).encode())
+        if not isinstance(said, dict):
+            return self._words.found_in(str(row["_raw"]).encode())
+        if CELLS in said or TEXT in said:
+            cells = said.get(CELLS) or ()
+            of = [(cell, column) for cell in cells for column in self._known.columns]
+            return self._any(of) or self._words.found_in(str(said.get(TEXT, "")).encode())
+        by_name = {c.name: c for c in self._known.columns} | dict(
+            columns_by_landed_name(self._known)
+        )
+        return self._any([(said.get(name), column) for name, column in by_name.items()])
+
+    def _any(self, cells: list[tuple[Any, Column]]) -> bool:
+        return any(is_one(cell, column, self._who) for cell, column in cells)
+
+    def _new(self, name: str) -> Path:
+        return self._folder / f"{len(self._written):05d}{PurePosixPath(name).suffix}"
+
+    def _note(self, name: str, written: Path, rows: int) -> None:
+        if rows:
+            self._written[name] = written
+            self._rows += rows

@@ -1,0 +1,149 @@
+"""A subject's key in text that nobody keeps in columns: logs, events, small state.
+
+Belongs here: taking keys out of text files and SQLite databases below a folder, in place, so that
+no free page and no journal of the database keeps them.
+Does not belong here: rows with a key column (`in_stores.py` and others).
+
+A key is put out only where it stands alone, between characters that could not belong to it, and
+only where it is long enough not to be there by chance (`subjects.DISTINCTIVE`).
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from shared_resources.sql import quote_identifier
+
+_CHECKPOINT = "PRAGMA wal_checkpoint(TRUNCATE)"
+SQLITE = b"SQLite format 3\0"
+# What is not text, or has a form that a shorter or longer word would break.
+_NOT_TEXT = frozenset(
+    {".parquet", ".duckdb", ".avro", ".key", ".pem", ".lock", ".pkl", ".gz", ".zst"}
+)
+_LARGEST = 256 << 20
+
+
+class Words:
+    """Keys to be found in text."""
+
+    def __init__(self, values: Collection[str]) -> None:
+        ordered = sorted(values, key=lambda value: (-len(value), value))
+        any_of = "|".join(map(re.escape, ordered)) or r"(?!)"
+        self._pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{any_of})(?![A-Za-z0-9])")
+        self._bytes = re.compile(self._pattern.pattern.encode())
+        self.any = bool(ordered)
+
+    def __repr__(self) -> str:
+        return "Words(…)"
+
+    def found_in(self, content: bytes) -> bool:
+        return self._bytes.search(content) is not None
+
+    def out_of(self, text: str) -> str:
+        return self._pattern.sub(lambda found: "*" * len(found[0]), text)
+
+    def out_of_bytes(self, content: bytes) -> bytes:
+        return self._bytes.sub(lambda found: b"*" * len(found[0]), content)
+
+    def places_in(self, content: bytes) -> list[tuple[int, int]]:
+        return [found.span() for found in self._bytes.finditer(content)]
+
+
+def clean_folder(folder: Path, words: Words, *, dry_run: bool = False) -> Iterator[Path]:
+    """Take the keys out of every text file and SQLite database below, or out of the file that it is;
+    name those that had any."""
+    below = [folder] if folder.is_file() else folder.rglob("*")
+    for path in sorted(p for p in below if words.any and p.is_file() and not p.is_symlink()):
+        with suppress(FileNotFoundError):  # its owner has just removed it
+            if is_sqlite(path):
+                if clean_sqlite(path, words, dry_run=dry_run):
+                    yield path
+            elif _may_be_text(path) and _clean_file(path, words, dry_run=dry_run):
+                yield path
+
+
+def is_sqlite(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(SQLITE)) == SQLITE
+
+
+def _may_be_text(path: Path) -> bool:
+    return path.suffix not in _NOT_TEXT and not path.name.endswith(("-wal", "-shm"))
+
+
+def _clean_file(path: Path, words: Words, *, dry_run: bool) -> bool:
+    if path.stat().st_size > _LARGEST:
+        return False
+    places = words.places_in(path.read_bytes())
+    if places and not dry_run:
+        # In place and as long as it was: who appends to a log goes on with the same file.
+        with path.open("r+b") as file:
+            for start, end in places:
+                file.seek(start)
+                file.write(b"*" * (end - start))
+    return bool(places)
+
+
+def clean_sqlite(path: Path, words: Words, *, dry_run: bool = False) -> int:
+    """Take the keys out of every text of the database; the number of values that had one.
+
+    What is overwritten is filled with zeros, and the file written anew without free pages.
+    """
+    changed = 0
+    with closing(sqlite3.connect(path, timeout=60)) as connection:
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.create_function("mesh_found", 1, lambda value: _found(value, words))
+        connection.create_function("mesh_erased", 1, lambda value: _erased(value, words))
+        for table, column in _texts(connection):
+            name, of = quote_identifier(table), quote_identifier(column)
+            if dry_run:
+                query = f"SELECT count(*) FROM {name} WHERE mesh_found({of})"  # noqa: S608
+                changed += connection.execute(query).fetchone()[0]
+                continue
+            with connection:
+                done = connection.execute(
+                    f"UPDATE OR REPLACE {name} SET {of} = mesh_erased({of}) "  # noqa: S608
+                    f"WHERE mesh_found({of})"
+                )
+                changed += done.rowcount
+        if not dry_run and (changed or _in_files(path, words)):
+            for statement in (_CHECKPOINT, "VACUUM", _CHECKPOINT):
+                # In use by somebody who does not wait: what was overwritten is cleared all the same.
+                with suppress(sqlite3.OperationalError):
+                    connection.execute(statement).fetchall()
+    return changed
+
+
+def _in_files(path: Path, words: Words) -> bool:
+    """In a free page, or in the log that is written ahead."""
+    files = [path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-journal")]
+    return any(words.found_in(file.read_bytes()) for file in files if file.exists())
+
+
+def _texts(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Every column of every table: SQLite lets any of them hold text."""
+    tables = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    ).fetchall()
+    return [
+        (table, str(row[1]))
+        for (table,) in tables
+        for row in connection.execute(f"PRAGMA table_info({quote_identifier(table)})")
+    ]
+
+
+def _found(value: object, words: Words) -> bool:
+    if isinstance(value, str):
+        value = value.encode("utf-8", "surrogatepass")
+    return isinstance(value, bytes) and words.found_in(value)
+
+
+def _erased(value: Any, words: Words) -> Any:
+    if isinstance(value, bytes):
+        return words.out_of_bytes(value)
+    return words.out_of(value) if isinstance(value, str) else value

@@ -1,0 +1,138 @@
+"""Who is to be forgotten, and which products know them.
+
+Belongs here: the kinds of subject that contracts declare, keys as text, the products made from theirs.
+Does not belong here: finding rows (`in_stores.py`, `in_landing.py`, `in_quarantine.py`).
+
+A key is compared as text: that of an integer column has neither sign nor zeros in front of it that the
+number does not need. Rows are found by columns that contracts declare (`subject`) and by nothing else:
+what merely comes from such a column may be a count that happens to be somebody's number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shared_resources.contracts.model import Column, Contract
+from shared_resources.contracts.types import Family
+from shared_resources.mesh.model import Mesh
+from shared_resources.problems import MeshProblem
+
+_WHOLE = re.compile(r"\s*([+-]?)0*(\d+)\s*")
+# A shorter text, or a smaller number, stands in any log by chance: it is looked for in columns alone.
+DISTINCTIVE = 6
+
+
+class UnknownSubject(MeshProblem):
+    """Nothing can be erased as it was asked for; the message says what can."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """Those to be forgotten, all of one kind, by their keys as text."""
+
+    kind: str
+    values: Collection[str] = field(repr=False)
+
+    @property
+    def distinctive(self) -> frozenset[str]:
+        """The keys that can be told from other text wherever they stand."""
+        return frozenset(value for value in self.values if len(value) >= DISTINCTIVE)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A product that knows subjects of a kind, and the columns of its contract that hold their keys."""
+
+    contract: Contract
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+
+def kinds(mesh: Mesh) -> list[str]:
+    return sorted({c.subject for _, contract in _contracts(mesh) for c in contract.columns} - {""})
+
+
+def choose_kind(mesh: Mesh, asked: str | None) -> str:
+    """The kind that is meant: the one that was named, or the only one. Raises `UnknownSubject`."""
+    declared = kinds(mesh)
+    if not declared:
+        raise UnknownSubject(
+            "no contract declares a subject's key: say `{property: subject, vendor: mesh, value: "
+            "household}` on each column that holds one"
+        )
+    if asked is None and len(declared) > 1:
+        raise UnknownSubject(f"contracts declare keys of {', '.join(declared)}: name one with --as")
+    if asked is not None and asked not in declared:
+        raise UnknownSubject(
+            f"no contract declares keys of {asked!r}; there are {', '.join(declared)}"
+        )
+    return asked or declared[0]
+
+
+def who_know(mesh: Mesh, kind: str) -> list[Known]:
+    """The products that declare a key of the kind, in the order of their keys."""
+    found = []
+    for _, contract in _contracts(mesh):
+        columns = tuple(column for column in contract.columns if column.subject == kind)
+        if columns:
+            found.append(Known(contract, columns))
+    return sorted(found, key=lambda one: one.contract.key)
+
+
+def derived(mesh: Mesh, known: Iterable[Known]) -> list[str]:
+    """The products that are made from theirs and declare no key: aggregates, to be made again."""
+    own = {one.contract.key for one in known}
+    found: set[str] = set()
+    waiting = sorted(own)
+    while waiting:
+        for consumer in mesh.consumers(waiting.pop()):
+            if consumer.key not in own | found:
+                found.add(consumer.key)
+                waiting.append(consumer.key)
+    return sorted(found)
+
+
+def normal(value: str, columns: Iterable[Column]) -> str:
+    """The key as it is compared: where any column holds integers, a number as they are written."""
+    whole = _WHOLE.fullmatch(value)
+    if whole and any(column.type.family is Family.INTEGER for column in columns):
+        sign = "-" if whole[1] == "-" and whole[2] != "0" else ""
+        return sign + whole[2]
+    return value
+
+
+def read_subjects(file: Path) -> list[str]:
+    """One key a line. Raises `UnknownSubject` for a file that has none."""
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UnknownSubject(f"{file} cannot be read: {problem}") from problem
+    found = [line for line in lines if line]
+    if not found:
+        raise UnknownSubject(f"{file} names nobody; write one key a line")
+    return found
+
+
+def subjects_of(mesh: Mesh, kind: str, given: Iterable[str]) -> Subjects:
+    columns = [column for known in who_know(mesh, kind) for column in known.columns]
+    values = frozenset(normal(value, columns) for value in given)
+    if "" in values:
+        raise UnknownSubject("an empty text is nobody's key")
+    return Subjects(kind, values)
+
+
+def _contracts(mesh: Mesh) -> Iterable[tuple[object, Contract]]:
+    return [pair for domain in mesh.own_domains for pair in domain.contracts]
+
+
+def columns_by_landed_name(known: Known) -> Mapping[str, Column]:
+    """The key columns by what landed files call them."""
+    return {column.landed_as or column.name: column for column in known.columns}
