@@ -13,6 +13,7 @@ from shared_resources.contracts.model import Partitioning
 from shared_resources.governance.audit import counting
 from shared_resources.governance.audit.audit import audit, audit_parts
 from shared_resources.governance.audit.engine.staged_data import StagedData
+from shared_resources.personal_data.validating import is_valid
 from shared_resources.stores.protocol import StagedBatch
 from tests.contract_factory import failing, make_contract, make_rule, stage, table
 
@@ -121,3 +122,18 @@ def test_nothing_is_left_behind(tmp_path: Path, parts: list[StagedBatch]) -> Non
     audit_parts(parts, CONTRACT)
     assert not [path for path in tmp_path.rglob("*") if "audit" in path.name]
     assert duckdb.connect().execute("SELECT 1").fetchone() == (1,)
+
+
+def test_persons_numbers_are_found_in_the_part_that_has_them(tmp_path: Path) -> None:
+    """A look at all parts at once clears those in which ids only look alike."""
+    persons = [text for n in range(111222000, 111223000) if is_valid("nl.bsn", text := str(n))]
+    ids = [str(900_000_000 + 7 * n) for n in range(60)]
+    rule = make_rule("personal_data", "note", predicate_patterns=[], numbers=True)
+    contract = make_contract({"note": "text"}, [rule])
+    parts = [ids, persons[:50], ids[:3], persons[:2], ["none"]]
+    batches = [
+        stage(tmp_path / str(number), table(contract, note=values))
+        for number, values in enumerate(parts)
+    ]
+    reports = audit_parts(batches, contract)
+    assert [report.results[0].rows_failed for report in reports] == [0, 50, 0, 0, 0]

@@ -73,7 +73,8 @@ def test_short_texts_never_reach_the_expression(tmp_path: Path) -> None:
 def test_the_policys_own_patterns_run(tmp_path: Path) -> None:
     contract = make_contract({"a": "text", "b": "text", "n": "int"})
     report_rules = policy_rules(contract)
-    assert report_rules and report_rules[0].columns == ("a", "b")
-    contract = make_contract({"a": "text", "b": "text"}, report_rules)
+    assert report_rules and report_rules[0].columns == ("a", "b", "n")
+    contract = make_contract({"a": "text", "b": "text", "n": "int"}, report_rules)
     said = ["write to ada@example.com", "+1 415-555-2671", CARDS[0], "12 OZ", "", None]
-    assert _failing(tmp_path, contract, said) == 3
+    rows = audit_rows(tmp_path, contract, a=said, b=[None] * 6, n=[*range(6)])
+    assert rows.results[0].rows_failed == 3

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # Asks a query of the batch and gives the first row of its answer.
 Ask = Callable[[str], tuple[Any, ...]]
+# The same for all rows of the answer.
+AskAll = Callable[[str], list[tuple[Any, ...]]]
 Enforced = Mapping[str, tuple[str, ...]]
 Options = Mapping[str, str]
 # A column's own quality rules come after what its property implies and before its relationships.
@@ -184,6 +186,13 @@ class RowKind(RuleKind):
     def confirmed(self, rule: Rule, contract: Contract, view: str, ask: Ask) -> str:
         """The condition under which a row of `view` fails, which may depend on the other rows."""
         return self.violation(rule, contract)
+
+    def cleared(
+        self, rule: Rule, contract: Contract, view: str, part: str, ask: AskAll
+    ) -> frozenset[int]:
+        """Of the parts of `view`, by its column `part`, those in which nothing that was suspected is left
+        after a look at all of them at once."""
+        return frozenset()
 
     def count(self, rule: Rule, contract: Contract) -> str:
         """The aggregate that counts the rows to suspect."""

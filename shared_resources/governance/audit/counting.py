@@ -20,12 +20,12 @@ from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.contracts.rules.rows.partition import KIND as PARTITION_KIND
 from shared_resources.contracts.rules.view import BATCH, PART
 from shared_resources.governance.audit import sampling
+from shared_resources.governance.audit.confirming import confirm
 from shared_resources.governance.audit.domain_rules import asking as domain_rules
 from shared_resources.governance.audit.domain_rules.sql import RuleProblem, line_for
 from shared_resources.governance.audit.engine.batch_view import prepare_view
 from shared_resources.governance.audit.engine.connection import (
     UnreadableBatch,
-    asking,
     audit_connection,
 )
 from shared_resources.governance.audit.engine.outcome import Outcome, Parts
@@ -121,19 +121,8 @@ class _Counter:
 
     def confirm(self) -> None:
         """Look again at what rows were only suspected of, in the parts where some were."""
-        for place, rule in enumerate(self._rules):
-            kind = kind_of(rule)
-            if not isinstance(kind, RowKind) or not kind.confirms:
-                continue
-            for number, counts in enumerate(self.counts):
-                if counts.outcomes[place].problem is not None or not counts.outcomes[place].value:
-                    continue
-                only = f"(SELECT * FROM {BATCH} WHERE {PART} = {number})"
-                view = only if len(self._parts) > 1 else BATCH
-                condition = kind.confirmed(rule, self._contract, view, asking(self._connection))
-                query = f"SELECT count(*) FROM {view} WHERE {condition}"
-                failed = self._connection.execute(query).fetchall()[0][0]
-                counts.outcomes[place] = Outcome(failed)
+        outcomes = [counts.outcomes for counts in self.counts]
+        confirm(self._connection, self._contract, self._rules, outcomes)
 
     def sample(self) -> None:
         """Fetch failing rows, of failed rules only: a second read of the batch."""

@@ -1,21 +1,22 @@
-"""PERSONAL_DATA: text in which a pattern is found, verified where one can be. A policy's rule.
+"""PERSONAL_DATA: personal data in columns that are not classified for it. A policy's rule.
 
-Belongs here: the two stages, cheap and exact, the checksum of payment cards, the words.
-Does not belong here: the patterns. (`governance/policies/promises/no_undeclared_personal_data.py`)
+Belongs here: the two stages of the audit, the form for other engines, the words.
+Does not belong here: how it is found (`personal_data/`), which columns are looked into
+(`governance/policies/promises/no_undeclared_personal_data.py`).
 
 The first stage runs on every row and short texts skip the regular expressions. Only when it finds
-something does the second look at the rows found, and verify them.
+something does the second look at the columns where it did, and verify distinct values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 from shared_resources.contracts.model import Contract, Rule
-from shared_resources.contracts.rules.kind import Ask, RowKind
-from shared_resources.sql import quote_identifier, quote_literal
+from shared_resources.contracts.rules.kind import Ask, AskAll, RowKind
+from shared_resources.contracts.types import Family
+from shared_resources.personal_data.searching import Column, Match
+from shared_resources.sql import quote_identifier
 
 # A regular expression is compiled for each place where it stands, which takes a millisecond: those
 # of many columns are looked for in lists, which cost a little for each row.
@@ -23,51 +24,11 @@ SEARCHED_SINGLY = 50
 SEARCHED_TOGETHER = 100
 
 
-@dataclass(frozen=True)
-class _Search:
-    """One pattern on one column. `column` is quoted."""
-
-    column: str
-    pattern: Mapping[str, Any]
-
-    @property
-    def matched(self) -> str:
-        return f"regexp_matches({self.column}, {quote_literal(self.pattern['pattern'])})"
-
-    @property
-    def found(self) -> str:
-        """Whether the pattern is found, verified or not; whatever is cheaper is asked first."""
-        conditions = [self.matched]
-        if prefilter := self.pattern.get("prefilter_sql"):
-            conditions.append(str(prefilter).replace("{column}", self.column))
-        if length := self.pattern.get("min_length"):
-            # Bytes are no fewer than characters, and are known without counting.
-            conditions.append(f"strlen({self.column}) >= {int(length)}")
-        nested = conditions[0]
-        for cheaper in conditions[1:]:
-            # CASE, unlike AND, is never turned round: the expression runs on what is left only.
-            nested = f"CASE WHEN {cheaper} THEN {nested} ELSE FALSE END"
-        return nested
-
-    @property
-    def verified(self) -> str:
-        """Whether it is found and, where there is a validator, a match passes it."""
-        match self.pattern.get("validator"):
-            case None:
-                return self.found
-            case "luhn":
-                wanted = quote_literal(self.pattern["pattern"])
-                matches = f"regexp_extract_all({self.column}, {wanted})"
-                valid = f"len(list_filter({matches}, lambda _match: {luhn('_match')})) > 0"
-                return f"CASE WHEN {self.found} THEN {valid} ELSE FALSE END"
-            case unknown:
-                raise ValueError(f"{unknown!r} is no validator of personal data; there is: luhn")
-
-
 class PersonalData(RowKind):
-    """`Rule.arguments["predicate_patterns"]` lists {"name", "pattern"} with, optionally: "min_length";
-    "prefilter_sql", a cheap condition that every match fulfils, with `{column}` for the column;
-    "validator", `luhn`; "min_valid_share", see `confirmed`. The columns hold text.
+    """`Rule.arguments["predicate_patterns"]` lists what `personal_data/text.py` says of a pattern:
+    {"name", "pattern"} with, optionally, "min_length", "prefilter_sql", "validator", "min_valid_share",
+    "chance". With "numbers", numbers of persons are looked for, too. The columns hold text or, then,
+    integers.
     """
 
     name = "personal_data"
@@ -77,69 +38,87 @@ class PersonalData(RowKind):
 
     def violation(self, rule: Rule, contract: Contract) -> str:
         """Every match that its validator passes; which of them count is for `confirmed` to say."""
-        return _any(_searches(rule))
+        return _any(search.verified for search in _matches(rule, contract))
 
     def suspicion(self, rule: Rule, contract: Contract) -> str:
-        if len(rule.columns) <= SEARCHED_SINGLY:
-            return " OR ".join(f"({search.found})" for search in _searches(rule)) or "FALSE"
-        patterns = rule.arguments["predicate_patterns"]
-        found = " OR ".join(f"({_Search('_text', pattern).found})" for pattern in patterns)
+        columns = _columns(rule, contract)
+        integers = [column.suspicion for column in columns if column.integers]
+        texts = [column for column in columns if not column.integers]
+        if len(texts) <= SEARCHED_SINGLY:
+            return _any((*integers, *(column.suspicion for column in texts)))
+        found = texts[0].suspicion_of("_text")
         groups = [
-            ", ".join(map(quote_identifier, rule.columns[first : first + SEARCHED_TOGETHER]))
-            for first in range(0, len(rule.columns), SEARCHED_TOGETHER)
+            ", ".join(column.quoted for column in texts[first : first + SEARCHED_TOGETHER])
+            for first in range(0, len(texts), SEARCHED_TOGETHER)
         ]
-        return " OR ".join(f"len(list_filter([{c}], lambda _text: {found})) > 0" for c in groups)
+        listed = (f"len(list_filter([{c}], lambda _text: {found})) > 0" for c in groups)
+        return _any((*integers, *listed))
 
     def violation_on(self, rule: Rule, contract: Contract, engine: str) -> str | None:
-        """Without the checksum, for which only DuckDB has the words, there would be false alarms."""
+        """Without check digits, for which only DuckDB and Python have the words, there would be false
+        alarms."""
+        known = {None, "luhn"} if engine == "duckdb" else {None}
+        if rule.arguments.get("numbers") or any(
+            search.pattern.get("validator") not in known for search in _matches(rule, contract)
+        ):
+            return None
         if engine == "duckdb":
             return self.violation(rule, contract)
-        if any(search.pattern.get("validator") for search in _searches(rule)):
-            return None
-        return " OR ".join(search.matched for search in _searches(rule)) or "FALSE"
+        return _any(search.matched for search in _matches(rule, contract))
 
     def confirmed(self, rule: Rule, contract: Contract, view: str, ask: Ask) -> str:
-        """A pattern with "min_valid_share" counts in a column only if at least that share of its
-        matches there pass the validator: of random digits one in ten does, of card numbers each.
-        """
-        return _any(
-            search
-            for search in _searches(rule)
-            if not search.pattern.get("min_valid_share") or _is_dense(ask, search, view)
-        )
+        """What counts as personal data depends on the other values of a column: see `personal_data/`."""
+        suspected = _suspected(_columns(rule, contract), view, ask)
+        return _any(condition for column in suspected for _, condition, _ in column.held(view, ask))
+
+    def cleared(
+        self, rule: Rule, contract: Contract, view: str, part: str, ask: AskAll
+    ) -> frozenset[int]:
+        parts: frozenset[int] | None = None
+        for column in _columns(rule, contract):
+            cleared = column.cleared(view, part, ask)
+            parts = cleared if parts is None else parts & cleared
+        return parts or frozenset()
 
     def failing(self, rule: Rule, contract: Contract) -> str:
-        names = ", ".join(str(pattern["name"]) for pattern in rule.arguments["predicate_patterns"])
+        kinds = [str(pattern["name"]) for pattern in rule.arguments["predicate_patterns"]]
+        if rule.arguments.get("numbers"):
+            kinds.append("number of a person")
+        names = ", ".join(dict.fromkeys(kinds))
         return f"have what looks like personal data ({names}) in {', '.join(rule.columns)}"
 
 
-def _any(searches: Iterable[_Search]) -> str:
-    return " OR ".join(f"({search.verified})" for search in searches) or "FALSE"
+def _suspected(columns: list[Column], view: str, ask: Ask) -> Iterator[Column]:
+    for first in range(0, len(columns), SEARCHED_TOGETHER):
+        some = columns[first : first + SEARCHED_TOGETHER]
+        counted = ", ".join(f"coalesce(count_if({column.suspicion}), 0)" for column in some)
+        found = ask(f"SELECT {counted} FROM {view}") if len(columns) > 1 else (1,)
+        yield from (column for column, rows in zip(some, found, strict=True) if rows)
 
 
-def _is_dense(ask: Ask, search: _Search, view: str) -> bool:
-    found, valid = ask(
-        f"SELECT count(*), count_if({search.verified}) FROM {view} WHERE {search.found}"
-    )
-    return bool(valid and valid >= float(search.pattern["min_valid_share"]) * found)
+def _any(conditions: Iterator[str] | tuple[str, ...]) -> str:
+    return " OR ".join(f"({condition})" for condition in conditions) or "FALSE"
 
 
-def _searches(rule: Rule) -> Iterator[_Search]:
-    for column in rule.columns:
-        for pattern in rule.arguments["predicate_patterns"]:
-            yield _Search(quote_identifier(column), pattern)
+def _columns(rule: Rule, contract: Contract) -> list[Column]:
+    numbers = bool(rule.arguments.get("numbers"))
+    patterns = rule.arguments["predicate_patterns"]
+    return [
+        Column(
+            name,
+            patterns,
+            numbers=numbers,
+            integers=contract.column(name).type.family is Family.INTEGER,
+        )
+        for name in rule.columns
+    ]
 
 
-def luhn(text: str) -> str:
-    """Whether the digits in the SQL expression `text` pass the checksum of ISO/IEC 7812 (Luhn)."""
-    digits = f"list_reverse(regexp_extract_all({text}, '[0-9]'))"
-    doubled = "(CAST(_digit AS INTEGER) * 2)"
-    weighted = (
-        f"list_transform({digits}, lambda _digit, _place: CASE WHEN _place % 2 = 1 "
-        f"THEN CAST(_digit AS INTEGER) ELSE {doubled} - CASE WHEN {doubled} > 9 THEN 9 ELSE 0 END "
-        "END)"
-    )
-    return f"(list_sum({weighted}) % 10 = 0)"
+def _matches(rule: Rule, contract: Contract) -> Iterator[Match]:
+    for column in _columns(rule, contract):
+        if not column.integers:
+            for pattern in rule.arguments["predicate_patterns"]:
+                yield Match(quote_identifier(column.name), pattern)
 
 
 KIND = PersonalData()

@@ -1,24 +1,16 @@
 """Policy: personal data stands only in columns that are classified for it.
 
-Belongs here: what e-mail addresses, phone numbers and payment cards look like in text, chosen so
-that baskets' ids, article numbers, prices and sizes do not.
-Does not belong here: searching the data (`governance/audit/audit.py`).
+Belongs here: which columns are looked into, and what is said. Does not belong here: what personal data
+looks like (`personal_data/`), searching the data (`contracts/rules/rows/personal_data.py`).
 
-One check a product, over every text column that is neither confidential nor restricted.
-`Rule.arguments["predicate_patterns"]` holds a mapping for each kind of personal data; a row fails
-when one of its columns holds text that is at least `min_length` long, in which the regular
-expression `pattern` is found and, with `validator: luhn`, of which a match passes the Luhn check.
-Where there is a `min_valid_share`, it fails only if at least that share of the column's rows with
-a match pass the validator: one random number in ten passes Luhn, a column of cards always does.
-So a card that hides among many more numbers of its length and prefix is not found.
+One check a product, over every column of text or integers that is neither confidential nor restricted.
+A row fails when one of them holds an e-mail address, a telephone number, a payment card, an IBAN, the
+address of a computer or a device; and in a column of persons' numbers each row that has one.
 
-Not looked for: names and addresses, which no pattern tells from other text, and numbers in
-columns that are not text.
+Not looked for: numbers of persons within other text, and in columns of decimals.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.rules.rows.personal_data import KIND as PERSONAL_DATA
@@ -27,59 +19,10 @@ from shared_resources.governance.example import fails, passes
 from shared_resources.governance.policy import CHECK_PREFIX, DataTimePolicy
 from shared_resources.mesh import Central
 from shared_resources.mesh.model import UNDECIDED
+from shared_resources.personal_data.text import PATTERNS
 
 NAME = "no_undeclared_personal_data"
-# Not within a longer number or word: an id that contains a card's digits is no card.
-_BEFORE = r"(?:^|[^0-9A-Za-z.+\-])"
-_AFTER = r"(?:$|[^0-9A-Za-z\-])"
-_LOCAL = r"(?:[A-Za-z0-9._%+'\-]|[^\x00-\x7F])+"
-_LABEL = r"(?:[A-Za-z0-9\-]|[^\x00-\x7F])+"
-
-_EMAIL = rf"{_LOCAL}@(?:{_LABEL}\.)+[A-Za-z]{{2,}}"
-
-# Digits alone are never a phone number here: basket ids and UPC codes have 11 or 12 of them.
-_PHONE_LAYOUTS = (
-    r"\+[1-9](?:[ ()/\-]{0,2}[0-9]){9,14}",  # +1 415-555-2671, +4915112345678
-    r"\+[1-9][0-9]{0,2}(?:\.[0-9]{1,4}){3,5}",  # +33.1.23.45.67.89; one dot is a signed number
-    r"(?:1[ .\-])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[ .\-])[2-9][0-9]{2}[ .\-][0-9]{4}",  # US
-    r"\(0[0-9]{1,4}\) ?[0-9]{3,4}[ \-]?[0-9]{3,4}",  # (020) 7946 0958, (030) 1234567
-    r"020 [0-9]{4} [0-9]{4}",  # London
-    r"07[0-9]{3} [0-9]{3} ?[0-9]{3}",  # British mobiles
-    r"0[67](?:[ .][0-9]{2}){4}",  # French mobiles
-)
-_LABELLED_PHONE = r"\b(?:tel|telephone|phone|mobile|fax)[ .:#]{1,3}(?:[ ()/.\-]{0,2}[0-9]){7,14}"
-_PHONE = rf"{_BEFORE}(?:{'|'.join(_PHONE_LAYOUTS)}){_AFTER}|(?i:{_LABELLED_PHONE})"
-
-# Issuers and lengths from ISO/IEC 7812 ranges in use: Visa, Mastercard, Discover, UnionPay, JCB.
-# Visa's old 13 digits are left out: German and Japanese article numbers (EAN) look the same.
-_SIXTEEN = (
-    r"4[0-9]{3}|5[1-5][0-9]{2}|222[1-9]|22[3-9][0-9]|2[3-6][0-9]{2}|27[01][0-9]|2720"
-    r"|6011|64[4-9][0-9]|65[0-9]{2}|62[0-9]{2}|352[89]|35[3-8][0-9]"
-)
-_CARD_LAYOUTS = (
-    rf"(?:{_SIXTEEN})(?:[0-9]{{12}}|(?: [0-9]{{4}}){{3}}|(?:-[0-9]{{4}}){{3}})",
-    r"3[47][0-9]{2}(?:[0-9]{11}| [0-9]{6} [0-9]{5}|-[0-9]{6}-[0-9]{5})",  # American Express
-    r"3(?:0[0-5]|[68][0-9])[0-9](?:[0-9]{10}| [0-9]{6} [0-9]{4}|-[0-9]{6}-[0-9]{4})",  # Diners
-)
-_CARD = rf"{_BEFORE}(?:{'|'.join(_CARD_LAYOUTS)}){_AFTER}"
-
-PATTERNS: tuple[dict[str, Any], ...] = (
-    {
-        "name": "e-mail address",
-        "pattern": _EMAIL,
-        "min_length": 6,
-        # A substring search is many times faster than the regular expression it saves.
-        "prefilter_sql": "contains({column}, '@')",
-    },
-    {"name": "phone number", "pattern": _PHONE, "min_length": 11},
-    {
-        "name": "payment card",
-        "pattern": _CARD,
-        "min_length": 14,
-        "validator": "luhn",
-        "min_valid_share": 0.5,
-    },
-)
+_LOOKED_INTO = (Family.STRING, Family.INTEGER)
 
 
 def rules(contract: Contract, central: Central = UNDECIDED) -> tuple[Rule, ...]:
@@ -87,7 +30,7 @@ def rules(contract: Contract, central: Central = UNDECIDED) -> tuple[Rule, ...]:
     columns = tuple(
         column.name
         for column in contract.columns
-        if column.type.family is Family.STRING and column.name not in contract.classified_columns
+        if column.type.family in _LOOKED_INTO and column.name not in contract.classified_columns
     )
     if not columns:
         return ()
@@ -97,15 +40,25 @@ def rules(contract: Contract, central: Central = UNDECIDED) -> tuple[Rule, ...]:
             kind=PERSONAL_DATA.name,
             columns=columns,
             clause=f"policies.{NAME}",
-            arguments={"predicate_patterns": [dict(pattern) for pattern in PATTERNS]},
+            arguments={
+                "predicate_patterns": [dict(pattern) for pattern in PATTERNS],
+                "numbers": True,
+            },
             description=(
-                "No e-mail address, phone number or payment card in text columns that are not "
-                "classified confidential or restricted. Classify the column, or remove the data."
+                "No e-mail address, phone number, payment card, IBAN, IP or MAC address and no number "
+                "of a person in columns that are not classified confidential or restricted. Classify the "
+                "column, or remove the data."
             ),
             dimension="conformity",
         ),
     )
 
+
+# Made up, with the check digits of a Dutch BSN.
+_PERSONS = [
+    *("944117715", "853194130", "886075002", "792243298", "139762851", "416178418"),
+    *("225711825", "868958372", "117639175", "718561983", "647788354", "879678847"),
+]
 
 EXAMPLES = (
     passes("text without personal data", rows=[{"order_id": 1, "note": "leave at the door"}]),
@@ -133,11 +86,30 @@ EXAMPLES = (
         "what looks like personal data",
         rows=[{"order_id": 1, "note": "4111 1111 1111 1111"}],
     ),
+    fails(
+        "an IBAN",
+        "what looks like personal data",
+        rows=[{"order_id": 1, "note": "pay to DE89 3704 0044 0532 0130 00"}],
+    ),
+    passes(
+        "what has an IBAN's layout and other check digits",
+        rows=[{"order_id": 1, "note": "DE88 3704 0044 0532 0130 00"}],
+    ),
+    fails(
+        "numbers of persons, twelve of twelve with their check digits",
+        "what looks like personal data",
+        rows=[{"order_id": n, "note": note} for n, note in enumerate(_PERSONS)],
+    ),
+    passes(
+        "numbers of orders, of which one in eleven has such check digits",
+        rows=[{"order_id": n, "note": str(111222333 + n)} for n in range(12)],
+    ),
 )
 
 POLICY = DataTimePolicy(
     NAME,
-    "E-mail addresses, phone numbers and payment cards stand only in classified columns.",
+    "E-mail addresses, phone numbers, payment cards, IBANs, IP and MAC addresses and numbers of persons "
+    "(national identifiers) stand only in classified columns.",
     rules,
     examples=EXAMPLES,
 )
