@@ -45,12 +45,13 @@ def _workspace_findings(mesh: Mesh, file: Path) -> Iterator[Finding]:
         return
     yield from source.findings
     listed = dict(_modules(source))
+    last = max(listed.values(), default=1)
     for domain in mesh.own_domains:
         module = f"domains.{domain.name}.definitions"
         if module not in listed:
             yield Finding(
                 file,
-                0,
+                last,
                 RULE,
                 f"domain {domain.name!r} is not listed, so Dagster does not load it",
                 f"add a python_module with module_name: {module}",
