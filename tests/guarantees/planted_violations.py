@@ -1,10 +1,9 @@
-"""Forty and more violations, each planted by one edit in a copy of the example mesh, and where it is found.
+"""Forty and more violations, each planted by one edit in a copy of the example mesh.
 
-Belongs here: the edits, a line each, and what a person is told. Does not belong here: checking (the test).
+Belongs here: the edits, and what a person is told. Does not belong here: checking (the test).
 
-Each is (name, file, old text, new text, file of the finding or "" for the same, text that stands in the line
-that is named, words of the message). `old` is replaced at its first place; an empty one makes the file
-anew.
+Each is a name, a file, the text that is replaced at its first place, the new text, what stands in the
+line that is named, words of what is said and, where it is another, the file of the finding.
 """
 
 from __future__ import annotations
@@ -40,6 +39,12 @@ WAIVER = """waivers:
     reason: Known and agreed, until the tills say more.
     approver: {by}
     expires: {until}
+"""
+
+
+_LOCATION = """  - python_module:
+      module_name: domains.product.definitions
+      location_name: product
 """
 
 
@@ -487,7 +492,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "a location that the workspace lacks",
         WORKSPACE,
-        "  - python_module:\n      module_name: domains.product.definitions\n      location_name: product\n",
+        _LOCATION,
         "",
         "",
         "product",
