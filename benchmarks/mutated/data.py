@@ -161,39 +161,91 @@ CONTACTS_DATA = (
     ("an empty name", "length_last_name", _values("last_name", _first(""))),
     ("a name too long", "length_first_name", _values("first_name", _first("x" * 81))),
     ("keys as text", "unreadable", _values("household_id", lambda x: [*map(str, x)], pa.string())),
-    ("keys with fractions", "unreadable", _values("household_id", lambda x: [v + 0.5 for v in x], pa.float64())),
+    (
+        "keys with fractions",
+        "unreadable",
+        _values("household_id", lambda x: [v + 0.5 for v in x], pa.float64()),
+    ),
     ("a part of the register", "whole_register", _table(lambda table: table.slice(0, 100))),
     ("a file cut off", "unreadable", lambda raw: raw[: len(raw) // 2]),
     ("a byte flipped", "unreadable", _flipped),
-)  # fmt: skip
+)
 LINES_DATA = (
     ("a negative price", "range_sales_value", _values("sales_value", _first(-1.0))),
     ("no number", "required_sales_value", _values("sales_value", _first(float("nan")))),
-    ("a price in cents", "range_sales_value", _values("sales_value", lambda x: [v * 100_000 for v in x])),
+    (
+        "a price in cents",
+        "range_sales_value",
+        _values("sales_value", lambda x: [v * 100_000 for v in x]),
+    ),
     ("too many for nothing", "sales_value_positive", _values("sales_value", _first(0.0, 500))),
     ("far too many pieces", "range_quantity", _values("quantity", _first(1_000_000))),
-    ("a line of another day", "partition", _values("transaction_timestamp", lambda x: [_moved(48)(x)[0], *x[1:]])),
+    (
+        "a line of another day",
+        "partition",
+        _values("transaction_timestamp", lambda x: [_moved(48)(x)[0], *x[1:]]),
+    ),
     ("a day too late", "partition", _values("transaction_timestamp", _moved(24))),
-    ("a customer that is none", "relationship_household_id_2", _values("household_id", _first(99_999_999))),
-    ("products that are none", "relationship_product_id", _values("product_id", _first(99_999_999, 300))),
-    ("a line twice", "primary_key", _table(lambda table: pa.concat_tables([table, table.slice(0, 1)]))),
-    ("a basket of two customers", "one_visit_a_basket", _values("household_id", lambda x: [x[-1] if n % 7 == 0 else v for n, v in enumerate(x)])),
+    (
+        "a customer that is none",
+        "relationship_household_id_2",
+        _values("household_id", _first(99_999_999)),
+    ),
+    (
+        "products that are none",
+        "relationship_product_id",
+        _values("product_id", _first(99_999_999, 300)),
+    ),
+    (
+        "a line twice",
+        "primary_key",
+        _table(lambda table: pa.concat_tables([table, table.slice(0, 1)])),
+    ),
+    (
+        "a basket of two customers",
+        "one_visit_a_basket",
+        _values("household_id", lambda x: [x[-1] if n % 7 == 0 else v for n, v in enumerate(x)]),
+    ),
     ("a day cut off", "plausible_volume_of_each_day", _table(lambda table: table.slice(0, 100))),
     ("another week", "week_agrees_with_time", _values("week", lambda x: [v + 1 for v in x])),
-    ("times with a zone", "unreadable", _values("transaction_timestamp", lambda x: [v.replace(tzinfo=UTC) for v in x], pa.timestamp("us", "UTC"))),
+    (
+        "times with a zone",
+        "unreadable",
+        _values(
+            "transaction_timestamp",
+            lambda x: [v.replace(tzinfo=UTC) for v in x],
+            pa.timestamp("us", "UTC"),
+        ),
+    ),
     ("a column missing", "unreadable", _table(lambda table: table.drop_columns(["store_id"]))),
-)  # fmt: skip
+)
 REDEMPTIONS_DATA = (
-    ("a day too early", "range_redemption_date", _objects(lambda x: x.update(redemption_date="2016-05-01"))),
+    (
+        "a day too early",
+        "range_redemption_date",
+        _objects(lambda x: x.update(redemption_date="2016-05-01")),
+    ),
     ("a day that is none", "parse", _objects(lambda x: x.update(redemption_date="2017-02-30"))),
     ("a day in another order", "parse", _objects(lambda x: x.update(redemption_date="30/05/2017"))),
-    ("a campaign that is none", "relationship_campaign_id", _objects(lambda x: x.update(campaign_id=999))),
+    (
+        "a campaign that is none",
+        "relationship_campaign_id",
+        _objects(lambda x: x.update(campaign_id=999)),
+    ),
     ("no campaign", "required_campaign_id", _objects(lambda x: x.update(campaign_id=None))),
-    ("a coupon of another campaign", "relationship_coupon_upc_campaign_id", _objects(lambda x: x.update(coupon_upc=10000089238))),
+    (
+        "a coupon of another campaign",
+        "relationship_coupon_upc_campaign_id",
+        _objects(lambda x: x.update(coupon_upc=10000089238)),
+    ),
     ("a field that is not known", "parse", _objects(lambda x: x.update(colour="blue"))),
     ("no JSON", "unreadable", _lines(lambda x: ["{", *x[1:]])),
-    ("a field twice", "parse", _lines(lambda x: [x[0].replace("{", '{"campaign_id": 1, ', 1), *x[1:]])),
-)  # fmt: skip
+    (
+        "a field twice",
+        "parse",
+        _lines(lambda x: [x[0].replace("{", '{"campaign_id": 1, ', 1), *x[1:]]),
+    ),
+)
 
 MUTATIONS: tuple[Mutation, ...] = tuple(
     Mutation(product, name, catches, edit)
@@ -218,7 +270,7 @@ HARMLESS: tuple[Mutation, ...] = (
 
 
 def landed(folder: Path) -> dict[str, Path]:
-    """Land one object of each product that is edited, and of those that they refer to, below the folder."""
+    """Land one object of each product that is edited, and of those that they refer to."""
     from domains.source_systems.objects import LandingWriter
     from domains.source_systems.systems import SYSTEMS
     from shared_resources.landing.zones.folder import FolderLandingZone

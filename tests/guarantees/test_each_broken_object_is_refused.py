@@ -1,5 +1,4 @@
-"""Sixty kinds of broken data, each refused by the rule that is meant for it, before publication; what is no
-fault is not refused.
+"""Sixty kinds of broken data are each refused by the rule that is meant for it, before publication.
 
 The same that `python -m benchmarks.mutations` shows beside peers.
 """
