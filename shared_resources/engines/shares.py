@@ -113,6 +113,24 @@ def shares_of_product(
     return Shares(tuple(given), tuple(unsaid))
 
 
+def ended_of(mesh: Mesh, now: datetime) -> list[Share]:
+    """What was agreed until a moment that has passed: for an engine that does not end it by itself."""
+    found: list[Share] = []
+    for domain in mesh.own_domains:
+        for folder in domain.products:
+            contract = folder.contract
+            agreements = read_all(agreement_files(folder.folder))[0] if contract else []
+            for agreement in agreements:
+                over = agreement.status is Status.APPROVED and agreement.over(now)
+                if contract is None or not over:
+                    continue
+                if not any(
+                    problems_with(agreement, folder.key, contract, domain.owners, mesh.central)
+                ):
+                    found.append(_share(agreement, contract))
+    return found
+
+
 def _share(agreement: Agreement, contract: Contract) -> Share:
     roles = [role for name in agreement.roles if (role := contract.role(name)) is not None]
     return Share(

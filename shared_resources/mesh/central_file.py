@@ -2,7 +2,7 @@
 
 Belongs here: who may approve exceptions, for how long at most, how many rows an owner may lose, which
 landing prefixes a domain has beside its own, how severe a policy is and what it is set to, for which
-purposes data are read.
+purposes data are read, whom AWS knows a consumer as.
 Does not belong here: what a domain decides for itself (`domain_file.py`), or enforcing any of it
 (`governance/`), such as whether there is a policy of a name and what can be set of it.
 
@@ -13,6 +13,7 @@ by another domain, and none without one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,13 @@ from shared_resources.contracts.source import read_source
 from shared_resources.findings import InvalidFile
 from shared_resources.mesh.agreements.model import Purpose, is_purpose_name
 from shared_resources.mesh.field_reader import FieldReader
-from shared_resources.mesh.model import LONGEST_WAIVER_DAYS, Central, Decision
+from shared_resources.mesh.model import (
+    LONGEST_WAIVER_DAYS,
+    Central,
+    Decision,
+    is_domain_name,
+    is_product_key,
+)
 
 RULE = "central"
 FIELDS = (
@@ -32,10 +39,12 @@ FIELDS = (
     "policies",
     "purposes",
     "open",
+    "awsPrincipals",
 )
 PURPOSE_FIELDS = ("description", "classifications")
 # The highest number that a policy can be set to: ten years in seconds, a thousand million rows.
 MOST = 10**9
+_PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/[\w+=,.@/-]{1,512}", re.ASCII)
 _EXAMPLES = {
     "approvers": "approvers: [governance@example.com]",
     "waiverDays": f"waiverDays: {LONGEST_WAIVER_DAYS}",
@@ -45,6 +54,7 @@ _EXAMPLES = {
     "severity": "severity: warning",
     "purposes": "purposes: {research: {description: …, classifications: [public, internal]}}",
     "open": "open: [public]",
+    "awsPrincipals": "awsPrincipals: {marketing: 'arn:aws:iam::123456789012:role/marketing'}",
     "description": "description: what data are used for",
     "classifications": "classifications: [public, internal]",
 }
@@ -72,6 +82,7 @@ def read_central_file(file: Path) -> Central:
         policies=dict(_policies(reader)),
         purposes=dict(_purposes(reader)),
         open=_classifications(reader, ("open",)) if "open" in source.data else frozenset(),
+        aws_principals=dict(_aws_principals(reader)) if "awsPrincipals" in source.data else None,
         findings=tuple(sorted(set(reader.findings))),
     )
 
@@ -163,3 +174,34 @@ def _classifications(reader: FieldReader, place: tuple[str, ...]) -> frozenset[C
         remedy = f"use some of {', '.join(Classification)}"
         reader.add(place, f"{level!r} is no classification", remedy)
     return frozenset() if unknown else frozenset(map(Classification, given))
+
+
+def _aws_principals(reader: FieldReader) -> Iterator[tuple[str, str]]:
+    """The ARN of each consumer. One that two consumers have is neither's: what the one is granted would
+    be the other's, too."""
+    field = "awsPrincipals"
+    given = reader.value((field,))
+    if given is None:
+        return
+    if not isinstance(given, dict):
+        reader.add((field,), f"{field!r} is no mapping", f"write `{_EXAMPLES[field]}`")
+        return
+    arns = [arn for arn in given.values() if isinstance(arn, str)]
+    for name, arn in given.items():
+        place, consumer = (field, str(name)), str(name)
+        if not _is_consumer(consumer):
+            remedy = "write a domain, domain/product, somebody@example.com or agent:name"
+            reader.add(place, f"{consumer!r} is no consumer", remedy)
+        elif not isinstance(arn, str) or not _PRINCIPAL.fullmatch(arn):
+            remedy = "write the ARN of a role or user, such as arn:aws:iam::123456789012:role/name"
+            reader.add(place, f"{consumer}: {arn!r} is no principal of AWS", remedy)
+        elif arns.count(arn) > 1:
+            remedy = "give each a role of its own: what the one may read would be the other's, too"
+            reader.add(place, f"{consumer}: {arn} stands for another consumer as well", remedy)
+        else:
+            yield consumer, arn
+
+
+def _is_consumer(name: str) -> bool:
+    person = ("@" in name or ":" in name) and name.isprintable() and " " not in name
+    return is_domain_name(name) or is_product_key(name) or person

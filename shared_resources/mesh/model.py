@@ -154,6 +154,8 @@ class Central:
     that a contract may lose. `landing_prefixes` gives domains prefixes beside the one of their name.
     `policies` are decisions by the policies' names, whether or not there are such policies.
     `purposes` are what agreements may name; columns of the classifications `open` are read without one.
+    `aws_principals` are the ARNs of who is taken for a consumer in AWS, by what the consumer is called;
+    None where agreements are not carried there.
     """
 
     file: Path
@@ -164,6 +166,7 @@ class Central:
     policies: Mapping[str, Decision] = field(default_factory=dict)
     purposes: Mapping[str, Purpose] = field(default_factory=dict)
     open: frozenset[Classification] = frozenset()
+    aws_principals: Mapping[str, str] | None = None
     findings: tuple[Finding, ...] = ()
 
 

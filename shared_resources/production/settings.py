@@ -87,7 +87,17 @@ class ProductionSettings:
         client: SQSClient = self._client("sqs", TICK)
         return client
 
-    def _client(self, service: Literal["glue", "sqs"], patience: Patience) -> Any:
+    def lake_formation(self) -> Any:
+        """For `mesh access plan` and `apply`; its types are in no package of ours."""
+        return self._client("lakeformation", RUN)
+
+    def sts(self) -> Any:
+        """It says which account this is."""
+        return self._client("sts", RUN)
+
+    def _client(
+        self, service: Literal["glue", "lakeformation", "sqs", "sts"], patience: Patience
+    ) -> Any:
         """A client of a service that answers in JSON."""
         import boto3
 

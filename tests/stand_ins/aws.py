@@ -1,4 +1,6 @@
-"""S3, Glue and SQS: moto's server, with the two checks that make concurrent writers safe in AWS.
+"""S3, Glue, SQS, Lake Formation: moto's server, with two checks that make writers safe in AWS.
+
+Lake Formation is completed in `lake_formation.py`.
 
 moto ignores `VersionId` of Glue's UpdateTable (AWS answers ConcurrentModificationException when the
 table is of another version), and tests and sets conditional S3 puts in two steps.
@@ -18,6 +20,7 @@ from moto.glue.responses import GlueResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from tests.stand_ins.lake_formation import complete_lake_formation
 from tests.stand_ins.lifeline import end_with_parent
 
 _updating = threading.Lock()
@@ -76,6 +79,7 @@ class _Quiet(WSGIRequestHandler):
 def main(port: int) -> None:
     end_with_parent()
     check_table_versions()
+    complete_lake_formation()
     application = OneConditionalPutAtATime(DomainDispatcherApplication(create_backend_app))
     make_server(
         "127.0.0.1", port, application, threaded=True, request_handler=_Quiet

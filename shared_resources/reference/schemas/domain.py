@@ -122,6 +122,11 @@ _CENTRAL: Mapping[str, Schema] = {
         **_LEVELS,
         "description": "Columns of these classifications are read without an agreement; default none.",
     },
+    "awsPrincipals": {
+        "type": ["object", "null"],
+        "additionalProperties": {"type": "string", "pattern": "^arn:aws[a-z-]*:iam::[0-9]{12}:"},
+        "description": "The role or user of AWS that each consumer is, for `mesh access apply`.",
+    },
 }
 
 
