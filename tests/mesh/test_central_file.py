@@ -46,6 +46,10 @@ def test_what_stands_in_it_is_read(tmp_path: Path) -> None:
         ("approvers: [a]\nlandingPrefixes:\n  crm: 7\n", 3, "granted to no domain"),
         ("approvers: [a]\napprover: b\n", 2, "unknown field 'approver'"),
         ("approvers: [\n", 2, ""),
+        ("approvers: [a]\nawsPrincipals: [x]\n", 2, "no mapping"),
+        ("approvers: [a]\nawsPrincipals:\n  Mar keting: x\n", 3, "'Mar keting' is no consumer"),
+        ("approvers: [a]\nawsPrincipals:\n  marketing: role/x\n", 3, "no principal of AWS"),
+        ("approvers: [a]\nawsPrincipals:\n  marketing: [x]\n", 3, "no principal of AWS"),
     ],
 )
 def test_what_is_wrong_with_it_is_found_by_line_and_grants_nothing(
@@ -57,3 +61,19 @@ def test_what_is_wrong_with_it_is_found_by_line_and_grants_nothing(
     assert any(f.file == file and f.line == line and words in f.message for f in central.findings)
     assert central.landing_prefixes == {}
     assert central.loss_budget_percent == 10
+
+
+def test_consumers_are_principals_of_aws_each_by_his_own(tmp_path: Path) -> None:
+    role = "arn:aws:iam::123456789012:role/"
+    given = {"marketing": "m", "crm/people": "p", "agent:bot": "b", "a@example.com": "same"}
+    lines = [f"  {who}: {role}{name}\n" for who, name in given.items()]
+    text = "approvers: [a]\nawsPrincipals:\n" + "".join(lines)
+    central = read_central_file(write_central(tmp_path, text))
+    assert central.findings == ()
+    assert central.aws_principals == {who: role + name for who, name in given.items()}
+    central = read_central_file(write_central(tmp_path, f"{text}  b@example.com: {role}same\n"))
+    assert len(central.findings) == 2
+    assert central.aws_principals == {who: role + name for who, name in [*given.items()][:3]}
+    assert read_central_file(write_central(tmp_path, "approvers: [a]\n")).aws_principals is None
+    empty = read_central_file(write_central(tmp_path, "approvers: [a]\nawsPrincipals:\n"))
+    assert empty.aws_principals == {}

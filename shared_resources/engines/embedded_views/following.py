@@ -9,9 +9,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
-from shared_resources.access.grants import NoAgreement
-from shared_resources.engines.embedded_views.views import EmbeddedViews
-from shared_resources.engines.engine import Action, Change, Item
+from shared_resources.engines.embedded_views.views import EmbeddedViews, views_below
 from shared_resources.engines.shares import Share, shares_of_product
 from shared_resources.environment import Environment
 from shared_resources.mesh.domain_file import owners_named
@@ -26,17 +24,18 @@ def follow(environment: Environment, product: str) -> None:
 
     The version is published whatever comes of this: a view that cannot be moved shows the version before,
     as whole as it was, and `mesh access plan` says so. One whose agreement does not show the new version
-    is removed.
+    is removed; one without an agreement is left to `mesh access apply --prune`.
     """
     import duckdb
 
+    if not views_below(environment.home).is_dir():
+        return  # nobody has any
     engine = environment.engines.get(EmbeddedViews.name)
     if not isinstance(engine, EmbeddedViews):
         return
     try:
-        standing = engine.serving(product)
-        if standing:
-            _move(engine, standing, _shares(environment, product))
+        for share in _shares(environment, product):
+            engine.move(share)
     except (MeshProblem, OSError, duckdb.Error) as problem:
         said = str(problem) if isinstance(problem, MeshProblem) else type(problem).__name__
         _log.warning(
@@ -48,24 +47,9 @@ def follow(environment: Environment, product: str) -> None:
         )
 
 
-def _move(
-    engine: EmbeddedViews, standing: list[Item], shares: dict[tuple[str, str], Share]
-) -> None:
-    for item in standing:
-        share = shares.get((item.consumer, item.purpose))
-        try:
-            if share is not None:
-                engine.show(share)
-                continue
-        except NoAgreement:
-            pass  # the new version cannot be shown so: removed below, as the door shows it to nobody
-        engine.execute(Change(Action.REMOVE, item))
-
-
-def _shares(environment: Environment, product: str) -> dict[tuple[str, str], Share]:
+def _shares(environment: Environment, product: str) -> tuple[Share, ...]:
     folder = read_product(environment, product, anew=False)
     if folder is None:
-        return {}
+        return ()
     owners = owners_named(folder.folder.parents[1])
-    found = shares_of_product(folder, owners, central_of(environment), datetime.now(UTC))
-    return {(str(share.consumer), share.purpose): share for share in found.given}
+    return shares_of_product(folder, owners, central_of(environment), datetime.now(UTC)).given

@@ -39,6 +39,11 @@ BY = "mesh access apply"
 _LISTED = re.compile(r"list_value\(('(?:[^']|'')*'(?:, )?)+\)")
 
 
+def views_below(home: Path) -> Path:
+    """Where the files of views are."""
+    return home.absolute() / "access" / "views"
+
+
 class EmbeddedViews:
     """Implements `engine.AccessEngine` for the stores of an embedded mesh."""
 
@@ -47,7 +52,7 @@ class EmbeddedViews:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._root = environment.home.absolute() / "access" / "views"
+        self._root = views_below(environment.home)
         self._shares: dict[Key, Share] = {}
 
     def desired(self, shares: Sequence[Share]) -> Desired:
@@ -96,10 +101,9 @@ class EmbeddedViews:
     def execute(self, change: Change) -> None:
         file, product = self._place(change.item)
         if change.action is Action.REMOVE:
-            with self._writing(file):
-                views_file.change(file, product, None, {})
-            return
-        self.show(self._shares[change.item.key])
+            self._remove(file, product)
+        else:
+            self.show(self._shares[change.item.key])
 
     def show(self, share: Share) -> None:
         """Make the share's view over the version that is current now, in place of any other."""
@@ -118,9 +122,20 @@ class EmbeddedViews:
 
             views_file.change(file, share.product, view, said, rows if view.rows else None)
 
-    def serving(self, product: str) -> list[Item]:
-        """The views of the product that stand now."""
-        return [item for item in self.live() if item.product == product]
+    def move(self, share: Share) -> None:
+        """Point the share's view, where it stands, at the version that is current now. One that does not
+        fit the version any more goes, as the door shows it to nobody."""
+        file = self._file(share)
+        if all(one.product != share.product for one in views_file.standing(file)):
+            return
+        try:
+            self.show(share)
+        except NoAgreement:
+            self._remove(file, share.product)
+
+    def _remove(self, file: Path, product: str) -> None:
+        with self._writing(file):
+            views_file.change(file, product, None, {})
 
     def _view(self, share: Share) -> View:
         snapshot = open_product(self._environment, share.product)

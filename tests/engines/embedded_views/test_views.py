@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from shared_resources.access.door import Reader, open_for
+from shared_resources.access.grants import NoAgreement
 from shared_resources.access.log import log_of
 from shared_resources.access.masking_key import hmac_keys
 from shared_resources.access.principal import principal_named
@@ -247,13 +248,26 @@ def test_a_version_that_cannot_be_followed_leaves_the_one_before(
     assert len(seen(views(people))) == 1
 
 
-def test_an_agreement_that_is_no_more_is_closed_by_the_next_version(people: TinyMesh) -> None:
+def test_a_view_that_the_next_version_does_not_fit_goes(
+    people: TinyMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = agree(people, "marketing", "everything")
+    apply(people)
+
+    def other(*_: object) -> None:
+        raise NoAgreement("it is of other columns")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shared_resources.engines.embedded_views.views.view_of", other)
+        follow(people.environment, KEY)
+    assert not views(people).exists()
+    follow(people.environment, KEY)  # none stands: none is made
+    assert not views(people).exists()
     apply(people)
     file.unlink()
     follow(people.environment, KEY)
-    assert not views(people).exists()
-    follow(people.environment, KEY)  # nothing stands: nothing to do
+    assert [item.consumer for item in plan(people).kept] == ["marketing"]
+    assert apply(people, prune=True) == ["remove"]
 
 
 def test_a_file_that_is_no_database_is_named(people: TinyMesh) -> None:
