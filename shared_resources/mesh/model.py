@@ -153,9 +153,8 @@ class Central:
     `approvers` may approve waivers, which end within `waiver_days`. `loss_budget_percent` is the most
     that a contract may lose. `landing_prefixes` gives domains prefixes beside the one of their name.
     `policies` are decisions by the policies' names, whether or not there are such policies.
-    `purposes` are what agreements may name; columns of the classifications `open` are read without one.
-    `aws_principals` are the ARNs of who is taken for a consumer in AWS, by what the consumer is called;
-    None where agreements are not carried there.
+    `purposes` are for agreements to name; columns of the classifications `open` are read without one.
+    `aws_principals` are ARNs by consumer, None where agreements are not carried to AWS.
     """
 
     file: Path
@@ -170,7 +169,6 @@ class Central:
     findings: tuple[Finding, ...] = ()
 
 
-# Where nobody decided anything.
 UNDECIDED = Central(Path("domains/governance.yaml"))
 
 
