@@ -62,6 +62,13 @@ def batch_metadata(audited: AuditedBatch) -> dict[str, dg.MetadataValue[Any]]:
     if audited.lineage is not None:
         metadata["dagster/column_lineage"] = column_lineage(audited.lineage)
         metadata["column lineage"] = audited.lineage.how.value
+        # The open-source UI draws none of Dagster's own metadata about it.
+        metadata["columns are made from"] = dg.MetadataValue.json(
+            {
+                column: ", ".join(f"{product}.{name}" for product, name in sources) or "no product"
+                for column, sources in audited.lineage.columns.items()
+            }
+        )
     return dict(normalize_metadata({**audited.metadata, **metadata}))
 
 

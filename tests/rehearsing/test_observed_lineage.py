@@ -94,6 +94,8 @@ def test_what_was_observed_is_in_the_evidence_and_the_ui_of_the_next_version(
     shown = event.metadata["dagster/column_lineage"].value
     assert shown.deps_by_column["host"][0].asset_key == dg.AssetKey(["order", "lines"])
     assert event.metadata["column lineage"].value == "observed"
+    said = event.metadata["columns are made from"].value
+    assert said["total"] == "order/lines.amount"
     # An internal column was seen to be made from a restricted one: said of what is published.
     found = call("check", "--json").json["findings"]
     assert [one["rule"] for one in found] == ["classification_kept"]
