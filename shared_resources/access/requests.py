@@ -55,7 +55,8 @@ def request(
 ) -> Agreement:
     """Write the request beside the product, or to `output` where its folder is elsewhere.
 
-    Raises `RequestRefused` for what no approval could make good, and while there is one already.
+    One that has ended makes way. Raises `RequestRefused` for what no approval could make good, and
+    while there is one already.
     """
     contract = _contract(product)
     consumer = principal.consumers[0]
@@ -158,9 +159,11 @@ def _free(product: ProductFolder, consumer: Consumer, purpose: str, output: Path
     agreements, _ = read_all(agreement_files(product.folder))
     for agreement in agreements:
         if (agreement.consumer, agreement.purpose) == (consumer, purpose):
-            over = agreement.over(datetime.now(UTC)) or agreement.status is Status.REJECTED
+            if agreement.over(datetime.now(UTC)):
+                return agreement.file  # the next one takes its place
+            rejected = agreement.status is Status.REJECTED
             remedy = (
-                "change it, or remove it and ask again" if over else "wait for it, or change it"
+                "change it, or remove it and ask again" if rejected else "wait for it, or change it"
             )
             raise RequestRefused(
                 f"{consumer} has asked for {product.key} and {purpose}: {agreement.file} is "

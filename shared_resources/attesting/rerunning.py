@@ -9,10 +9,11 @@ own code that has changed since, dbt's tests, a referenced version that has expi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,6 +23,7 @@ from shared_resources.contracts.model import UNPARTITIONED, Contract, Rule
 from shared_resources.contracts.odcs import compile_contract
 from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.contracts.source import parse_source
+from shared_resources.data_products.history import after, compares
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import CheckOutcome, Evidence
 from shared_resources.evidence.statement import digest_of
@@ -97,6 +99,7 @@ class _Rerun:
         rules = [
             r for r in rules if (needs := kind_of(r).product(r)) is None or needs in references
         ]
+        rules = [*after(self._before, self._evidence.partitions, rules)]
         snapshot = self._store.open(self._version.product, self._version.number)
         self._environment.scratch.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix="rerun-", dir=self._environment.scratch) as scratch:
@@ -171,7 +174,16 @@ class _Rerun:
         if rule.kind == OWN_CODE and not self._is_same_code:
             self._skipped[rule.name] = "the domain's code has changed since"
             return False
+        if compares(rule) and len(self._before) < self._version.number - 1:
+            self._skipped[rule.name] = "versions that it compared with have expired"
+            return False
         return True
+
+    @cached_property
+    def _before(self) -> Sequence[Version]:
+        """The versions before it that are kept."""
+        kept = self._store.versions(self._version.product)
+        return [one for one in kept if one.number < self._version.number]
 
     @property
     def _is_same_code(self) -> bool:

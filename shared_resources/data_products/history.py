@@ -20,19 +20,30 @@ from shared_resources.stores.protocol import Version
 def with_history(attempt: Attempt, rules: Sequence[Rule]) -> tuple[Rule, ...]:
     """The rules, with what came before in those that compare with it. Days that are made now are none of
     what came before."""
-    wanted = [int(r.arguments["versions"]) for r in rules if r.kind == VOLUME.name]
-    if not wanted:
+    if not any(compares(rule) for rule in rules):
         return tuple(rules)
     store = attempt.environment.stores_of(attempt.contract)[0]
-    versions = store.versions(attempt.contract.key)
+    return after(store.versions(attempt.contract.key), attempt.run.partitions, rules)
+
+
+def compares(rule: Rule) -> bool:
+    """Whether it compares a batch with those before it."""
+    return rule.kind == VOLUME.name
+
+
+def after(
+    versions: Sequence[Version], partitions: Sequence[str], rules: Sequence[Rule]
+) -> tuple[Rule, ...]:
+    """The rules for a batch of these partitions that came after these versions, the oldest first."""
+    wanted = max((int(r.arguments["versions"]) for r in rules if compares(r)), default=0)
     # Evidence is read as far back as is asked for: there may be thousands of versions.
-    batches = [*islice(_batches(versions, frozenset(attempt.run.partitions)), max(wanted))]
+    batches = [*islice(_batches(versions, frozenset(partitions)), wanted)]
     return tuple(
         replace(
             rule,
             arguments={**rule.arguments, HISTORY: batches[: int(rule.arguments["versions"])]},
         )
-        if rule.kind == VOLUME.name
+        if compares(rule)
         else rule
         for rule in rules
     )

@@ -43,8 +43,8 @@ def shop(mesh: TinyMesh) -> TinyMesh:
 
 
 def everything(mesh: TinyMesh) -> dict[str, bytes]:
-    """All state of the mesh but what only spares work, and SQLite's own."""
-    left_out = ("compiled", "dbt", "locks", "scratch")
+    """All state of the mesh but what only spares work, who read what, and SQLite's own."""
+    left_out = ("access", "compiled", "dbt", "locks", "scratch")
     files = (file for file in mesh.environment.home.rglob("*") if file.is_file())
     return {
         str(file): file.read_bytes()

@@ -37,8 +37,8 @@ access.add_command(export)
 
 
 @access.command(
-    epilog="Example: mesh access request order/transactions --as recommendation "
-    "--role personalisation --purpose personalisation --until 2027-06-30"
+    epilog="Example: mesh access request order/transactions --as marketing "
+    "--role personalisation --purpose personalisation --until 2031-06-30"
 )
 @click.argument("product", metavar="DOMAIN/PRODUCT")
 @click.option("--as", "consumer", required=True, metavar="WHO", help="Who is to read it.")
