@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlglot
+from sqlglot import exp
 
 from shared_resources.stores.cloud_warehouse.session import Result, SnowflakeProblem
 from tests.stand_ins.snowflake_objects import Name, Objects, Policy
@@ -136,7 +137,7 @@ class Governance(Objects):
         ]
 
     def _select(self, text: str, values: Sequence[Any]) -> list[Any]:
-        sqlglot.parse_one(text, read="snowflake")
+        parsed = sqlglot.parse_one(text, read="snowflake")
         if "POLICY_REFERENCES" not in text:
             return [
                 (*at, column)
@@ -144,7 +145,7 @@ class Governance(Objects):
                 if at[0] in values
                 for column in view.columns
             ]
-        view = self.view(_pair_in(values[0]))
+        view = self.view(_pair_in(next(parsed.find_all(exp.Literal)).name))
         rows = [("MASKING_POLICY", *name, column, None) for column, name in view.masks.items()]
         if view.rows:
             rows.append(("ROW_ACCESS_POLICY", *view.rows[0], None, json.dumps(view.rows[1])))  # type: ignore[arg-type]
@@ -159,5 +160,6 @@ def _named(kept: dict[str, str]) -> list[dict[str, str]]:
 
 
 def _pair_in(text: str) -> Name:
-    first, second = re.findall(r'"((?:[^"]|"")*)"', text)
+    """The last two of a name's three parts."""
+    _, first, second = re.findall(r'"((?:[^"]|"")*)"', text)
     return first, second

@@ -42,7 +42,7 @@ from shared_resources.engines.cloud_warehouse.names import (
 from shared_resources.engines.engine import Key
 from shared_resources.sql import quote_identifier
 from shared_resources.stores.cloud_warehouse.session import SnowflakeSession
-from shared_resources.stores.cloud_warehouse.sql import Name
+from shared_resources.stores.cloud_warehouse.sql import Name, text
 
 Row = Mapping[str, Any]
 _PART = re.compile(r'(?:^|\.)(?:"((?:[^"]|"")*)"|([^".]+))')
@@ -126,8 +126,7 @@ class _Reader:
             name = Name(schema, str(row["name"]))
             mark = mark_in(row["comment"]) or Mark(consumer=consumer_of(schema))
             policies, needs = self._policies_on(name)
-            text = str(row["text"])
-            source, select = _select(text)
+            source, select = _select(str(row["text"]))
             if schema != POLICIES:
                 needs |= {(SCHEMA, quote_identifier(schema))}
                 needs |= {(SOURCE, source)} if source else set()
@@ -139,11 +138,11 @@ class _Reader:
 
     def _policies_on(self, view: Name) -> tuple[dict[str, str], set[Key]]:
         """By the column, or the columns of the rows' policy, what hangs on the view by itself."""
+        whole = text(f"{quote_identifier(self._database)}.{view}")
         result = self._session.query(
             "SELECT policy_kind, policy_schema, policy_name, ref_column_name, ref_arg_column_names "
             "FROM TABLE(INFORMATION_SCHEMA.POLICY_REFERENCES("
-            "REF_ENTITY_NAME => ?, REF_ENTITY_DOMAIN => 'VIEW')) WHERE tag_name IS NULL",
-            [str(view)],
+            f"REF_ENTITY_NAME => {whole}, REF_ENTITY_DOMAIN => 'VIEW')) WHERE tag_name IS NULL"
         )
         policies: dict[str, str] = {}
         needs: set[Key] = set()
