@@ -95,6 +95,10 @@ class AccessEngine(Protocol):
         """What it is called in commands: ``snowflake``, ``lakeformation``, ``duckdb``."""
 
     @property
+    def in_use(self) -> bool:
+        """Whether agreements are carried to it at all: one that nobody ever applied to does not drift."""
+
+    @property
     def kinds(self) -> Sequence[Kind]:
         """Its kinds in the order in which they are made; the ones that open come last."""
 

@@ -38,7 +38,7 @@ class AccessDrift:
 
 def access_drift(environment: Environment, domain: Domain) -> AccessDrift:
     """What a location holds of it; nothing where no engine keeps grants, or nobody has an agreement."""
-    engines = sorted(environment.engines)
+    engines = sorted(name for name, engine in environment.engines.items() if engine.in_use)
     if not engines or not any(agreement_files(one.folder) for one in domain.products):
         return AccessDrift()
     asset = dg.AssetSpec(

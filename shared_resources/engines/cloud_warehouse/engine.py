@@ -33,6 +33,7 @@ class SnowflakeEngine:
     (docs/production.md)."""
 
     name = "snowflake"
+    in_use = True
     kinds: Sequence[Kind] = KINDS
 
     def __init__(self, session: SnowflakeSession) -> None:

@@ -55,6 +55,10 @@ class EmbeddedViews:
         self._root = views_below(environment.home)
         self._shares: dict[Key, Share] = {}
 
+    @property
+    def in_use(self) -> bool:
+        return self._root.is_dir()
+
     def desired(self, shares: Sequence[Share]) -> Desired:
         items: list[Item] = []
         unsaid: list[Withheld] = []

@@ -49,6 +49,7 @@ class LakeGrants:
     """Implements `engine.AccessEngine` for the products of the lake on S3 with Glue."""
 
     name = "lakeformation"
+    in_use = True  # there is none where governance names no principals
     kinds = KINDS
 
     def __init__(self, environment: Environment, lake_formation: LakeFormation) -> None:

@@ -103,7 +103,9 @@ def through_the_door(mesh: TinyMesh, who: str = "marketing") -> list[dict[str, A
 @pytest.mark.parametrize("roles", [*([role] for role in ROLES), ["north", "south"]], ids=str)
 def test_a_view_shows_what_the_door_shows(people: TinyMesh, roles: list[str]) -> None:
     agree(people, "marketing", *roles, ends=NOW + DAY, starts=NOW - DAY)
+    assert not engine(people).in_use
     assert apply(people) == ["make"]
+    assert engine(people).in_use
     assert seen(views(people)) == through_the_door(people)
     assert not plan(people).differs
     assert apply(people) == []
