@@ -13,6 +13,7 @@ of it. Each step may be done twice.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,18 @@ def erase(
         entry = _unfinished(place, who.kind, subjects)
         entry = entry or begin(who.kind, subjects, by, words.out_of(reason))
         environment.attestor.certify(name_of(entry), entry.statement())
-        known, found, told = who_know(mesh, who.kind), list[Place](), []
+        known, told = who_know(mesh, who.kind), []
+        found: list[Place] = [dict(place) for place in entry.places]
         for one in known:
-            found += _read_from(environment, one, who, entry.id)
+            for read in _read_from(environment, one, who, entry.id):
+                found.append(read)
+                # What left a file is known from nothing but this, if this process dies.
+                noted = replace(entry, places=tuple(_cleaned(found, words)))
+                environment.attestor.certify(name_of(noted), noted.statement())
             in_versions, versions = erase_in_stores(environment, one, who, entry.id)
             for each in in_versions:
-                found.append(
-                    _place(one, each.store, f"version {each.number}", each.rows, each.branch)
-                )
+                what = f"version {each.number}"
+                found.append(_place(one, each.store, what, each.rows, each.branch))
             if versions:
                 told.append((one, versions))
         found += _texts(environment, who)
@@ -202,10 +207,7 @@ def _said(
     words: Words,
 ) -> tuple[list[Place], list[str], list[str]]:
     """What the certificate says: where rows were taken from, what is derived, what is left."""
-    places = [
-        {name: words.out_of(v) if isinstance(v, str) else v for name, v in one.items()}
-        for one in found
-    ]
+    places = _cleaned(found, words)
     left = [
         f"{one['place']} {one['what']} of {one['product']}: {one['problem']}"
         for one in places
@@ -214,3 +216,12 @@ def _said(
     if environment.database_url is not None:
         left.append(_STAYS_IN_POSTGRES)
     return [one for one in places if not one.get("problem")], derived(mesh, known), left
+
+
+def _cleaned(found: Sequence[Place], words: Words) -> list[Place]:
+    """Each place once, in words that name nobody."""
+    cleaned = [
+        {name: words.out_of(v) if isinstance(v, str) else v for name, v in one.items()}
+        for one in found
+    ]
+    return [one for number, one in enumerate(cleaned) if one not in cleaned[:number]]
