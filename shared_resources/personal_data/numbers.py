@@ -25,6 +25,8 @@ from shared_resources.personal_data.validating import is_valid
 # Of the distinct values in the layout: by the values alone, and where the column's name says it.
 NEARLY_ALL = 0.9
 HALF = 0.5
+# As integers, those of nine digits that began with two zeros; a shorter number is nobody's.
+SHORTEST_OF_A_PERSON = 10**6
 # So many are tried before the others: of ten of which nine in ten would pass, fewer than half never do.
 TRIED_FIRST = 10
 TRIED_AT_ALL = 4

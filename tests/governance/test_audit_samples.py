@@ -149,3 +149,14 @@ def test_rejected_rows_are_shown_with_their_place_and_masked(tmp_path: Path) -> 
         "_problems": "id: 'x' is no integer (x); mail: '***' is too long (***); "
         "unknown: is '***' (***); has 3 cells for 2 columns",
     }
+
+
+def test_a_number_as_long_as_a_persons_is_not_shown_where_personal_data_was_found(
+    tmp_path: Path,
+) -> None:
+    found = make_rule("personal_data", "id", "bsn", predicate_patterns=[], numbers=True)
+    contract = _people(make_column("bsn"), rules=[found])
+    report = audit_rows(tmp_path, contract, id=[1, 2], bsn=[111222333, 123456782])
+    (result,) = report.results
+    assert result.rows_failed == 2
+    assert [(row["id"], row["bsn"]) for row in result.sample] == [(1, "***"), (2, "***")]

@@ -203,7 +203,7 @@ def test_data_time_policies_are_blocking_checks() -> None:
     assert rule.name == "policy_no_undeclared_personal_data"
     assert rule.kind == "personal_data"
     assert rule.severity is Severity.BLOCKING
-    assert rule.columns == ("note",)
+    assert rule.columns == ("order_id", "note")
 
 
 def test_a_waiver_makes_a_data_time_policy_warn_until_it_expires() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from shared_resources.contracts.model import MASK, Contract
+from shared_resources.personal_data.numbers import SHORTEST_OF_A_PERSON
 
 SAMPLE_ROWS = 5
 SHOWN_REASONS = 3
@@ -38,18 +39,28 @@ def masked(
 ) -> tuple[Mapping[str, Any], ...]:
     """Rows as mappings of plain values. A value in a classified column, or in one that the
     contract does not know, is `***`; a null stays a null: its absence may be what failed.
-    `also` names columns that turned out to hold personal data.
+    `also` names columns among which some turned out to hold personal data.
     """
     declared = {column.name for column in contract.columns}
     undeclared = {name for name in columns if name not in declared}
-    hidden = undeclared | contract.classified_columns | set(also)
+    hidden = undeclared | contract.classified_columns
     return tuple(
         {
-            name: shown(MASK if name in hidden and value is not None else value)
+            name: shown(
+                MASK
+                if value is not None
+                and (name in hidden or (name in also and not _tells_nobody(value)))
+                else value
+            )
             for name, value in zip(columns, row, strict=True)
         }
         for row in rows
     )
+
+
+def _tells_nobody(value: Any) -> bool:
+    """A number too short to be a person's, such as most keys."""
+    return isinstance(value, int) and abs(value) < SHORTEST_OF_A_PERSON
 
 
 def shown(value: Any) -> str | int | float | bool | None:
