@@ -2,8 +2,7 @@
 
 Belongs here: the immutable types that everything else is compiled from (contract, column, rule,
 threshold, landing source), and nothing that reads files or runs checks.
-Does not belong here: parsing (`odcs.py`), kinds of rule (`contracts/rules/`), engine
-types (`types.py`).
+Does not belong here: parsing (`odcs.py`), kinds of rule (`contracts/rules/`), engine types (`types.py`).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Any
 from shared_resources.contracts.file_formats import FileFormat
 from shared_resources.contracts.numbers import Number, comparable, is_number, percent, shown
 from shared_resources.contracts.roles.model import Role
-from shared_resources.contracts.types import ColumnType
+from shared_resources.contracts.types import ColumnType, FormerName
 
 
 class Classification(StrEnum):
@@ -169,6 +168,7 @@ class Column:
     made_from: tuple[tuple[str, str], ...] | None = None  # (product, column); None: nobody said
     anonymisation: Anonymisation | None = None
     subject: str = ""  # it is a key of this kind of subject: `mesh erase` goes by it
+    former: tuple[FormerName, ...] = ()  # what it was called, the latest first
 
 
 class LandingMode(StrEnum):

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.types import ColumnType, Family
@@ -51,6 +51,27 @@ def widens(old: ColumnType, new: ColumnType) -> bool:
     return True
 
 
+def renamed(contract: Contract, published: Collection[str]) -> Mapping[str, str]:
+    """The columns of the contract that are published under a former name, with that name."""
+    found = {}
+    for column in contract.columns:
+        if column.name not in published:
+            old = next((one.name for one in column.former if one.name in published), None)
+            if old is not None:
+                found[column.name] = old
+    return found
+
+
+def aliases(contract: Contract) -> Mapping[str, str]:
+    """The former names that readers are given beside the present one, with that."""
+    return {
+        one.name: column.name
+        for column in contract.columns
+        for one in column.former
+        if one.until is not None
+    }
+
+
 @dataclass(frozen=True)
 class Break:
     """One thing that readers relied on and that is no more. `columns` are those it is about."""
@@ -72,6 +93,9 @@ class Promise:
     primary_key: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
     partitioned_by: str | None = None
+    # By a former name the present one; of those that readers are still given, and of the others.
+    served: Mapping[str, str] = field(default_factory=dict, compare=False)
+    former: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, contract: Contract) -> Promise:
@@ -81,6 +105,8 @@ class Promise:
             contract.primary_key,
             tuple(server.value for server in contract.servers),
             contract.partitioning.column if contract.partitioning else "",
+            aliases(contract),
+            {one.name: column.name for column in contract.columns for one in column.former},
         )
 
     def text(self) -> str:
@@ -110,8 +136,22 @@ class Promise:
         )
 
     def broken_by(self, now: Promise) -> tuple[Break, ...]:
-        """What of this promise the one that is made now does not keep."""
-        return tuple(self._breaks(now))
+        """What of this promise the one that is made now does not keep. A column that is called
+        otherwise is the same one; who reads it by its former name finds it while that is served."""
+        moved = {old: new for old, new in now.former.items() if old in self.types}
+        moved = {old: new for old, new in moved.items() if new not in self.types}
+        lost = tuple(old for old in self.types if old in moved and old not in now.served)
+        called = ", ".join(f"{old}, which is called {moved[old]}" for old in lost)
+        gone = (Break(lost, f"column {called}, is gone"),) if lost else ()
+        return (*gone, *self._called(moved)._breaks(now))
+
+    def _called(self, moved: Mapping[str, str]) -> Promise:
+        return replace(
+            self,
+            types={moved.get(name, name): type_ for name, type_ in self.types.items()},
+            required=frozenset(moved.get(name, name) for name in self.required),
+            primary_key=tuple(moved.get(name, name) for name in self.primary_key),
+        )
 
     def _breaks(self, now: Promise) -> Iterator[Break]:
         gone = tuple(name for name in self.types if name not in now.types)

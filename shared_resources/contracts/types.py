@@ -8,6 +8,7 @@ Does not belong here: ODCS's names for them (`contracts/reading/logical_types.py
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,15 @@ class Family(StrEnum):
 
 # The families whose values have a day.
 MOMENTS = frozenset({Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ})
+
+
+@dataclass(frozen=True)
+class FormerName:
+    """What a column was called. Until the day `until` is over, readers are promised that name, too; of
+    one without it, only rows that lie there are still found by it."""
+
+    name: str
+    until: date | None = None
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,17 @@ contract (`contracts/promise.py`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from shared_resources.contracts.changes.change import Change, Effect, cosmetic
 from shared_resources.contracts.changes.columns import column_changes
 from shared_resources.contracts.changes.promises import promise_changes
+from shared_resources.contracts.changes.renames import in_names_of, rename_changes
 from shared_resources.contracts.changes.roles import role_changes
 from shared_resources.contracts.changes.rules import rule_changes
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.promise import renamed
 
 _ORDER = (Effect.BREAKING, Effect.COMPATIBLE, Effect.COSMETIC)
 
@@ -25,11 +28,20 @@ def contract_changes(was: Contract, now: Contract) -> tuple[Change, ...]:
     Of contracts that say the same in other words one cosmetic change; of the same file none.
     """
     kinds = (column_changes, promise_changes, role_changes, rule_changes)
-    found = [change for changes in kinds for change in changes(was, now)]
+    found = [*rename_changes(was, now)]
+    earlier, moved = in_names_of(was, now), renamed(now, {column.name for column in was.columns})
+    for changes in kinds:
+        found += (_by_either_name(change, moved) for change in changes(earlier, now))
     if not found and was.digest != now.digest and was.version == now.version:
         found.append(cosmetic("", "it is written otherwise"))
     placed = (_placed(change, now) for change in found)
     return tuple(sorted(placed, key=lambda change: _ORDER.index(change.effect)))
+
+
+def _by_either_name(change: Change, moved: Mapping[str, str]) -> Change:
+    """A column that is called otherwise by both of its names: consumers use the one or the other."""
+    former = [moved[name] for name in change.columns if name in moved]
+    return replace(change, columns=(*change.columns, *former)) if former else change
 
 
 def _placed(change: Change, now: Contract) -> Change:

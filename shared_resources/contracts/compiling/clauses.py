@@ -122,6 +122,8 @@ _PLATFORM: Mapping[str, str] = {
     "quarantineDays": "housekeeping keeps what was rejected so long",
     "anonymisation": "policy classification_kept; of an aggregation, check minimum_group",
     "subject": "`mesh erase` finds a subject's rows by it",
+    "renamedFrom": "what is published under the old name is read under this one; with `until`, readers "
+    "are given the old name, too",
     "toConfirm": "`mesh check` reports it until somebody has confirmed it and removed it",
     "previousMajor": "an earlier major version, made, pinned by `name@major` and retired by it",
     "alwaysRun": "whether `mesh run` makes it again although nothing that it is made of has changed",

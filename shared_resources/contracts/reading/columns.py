@@ -14,6 +14,10 @@ from datetime import date
 from shared_resources.contracts.model import Classification, Column
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.reading.constants import NotOfType, constant
+from shared_resources.contracts.reading.governed.former_names import (
+    check_former_names,
+    former_names,
+)
 from shared_resources.contracts.reading.governed.origins import anonymisation, made_from
 from shared_resources.contracts.reading.logical_types import declared_type
 from shared_resources.contracts.reading.vendor import texts, vendor_properties
@@ -26,7 +30,7 @@ SUBJECT = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _KEYS = frozenset({Family.STRING, Family.INTEGER})
 
 
-COLUMN_PROPERTIES = ("mayBeAbsent", "toConfirm", "anonymisation", "subject")
+COLUMN_PROPERTIES = ("mayBeAbsent", "toConfirm", "anonymisation", "subject", "renamedFrom")
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ def read_columns(table: Node) -> tuple[DeclaredColumn, ...]:
             columns.setdefault(declared.column.name, declared)
     _check_key([node for node in nodes if node.flag("primaryKey")])
     _check_landed_names(columns.values())
+    check_former_names((one.column.name, one.column.former, one.node) for one in columns.values())
     return tuple(columns.values())
 
 
@@ -90,6 +95,7 @@ def _read_column(node: Node) -> DeclaredColumn:
         made_from=made_from(node),
         anonymisation=anonymisation(own.get("anonymisation")),
         subject=_subject(own.get("subject"), declared.type.family if declared else None),
+        former=former_names(own.get("renamedFrom")),
         text_format=text_format(node.get("logicalTypeOptions"), declared.type.family)
         if declared
         else "",

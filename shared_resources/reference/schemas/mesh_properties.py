@@ -174,6 +174,23 @@ _METHODS: Schema = {
     "additionalProperties": False,
     "description": "How the column was made less personal than what it is made from.",
 }
+_FORMER: Schema = {
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string", "minLength": 1, "description": "The former name."},
+                "until": {
+                    **_DAY,
+                    "description": "The last day for which readers are promised the former name, too.",
+                },
+            },
+            "required": ["name"],
+            "additionalProperties": False,
+        },
+    ]
+}
 _OF_A_COLUMN: Mapping[str, Schema] = {
     "anonymisation": _METHODS,
     "mayBeAbsent": {
@@ -186,6 +203,11 @@ _OF_A_COLUMN: Mapping[str, Schema] = {
         "pattern": "^[a-z][a-z0-9_]{0,62}$",
         "description": "The column, a text or an integer, is the key of a subject of this kind, such as "
         "`household`: by it `mesh erase` finds the subject's rows. The same word in every contract.",
+    },
+    "renamedFrom": {
+        "anyOf": [*_FORMER["anyOf"], {"type": "array", "minItems": 1, "items": _FORMER}],
+        "description": "What the column was called, the latest name first: what is published under it is "
+        "read under the new one. With `until` readers are given the old name beside it.",
     },
     "toConfirm": _TO_CONFIRM,
 }

@@ -78,6 +78,10 @@ _CATALOG = (
     "            id: to_catalog\n"
 )
 
+def _former(name: str, value: str) -> str:
+    return f"{name} customProperties: [{{property: renamedFrom, vendor: mesh, value: {value}}}],"
+
+
 TABLE = {
     "a role goes": Row(
         "roles", "  - {role: auditor, access: read}\n", "",
@@ -115,6 +119,23 @@ TABLE = {
     ),
     "a column is called otherwise": Row(
         "name", "name: weight,", "name: mass,", B, B, ("weight",), "column weight is gone",
+    ),
+    "a column is called otherwise, and its rows stay": Row(
+        "renamedFrom", "name: weight,", _former("name: mass,", "weight"), B, B, ("weight",),
+        "column weight is called mass, and is not served", "column mass is gone",
+    ),
+    "a column is called otherwise, and is served by both names": Row(
+        "renamedFrom", "name: weight,", _former("name: mass,", "{name: weight, until: \"2999-12-31\"}"),
+        C, B, ("weight",), "column weight is called mass, and is served under its old name until",
+        "column mass is gone",
+    ),
+    "a column was to be served until a day that is over": Row(
+        "renamedFrom", "name: weight,", _former("name: mass,", "[{name: weight, until: \"2020-12-31\"}]"),
+        B, B, ("weight",), "until 2020-12-31, which is over", "column mass is gone",
+    ),
+    "a column is served by another name, too": Row(
+        "renamedFrom", "name: weight,", _former("name: weight,", "{name: mass, until: \"2999-12-31\"}"),
+        C, B, ("mass",), "weight is served as mass, too, until 2999-12-31", "not served as mass any more",
     ),
     "columns in another order": Row(
         "properties",
