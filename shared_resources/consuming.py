@@ -14,7 +14,7 @@ from shared_resources import wiring
 from shared_resources.access.door import open_for, reader_here
 from shared_resources.confinement.guard import Declared, DomainCode, NotDeclared, running_here
 from shared_resources.mesh.model import key_of_pin, pin_of
-from shared_resources.mesh.read import is_there
+from shared_resources.mesh.whereabouts import is_there
 from shared_resources.stores.reading.frames import as_frame
 
 

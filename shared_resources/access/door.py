@@ -58,7 +58,8 @@ def open_for(
     whether it is published.
     """
     grant = grant_of(environment, product, reader.principal, reader.purpose)
-    return _through(environment, open_product(environment, product, number), grant, reader, columns)
+    opened = open_product(environment, product, number, served=True)
+    return _through(environment, opened, grant, reader, columns)
 
 
 def admit(

@@ -127,6 +127,10 @@ class GrantedSnapshot:
         """None: each of the files holds more than is granted."""
         return ()
 
+    @property
+    def renamed(self) -> bool:
+        return False  # no file of it is shown
+
     def _wanted(self, columns: Sequence[str] | None) -> list[str]:
         shown = _behind[self].terms.columns
         if columns is None:

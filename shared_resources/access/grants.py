@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared_resources.access.principal import Principal
-from shared_resources.access.terms import Terms, problems_with, terms_of
+from shared_resources.access.terms import Terms, by_either_name, problems_with, terms_of
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.evidence.terms import HeldAgreement
@@ -138,9 +138,11 @@ def decide(
             raise NoAgreement(_several(key, principal, serving))
         if serving:
             roles = [role for name in serving[0].roles if (role := contract.role(name))]
-            return Grant(key, principal, terms_of(roles, contract), serving[0])
+            terms = by_either_name(terms_of(roles, contract), contract)
+            return Grant(key, principal, terms, serving[0])
     if purpose is None and (open_ := _open(contract, central)) is not None:
-        return Grant(key, principal, None if len(open_) == len(contract.columns) else Terms(open_))
+        whole = len(open_) == len(contract.columns)
+        return Grant(key, principal, None if whole else by_either_name(Terms(open_), contract))
     raise NoAgreement(_why_not(key, contract, principal, purpose, good, bad, now))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.promise import aliases
 from shared_resources.contracts.roles.masks import KINDS
 from shared_resources.contracts.roles.model import Mask, Role, RowFilter
 from shared_resources.findings import Finding
@@ -58,6 +59,15 @@ def terms_of(roles: Sequence[Role], contract: Contract) -> Terms:
                 "show of them"
             )
     return first
+
+
+def by_either_name(terms: Terms, contract: Contract) -> Terms:
+    """The terms with the former names that readers are given: each shows what its column does."""
+    served = {old: new for old, new in aliases(contract).items() if new in terms.columns}
+    masks = {old: terms.masks[new] for old, new in served.items() if new in terms.masks}
+    return (
+        Terms((*terms.columns, *served), {**terms.masks, **masks}, terms.rows) if served else terms
+    )
 
 
 def _terms(role: Role, contract: Contract) -> Terms:

@@ -72,6 +72,19 @@ def aliases(contract: Contract) -> Mapping[str, str]:
     }
 
 
+def shown(contract: Contract, published: Collection[str]) -> Mapping[str, str]:
+    """What readers find under the contract's names, each with its published name: columns that were
+    published under a former name, under the present one; then what is served under a former one, too.
+    Of columns that the contract does not know, their own.
+    """
+    present = {old: new for new, old in renamed(contract, published).items()}
+    found = {present.get(name, name): name for name in published}
+    for alias, name in aliases(contract).items():
+        if name in found:
+            found.setdefault(alias, found[name])
+    return found
+
+
 @dataclass(frozen=True)
 class Break:
     """One thing that readers relied on and that is no more. `columns` are those it is about."""

@@ -27,6 +27,7 @@ from shared_resources.governance.terms import terms_of
 from shared_resources.release import domain_release
 from shared_resources.stores.cleared import clear
 from shared_resources.stores.protocol import Snapshot, StagedBatch, Version
+from shared_resources.stores.reading.called import in_names_of
 
 
 def audit_batch(attempt: Attempt, made: Made) -> AuditedBatch:
@@ -90,7 +91,8 @@ def audit_published(
     Raises `NotPublished`.
     """
     store = environment.stores_of(definition.contract)[0]
-    published = store.open(definition.key, number)
+    opened = store.open(definition.key, number)
+    published = in_names_of(definition.contract, opened, with_aliases=False)
     report = audit(
         published,
         definition.contract,

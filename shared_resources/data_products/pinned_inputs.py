@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared_resources.environment import Environment
-from shared_resources.stores.opening import open_product
+from shared_resources.stores.opening import called_now, open_product
 from shared_resources.stores.pins import Pin, pin_of
 from shared_resources.stores.protocol import Snapshot
 
@@ -39,4 +39,5 @@ def open_pinned(environment: Environment, run_id: str, product: str) -> PinnedIn
 def open_at(environment: Environment, pin: Pin) -> PinnedInput:
     """The version of a pin, whole: for the platform. Who hands it on goes through the door."""
     store = next(store for store in environment.stores.values() if store.name == pin.store)
-    return PinnedInput(pin.product, pin, store.open(pin.product, pin.number))
+    opened = called_now(environment, store.open(pin.product, pin.number), served=True)
+    return PinnedInput(pin.product, pin, opened)

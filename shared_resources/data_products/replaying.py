@@ -39,6 +39,7 @@ from shared_resources.landing.reader import stage_object
 from shared_resources.landing.rejects_again import stage_rejects
 from shared_resources.problems import MeshProblem
 from shared_resources.stores.protocol import UNPARTITIONED, StagedBatch, StagedFile, Version
+from shared_resources.stores.reading.called import in_names_of
 from shared_resources.stores.staging.staging import write_staged
 from shared_resources.stores.versions import lineage
 
@@ -233,7 +234,8 @@ class _Replay:
 
         def batches() -> Iterator[pa.RecordBatch]:
             if current:
-                published = self._store.open(self._contract.key, current)
+                opened = self._store.open(self._contract.key, current)
+                published = in_names_of(self._contract, opened, with_aliases=False)
                 yield from conform(published.batches(None, wanted), self._contract)
             for file in good.files:
                 yield from pq.ParquetFile(file.path).iter_batches()

@@ -85,11 +85,14 @@ def why_retired(mesh: Mesh, contract: Contract, today: date) -> str | None:
 
 def past_sunset(mesh: Mesh, domain: Domain, today: date) -> Iterator[tuple[str, Finding]]:
     """A finding, with the product's key, for each place where the domain still names an earlier major
-    version whose sunset is over."""
+    version whose sunset is over, or a column by a former name that was promised until a day before."""
     contracts = {one.key: one.contract for one in mesh.products}
     for product in domain.products:
         for given in product.references:
             contract = contracts.get(given.key)
+            for message, remedy in _old_names(given, contract, today):
+                said = f"{product.key} reads {message}"
+                yield product.key, Finding(given.file, given.line, RULE, said, remedy)
             earlier = earlier_major(mesh, contract) if contract is not None else None
             if earlier is None or not earlier.is_over(today):
                 continue
@@ -101,3 +104,17 @@ def past_sunset(mesh: Mesh, domain: Domain, today: date) -> Iterator[tuple[str, 
                 f"read {earlier.current} as it is now, or agree on a later sunset with its owner"
             )
             yield product.key, Finding(given.file, given.line, RULE, message, remedy)
+
+
+def _old_names(
+    given: ProductReference, contract: Contract | None, today: date
+) -> Iterator[tuple[str, str]]:
+    """What is said of columns that are named as they were called, and what to do."""
+    for column in contract.columns if contract is not None and given.columns else ():
+        for one in column.former:
+            if one.name in (given.columns or ()) and one.until is not None and one.until < today:
+                yield (
+                    f"the column {one.name} of {given.key}, which is called {column.name}; its old name "
+                    f"was promised until {one.until}",
+                    f"read {column.name}, or agree on a later day with the owner of {given.key}",
+                )

@@ -39,6 +39,7 @@ from shared_resources.mesh.model import (
     model_file,
 )
 from shared_resources.mesh.promised import Registered, read_promised
+from shared_resources.mesh.whereabouts import is_there
 
 RULE = "product"
 _ContractReader = Callable[[Path], Read]
@@ -169,14 +170,6 @@ def read_product(environment: Environment, key: str, *, anew: bool = True) -> Pr
             if product.key == key:
                 return resolved(product, partial(is_there, environment))
     return None
-
-
-def is_there(environment: Environment, key: str) -> bool:
-    """Whether there is such a product, here or in the registry, without reading it."""
-    domain, _, name = key.partition("/")
-    here = environment.domains / domain
-    promises = () if here.is_dir() else environment.registry.promised({domain}).promises.values()
-    return any((place / "products" / name).is_dir() for place in (here, *promises))
 
 
 def _domains(root: Path) -> list[Path]:

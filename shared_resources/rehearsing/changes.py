@@ -19,6 +19,7 @@ from shared_resources.rehearsing.forgetting import ForgettingEnvironment
 from shared_resources.sql import parquet_rows, quote_identifier, quote_literal
 from shared_resources.stores.opening import open_product
 from shared_resources.stores.protocol import NotPublished, Snapshot, StagedBatch
+from shared_resources.stores.reading.called import in_names_of
 
 _MADE, _PUBLISHED = "made", "published"
 
@@ -77,6 +78,8 @@ def changes_between(
     days: Sequence[str] | None = None,
 ) -> Changes:
     """What `made` changes of `published`; of a daily product, in these days alone."""
+    published = in_names_of(contract, published, with_aliases=False)
+    made = in_names_of(contract, made, with_aliases=False)
     types = {field.name: field.type for field in made.schema}
     with audit_connection(scratch) as connection:
         made.register(connection, "_mesh_made")

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.promise import Promise, goes_back, in_development, may_break
+from shared_resources.contracts.promise import (
+    Promise,
+    goes_back,
+    in_development,
+    may_break,
+    renamed,
+)
 from shared_resources.contracts.types import ColumnType
 from shared_resources.evidence.keys import CONTRACT_VERSION
 from shared_resources.evidence.record import promise_in
@@ -32,11 +38,12 @@ def check_evolution(
     """Raise `PublishError` unless what is published can become the contract's.
 
     `published` are the store's own columns; `evidence` are the published version's properties, which
-    name the contract's version and what it promised. Added columns and widened types always can. A
-    column that is gone or has another type, a key that is another, a column that may now be null
-    breaks readers: it needs a new major version of the contract, and where rows of two shapes would
-    stand beside each other, a batch that replaces everything. A version below the published one
-    would let a break through on its way up again, and two shapes under one number.
+    name the contract's version and what it promised. Added columns and widened types always can, and
+    what is called otherwise stays where it is. A column that is gone or has another type, a key that is
+    another, a column that may now be null breaks readers: it needs a new major version of the contract,
+    and where rows of two shapes would stand beside each other, a batch that replaces everything. A
+    version below the published one would let a break through on its way up again, and two shapes under
+    one number.
     """
     promised = promise_in(evidence)
     shape = Promise(
@@ -61,7 +68,9 @@ def check_evolution(
             f"was published. Take the change back, or, if it is meant, raise the contract's "
             f"version from {contract.version} to a new major version in {contract.path}."
         )
-    reshaped = Promise(dict(published)).broken_by(Promise.of(contract))
+    held = {old: new for new, old in renamed(contract, dict(published)).items()}
+    now = {held.get(name, name): type_ for name, type_ in published}
+    reshaped = Promise(now).broken_by(Promise.of(contract))
     if reshaped and not replaces_everything:
         raise PublishError(
             f"{contract.key}: {what}, but this batch replaces only some of the rows, and those "
@@ -89,7 +98,7 @@ def check_partition_column(contract: Contract, published: str | None) -> None:
 def repartitioned(contract: Contract, published: str) -> str | None:
     """What is wrong when the published partitions, ``""`` for none, are not the contract's."""
     wanted = contract.partitioning.column if contract.partitioning else ""
-    if published == wanted:
+    if wanted == published or (wanted and renamed(contract, (published,)).get(wanted)):
         return None
     return (
         f"{contract.key} is published with partitions by {published or 'nothing'}, "

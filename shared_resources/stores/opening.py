@@ -7,6 +7,8 @@ Does not belong here: which version a run reads (`pins.py`), how a store opens o
 from __future__ import annotations
 
 from shared_resources.environment import Environment
+from shared_resources.mesh.read import read_product
+from shared_resources.mesh.whereabouts import mentions
 from shared_resources.stores.protocol import (
     NotPublished,
     ProductStore,
@@ -14,6 +16,7 @@ from shared_resources.stores.protocol import (
     Unreadable,
     Version,
 )
+from shared_resources.stores.reading.called import in_names_of
 
 
 def holding(environment: Environment, product: str) -> tuple[ProductStore | None, list[Version]]:
@@ -27,8 +30,11 @@ def holding(environment: Environment, product: str) -> tuple[ProductStore | None
     return None, []
 
 
-def open_product(environment: Environment, product: str, number: int | None = None) -> Snapshot:
-    """A published version, from the first store that has the product.
+def open_product(
+    environment: Environment, product: str, number: int | None = None, *, served: bool = False
+) -> Snapshot:
+    """A published version, from the first store that has the product, as its contract calls its
+    columns now; with `served`, under the former names that readers are given, too.
 
     Raises `NotPublished` when no store has it.
     """
@@ -38,7 +44,7 @@ def open_product(environment: Environment, product: str, number: int | None = No
     for store in environment.stores.values():
         try:
             if store.versions(product):
-                return store.open(product, number)
+                return called_now(environment, store.open(product, number), served=served)
         except Unreadable as problem:
             trouble = trouble or problem
     if trouble is not None:
@@ -46,3 +52,14 @@ def open_product(environment: Environment, product: str, number: int | None = No
     raise NotPublished(
         f"{product} is not published yet; run `mesh run {product}`, or check its name"
     )
+
+
+def called_now(environment: Environment, snapshot: Snapshot, *, served: bool) -> Snapshot:
+    """The version as the contract of its product, where that is known here, calls its columns."""
+    key = snapshot.version.product
+    if not mentions(environment, key, b"renamedFrom"):
+        return snapshot
+    folder = read_product(environment, key, anew=False)
+    if folder is None or folder.contract is None:
+        return snapshot
+    return in_names_of(folder.contract, snapshot, with_aliases=served)

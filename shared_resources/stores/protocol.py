@@ -135,6 +135,11 @@ class Snapshot(Protocol):
         """The immutable files that hold the rows: what the audit's connection may read."""
         ...
 
+    @property
+    def renamed(self) -> bool:
+        """Whether the files call a column otherwise than the version: nobody reads them by its names."""
+        ...
+
 
 class ProductStore(Protocol):
     """A place where products are published. Every method is safe to call from many processes."""

@@ -123,7 +123,7 @@ def test_the_statements_use_what_the_design_says(said: Said) -> None:
         assert words in everything
     assert "ON_ERROR = ABORT_STATEMENT" in everything
     assert said.starting("CREATE OR REPLACE VIEW")
-    assert not said.starting("ALTER")  # the view's tags and comments come with it, in one statement
+    assert not said.starting("ALTER VIEW")  # its tags and comments come with it, in one statement
     for statement in said.starting("COPY INTO"):
         assert '$1:"id"::NUMBER(19,0)' in statement
 

@@ -20,7 +20,7 @@ from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_table
 from shared_resources.environment import Environment
 from shared_resources.mesh.model import key_of_pin
-from shared_resources.mesh.read import is_there
+from shared_resources.mesh.whereabouts import is_there
 from shared_resources.stores.protocol import NotPublished, Snapshot
 from shared_resources.stores.reading.frames import as_frame
 

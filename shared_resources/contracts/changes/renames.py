@@ -61,7 +61,9 @@ def _served(clause: str, was: Column, now: Column, today: date) -> Iterator[Chan
         if one.until is None or until == one.until:
             continue
         sooner = until is None or until < one.until
-        ends = f"not served as {one.name} any more" if until is None else f"as {one.name} to {until}"
+        ends = (
+            f"not served as {one.name} any more" if until is None else f"as {one.name} to {until}"
+        )
         said = f"{now.name} is {ends}; it was promised until {one.until}"
         yield either(sooner and one.until >= today, clause, said, one.name, line=now.line)
     known = {one.name for one in was.former if one.until is not None} | {was.name}

@@ -9,7 +9,7 @@ publication on it goes its own way, from the version that was production's then.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,6 +33,8 @@ from shared_resources.stores.protocol import (
     Verified,
     Version,
 )
+from shared_resources.stores.reading.called import CalledSnapshot
+from shared_resources.stores.reading.sql_snapshot import SqlSnapshot
 from shared_resources.stores.versions import choose
 
 if TYPE_CHECKING:
@@ -199,6 +201,14 @@ class _Named:
 
     def paths(self) -> tuple[Path, ...]:
         return self._snapshot.paths()
+
+    @property
+    def renamed(self) -> bool:
+        return self._snapshot.renamed
+
+    def in_names(self, called: Mapping[str, str], former: Mapping[str, str]) -> Snapshot:
+        assert isinstance(self._snapshot, SqlSnapshot)
+        return _Named(CalledSnapshot(self._snapshot, called, former), self.version.product)
 
 
 def _named(version: Version, product: str) -> Version:

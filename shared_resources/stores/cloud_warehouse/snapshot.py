@@ -29,6 +29,8 @@ from shared_resources.stores.reading.sql_snapshot import ROWS_PER_BATCH, SqlSnap
 class SnowflakeSnapshot(SqlSnapshot):
     """A version's table never changes, so a copy of it is made once and holds for ever."""
 
+    streams_columns = True
+
     def __init__(
         self, session: SnowflakeSession, copies: LocalCopies, version: Version, entry: Entry
     ) -> None:

@@ -6,7 +6,7 @@ Does not belong here: connections (`session.py`), whole statements (who executes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -75,13 +75,20 @@ def from_parquet(columns: Columns) -> str:
     return ", ".join(f"$1:{quote_identifier(name)}::{type_of(type_)}" for name, type_ in columns)
 
 
-def widened(columns: Columns, held: Columns) -> str:
-    """The wanted columns from a table that holds others: cast, or null where it has none."""
-    there = {name for name, _ in held}
-    return ", ".join(
-        f"CAST({quote_identifier(name) if name in there else 'NULL'} AS {type_of(type_)})"
-        for name, type_ in columns
-    )
+def evolved(
+    table: Name, columns: Columns, held: Columns, called: Mapping[str, str]
+) -> Iterator[str]:
+    """What makes the columns of a table that holds others, each by metadata alone: a column that is
+    `called` otherwise there, a number of more digits, one that is not there yet."""
+    types = {name: type_of(type_) for name, type_ in held}
+    for name, type_ in columns:
+        before, wanted = called.get(name, name), type_of(type_)
+        if before != name:
+            yield f"ALTER TABLE {table} RENAME COLUMN {names([before])} TO {names([name])}"
+        if before not in types:
+            yield f"ALTER TABLE {table} ADD COLUMN {names([name])} {wanted}"
+        elif types[before] != wanted:
+            yield f"ALTER TABLE {table} ALTER COLUMN {names([name])} SET DATA TYPE {wanted}"
 
 
 def in_days(column: str, type_: ColumnType, days: Iterable[str]) -> str:

@@ -22,6 +22,7 @@ from datetime import timedelta
 from typing import Any
 
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.promise import renamed
 from shared_resources.stores.cloud_warehouse.loading import Upload
 from shared_resources.stores.cloud_warehouse.record.entry import Entry
 from shared_resources.stores.cloud_warehouse.record.versions import versions_schema
@@ -29,17 +30,15 @@ from shared_resources.stores.cloud_warehouse.session import (
     Missing,
     SnowflakeProblem,
     SnowflakeSession,
-    quoting_nothing,
 )
 from shared_resources.stores.cloud_warehouse.sql import (
     SUFFIX,
     Name,
     definitions,
+    evolved,
     in_days,
     names,
     text,
-    type_of,
-    widened,
 )
 from shared_resources.stores.evolution import columns_of
 from shared_resources.stores.protocol import PublishError
@@ -82,38 +81,30 @@ class VersionTables:
     ) -> None:
         """Make the table of the base's rows without those of the replaced partitions, and the upload.
 
-        With the base's columns it is a clone, which copies nothing; with other columns its rows are
-        copied into them. `base` is None when nothing of it stays. Raises `PublishError` unless the
-        table has that many rows in the end.
+        It is a clone, which copies nothing, whose columns are called otherwise, widened and added in
+        place. `base` is None when nothing of it stays. Raises `PublishError` unless the table has that
+        many rows in the end.
         """
         columns = columns_of(contract)
-        if base is not None and _same_types(base, columns):
-            self._session.execute(
-                f"CREATE OR REPLACE TRANSIENT TABLE {table} CLONE {Name(self.schema, base.table)}"
-            )
-            self._session.execute(f"COMMENT ON TABLE {table} IS {text(_signature(table))}")
-            with self._transaction():
-                if replaced:
-                    gone = self._in_partitions(base, replaced)
-                    self._session.execute(f"DELETE FROM {table} WHERE {gone}")
-                upload.copy_into(table, columns)
-        else:
+        if base is None:
             self._session.execute(
                 f"CREATE OR REPLACE TRANSIENT TABLE {table} ({definitions(columns)}) "
                 f"COMMENT = {text(_signature(table))}"
             )
-            if base is None:
+            upload.copy_into(table, columns)
+        else:
+            self._session.execute(
+                f"CREATE OR REPLACE TRANSIENT TABLE {table} CLONE {Name(self.schema, base.table)}"
+            )
+            self._session.execute(f"COMMENT ON TABLE {table} IS {text(_signature(table))}")
+            called = renamed(contract, dict(base.columns))
+            for statement in evolved(table, columns, base.columns, called):
+                self._session.execute(statement)
+            with self._transaction():
+                if replaced:
+                    gone = self._in_partitions(base, replaced, called)
+                    self._session.execute(f"DELETE FROM {table} WHERE {gone}")
                 upload.copy_into(table, columns)
-            else:
-                stays = f"NOT ({self._in_partitions(base, replaced)})" if replaced else "TRUE"
-                with self._transaction():
-                    with quoting_nothing(f"copying {base.table} to {table}"):
-                        self._session.execute(
-                            f"INSERT INTO {table} ({names(name for name, _ in columns)}) "
-                            f"SELECT {widened(columns, base.columns)} "
-                            f"FROM {Name(self.schema, base.table)} WHERE {stays}"
-                        )
-                    upload.copy_into(table, columns)
         self._check_rows(contract.key, table, rows)
 
     def _check_rows(self, product: str, table: Name, rows: int) -> None:
@@ -209,10 +200,13 @@ class VersionTables:
     def _count(self, table: Name) -> int:
         return int(self._session.query(f"SELECT COUNT(*) FROM {table}").rows[0][0])
 
-    def _in_partitions(self, base: Entry, partitions: Collection[str]) -> str:
+    def _in_partitions(
+        self, base: Entry, partitions: Collection[str], called: Mapping[str, str]
+    ) -> str:
         column = base.partition_column
         assert column is not None, "only a partitioned product keeps some of its rows"
-        return in_days(column, dict(base.columns)[column], partitions)
+        now = {old: new for new, old in called.items()}
+        return in_days(now.get(column, column), dict(base.columns)[column], partitions)
 
     def _signatures(self) -> Mapping[str, dict[str, Any]]:
         rows = self._session.query(
@@ -221,11 +215,6 @@ class VersionTables:
             [self.schema, self._product + "__"],
         ).rows
         return {str(name): _read_signature(comment) for name, comment in rows}
-
-
-def _same_types(base: Entry, columns: tuple[tuple[str, Any], ...]) -> bool:
-    held = [(name, type_of(type_)) for name, type_ in base.columns]
-    return held == [(name, type_of(type_)) for name, type_ in columns]
 
 
 def _digest(batch_id: str) -> str:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from shared_resources.contracts.model import Classification, Column, Contract
+from shared_resources.contracts.promise import aliases, shown
 from shared_resources.stores.cloud_warehouse.session import SnowflakeSession
 from shared_resources.stores.cloud_warehouse.sql import SUFFIX, Columns, Name, names, text
 
@@ -24,16 +25,18 @@ LONGEST_TAG = 256
 
 
 def view_statement(contract: Contract, columns: Columns, table: Name) -> str:
-    """Make `"<domain>"."<product>"` show the table's rows, described by the contract."""
+    """Make `"<domain>"."<product>"` show the table's rows, called and described by the contract."""
     known = {column.name: column for column in contract.columns}
+    known |= {alias: known[name] for alias, name in aliases(contract).items()}
+    called = shown(contract, [name for name, _ in columns])
     described = ", ".join(
-        " ".join((names([name]), *_column_properties(known.get(name)))) for name, _ in columns
+        " ".join((names([name]), *_column_properties(known.get(name)))) for name in called
     )
     return (
         f"CREATE OR REPLACE VIEW {Name(contract.domain, contract.name)} ({described}) "
         f"WITH TAG ({_values(_product_tags(contract))}) COPY GRANTS "
         f"COMMENT = {text(contract.description)} "
-        f"AS SELECT {names(name for name, _ in columns)} FROM {table}"
+        f"AS SELECT {names(called.values())} FROM {table}"
     )
 
 

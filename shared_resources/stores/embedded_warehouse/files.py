@@ -123,7 +123,7 @@ def unattached_queries(
     alike: dict[object, list[DataFile]] = {}
     for file in files:
         whole = partition_column is None or file.whole
-        alike.setdefault(file.columns if whole else file.path, []).append(file)
+        alike.setdefault((file.columns, file.called) if whole else file.path, []).append(file)
     return [
         _query(_unattached(folder / one.path for one in group), group[0], columns, partition_column)
         for group in alike.values()
@@ -141,20 +141,21 @@ def _query(
     columns: Sequence[tuple[str, ColumnType]],
     partition_column: str | None,
 ) -> str:
-    held = dict(file.columns)
+    held = file.held
     expressions = ", ".join(_expression(name, type_, held.get(name)) for name, type_ in columns)
     query = f"SELECT {expressions} FROM {relation}"  # noqa: S608
     if partition_column is None or file.whole:
         return query
-    type_ = parse_type(held[partition_column])
-    return f"{query} WHERE {days_condition(partition_column, type_, file.partitions)}"
+    name, type_ = held[partition_column]
+    return f"{query} WHERE {days_condition(name, parse_type(type_), file.partitions)}"
 
 
-def _expression(name: str, wanted: ColumnType, held: str | None) -> str:
+def _expression(name: str, wanted: ColumnType, held: tuple[str, str] | None) -> str:
     quoted = quote_identifier(name)
-    if held == wanted.duckdb:
+    if held == (name, wanted.duckdb):
         return quoted
-    return f"CAST({quoted if held else 'NULL'} AS {wanted.duckdb}) AS {quoted}"
+    source = quote_identifier(held[0]) if held else "NULL"
+    return f"CAST({source} AS {wanted.duckdb}) AS {quoted}"
 
 
 def days_condition(column: str, type_: ColumnType, days: Iterable[str]) -> str:

@@ -31,7 +31,8 @@ class DataFile:
 
     `partitions` are the rows by partition key of those partitions that belong to the version; the
     file holds `partitions_held`, more when a later version replaced some of them. `size` and `sha256`
-    are None in manifests of earlier releases.
+    are None in manifests of earlier releases. `columns` are called as in the file; `called` says what
+    the version calls those of them that it calls otherwise.
     """
 
     path: str
@@ -40,6 +41,20 @@ class DataFile:
     partitions_held: int
     size: int | None = None
     sha256: str | None = None
+    called: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def held(self) -> Mapping[str, tuple[str, str]]:
+        """By the version's name of each column that the file has, its name and type in the file."""
+        called = dict(self.called)
+        return {called.get(name, name): (name, type_) for name, type_ in self.columns}
+
+    def renamed(self, names: Mapping[str, str]) -> DataFile:
+        """The file in a version that calls columns otherwise: `names` are the new ones by the old."""
+        if not names:
+            return self
+        now = {name: names.get(of, of) for of, (name, _) in self.held.items()}
+        return replace(self, called=tuple((name, of) for name, of in now.items() if name != of))
 
     @property
     def rows(self) -> int:
@@ -105,6 +120,7 @@ def _parts(manifest: Manifest) -> tuple[dict[str, Any], dict[str, Any]]:
                 "partitions_held": file.partitions_held,
                 "size": file.size,
                 "sha256": file.sha256,
+                **({"called": file.called} if file.called else {}),
             }
             for file in manifest.files
         ],
@@ -180,6 +196,7 @@ def _parse(head: dict[str, Any], body: dict[str, Any]) -> Manifest:
                 partitions_held=file["partitions_held"],
                 size=file.get("size"),
                 sha256=file.get("sha256"),
+                called=tuple((name, of) for name, of in file.get("called", ())),
             )
             for file in body["files"]
         ),

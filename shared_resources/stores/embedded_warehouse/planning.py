@@ -7,6 +7,7 @@ Does not belong here: committing (`store.py`), whether a change may be made (`st
 from __future__ import annotations
 
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.promise import renamed
 from shared_resources.stores.embedded_warehouse.manifest import DataFile, Manifest
 from shared_resources.stores.evolution import (
     check_evolution,
@@ -16,12 +17,14 @@ from shared_resources.stores.evolution import (
 
 
 def kept_files(
-    last: Manifest | None, replaced: frozenset[str], *, everything: bool
+    contract: Contract, last: Manifest | None, replaced: frozenset[str], *, everything: bool
 ) -> tuple[DataFile, ...]:
+    """The files of the last version that stay, in the names of the contract."""
     if last is None or everything:
         return ()
+    names = {old: new for new, old in renamed(contract, dict(last.columns)).items()}
     remaining = (file.without(replaced) for file in last.files)
-    return tuple(file for file in remaining if file is not None)
+    return tuple(file.renamed(names) for file in remaining if file is not None)
 
 
 def check_schema(contract: Contract, last: Manifest | None, *, rows_stay: bool) -> None:

@@ -140,7 +140,8 @@ class WarehouseStore:
         def kept(last: Manifest | None) -> tuple[DataFile, ...]:
             if last is not None and not append:
                 check_not_overtaken(contract, cleared, self.versions(contract.key))
-            files = kept_files(last, replaced, everything=staged.replaces_all and not append)
+            everything = staged.replaces_all and not append
+            files = kept_files(contract, last, replaced, everything=everything)
             check_schema(contract, last, rows_stay=bool(files))
             return files
 

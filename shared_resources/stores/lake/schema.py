@@ -7,8 +7,11 @@ over time (`committing/evolving.py`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from pathlib import Path
 
+from pyiceberg.manifest import DataFile
 from pyiceberg.schema import Schema
 from pyiceberg.types import DecimalType, IcebergType
 
@@ -38,6 +41,25 @@ def schema_of(table: AnyTable, snapshot: SnapshotFacts) -> Schema:
 
 def columns_of_schema(schema: Schema) -> tuple[tuple[str, ColumnType], ...]:
     return tuple((field.name, column_type(field.field_type)) for field in schema.fields)
+
+
+def written_names(schemas: Sequence[Schema], file: DataFile, path: Path) -> Mapping[int, str]:
+    """By field id what the file calls its columns: as the schema did that it was written with.
+
+    The manifest says which fields it has. Where schemas call those differently, the file itself is asked.
+    """
+    held = {*file.value_counts}
+    fitting = [
+        {field.field_id: field.name for field in one.fields}
+        for one in schemas
+        if {field.field_id for field in one.fields} == held
+    ]
+    if len({tuple(sorted(names.items())) for names in fitting}) > 1:
+        import pyarrow.parquet as pq
+
+        own = {*pq.read_schema(path).names}
+        fitting = [names for names in fitting if own == {*names.values()}]
+    return fitting[-1] if fitting else {}
 
 
 def partition_key(day: object) -> str:

@@ -18,7 +18,7 @@ from shared_resources.sql import quote_identifier, quote_literal
 from shared_resources.stores.intact import PublishedFile, check_files, damaged
 from shared_resources.stores.lake.files.local import LakeFiles
 from shared_resources.stores.lake.files.manifests import attested_files, live_files, partition_of
-from shared_resources.stores.lake.schema import columns_of_schema, schema_of
+from shared_resources.stores.lake.schema import columns_of_schema, schema_of, written_names
 from shared_resources.stores.lake.table_facts import AnyTable, SnapshotFacts
 from shared_resources.stores.protocol import UNPARTITIONED, Verified, Version
 from shared_resources.stores.reading.sql_snapshot import SqlSnapshot
@@ -37,8 +37,9 @@ class LakeSnapshot(SqlSnapshot):
         self._table = table
         self._place = place
         self._snapshot = snapshot
-        self._iceberg = schema_of(table, snapshot)
-        super().__init__(version, columns_of_schema(self._iceberg))
+        schema = schema_of(table, snapshot)
+        self._ids = {field.name: field.field_id for field in schema.fields}
+        super().__init__(version, columns_of_schema(schema))
 
     @cached_property
     def files(self) -> tuple[DataFile, ...]:
@@ -109,19 +110,46 @@ class LakeSnapshot(SqlSnapshot):
         files = [f for f in self.files if asked is None or partition_of(f) in asked]
         if not files:
             return self._empty(columns)
-        # What a file holds is known from the manifest: a column of the table that it lacks is null.
-        held = set().union(*(file.value_counts for file in files))
-        expressions = ", ".join(self._expression(name, held) for name in columns)
-        listed = ", ".join(quote_literal(str(path)) for path in self._local(files))
-        # `partition=` in our paths is for people: the rows carry the column themselves.
-        options = "hive_partitioning = false"
-        if len(self._table.metadata.schemas) > 1:
-            options += ", union_by_name = true"
-        return f"SELECT {expressions} FROM read_parquet([{listed}], {options})"  # noqa: S608
+        paths, evolved = self._local(files), len(self._table.metadata.schemas) > 1
+        queries = []
+        for called, group in self._as_called(files, paths):
+            # What a file holds is known from the manifest: a column that it lacks is null.
+            held = set[int]().union(*(file.value_counts for file, _ in group))
+            sources = [called.get(self._ids[name], name) for name in columns]
+            expressions = ", ".join(
+                self._expression(name, source if self._ids[name] in held else None, cast=evolved)
+                for name, source in zip(columns, sources, strict=True)
+            )
+            listed = ", ".join(quote_literal(str(path)) for _, path in group)
+            # `partition=` in our paths is for people: the rows carry the column themselves.
+            options = "hive_partitioning = false"
+            if evolved:
+                options += ", union_by_name = true"
+            queries.append(f"SELECT {expressions} FROM read_parquet([{listed}], {options})")  # noqa: S608
+        return " UNION ALL ".join(queries)
 
-    def _expression(self, name: str, held: set[int]) -> str:
-        quoted, type_ = quote_identifier(name), self._columns[name]
-        source = quoted if self._iceberg.find_field(name).field_id in held else "NULL"
-        if source == quoted and len(self._table.metadata.schemas) == 1:
+    @property
+    def renamed(self) -> bool:
+        return any(called for called, _ in self._as_called(self.files, self.paths()))
+
+    def _as_called(
+        self, files: Sequence[DataFile], paths: Sequence[Path]
+    ) -> list[tuple[dict[int, str], list[tuple[DataFile, Path]]]]:
+        """The files, together where they call columns alike: by field what they call those that are not
+        called as in the version."""
+        names = {of: name for name, of in self._ids.items()}
+        schemas = self._table.metadata.schemas
+        if all(names.get(f.field_id, f.name) == f.name for one in schemas for f in one.fields):
+            return [({}, [*zip(files, paths, strict=True)])]
+        found: dict[tuple[tuple[int, str], ...], list[tuple[DataFile, Path]]] = {}
+        for file, path in zip(files, paths, strict=True):
+            called = written_names(schemas, file, path)
+            others = {of: name for of, name in called.items() if names.get(of, name) != name}
+            found.setdefault(tuple(sorted(others.items())), []).append((file, path))
+        return [(dict(called), group) for called, group in found.items()]
+
+    def _expression(self, name: str, source: str | None, *, cast: bool) -> str:
+        quoted, held = quote_identifier(name), quote_identifier(source) if source else "NULL"
+        if held == quoted and not cast:
             return quoted
-        return f"CAST({source} AS {type_}) AS {quoted}"
+        return f"CAST({held} AS {self._columns[name]}) AS {quoted}"

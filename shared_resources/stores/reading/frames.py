@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared_resources.problems import MeshProblem
+from shared_resources.stores.reading.sql_snapshot import no_such_column
 
 if TYPE_CHECKING:
     from shared_resources.stores.protocol import Snapshot
@@ -38,10 +39,7 @@ def as_frame(
     if columns is not None:
         unknown = [name for name in columns if name not in snapshot.schema.names]
         if unknown:
-            raise KeyError(
-                f"{snapshot.version.product} version {snapshot.version.number} has no column "
-                f"{', '.join(unknown)}; it has {', '.join(snapshot.schema.names)}"
-            )
+            raise KeyError(no_such_column(snapshot, unknown))
     name = _type_name(wanted)
     if name == "pyarrow.RecordBatchReader":
         return snapshot.batches(columns, partitions)
@@ -74,7 +72,7 @@ def _lazy(
     """Scan the published files themselves where they are Parquet, so that polars reads what it needs."""
     import polars as pl
 
-    paths = snapshot.paths()
+    paths = () if snapshot.renamed else snapshot.paths()
     if partitions is None and paths and all(path.suffix == ".parquet" for path in paths):
         # Files that were written before a column was widened or added stay as they are.
         scan = pl.scan_parquet(

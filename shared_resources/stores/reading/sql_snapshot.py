@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from shared_resources.contracts.types import ColumnType, arrow_schema
 from shared_resources.evidence.statement import AttestedFile
 from shared_resources.sql import quote_identifier
-from shared_resources.stores.protocol import Verified, Version
+from shared_resources.stores.protocol import Snapshot, Verified, Version
 from shared_resources.stores.reading.duck import in_memory
 
 if TYPE_CHECKING:
@@ -25,8 +25,24 @@ if TYPE_CHECKING:
 ROWS_PER_BATCH = 65_536
 
 
+def no_such_column(snapshot: Snapshot, unknown: Sequence[str]) -> str:
+    """What a reader is told who asks for columns that the version does not have."""
+    version, former = snapshot.version, getattr(snapshot, "former", {})
+    said = [f"{name} is called {former[name]} now" for name in unknown if name in former]
+    return (
+        f"{version.product} version {version.number} has no column {', '.join(unknown)}; "
+        + "".join(f"{one}; " for one in said)
+        + f"it has {', '.join(snapshot.schema.names)}"
+    )
+
+
 class SqlSnapshot(ABC):
-    """Implements `protocol.Snapshot` on top of one SELECT over immutable files."""
+    """Implements `protocol.Snapshot` on top of one SELECT over immutable files.
+
+    A store that `streams_columns` registers some of them by streaming them, and copies nothing.
+    """
+
+    streams_columns = False
 
     def __init__(self, version: Version, columns: Sequence[tuple[str, ColumnType]]) -> None:
         self._version = version
@@ -35,6 +51,14 @@ class SqlSnapshot(ABC):
     @property
     def version(self) -> Version:
         return self._version
+
+    @property
+    def columns(self) -> Sequence[tuple[str, ColumnType]]:
+        return tuple(self._columns.items())
+
+    @property
+    def renamed(self) -> bool:
+        return False
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -90,12 +114,8 @@ class SqlSnapshot(ABC):
     def _wanted(self, columns: Sequence[str] | None) -> list[str]:
         if columns is None:
             return list(self._columns)
-        unknown = [name for name in columns if name not in self._columns]
-        if unknown:
-            raise KeyError(
-                f"{self._version.product} version {self._version.number} has no column "
-                f"{', '.join(unknown)}; it has {', '.join(self._columns)}"
-            )
+        if unknown := [name for name in columns if name not in self._columns]:
+            raise KeyError(no_such_column(self, unknown))
         return list(columns)
 
     def _stream(

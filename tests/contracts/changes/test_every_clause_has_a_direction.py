@@ -78,6 +78,7 @@ _CATALOG = (
     "            id: to_catalog\n"
 )
 
+
 def _former(name: str, value: str) -> str:
     return f"{name} customProperties: [{{property: renamedFrom, vendor: mesh, value: {value}}}],"
 

@@ -62,7 +62,9 @@ def check_former_names(columns: Iterable[tuple[str, tuple[FormerName, ...], Node
         other = taken.setdefault(old.lower(), name)
         if other != name or old.lower() == name.lower():
             node.problem(
-                f"was called {old!r}, and so is {other!r}" if other != name else "is called so still",
+                f"was called {old!r}, and so is {other!r}"
+                if other != name
+                else "is called so still",
                 "a name stands for one column: call one of the two otherwise, or remove the line",
             )
 

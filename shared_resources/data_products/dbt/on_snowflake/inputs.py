@@ -21,6 +21,7 @@ from shared_resources.stores.cloud_warehouse.loading import load
 from shared_resources.stores.cloud_warehouse.session import SnowflakeSession
 from shared_resources.stores.cloud_warehouse.sql import Columns, Name, definitions
 from shared_resources.stores.protocol import UNPARTITIONED, Snapshot, StagedFile, Version
+from shared_resources.stores.reading.called import held_names
 
 ROWS_PER_FILE = 1_000_000
 
@@ -48,9 +49,11 @@ def expose(
     run: Path,
 ) -> None:
     """Make the view `key` in `schema`; `run` is the run's folder, for what must be written anew."""
-    table = _published(warehouse, snapshot, key) or _loaded(session, schema, snapshot, key, run)
+    published = _published(warehouse, snapshot, key)
+    table = published or _loaded(session, schema, snapshot, key, run)
+    held = held_names(snapshot) if published else {}
     columns = ", ".join(
-        f"{quote_identifier(name)} AS {quote_identifier(name.upper())}"
+        f"{quote_identifier(held.get(name, name))} AS {quote_identifier(name.upper())}"
         for name in snapshot.schema.names
     )
     session.execute(f"CREATE VIEW {Name(schema, key)} AS SELECT {columns} FROM {table}")  # noqa: S608
@@ -66,7 +69,8 @@ def _published(warehouse: Warehouse | None, snapshot: Snapshot, key: str) -> str
     theirs = warehouse.published_batch(key, pinned.batch_id)
     if theirs is None or theirs.rows != pinned.rows:
         return None
-    if warehouse.open(key, theirs.number).schema.names != snapshot.schema.names:
+    held = held_names(snapshot) or {name: name for name in snapshot.schema.names}
+    if not {*held.values()} <= {*warehouse.open(key, theirs.number).schema.names}:
         return None
     return warehouse.relation(key, theirs.number)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
+from shared_resources.contracts.promise import aliases, renamed
 from shared_resources.findings import Finding
 from shared_resources.governance.example import Changes, fails, passes
 from shared_resources.governance.policy import LoadTimePolicy
@@ -56,10 +57,12 @@ def _reference(
     target = known[given.key].contract
     columns = [column.name for column in target.columns] if target else []
     for column in given.columns or ():
-        if target is not None and column not in columns:
+        if target is not None and column not in columns and column not in aliases(target):
+            new = next(iter(renamed(target, (column,))), None)
+            called = f"calls {new!r} now" if new else "does not have"
             yield finding(
-                f"{who} names the column {column!r}, which {given.key} does not have",
-                column,
+                f"{who} names the column {column!r}, which {given.key} {called}",
+                new or column,
                 columns,
                 f"name one of: {', '.join(columns)}",
             )

@@ -58,7 +58,7 @@ def evolve_table(
     contract: Contract, base: Base, transaction: Transaction, *, rows_stay: bool
 ) -> None:
     check_table(contract, base, rows_stay=rows_stay)
-    evolve(transaction, contract)
+    evolve(transaction, contract, rows_stay=rows_stay)
 
 
 def check_table(contract: Contract, base: Base, *, rows_stay: bool) -> None:
