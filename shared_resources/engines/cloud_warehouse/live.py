@@ -108,7 +108,7 @@ class _Reader:
 
     def _own(self, statement: str) -> Iterator[tuple[str, Mark]]:
         for row in self._shown(statement):
-            mark = mark_in(row["comment"])
+            mark = mark_in(row.get("comment"))
             if mark is not None and is_ours(str(row["name"])):
                 yield str(row["name"]), mark
 
