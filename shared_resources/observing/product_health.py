@@ -33,6 +33,7 @@ from shared_resources.observing.standing import (
 )
 from shared_resources.state.attempt import AttemptsOfAll, LastAttempt, Outcome
 from shared_resources.stores.protocol import ProductStore, Unreadable, Version
+from shared_resources.wording import duration
 
 SHOWN_OBJECTS = 20
 _ENDS = {"CANCELED": "was canceled", "FAILURE": "failed"}
@@ -242,13 +243,13 @@ def _held(partitions: Sequence[str], contract: Contract) -> tuple[str, ...]:
 
 
 def _stale(contract: Contract, current: Version) -> list[Reason]:
-    if is_fresh(contract, current):
+    if contract.freshness is None or is_fresh(contract, current):
         return []
     return [
         Reason(
             Kind.STALE,
             f"version {current.number} is of {current.published_at:%Y-%m-%d %H:%M}, and the contract "
-            f"promises one every {contract.freshness}",
+            f"promises one every {duration(contract.freshness)}",
             f"`mesh run +{contract.key}`, or see why nothing came (`mesh landing`)",
         )
     ]
