@@ -151,7 +151,8 @@ class _Integers:
         new = np.unique(places[~self._known[places]])
         self._table[new] = self._hash((new + self._least).astype(numbers.dtype))
         self._known[new] = True
-        return self._table[places]
+        found: np.ndarray[Any, Any] = self._table[places]
+        return found
 
     def _hash(self, numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """The first bytes of each one's hash, which is that of its own bytes, the lowest first."""
