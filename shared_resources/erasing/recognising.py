@@ -15,6 +15,7 @@ from shared_resources.erasing.in_stores import places
 from shared_resources.erasing.subjects import Known, Subjects, normal
 from shared_resources.evidence.erasures import Keys, hashed
 from shared_resources.sql import quote_identifier
+from shared_resources.stores.reading.called import in_names_of
 from shared_resources.stores.reading.duck import in_memory
 
 
@@ -59,7 +60,8 @@ def _in_stores(environment: Environment, known: Known, found: Recogniser) -> Non
     for store in environment.stores_of(known.contract):
         for _, contract in places(environment, known.contract):
             for version in store.versions(contract.key):
-                snapshot = store.open(contract.key, version.number)
+                opened = store.open(contract.key, version.number)
+                snapshot = in_names_of(known.contract, opened, with_aliases=False)
                 for column in known.columns:
                     if column.name not in snapshot.schema.names:
                         continue

@@ -53,7 +53,9 @@ class Known:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns)
+        """And what they were called: versions from before a rename have them so."""
+        former = (one.name for column in self.columns for one in column.former)
+        return (*(column.name for column in self.columns), *former)
 
 
 def kinds(mesh: Mesh) -> list[str]:

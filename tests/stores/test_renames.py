@@ -12,7 +12,9 @@ import pytest
 
 from shared_resources.contracts.model import Column, Contract
 from shared_resources.contracts.types import ColumnType, Family, FormerName
+from shared_resources.erasing.subjects import Known
 from shared_resources.stores.branched.store import BranchStore
+from shared_resources.stores.erased import Without
 from shared_resources.stores.protocol import ProductStore, PublishError
 from shared_resources.stores.reading.called import in_names_of
 from shared_resources.stores.reading.frames import as_frame
@@ -246,3 +248,20 @@ def stores_rows(
     )
     staged = StagedBatch(made_for.key, batch, folder, files, tuple(wanted))
     store.publish(made_for, let_through(made_for, staged, run_id=batch))
+
+
+@everywhere
+def test_a_subject_is_erased_from_before_and_after_a_rename(store: ProductStore) -> None:
+    publish(store, BEFORE, "b1", {day(0): [1, 2], day(1): [3]})
+    publish(store, NOW, "b2", {day(1): [4]})
+    column = replace(NOW.column("name"), subject="label")
+    names = Known(NOW, (column,)).names
+    assert names == ("name", "label")
+    store.erase(NOW, Without("e-1", names, frozenset({"row 1", "row 4"})))
+    assert [row["id"] for row in rows(store)] == [2]
+    assert [row["id"] for row in rows(store, 1)] == [2, 3]
+    publish(store, NOW, "b3", {day(2): [5]})
+    assert [(row["name"], row["label"]) for row in rows(store)] == [
+        ("row 2", "row 2"),
+        ("row 5", "row 5"),
+    ]

@@ -51,7 +51,9 @@ class _Rest:
         """The rest of the file as a version names it, with the partitions that belong to that."""
         left = {key: rows - self.gone.get(key, 0) for key, rows in named.partitions.items()}
         left = {key: rows for key, rows in left.items() if rows}
-        return replace(self.file, partitions=left) if self.file is not None and left else None
+        if self.file is None or not left:
+            return None
+        return replace(self.file, partitions=left, called=named.called)
 
 
 def erase(
@@ -176,7 +178,7 @@ def _by_partition(
 ) -> dict[str, int]:
     day, source = f"'{UNPARTITIONED}'", folder / file.path
     if manifest.partition_column is not None:
-        day = _day(manifest.partition_column, dict(file.columns)[manifest.partition_column])
+        day = _day(*file.held[manifest.partition_column])
     with in_memory() as connection:
         connection.execute(attach_statement(source))
         tell(connection, without)
