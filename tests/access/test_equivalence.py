@@ -5,8 +5,10 @@ The terms are made at random, always the same: columns, masks that fit their typ
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
@@ -27,15 +29,21 @@ from shared_resources.contracts.odcs import read_contract
 from shared_resources.contracts.roles.conditions import parse_condition
 from shared_resources.contracts.roles.masks import KINDS, QUERY_LOCAL
 from shared_resources.contracts.types import ColumnType
+from shared_resources.data_products.dbt import process as dbt_process
+from shared_resources.data_products.dbt.model import DbtModels
 from shared_resources.engines.embedded_views.statements import rows_table, view_of
 from shared_resources.engines.shares import Share
 from shared_resources.mesh.agreements.model import Consumer
-from shared_resources.stores.protocol import Snapshot
+from shared_resources.stores.protocol import ProductStore, Snapshot
 from shared_resources.stores.reading.frames import as_frame
 from shared_resources.stores.reading.sql_snapshot import SqlSnapshot
+from tests.contract_factory import make_contract
 from tests.contracts.roles.test_masks import EXPECTED
 from tests.contracts.roles.test_masks import KEY as SECRET
 from tests.contracts.roles.test_masks import _mask as mask_of
+from tests.data_products.dbt_toy import MACROS, PROJECT, write
+from tests.stand_ins import StandIns
+from tests.stand_ins.servers import environment
 from tests.tiny_mesh import TinyMesh, column, contract_text, failures, tiny_mesh
 
 KEY, AGREEMENTS, QUICK = "crm/values", 200, 15
@@ -100,9 +108,10 @@ def _rows() -> list[dict[str, Any]]:
 ROWS = _rows()
 
 
-@pytest.fixture(scope="module")
-def values(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyMesh]:
-    with tiny_mesh(tmp_path_factory.mktemp("values")) as mesh:
+@contextmanager
+def published(folder: Path) -> Iterator[TinyMesh]:
+    """The rows as a product of both stores of the environment."""
+    with tiny_mesh(folder) as mesh:
         columns = [
             {**column(name, physical), "classification": "restricted"}
             for name, physical in zip(SCHEMA.names, PHYSICAL, strict=True)
@@ -116,6 +125,22 @@ def values(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyMesh]:
         mesh.land(f"{KEY}/values.parquet", pa.Table.from_pylist(ROWS, SCHEMA))
         done = mesh.run(KEY)
         assert done.success, failures(done)
+        yield mesh
+
+
+@pytest.fixture(scope="module")
+def values(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyMesh]:
+    with published(tmp_path_factory.mktemp("values")) as mesh:
+        yield mesh
+
+
+@pytest.fixture(scope="module")
+def in_production(
+    stand_ins: StandIns, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TinyMesh]:
+    folder = tmp_path_factory.mktemp("production")
+    variables = {**stand_ins.fresh(), "MESH_MASKING_KEY": SECRET.decode()}
+    with environment(variables), published(folder) as mesh:
         yield mesh
 
 
@@ -155,26 +180,37 @@ def by_id(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["id"])
 
 
-@pytest.mark.parametrize(
+def granted(
+    mesh: TinyMesh, number: int, store: ProductStore
+) -> tuple[GrantedSnapshot, list[dict[str, Any]]]:
+    """The version behind the agreement of this number, and the rows that it is to show."""
+    types = types_of(mesh.root / "domains" / "crm" / "products" / "values")
+    given, text = terms(number, types)
+    secret = Secrets(*hmac_keys(mesh.environment))
+    grant = Grant(KEY, Principal("marketing"), given)
+    shown = GrantedSnapshot(store.open(KEY), grant, secret, lambda _: lambda _: None)
+    return shown, expected(given, text, types)
+
+
+EACH = pytest.mark.parametrize(
     "number",
     [
         *range(QUICK),
         *(pytest.param(n, marks=pytest.mark.slow) for n in range(QUICK, AGREEMENTS)),
     ],
 )
+
+
+@EACH
 def test_the_same_terms_show_the_same_rows_everywhere(
     values: TinyMesh, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setenv("MESH_MASKING_KEY", SECRET.decode())
-    types = types_of(values.root / "domains" / "crm" / "products" / "values")
     contract = values.root / "domains" / "crm" / "products" / "values" / "contract.odcs.yaml"
-    given, text = terms(number, types)
-    wanted = expected(given, text, types)
-    secret = Secrets(*hmac_keys(values.environment))
-    schema = pa.schema([SCHEMA.field(name) for name in given.columns])
+    given, _ = terms(number, types_of(contract.parent))
     for store in values.environment.stores.values():
-        grant = Grant(KEY, Principal("marketing"), given)
-        shown = GrantedSnapshot(store.open(KEY), grant, secret, lambda _: lambda _: None)
+        shown, wanted = granted(values, number, store)
+        schema = pa.schema([SCHEMA.field(name) for name in shown.schema.names])
         table: pa.Table = as_frame(shown, pa.Table)
         assert (table.schema.names, table.schema.types) == (schema.names, schema.types)
         assert by_id(table.to_pylist()) == wanted
@@ -211,3 +247,63 @@ def in_a_view(
             connection.execute(f"INSERT INTO {rows_table(view.rows)} FROM rows")
         connection.execute(view.sql)
         return list(connection.sql("FROM crm.values").to_arrow_table().to_pylist())
+
+
+@EACH
+def test_they_show_them_of_s3_and_of_snowflake(in_production: TinyMesh, number: int) -> None:
+    assert in_production.environment.is_production
+    for store in in_production.environment.stores.values():
+        shown, wanted = granted(in_production, number, store)
+        table: pa.Table = as_frame(shown, pa.Table)
+        assert table.schema.types == [SCHEMA.field(name).type for name in table.schema.names]
+        assert by_id(table.to_pylist()) == wanted
+
+
+def models_show_them(mesh: TinyMesh, numbers: range) -> None:
+    """One dbt project, and one invocation of dbt, with a model for each agreement."""
+    domain = f"near_{numbers.start}_{numbers.stop}"
+    folder = mesh.domain(domain).parents[1]
+    write(folder, "dbt_project.yml", PROJECT)
+    for macros in MACROS:
+        write(folder, f"macros/{macros.name}", macros.read_text(encoding="utf-8"))
+    inputs, wanted = {}, {}
+    store = next(iter(mesh.environment.stores.values()))
+    for number in numbers:
+        inputs[f"crm/v{number}"], wanted[number] = granted(mesh, number, store)
+        (folder / "domains" / "crm" / "products" / f"v{number}").mkdir(exist_ok=True)
+        text = f"select * from {{{{ source('crm', 'v{number}') }}}}"
+        write(folder, f"models/{domain}/m{number}.sql", text)
+    models, target = DbtModels(mesh.environment), mesh.environment.dbt_target
+    nodes = [n for n in models.manifest(domain)["nodes"].values() if n["name"][0] == "m"]
+    selected = ["fqn:" + ".".join(node["fqn"]) for node in nodes]
+    of = make_contract(domain=domain, name="m")
+    with models._run_folder(of, "run-1") as run, target.scratch(run, inputs) as scratch:
+        dbt_process.build(run, target, scratch.variables, selected, ())
+        manifest = json.loads((run / "target" / "manifest.json").read_text())
+        with scratch.opened() as built:
+            for node in nodes:
+                number = int(node["name"][1:])
+                relation = manifest["nodes"][node["unique_id"]]["relation_name"]
+                columns = tuple(inputs[f"crm/v{number}"].schema.names)
+                rows = built.read(relation, columns).read_all().rename_columns(columns)
+                table = rows.cast(pa.schema([SCHEMA.field(name) for name in columns]))
+                assert by_id(table.to_pylist()) == wanted[number]
+    assert len(nodes) == len(numbers)
+
+
+def test_models_of_dbt_are_shown_them(values: TinyMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESH_MASKING_KEY", SECRET.decode())
+    models_show_them(values, range(QUICK))
+
+
+@pytest.mark.slow
+def test_models_of_dbt_are_shown_them_by_every_agreement(
+    values: TinyMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESH_MASKING_KEY", SECRET.decode())
+    models_show_them(values, range(QUICK, AGREEMENTS))
+
+
+@pytest.mark.slow
+def test_models_of_dbt_on_snowflake_are_shown_them(in_production: TinyMesh) -> None:
+    models_show_them(in_production, range(QUICK))

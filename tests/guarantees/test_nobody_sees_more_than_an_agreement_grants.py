@@ -10,6 +10,7 @@ import copy
 import json
 import pickle
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -108,10 +109,10 @@ def document(team: str = WHO, *, by: str = OWNERS[0], **given: Any) -> str:
     return agreement_text(agreement, "crm-people", "1.0.0")
 
 
-@pytest.fixture(scope="module")
-def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyMesh]:
+@contextmanager
+def people_mesh(folder: Path) -> Iterator[TinyMesh]:
     """Two versions of crm/people in both stores, an entry in quarantine, and one agreement about it."""
-    with tiny_mesh(tmp_path_factory.mktemp("people")) as mesh:
+    with tiny_mesh(folder) as mesh:
         mesh.central(purposes=PURPOSES, open=["public"])
         said = yaml.safe_load(
             contract_text(
@@ -122,7 +123,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyMesh]:
             {"role": name, **({"customProperties": custom(**sees)} if sees else {})}
             for name, sees in ROLES.items()
         ]
-        folder = mesh.product(KEY, yaml.safe_dump(said, sort_keys=False))
+        product = mesh.product(KEY, yaml.safe_dump(said, sort_keys=False))
         mesh.domain("crm", owners=list(OWNERS))
         mesh.domain(WHO)
         mesh.land(f"{KEY}/people.parquet", table(ROWS[0]))
@@ -131,8 +132,14 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyMesh]:
         assert mesh.run(KEY).success
         mesh.land(f"{KEY}/people.parquet", table((None, None, None, "zone 99000111", None)))
         mesh.run(KEY)
-        (folder / "agreements").mkdir()
-        (folder / "agreements" / file_name(Consumer(WHO))).write_text(document())
+        (product / "agreements").mkdir()
+        (product / "agreements" / file_name(Consumer(WHO))).write_text(document())
+        yield mesh
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyMesh]:
+    with people_mesh(tmp_path_factory.mktemp("people")) as mesh:
         yield mesh
 
 
