@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from shared_resources.problems import MeshProblem
 
 if TYPE_CHECKING:
+    from shared_resources.access.shared_log import SharedLog
     from shared_resources.arrivals.events import LandingQueue
     from shared_resources.contracts.model import Contract, Server
     from shared_resources.data_products.dbt.target import DbtTarget
@@ -79,6 +80,11 @@ class Environment(ABC):
     def home_of_readers(self) -> Path:
         """The home whose masking key and access log count: of the mesh whose data are read."""
         return self.home
+
+    @property
+    def shared_access_log(self) -> SharedLog | None:
+        """Where every machine's access log is gathered; None where one machine is all there is."""
+        return None
 
     @property
     def is_production(self) -> bool:

@@ -135,7 +135,7 @@ def _through(
             f"shows {shown}; ask for another role, or leave the column out"
         )
     agreement = grant.agreement
-    log = log_of(environment.home_of_readers)
+    log = log_of(environment.home_of_readers, environment.shared_access_log)
     noting = partial(
         reading_of,
         reader.principal,

@@ -7,6 +7,7 @@ It is a folder of one file of JSON lines a day and process, `<home>/access/log/<
 each event is one write to a file that is opened for appending. Who is killed has written what he began;
 no two processes wait for each other. An event that cannot be written (a full disk, a hung one) stops
 no reader for longer than `PATIENCE` seconds: it is kept, written before the next one, and said.
+In production the files are sent to one place besides (`shared_log.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from shared_resources.access.shared_log import SharedLog, send_soon
 
 PATIENCE = 0.25
 _MOST_KEPT = 10_000
@@ -59,38 +62,64 @@ class Reading:
 
 
 class AccessLog:
-    """The log of one machine's part of the mesh. Safe for many threads and processes."""
+    """The log of one machine's part of the mesh, and with `shared` that of every machine. Safe for many
+    threads and processes."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, shared: SharedLog | None = None) -> None:
+        self._folder, self._shared = folder, shared
 
     def begin(self, reading: Reading) -> Reading:
         """Note that it begins; return it with its id."""
         begun = replace(reading, id=secrets.token_hex(8))
-        _write(self._folder, begun.as_json())
+        self._note(begun.as_json())
         return begun
 
     def end(self, reading: Reading, rows: int) -> None:
-        _write(
-            self._folder,
-            {"id": reading.id, "rows": rows, "ended": datetime.now(UTC).isoformat()},
-        )
+        self._note({"id": reading.id, "rows": rows, "ended": datetime.now(UTC).isoformat()})
+
+    def _note(self, said: dict[str, Any]) -> None:
+        _write(self._folder, said)
+        if self._shared is not None:
+            send_soon(self._folder, self._shared)
+
+    def send(self) -> None:
+        """Send what this machine has noted to the shared place now, where there is one."""
+        if self._shared is not None:
+            self._shared.send(self._folder)
 
     def readings(self, product: str | None = None) -> Iterator[Reading]:
         """What is noted, oldest day first; of lines that a crash has cut, what is whole."""
-        for day in sorted(self._folder.glob("*/")):
+        local = {day.name for day in self._folder.glob("*/")}
+        days = local.union(self._shared.days() if self._shared is not None else ())
+        before: dict[
+            str, dict[str, Any]
+        ] = {}  # who began the day before may have ended on this one
+        for day in sorted(days):
             events: dict[str, dict[str, Any]] = {}
-            for file in sorted(day.glob("*.jsonl")):
-                for line in file.read_bytes().splitlines():
-                    try:
-                        said = json.loads(line)
-                        events.setdefault(said["id"], {}).update(said)
-                    except (ValueError, KeyError, TypeError):
-                        continue
-            read = (_reading(said) for said in events.values() if "who" in said)
-            for reading in sorted(read, key=lambda one: (one.at, one.id)):
-                if product in (None, reading.product):
-                    yield reading
+            for line in self._lines(day):
+                try:
+                    said = json.loads(line)
+                    one = said["id"]
+                    (before if one in before else events).setdefault(one, {}).update(said)
+                except (ValueError, KeyError, TypeError):
+                    continue
+            yield from _readings(before, product)
+            before = events
+        yield from _readings(before, product)
+
+    def _lines(self, day: str) -> Iterator[bytes]:
+        """What is both here and shared comes twice, and is one event by its id."""
+        for file in sorted((self._folder / day).glob("*.jsonl")):
+            yield from file.read_bytes().splitlines()
+        if self._shared is not None:
+            yield from self._shared.lines(day)
+
+
+def _readings(events: dict[str, dict[str, Any]], product: str | None) -> Iterator[Reading]:
+    read = (_reading(said) for said in events.values() if "who" in said)
+    for reading in sorted(read, key=lambda one: (one.at, one.id)):
+        if product in (None, reading.product):
+            yield reading
 
 
 def _reading(said: dict[str, Any]) -> Reading:
@@ -174,8 +203,8 @@ def _append(folder: Path, line: bytes) -> None:
         os.close(descriptor)
 
 
-def log_of(home: Path) -> AccessLog:
-    return AccessLog(home / "access" / "log")
+def log_of(home: Path, shared: SharedLog | None = None) -> AccessLog:
+    return AccessLog(home / "access" / "log", shared)
 
 
 def reading_of(

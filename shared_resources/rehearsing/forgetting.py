@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from shared_resources.access.shared_log import SharedLog
 from shared_resources.data_products.dbt.target import DbtTarget
 from shared_resources.environment import Environment
 from shared_resources.landing.zones.zone import LandingZone
@@ -46,6 +47,10 @@ class ForgettingEnvironment(LocalEnvironment):
     @property
     def home_of_readers(self) -> Path:
         return self.real.home_of_readers
+
+    @property
+    def shared_access_log(self) -> SharedLog | None:
+        return self.real.shared_access_log
 
     @property
     def compiled(self) -> Path:

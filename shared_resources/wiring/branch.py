@@ -18,6 +18,7 @@ from shared_resources.environment import Environment, EnvironmentProblem
 from shared_resources.wiring.local import LocalEnvironment
 
 if TYPE_CHECKING:
+    from shared_resources.access.shared_log import SharedLog
     from shared_resources.arrivals.events import LandingQueue
     from shared_resources.data_products.dbt.target import DbtTarget
     from shared_resources.governance.quarantine.quarantine import Quarantine
@@ -56,6 +57,10 @@ class BranchEnvironment(Environment):
     @property
     def home_of_readers(self) -> Path:
         return self.base.home_of_readers
+
+    @property
+    def shared_access_log(self) -> SharedLog | None:
+        return self.base.shared_access_log
 
     @property
     def is_production(self) -> bool:

@@ -19,6 +19,7 @@ from shared_resources.wiring.local import LocalEnvironment
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
+    from shared_resources.access.shared_log import SharedLog
     from shared_resources.arrivals.events import LandingQueue
     from shared_resources.data_products.dbt.target import DbtTarget
     from shared_resources.engines.engine import AccessEngine
@@ -158,6 +159,13 @@ class ProductionEnvironment(LocalEnvironment):
 
         place = self.settings.lake.url("_registry/attestations")
         return Attestor(AttestationObjects(S3Objects(self.settings), place), signer)
+
+    @cached_property
+    def shared_access_log(self) -> SharedLog:
+        from shared_resources.access.shared_log import SharedLog
+        from shared_resources.object_store.s3_objects import S3Objects
+
+        return SharedLog(S3Objects(self.settings), self.settings.lake.url("_access_log"))
 
     @cached_property
     def landing_zone(self) -> LandingZone:

@@ -143,6 +143,7 @@ class WholeMesh:
                 found
                 for entry in page.get("Contents", ())
                 if (found := f"s3://{lake.bucket}/{entry['Key']}") not in named
+                and not found.startswith(lake.url("_access_log/"))  # it stays
             )
         for upload in client.list_multipart_uploads(Bucket=lake.bucket).get("Uploads", ()):
             yield f"an unfinished upload of {upload['Key']}"

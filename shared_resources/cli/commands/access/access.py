@@ -183,10 +183,14 @@ def explain(who: str, product: str, column: str | None, purpose: str | None, as_
 @click.option("--product", metavar="DOMAIN/PRODUCT", help="Readings of this product alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON alone.")
 def log(product: str | None, as_json: bool) -> None:
-    """Who read what of which version, for which purpose: the readings that this machine has noted."""
+    """Who read what of which version, for which purpose: the readings that this machine has noted, in
+    production those of every machine."""
     from shared_resources.access.log import log_of
 
-    readings = [one.as_json() for one in log_of(wiring.current().home_of_readers).readings(product)]
+    environment = wiring.current()
+    noted = log_of(environment.home_of_readers, environment.shared_access_log)
+    noted.send()
+    readings = [one.as_json() for one in noted.readings(product)]
     if as_json:
         print_json(readings)
     elif readings:
