@@ -25,6 +25,7 @@ OPENS = {
     "data_products/pinned_inputs.py": "pins an input; whoever is given it is admitted by the door",
     "data_products/replaying.py": "appends to what is published",
     "data_products/restoring.py": "audits the version that is rolled back to",
+    "engines/embedded_views/views.py": "the files of a view, which shows what its agreement does",
     "erasing/recognising.py": "which keys the journal knows; nobody is told them",
     "governance/dry_run.py": "asks policies of what is published",
     "governance/asking_published.py": "tells policies the schema and the evidence",
