@@ -12,18 +12,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shared_resources.engines.difference import Plan, difference
-from shared_resources.engines.engine import AccessEngine, Change, Desired
+from shared_resources.engines.engine import AccessEngine, Change, Desired, Item
 from shared_resources.engines.shares import Shares
 
 
-def plan_for(engine: AccessEngine, shares: Shares, *, prune: bool = False) -> Plan:
-    """What differs on the engine now from what is agreed."""
+def plan_for(
+    engine: AccessEngine,
+    shares: Shares,
+    *,
+    prune: bool = False,
+    live: frozenset[Item] | None = None,
+) -> Plan:
+    """What differs on the engine now from what is agreed; `live` is what it has, where that is known."""
     desired = engine.desired(shares.given)
     return difference(
         engine.name,
         engine.kinds,
         Desired(desired.items, (*shares.withheld, *desired.withheld)),
-        engine.live(),
+        engine.live() if live is None else live,
         prune=prune,
         elsewhere=shares.elsewhere,
     )

@@ -22,8 +22,16 @@ class Drift:
 
 
 def drift_of(engine: AccessEngine, shares: Shares, domain: str) -> Drift:
-    """What is the domain's of the differences; what guards several products is each domain's."""
-    plan = plan_for(engine, shares)
+    """What is the domain's of the differences; what guards several products is each domain's.
+
+    An engine that has nothing of the platform's does not differ: nobody has applied anything to it.
+    """
+    live = engine.live()
+    if not live:
+        return Drift(
+            (), (f"nothing was ever applied to {engine.name}: `mesh access apply` begins",)
+        )
+    plan = plan_for(engine, shares, live=live)
     differs = [
         f"to {change.action}: {change.item.kind} {change.item.name}"
         for change in plan.changes

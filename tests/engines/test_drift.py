@@ -57,7 +57,15 @@ def said(evaluation: dg.AssetCheckEvaluation, name: str) -> Any:
 def test_the_check_fails_until_what_is_agreed_is_applied(
     people: TinyMesh, snowflake: Governance
 ) -> None:
+    never = checked(people)
+    assert never.passed  # an engine that nobody uses does not differ
+    assert "mesh access apply" in said(never, "not_granted")[0]
+    file = agree(people, "finance", "north")
+    assert call("access", "apply").code == 0
+    assert checked(people).passed
+    file.unlink()
     agree(people, "finance", "hashed")
+    snowflake.execute(f"DROP VIEW {VIEW}")
     before = checked(people)
     assert (before.passed, before.check_name) == (False, "as_agreed_in_snowflake")
     assert f"to make: view {VIEW}" in said(before, "differs")
