@@ -4,12 +4,14 @@ value; and everybody else is still there, and still proven."""
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+import boto3
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -198,3 +200,52 @@ def blocks(avro: bytes) -> Iterator[bytes]:
 
 def values(rows: list[object]) -> Iterator[bytes]:
     return (repr(row).encode() for row in rows)
+
+
+@pytest.mark.slow
+def test_nor_in_any_object_or_table_of_production(
+    production_mesh: TinyMesh, tmp_path: Path
+) -> None:
+    """The stand-ins of S3, Glue and Snowflake: every object of every bucket, every table."""
+    mesh, gone = production_mesh, ERASED[:20]
+    mesh.central(lossBudgetPercent=90)
+    age = column("age", logicalTypeOptions={"minimum": 0, "maximum": 100_000})
+    properties = {"landing": landing(PEOPLE, "csv", "*.csv"), "lossBudgetPercent": 90}
+    columns = [KEY, column("remark", "VARCHAR"), age]
+    contract = contract_text(PEOPLE, columns, servers=("lake", "warehouse"), properties=properties)
+    mesh.product(PEOPLE, contract)
+    mesh.land(f"{PEOPLE}/2024-01-01.csv", people_file([*gone, *KEPT[:5]], f"{gone[0]},x,-5"))
+    made(mesh, PEOPLE)
+    mesh.land(f"{PEOPLE}/2024-01-02.csv", people_file(KEPT[:5]))
+    made(mesh, PEOPLE)
+    shutil.rmtree(mesh.environment.home / "sent")
+    fetched = tmp_path / "fetched"
+    assert found_below(everything(fetched / "before"))
+    names = tmp_path / "them"
+    names.write_text("\n".join(gone))
+    erased = call("erase", "--subjects", names, "--json")
+    (certificate,) = erased.json
+    assert {one["place"] for one in certificate["places"]} >= {
+        "landing",
+        "quarantine",
+        "lake",
+        "warehouse",
+    }
+    assert found_below(everything(fetched / "after")) == {}
+    assert found_below(mesh.environment.home) == {}
+    for store in mesh.environment.stores.values():
+        left = store.open(PEOPLE, 1).batches(["person"]).read_all()["person"].to_pylist()
+        assert sorted(left) == KEPT[:5]
+    assert call("evidence", PEOPLE, "--verify").code == 0
+
+
+def everything(folder: Path) -> Path:
+    """Every object of every bucket, below the folder."""
+    client = boto3.client("s3")
+    for bucket in client.list_buckets()["Buckets"]:
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket["Name"])
+        for one in (one for page in pages for one in page.get("Contents", ())):
+            file = folder / bucket["Name"] / one["Key"]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            client.download_file(bucket["Name"], one["Key"], str(file))
+    return folder
