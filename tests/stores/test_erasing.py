@@ -6,12 +6,15 @@ Belongs here: what `ProductStore.erase` promises. Does not belong here: which pr
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from shared_resources.evidence import keys
+from shared_resources.stores.embedded_warehouse.erasing import _Erasing
 from shared_resources.stores.erased import Rewritten, Without, erasures_of
+from shared_resources.stores.lake.files.local import LocalFiles
 from shared_resources.stores.protocol import ProductStore
 from tests.stores.places import Place
 from tests.stores.products import contract, day, publish, published
@@ -95,3 +98,47 @@ def test_no_file_holds_them_any_more(place: Place, store: ProductStore) -> None:
 
 def files(root: Path) -> list[Path]:
     return [path for path in root.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("place", ["lake", "warehouse"], indirect=True)
+def test_who_died_after_the_commit_is_followed_by_one_who_removes_the_rest(
+    place: Place, store: ProductStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(store, SALES, "b1", [1, 2])
+    publish(store, SALES, "b2", [2, 3])
+    held = {path for number in (1, 2) for path in store.open(KEY, number).paths()}
+    with monkeypatch.context() as dying:
+        dying.setattr(LocalFiles, "delete", _die)
+        dying.setattr(_Erasing, "clear_up", _die)
+        with pytest.raises(KeyboardInterrupt):
+            store.erase(SALES, without(2))
+    assert [published(store, KEY, number) for number in (1, 2)] == [[1], [3]]
+    assert all(path.exists() for path in held)
+    assert store.erase(SALES, without(2)) == []
+    assert not any(path.exists() for path in held)
+    assert [published(store, KEY, number) for number in (1, 2)] == [[1], [3]]
+
+
+def _die(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("place", ["lake", "warehouse"], indirect=True)
+def test_publishers_beside_it_lose_nothing(place: Place, store: ProductStore) -> None:
+    publish(store, SALES, "b0", [1, 2])
+
+    def publishing(worker: int) -> None:
+        own = place.open()
+        for number in range(4):
+            publish(own, SALES, f"w{worker}-{number}", [100 * worker + number], append=True)
+
+    with ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(publishing, worker) for worker in (1, 2)]
+        store.erase(SALES, without(2))
+        for one in done:
+            one.result()
+    assert store.erase(SALES, without(2)) == []
+    wanted = [1, *range(100, 104), *range(200, 204)]
+    assert published(store, KEY) == wanted
+    assert all(2 not in published(store, KEY, v.number) for v in store.versions(KEY))
+    assert not any(store.open(KEY, v.number).verify().problems for v in store.versions(KEY))

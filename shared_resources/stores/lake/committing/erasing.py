@@ -14,6 +14,7 @@ snapshot lists its files anew, and one that took out such a file does, too.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -30,6 +31,7 @@ from pyiceberg.table.update import RemoveSnapshotsUpdate
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.values.duckdb_to_arrow import arrow_batches
 from shared_resources.evidence.keys import ATTESTATION
+from shared_resources.state.whole_file import write_whole
 from shared_resources.stores.branched.names import is_of_a_branch
 from shared_resources.stores.commit_attempts import Attempts
 from shared_resources.stores.erased import Rewritten, Without, condition, redacted, tell
@@ -74,11 +76,13 @@ def erase(at: LakeTable, contract: Contract, without: Without) -> list[Rewritten
         table = load_in_step(at)
         if table is None:
             return []
+        _finish(at, table)
         found = _Found.of(at, table, without)
         if not found.to_restage and not found.superseded:
             remove_unneeded(at, UNDER_WAY)
             return []
         attempt = at.staging(contract, without.erasure)
+        _note(at, found.lost)
         try:
             left = _commit(at, contract, without, found, attempt)
         except Exception as problem:
@@ -89,11 +93,32 @@ def erase(at: LakeTable, contract: Contract, without: Without) -> list[Rewritten
         finally:
             if not at.files.adopts:
                 staging_area.remove_attempt(attempt)
-        if at.files.adopts or not is_of_a_branch(at.product):
-            at.files.delete(sorted(found.lost - needed_files(left)))
+        _finish(at, left)
         remove_unneeded(at, UNDER_WAY)
         return [Rewritten(number, rows) for number, rows in sorted(found.rows.items()) if rows]
     raise attempts.exhausted()
+
+
+def _note(at: LakeTable, lost: frozenset[str]) -> None:
+    """Write down what the commit is about to need no more: whoever dies after it, the next one removes
+    that, also what a process has staged that lives on."""
+    _noted(at).parent.mkdir(parents=True, exist_ok=True)
+    write_whole(_noted(at), json.dumps(sorted(lost)).encode())
+
+
+def _finish(at: LakeTable, table: Table) -> None:
+    """Remove what was noted and no snapshot needs. In a bucket a branch's files may be production's."""
+    try:
+        lost = set(json.loads(_noted(at).read_bytes()))
+    except FileNotFoundError:
+        return
+    if at.files.adopts or not is_of_a_branch(at.product):
+        at.files.delete(sorted(lost - needed_files(table)))
+    _noted(at).unlink()
+
+
+def _noted(at: LakeTable) -> Path:
+    return at.area.parent / ".erasing"
 
 
 def count(at: LakeTable, without: Without) -> list[Rewritten]:
