@@ -231,7 +231,7 @@ JINJA: dict[str, str] = {
     + MODEL,
     "hook_attach": "{{ config(pre_hook=\"attach '{home}/warehouse/x.duckdb' as y\") }}" + MODEL,
     "run_query": "{% set r = run_query(\"select email from '{published}'\") %}"
-    "select '{{ r.columns[0].values() | join }}' as x",
+    "select '{{ r.columns[0].values() | join if execute }}' as x",
     "execute": "{% set r = adapter.execute(\"from read_parquet('{published}')\", fetch=True) %}"
     "select '{{ r[1].rows | join }}' as x",
     "statement": "{% call statement('s', fetch_result=True) %} from read_blob('{published}') "
@@ -257,7 +257,7 @@ JINJA: dict[str, str] = {
 MACRO = """
 {% macro mine() %}
   {% set r = run_query("from read_parquet('PUBLISHED')") %}
-  select '{{ r.rows | join }}' as x
+  select '{{ r.rows | join if execute }}' as x
 {% endmacro %}
 """
 
