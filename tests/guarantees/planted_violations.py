@@ -29,7 +29,7 @@ TO_MARKETING = "domains/customer/products/contacts/agreements/marketing.oaas.yam
 TO_OFFERS = "domains/product/products/catalog/agreements/recommendation.oaas.yaml"
 SOLD_TO_OFFERS = "domains/order/products/transactions/agreements/recommendation.oaas.yaml"
 CUSTOMER = "domains/customer/domain.yaml"
-ORDER = "domains/order/domain.yaml"
+PRODUCT = "domains/product/domain.yaml"
 CENTRAL = "domains/governance.yaml"
 WORKSPACE = "workspace.yaml"
 
@@ -62,12 +62,12 @@ class Planted:
 def _waiver(name: str, line: str, says: str, **changes: str) -> Planted:
     given = {
         "policy": "classified",
-        "product": "baskets",
+        "product": "catalog",
         "by": "governance@example.com",
         "until": "2026-12-31",
         **changes,
     }
-    return Planted(name, ORDER, "waivers: []\n", WAIVER.format(**given), line, says)
+    return Planted(name, PRODUCT, "waivers: []\n", WAIVER.format(**given), line, says)
 
 
 PLANTED: tuple[Planted, ...] = (
@@ -412,8 +412,8 @@ PLANTED: tuple[Planted, ...] = (
     Planted(
         "an agreement that ended",
         SOLD_TO_OFFERS,
-        "endTimestamp: '2027",
-        "endTimestamp: '2019",
+        "endTimestamp: '20",
+        "endTimestamp: '19",
         "",
         "order/transactions",
         OFFERS_CODE,
@@ -487,7 +487,7 @@ PLANTED: tuple[Planted, ...] = (
     _waiver("a waiver for a product that is none", "- policy:", "baskts", product="baskts"),
     _waiver("a waiver that expired", "- policy:", "expired", until="2020-01-01"),
     _waiver("a waiver for years", "- policy:", "180", until="2036-01-01"),
-    _waiver("a waiver by the domain itself", "- policy:", "approve", by="order-data@example.com"),
+    _waiver("a waiver by the domain itself", "- policy:", "approve", by="product-data@example.com"),
     _waiver("a waiver of what cannot be waived", "- policy:", "", policy="no_cycles"),
     Planted(
         "a location that the workspace lacks",

@@ -14,6 +14,7 @@ from shared_resources.inference.first_look import column_name
 from shared_resources.inference.infer import infer_files
 from shared_resources.inference.inferred import Inferred, InferredColumn, NotInferable
 from shared_resources.landing.errors import UnreadableObject
+from shared_resources.personal_data.validating import is_valid
 from tests.cli.commands import call
 from tests.tiny_mesh import TinyMesh, column, contract_text
 
@@ -307,3 +308,18 @@ def test_a_folder_of_two_formats_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.jsonl").write_text('{"a": 1}\n')
     with pytest.raises(NotInferable, match=r"b\.jsonl: is of another format than a\.csv"):
         infer_files(tmp_path)
+
+
+def test_numbers_of_persons_and_addresses_of_devices_are_told_by_their_checks(
+    tmp_path: Path,
+) -> None:
+    persons = [n for n in range(111222000, 111223000) if is_valid("nl.bsn", str(n))][:40]
+    lines = [f"{n},{person},81.2.69.{n + 100}" for n, person in enumerate(persons)]
+    file = tmp_path / "rows.csv"
+    file.write_text("\n".join(["id,code,seen_from", *lines, ""]))
+    plain, code, seen = infer_files(file).columns
+    assert plain.classification is Classification.INTERNAL
+    assert code.classification is Classification.RESTRICTED
+    assert "Dutch BSN" in " ".join(code.to_confirm)
+    assert seen.classification is Classification.CONFIDENTIAL
+    assert "111222" not in " ".join((*code.evidence, *code.to_confirm))
