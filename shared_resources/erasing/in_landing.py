@@ -18,8 +18,7 @@ from pathlib import Path
 
 from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.environment import Environment
-from shared_resources.erasing.in_text import Words
-from shared_resources.erasing.rewritten_objects import NotRewritable, rewrite
+from shared_resources.erasing.rewritten_objects import NotRewritable, may_hold, rewrite
 from shared_resources.erasing.subjects import Known, Subjects, columns_by_landed_name
 from shared_resources.landing.errors import LandingError
 from shared_resources.landing.zones.zone import PAGE_KEYS, LandingObject
@@ -55,7 +54,7 @@ def erase_in_landing(
     landing = known.contract.landing
     if landing is None:
         return
-    columns, words = columns_by_landed_name(known), Words(who.distinctive)
+    columns = columns_by_landed_name(known)
     for obj in objects_of(environment, known):
         with tempfile.TemporaryDirectory(prefix="mesh-erase-") as folder:
             file, rest = Path(folder) / "object", Path(folder) / "rest"
@@ -63,8 +62,8 @@ def erase_in_landing(
                 fetched = environment.landing_zone.fetch(obj, file)
                 rows = rewrite(file, obj.key, landing, columns, who, rest)
             except NotRewritable as problem:
-                if words.found_in(file.read_bytes()):
-                    yield InObject(obj.key, problem=str(problem))
+                if may_hold(file, obj.key, landing.encoding, who):
+                    yield InObject(obj.key, problem=f"{problem}, and may hold them")
                 continue
             except LandingError as problem:
                 yield InObject(obj.key, problem=str(problem))

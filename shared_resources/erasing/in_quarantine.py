@@ -19,9 +19,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shared_resources.contracts.file_formats import COMPRESSIONS
 from shared_resources.contracts.model import Column
 from shared_resources.erasing.in_text import Words
-from shared_resources.erasing.rewritten_objects import NotRewritable, is_one, rewrite
+from shared_resources.erasing.rewritten_objects import NotRewritable, is_one, may_hold, rewrite
 from shared_resources.erasing.subjects import Known, Subjects, columns_by_landed_name
 from shared_resources.governance.quarantine.folder import KEPT, QuarantineStore
 from shared_resources.governance.quarantine.quarantine import (
@@ -31,6 +32,8 @@ from shared_resources.governance.quarantine.quarantine import (
     place_of,
 )
 from shared_resources.landing.rejects import CELLS, TEXT
+
+_NO_LINES = frozenset({".parquet", *COMPRESSIONS})
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ class _Entry:
             columns = columns_by_landed_name(self._known)
             rows = rewrite(path, key, landing, columns, self._who, to)
         except NotRewritable:
-            if not self._words.found_in(path.read_bytes()):
+            if not may_hold(path, key, landing.encoding if landing else "utf-8", self._who):
                 return
             rows = self._lines(path, to)
         self._note(name, to, rows)
@@ -126,9 +129,9 @@ class _Entry:
     def _lines(self, path: Path, to: Path) -> int:
         """Of bytes that are no file of their format: without the lines that hold a key."""
         lines = path.read_bytes().splitlines(keepends=True)
-        if path.suffix == ".parquet" or b"\0" in lines[0]:
-            raise NotRewritable("it holds them in a file that cannot be read")
         left = [line for line in lines if not self._words.found_in(line)]
+        if path.suffix in _NO_LINES or b"\0" in lines[0] or len(left) == len(lines):
+            raise NotRewritable("it cannot be read, and may hold them")
         to.write_bytes(b"".join(left))
         return len(lines) - len(left)
 
@@ -150,7 +153,8 @@ class _Entry:
         return {*self._known.names, "_raw", "_reasons"}
 
     def _is_row(self, row: Mapping[str, Any]) -> bool:
-        return any(is_one(row.get(c.name), c, self._who) for c in self._known.columns)
+        by_name = self._known.by_name.items()
+        return any(is_one(row.get(name), column, self._who) for name, column in by_name)
 
     def _is_reject(self, row: Mapping[str, Any]) -> bool:
         try:
@@ -163,9 +167,7 @@ class _Entry:
             cells = said.get(CELLS) or ()
             of = [(cell, column) for cell in cells for column in self._known.columns]
             return self._any(of) or self._words.found_in(str(said.get(TEXT, "")).encode())
-        by_name = {c.name: c for c in self._known.columns} | dict(
-            columns_by_landed_name(self._known)
-        )
+        by_name = {**self._known.by_name, **columns_by_landed_name(self._known)}
         return self._any([(said.get(name), column) for name, column in by_name.items()])
 
     def _any(self, cells: list[tuple[Any, Column]]) -> bool:

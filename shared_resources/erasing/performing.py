@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from shared_resources.access.masking_key import hmac_keys
+from shared_resources.engines.embedded_views.following import renew
 from shared_resources.environment import Environment
 from shared_resources.erasing.in_landing import erase_in_landing
 from shared_resources.erasing.in_quarantine import erase_in_quarantine
@@ -94,6 +95,8 @@ def erase(
                 found.append(_place(one, each.store, what, each.rows, each.branch))
             if versions:
                 told.append((one, versions))
+            for file, why in renew(environment, one.contract.key):
+                found.append(_place(one, "views", file, 0, problem=why))
         found += _texts(environment, who)
         LocalCopies(environment.home / "copies").remove_all()
         made = done(entry, *_said(environment, mesh, known, found, words))

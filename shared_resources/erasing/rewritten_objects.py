@@ -11,6 +11,7 @@ read when it holds one as a word of its own: what was refused may be whoever ask
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,6 +33,23 @@ Keys = Mapping[str, Column]  # by what the file calls them
 
 class NotRewritable(Exception):
     """The file cannot be read so far that rows could be told apart; the message says why."""
+
+
+def may_hold(file: Path, key: str, encoding: str, who: Subjects) -> bool:
+    """Whether any of them may be in a file that is `NotRewritable`. Only a text that can be read to its
+    end tells that they are not: of what is cut off, or no text, nobody knows."""
+    words = Words(who.values)  # a short one, too: where it stands by chance nothing is taken out
+    if file.stat().st_size == 0:
+        return False
+    with tempfile.TemporaryDirectory(prefix="mesh-erase-") as folder:
+        try:
+            with (
+                open_text(file, key, encoding, Path(folder), Limits()) as text,
+                text.path.open("rb") as lines,
+            ):
+                return any(words.found_in(line) for line in lines)
+        except UnreadableObject:
+            return True
 
 
 def rewrite(file: Path, key: str, landing: Landing, columns: Keys, who: Subjects, to: Path) -> int:

@@ -54,8 +54,13 @@ class Known:
     @property
     def names(self) -> tuple[str, ...]:
         """And what they were called: versions from before a rename have them so."""
-        former = (one.name for column in self.columns for one in column.former)
-        return (*(column.name for column in self.columns), *former)
+        return tuple(self.by_name)
+
+    @property
+    def by_name(self) -> Mapping[str, Column]:
+        """The columns by what they are called, and were."""
+        former = {one.name: column for column in self.columns for one in column.former}
+        return {column.name: column for column in self.columns} | former
 
 
 def kinds(mesh: Mesh) -> list[str]:
@@ -136,5 +141,6 @@ def _contracts(mesh: Mesh) -> Iterable[tuple[object, Contract]]:
 
 
 def columns_by_landed_name(known: Known) -> Mapping[str, Column]:
-    """The key columns by what landed files call them."""
-    return {column.landed_as or column.name: column for column in known.columns}
+    """The key columns by what landed files call them, or may have called them before a rename."""
+    former = {one.name: column for column in known.columns for one in column.former}
+    return former | {column.landed_as or column.name: column for column in known.columns}

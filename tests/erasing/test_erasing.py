@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from dataclasses import replace
@@ -24,7 +25,7 @@ from tests.cli.commands import call
 from tests.tiny_mesh import TinyMesh, column, contract_text, custom, failures
 
 PEOPLE, COUNTS = "shop/people", "shop/counts"
-LANDING = {"prefix": PEOPLE, "format": "csv", "object": "*.csv"}
+LANDING = {"prefix": PEOPLE, "format": "csv", "object": "*.csv*"}
 KEY = column("person", required=True, customProperties=custom(subject="customer"))
 
 
@@ -216,3 +217,57 @@ def test_an_entry_of_the_journal_says_nobody() -> None:
     assert json.dumps(done.statement())
     assert erasures.name_of(begun) != erasures.name_of(done)
     assert hashed((b"a", b"b"), "customer", "2") != hashed((b"a", b"b"), "dog", "2")
+
+
+def test_what_lies_under_a_former_name_of_the_key_is_found(mesh: TinyMesh) -> None:
+    def declare(name: str, former: str = "") -> None:
+        said = {"subject": "customer", **({"renamedFrom": former} if former else {})}
+        key = column(name, required=True, customProperties=custom(**said))
+        age = column("age", logicalTypeOptions={"minimum": 0})
+        properties = {"landing": {**LANDING, "format": "jsonl", "object": "*.jsonl"}}
+        text = contract_text(
+            PEOPLE,
+            [key, age],
+            properties={**properties, "lossBudgetPercent": 60},
+            version="2.0.0" if former else "1.0.0",
+        )
+        mesh.product(PEOPLE, text)
+
+    declare("person")
+    lines = ['{"person": 2, "age": 30}', '{"person": 30, "age": 40}', '{"person": 2, "age": -1}']
+    mesh.land(f"{PEOPLE}/1.jsonl", "\n".join(lines) + "\n")
+    assert mesh.run(PEOPLE).success
+    declare("who", "person")
+    erased = call("erase", "--subject", "2", "--json")
+    assert erased.code == 0, erased
+    found = {(one["place"], one["rows"]) for one in erased.json[0]["places"]}
+    assert found == {("landing", 2), ("quarantine", 1), ("lake", 1)}
+    (landed,) = (mesh.environment.home / "landing").rglob("1.jsonl")
+    assert landed.read_text() == lines[1] + "\n"
+
+
+def broken(text: str) -> bytes:
+    return gzip.compress(text.encode())[:-9]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "left"),
+    [
+        pytest.param("2.csv.gz", broken("person,age\n2,20\n"), True, id="cut off"),
+        pytest.param("2.csv.gz", gzip.compress(b'person,age\n2,"20\n'), True, id="no CSV"),
+        pytest.param("2.csv", b'person,age\n2,"20\n', True, id="a short key"),
+        pytest.param("2.csv", b'person,age\n31,"20\n', False, id="somebody else"),
+        pytest.param("2.csv", b"", False, id="empty"),
+    ],
+)
+def test_what_cannot_be_read_is_named_as_left(
+    shop: TinyMesh, name: str, content: bytes, left: bool
+) -> None:
+    shop.land(f"{PEOPLE}/{name}", content)
+    assert not shop.run(PEOPLE).success
+    erased = call("erase", "--subject", "2")
+    assert erased.code == int(left), erased
+    places = ("landing", "quarantine") if left else ()
+    assert all(f"LEFT {place} " in erased.err for place in places), erased.err
+    assert ("LEFT" in erased.err) == left
+    assert people(shop) == [1, 30]

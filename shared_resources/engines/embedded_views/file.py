@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _OLD = "mesh_before"
+_MAKING = ".making"
 
 
 class UnreadableViews(MeshProblem):
@@ -82,14 +83,13 @@ def change(
     its own shows. A file without a view goes. One writer a file at a time is the caller's to see to."""
     import duckdb
 
-    for left in file.parent.glob(f".{file.name}.*.making"):
-        left.unlink(missing_ok=True)
+    remove_left(file)
     kept = [one for one in standing(file) if one.product != product]
     if view is None and not kept:
         file.unlink(missing_ok=True)
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    made = file.with_name(f".{file.name}.{uuid.uuid4().hex}.making")
+    made = file.with_name(f".{file.name}.{uuid.uuid4().hex}{_MAKING}")
     try:
         with duckdb.connect(made, config={"default_block_size": 16_384}) as connection:
             if kept:
@@ -106,6 +106,12 @@ def change(
         sync_all([], file.parent)
     finally:
         made.unlink(missing_ok=True)
+
+
+def remove_left(file: Path) -> None:
+    """Remove what a process that died was writing in the file's place."""
+    for left in file.parent.glob(f".{file.name}.*{_MAKING}*"):
+        left.unlink(missing_ok=True)
 
 
 def _standing(connection: duckdb.DuckDBPyConnection) -> list[Standing]:
@@ -178,7 +184,11 @@ def _comment(connection: duckdb.DuckDBPyConnection, product: str, said: Mapping[
     connection.execute(f"COMMENT ON VIEW {view_name(product)} IS {text}")
 
 
-def files_below(folder: Path, names: Sequence[str] = ("*",)) -> Iterator[Path]:
-    """Every file of views, by reader and purpose."""
-    for name in names:
-        yield from sorted(folder.glob(f"{name}/*.duckdb"))
+def files_below(folder: Path, *, left: bool = False) -> Iterator[Path]:
+    """Every file of views, by reader and purpose; with `left`, those, too, that somebody died making."""
+    found = {*folder.glob("*/*.duckdb")}
+    if left:
+        for made in folder.glob(f"*/.*{_MAKING}*"):
+            name = made.name.removeprefix(".").rpartition(_MAKING)[0]
+            found.add(made.with_name(name.rpartition(".")[0]))
+    yield from sorted(found)

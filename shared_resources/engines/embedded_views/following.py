@@ -1,12 +1,13 @@
 """Keeping the views of a product on its current version.
 
-Belongs here: what is done when a product has a new current version, or other files.
+Belongs here: what is done when a product has a new current version, other files, or fewer rows.
 Does not belong here: a view (`statements.py`), the views of new agreements: `mesh access apply`.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from shared_resources.engines.embedded_views.views import EmbeddedViews, views_below
@@ -28,10 +29,8 @@ def follow(environment: Environment, product: str) -> None:
     """
     import duckdb
 
-    if not views_below(environment.home).is_dir():
-        return  # nobody has any
-    engine = environment.engines.get(EmbeddedViews.name)
-    if not isinstance(engine, EmbeddedViews):
+    engine = _engine(environment)
+    if engine is None:
         return
     try:
         for share in _shares(environment, product):
@@ -45,6 +44,21 @@ def follow(environment: Environment, product: str) -> None:
             said,
             engine.name,
         )
+
+
+def renew(environment: Environment, product: str) -> Iterator[tuple[str, str]]:
+    """Make every file with a view of the product anew, when rows were taken from versions that were
+    published: none may stay in it. Yields each file that could not be made, and why."""
+    if (engine := _engine(environment)) is not None:
+        yield from engine.renew(product, _shares(environment, product))
+
+
+def _engine(environment: Environment) -> EmbeddedViews | None:
+    """None where nobody has any view."""
+    if not views_below(environment.home).is_dir():
+        return None
+    engine = environment.engines.get(EmbeddedViews.name)
+    return engine if isinstance(engine, EmbeddedViews) else None
 
 
 def _shares(environment: Environment, product: str) -> tuple[Share, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from shared_resources.engines.shares import Share, Withheld, withheld
 from shared_resources.environment import Environment
 from shared_resources.mesh.agreements.model import Consumer
 from shared_resources.mesh.agreements.oaas import written
+from shared_resources.problems import MeshProblem
 from shared_resources.stores.opening import open_product
 from shared_resources.stores.protocol import NotPublished, Unreadable
 from shared_resources.stores.reading.sql_snapshot import SqlSnapshot
@@ -136,6 +137,25 @@ class EmbeddedViews:
             self.show(share)
         except NoAgreement:
             self._remove(file, share.product)
+
+    def renew(self, product: str, shares: Sequence[Share]) -> Iterator[tuple[str, str]]:
+        """Write every file anew that has a view of the product, over what is published now. A view that
+        none of `shares` is behind goes, and what was left by a process that died. Yields each file that
+        could not be, and why: it may hold rows that are published no more."""
+        import duckdb
+
+        theirs = {self._file(share): share for share in shares}
+        for file in views_file.files_below(self._root, left=True):
+            try:
+                with self._writing(file):
+                    views_file.remove_left(file)
+                if (share := theirs.get(file)) is not None:
+                    self.move(share)
+                elif any(one.product == product for one in views_file.standing(file)):
+                    self._remove(file, product)
+            except (MeshProblem, OSError, duckdb.Error) as problem:
+                said = str(problem) if isinstance(problem, MeshProblem) else type(problem).__name__
+                yield str(file.relative_to(self._root)), said
 
     def _remove(self, file: Path, product: str) -> None:
         with self._writing(file):

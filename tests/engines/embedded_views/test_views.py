@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
+import yaml
 
 from shared_resources.access.door import Reader, open_for
 from shared_resources.access.grants import NoAgreement
@@ -29,7 +31,8 @@ from shared_resources.engines.engine import AccessEngine
 from shared_resources.engines.shares import shares_of
 from shared_resources.mesh import read_mesh
 from tests.access.test_door import PEOPLE, PURPOSES, ROLES, agree, people_contract
-from tests.tiny_mesh import TinyMesh, failures
+from tests.cli.commands import call
+from tests.tiny_mesh import TinyMesh, custom, failures
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -297,3 +300,37 @@ def test_a_note_that_somebody_else_wrote_is_none(people: TinyMesh) -> None:
         with duckdb.connect(views(people)) as connection:
             connection.execute(f"COMMENT ON VIEW crm.people IS '{note}'")
         assert not plan(people).differs
+
+
+def test_who_is_erased_is_in_no_file_of_views(people: TinyMesh) -> None:
+    contract = yaml.safe_load(people_contract("lake", "warehouse", roles=SEEN))
+    (key, *_) = contract["schema"][0]["properties"]
+    key["customProperties"] = custom(subject="customer")
+    people.product(KEY, yaml.safe_dump(contract, sort_keys=False))
+    people.land(f"{KEY}/people.parquet", PEOPLE.set_column(0, "id", pa.array([111111, 2, 3])))
+    assert people.run(KEY).success
+    agree(people, "marketing", "pseudonymous")
+    agree(people, "agent:bot", "everything")
+    ended = agree(people, "agent:gone", "pseudonymous")
+    apply(people)
+    ended.unlink()
+    (bot,) = views(people).parents[1].glob("agent-bot-*/care.duckdb")
+    (gone,) = views(people).parents[1].glob("agent-gone-*/care.duckdb")
+    died = gone.with_name(f".{gone.name}.00.making")
+    died.write_bytes(gone.read_bytes())
+    gone.with_name(".other.duckdb.00.making").write_bytes(gone.read_bytes())
+    erased = call("erase", "--subject", "111111")
+    assert erased.code == 0, erased
+    assert [[row["id"] for row in seen(file)] for file in (views(people), bot)] == [[2, 3], [2, 3]]
+    assert {*views(people).parents[1].glob("*/*")} == {views(people), bot}
+
+
+def test_a_file_of_views_that_cannot_be_made_anew_is_left_by_an_erasure(people: TinyMesh) -> None:
+    contract = yaml.safe_load(people_contract("lake", "warehouse", roles=SEEN))
+    contract["schema"][0]["properties"][0]["customProperties"] = custom(subject="customer")
+    people.product(KEY, yaml.safe_dump(contract, sort_keys=False))
+    agree(people, "marketing", "pseudonymous")
+    apply(people)
+    views(people).write_bytes(b"no database")
+    erased = call("erase", "--subject", "2")
+    assert erased.code == 1 and "LEFT views marketing/care.duckdb" in erased.err, erased
