@@ -485,7 +485,6 @@ PLANTED: tuple[Planted, ...] = (
     ),
     _waiver("a waiver of a policy that is none", "- policy:", "clasified", policy="clasified"),
     _waiver("a waiver for a product that is none", "- policy:", "baskts", product="baskts"),
-    _waiver("a waiver that expired", "- policy:", "expired", until="2020-01-01"),
     _waiver("a waiver for years", "- policy:", "180", until="2036-01-01"),
     _waiver("a waiver by the domain itself", "- policy:", "approve", by="product-data@example.com"),
     _waiver("a waiver of what cannot be waived", "- policy:", "", policy="no_cycles"),
