@@ -68,10 +68,13 @@ def erase_in_landing(
             except LandingError as problem:
                 yield InObject(obj.key, problem=str(problem))
                 continue
-            if rows and not dry_run and not _replace(environment, known, fetched, rest):
-                yield InObject(obj.key, problem="somebody replaced it meanwhile")
-            elif rows:
-                yield InObject(obj.key, rows)
+            try:
+                if rows and not dry_run and not _replace(environment, known, fetched, rest):
+                    yield InObject(obj.key, problem="somebody replaced it meanwhile")
+                elif rows:
+                    yield InObject(obj.key, rows)
+            except LandingError as problem:
+                yield InObject(obj.key, problem=str(problem))
 
 
 def _replace(environment: Environment, known: Known, obj: LandingObject, file: Path) -> bool:

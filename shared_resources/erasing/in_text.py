@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from shared_resources.sql import quote_identifier
 
@@ -25,7 +25,7 @@ SQLITE = b"SQLite format 3\0"
 _NOT_TEXT = frozenset(
     {".parquet", ".duckdb", ".avro", ".key", ".pem", ".lock", ".pkl", ".gz", ".zst"}
 )
-_LARGEST = 256 << 20
+_CHUNK = 16 << 20
 
 
 class Words:
@@ -37,6 +37,7 @@ class Words:
         self._pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{any_of})(?![A-Za-z0-9])")
         self._bytes = re.compile(self._pattern.pattern.encode())
         self.any = bool(ordered)
+        self._kept = 2 + max((len(value.encode()) for value in values), default=0)
 
     def __repr__(self) -> str:
         return "Words(…)"
@@ -50,8 +51,19 @@ class Words:
     def out_of_bytes(self, content: bytes) -> bytes:
         return self._bytes.sub(lambda found: b"*" * len(found[0]), content)
 
-    def places_in(self, content: bytes) -> list[tuple[int, int]]:
-        return [found.span() for found in self._bytes.finditer(content)]
+    def places_in(self, file: BinaryIO) -> list[tuple[int, int]]:
+        """Where in the file they stand, which may be larger than memory."""
+        found: set[tuple[int, int]] = set()
+        held, start = file.read(_CHUNK), 0
+        while True:
+            following = file.read(_CHUNK)
+            for begin, end in (match.span() for match in self._bytes.finditer(held)):
+                # At an edge nobody sees what it stands beside: it is whole in the piece before or after.
+                if (begin or not start) and (end < len(held) or not following):
+                    found.add((start + begin, start + end))
+            if not following:
+                return sorted(found)
+            start, held = start + max(0, len(held) - self._kept), held[-self._kept :] + following
 
 
 def clean_folder(folder: Path, words: Words, *, dry_run: bool = False) -> Iterator[Path]:
@@ -77,9 +89,8 @@ def _may_be_text(path: Path) -> bool:
 
 
 def _clean_file(path: Path, words: Words, *, dry_run: bool) -> bool:
-    if path.stat().st_size > _LARGEST:
-        return False
-    places = words.places_in(path.read_bytes())
+    with path.open("rb") as file:
+        places = words.places_in(file)
     if places and not dry_run:
         # In place and as long as it was: who appends to a log goes on with the same file.
         with path.open("r+b") as file:

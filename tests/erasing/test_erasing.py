@@ -15,11 +15,13 @@ from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.contracts.model import Column
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.data_products import publishing
-from shared_resources.erasing import performing
+from shared_resources.erasing import in_text, performing
 from shared_resources.erasing.in_text import Words
 from shared_resources.erasing.subjects import normal
 from shared_resources.evidence import erasures
 from shared_resources.evidence.erasures import hashed, journal
+from shared_resources.landing.errors import LandingError
+from shared_resources.landing.zones.folder import FolderLandingZone
 from shared_resources.stores.protocol import MovedOn
 from tests.cli.commands import call
 from tests.tiny_mesh import TinyMesh, column, contract_text, custom, failures
@@ -202,6 +204,30 @@ def test_words_stand_alone_and_stay_as_long() -> None:
     words = Words({"anna-1", "anna-12"})
     assert words.out_of("anna-12, xanna-1, anna-1 anna-123") == "*******, xanna-1, ****** anna-123"
     assert not Words(()).found_in(b"anything") and "anna" not in repr(words)
+
+
+def test_a_key_is_found_in_a_file_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, words = tmp_path / "a.log", Words({"anna-1", "anna-12"})
+    text = "anna-12, xanna-1, anna-1 anna-123 anna-1"
+    for size in range(1, len(text) + 2):
+        monkeypatch.setattr(in_text, "_CHUNK", size)
+        file.write_text(text)
+        assert [*in_text.clean_folder(tmp_path, words)] == [file]
+        assert file.read_text() == words.out_of(text), size
+
+
+def test_a_landed_object_that_cannot_be_replaced_is_named_as_left(
+    shop: TinyMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise LandingError("its earlier versions stay")
+
+    monkeypatch.setattr(FolderLandingZone, "replace", refuse)
+    erased = call("erase", "--subject", "2")
+    assert erased.code == 1 and "1.csv of shop/people: its earlier versions stay" in erased.err
+    assert people(shop) == [1, 30]
 
 
 def test_keys_are_compared_as_they_are_written() -> None:

@@ -79,6 +79,32 @@ def losing(statement_number: int, *, executed: bool) -> Iterator[list[str]]:
         SnowflakeSession.execute = original  # type: ignore[method-assign]
 
 
+@contextlib.contextmanager
+def losing_after(word: str, number: int) -> Iterator[list[str]]:
+    """Lose the connection after the `number`th statement that begins with the word was executed.
+
+    Yields the statements that were lost: none when fewer were said.
+    """
+    original = SnowflakeSession.execute
+    said: list[str] = []
+    lost: list[str] = []
+
+    def unreliable(self: SnowflakeSession, statement: str, values: Sequence[Any] = ()) -> Result:
+        done = original(self, statement, values)
+        said.extend([statement] if statement.startswith(word) else [])
+        if len(said) == number and not lost:
+            lost.append(statement)
+            self.close()
+            raise ConnectionLost("the test cut the connection")
+        return done
+
+    SnowflakeSession.execute = unreliable  # type: ignore[method-assign]
+    try:
+        yield lost
+    finally:
+        SnowflakeSession.execute = original  # type: ignore[method-assign]
+
+
 def publish_and_die_at(
     place: Place, batch_id: str, numbers: Sequence[int], statement_number: int, when: str
 ) -> None:

@@ -6,6 +6,7 @@ Does not belong here: the steps that all stores have (`test_crashes.py`).
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
 import time
@@ -14,13 +15,19 @@ from datetime import timedelta
 import pytest
 
 from shared_resources.stores.cloud_warehouse import tables as snowflake_tables
-from shared_resources.stores.cloud_warehouse.session import Missing
+from shared_resources.stores.cloud_warehouse.session import ConnectionLost, Missing
 from shared_resources.stores.cloud_warehouse.store import SnowflakeStore
+from shared_resources.stores.erased import Without, erasures_of
 from tests.forkserver import ended, forkserver, running
 from tests.stores.conftest import Places
 from tests.stores.places import Place
 from tests.stores.products import WHY, contract, day, publish, published
-from tests.stores.snowflake_statements import losing, publish_and_die_at, recorded
+from tests.stores.snowflake_statements import (
+    losing,
+    losing_after,
+    publish_and_die_at,
+    recorded,
+)
 from tests.stores.workers import DAILY, publish_once
 
 KEY = DAILY.key
@@ -100,6 +107,40 @@ def test_a_connection_lost_at_any_statement_publishes_once(
         assert len(lost) == 1
         assert version.number == before + 1 == len(store.versions(KEY)), lost
         assert published(store, KEY) == shown(store) == [1, 10 + statement], lost
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("word", ["INSERT", "UPDATE", "CREATE"])
+def test_an_erasure_that_is_cut_off_is_finished_by_the_next(
+    place: Place, store: SnowflakeStore, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each statement that changes the record, of which there are several for one version."""
+    monkeypatch.setattr(snowflake_tables, "SIGNING", timedelta(0))
+    publish(store, DAILY, "b1", {day(0): [1, 9], day(1): [2]})
+    asked = Without("e", ("id",), frozenset({"9"}))
+    for statement in range(1, 9):
+        with losing_after(word, statement) as lost, contextlib.suppress(ConnectionLost):
+            store.erase(DAILY, asked)
+        following = place.open()
+        assert isinstance(following, SnowflakeStore)
+        following.erase(DAILY, asked)
+        following.remove_orphans(KEY)
+        newest = following.versions(KEY)[-1]
+        assert published(following, KEY) == shown(following) == [1, 2], lost
+        assert erasures_of(newest.properties) == [("e", 1)], lost
+        assert newest.snapshot == _table_of(following), lost
+        assert store.versions(KEY) == following.versions(KEY), lost
+        if not lost:
+            break
+        publish(store, DAILY, f"again-{statement}", {day(0): [1, 9]})
+    assert not lost
+
+
+def _table_of(store: SnowflakeStore) -> str:
+    """The table of the newest version, as what decides says it."""
+    entry = store.record_of(KEY).head().entry
+    assert entry is not None
+    return entry.table
 
 
 @pytest.mark.slow

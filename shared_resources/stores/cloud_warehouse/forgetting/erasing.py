@@ -49,6 +49,8 @@ class Forgetting:
         """`protocol.ProductStore.erase`."""
         with suppress(Missing):  # nothing was ever published in the domain
             self.versions.check_in_step()
+            if (half := self.versions.half_rewritten()) is not None:
+                self._show(*half)
             done = [self._of_version(number, without) for number in self._numbers()]
             found = [table for table in self.tables.all() if table.name.name not in self._named()]
             for table in found:
@@ -88,17 +90,28 @@ class Forgetting:
             entry.properties.get(ATTESTATION),
             {"erasure": without.erasure, "rows": removed},
         )
-        made = replace(made, properties=own)
-        if not self.versions.rewrite(made, entry):
+        self._record(replace(made, properties=own), entry)
+        return Rewritten(number, removed)
+
+    def _record(self, made: Entry, before: Entry) -> None:
+        """The head first, then people's view, the history last: what the view shows is recorded at any
+        moment, and whoever dies in between is followed by one who sees how far it came."""
+        head = self.versions.head().entry
+        is_head = head is not None and head.number == made.number
+        if is_head:
+            self.versions.record(before)  # its publisher may have died before that
+        if not self.versions.rewrite(made, before, head=is_head):
             raise PublishError(
-                f"{self.versions.product}: version {number} in the {STORE} changed while rows were "
+                f"{self.versions.product}: version {made.number} in the {STORE} changed while rows were "
                 "erased from it; erase again"
             )
-        head = self.versions.head().entry
-        if head is not None and head.number == number:
-            self.session.execute(made.view)
-            self.attestor.committed(made.version(self.versions.product))
-        return Rewritten(number, removed)
+        if is_head:
+            self._show(made, before)
+
+    def _show(self, made: Entry, before: Entry) -> None:
+        self.session.execute(made.view)
+        self.versions.rewrite(made, before, head=False)
+        self.attestor.committed(made.version(self.versions.product))
 
     def _gone(self, entry: Entry, without: Without) -> Mapping[str, int]:
         """The rows to go by partition key."""

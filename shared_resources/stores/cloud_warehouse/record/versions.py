@@ -88,9 +88,9 @@ class Versions:
         for number, table, evidence in sorted(rows, key=lambda row: int(row[0])):
             if evidence is not None:
                 made = version_of(self.product, STORE, table, json.loads(evidence))
-            elif int(number) in known:
+            elif int(number) in known and known[int(number)].snapshot == table:
                 made = known[int(number)]
-            else:  # not by what this module does
+            else:  # another process has rewritten it
                 self._known = {}
                 return self.all()
             kept[int(number)] = made
@@ -105,7 +105,7 @@ class Versions:
 
     def tables(self) -> set[str]:
         """The names of the tables that a kept version has."""
-        return set(self._recorded().values())
+        return set().union(*self._recorded().values())
 
     def check_in_step(self) -> int:
         """Raise `OutOfStep` when a version was published that is not recorded.
@@ -118,7 +118,7 @@ class Versions:
             shown = shown_table(self._session, self.product)
             recorded = self._recorded()
             missing = spare.kept - recorded.keys()
-            if not missing and (shown is None or shown in recorded.values()):
+            if not missing and (shown is None or shown in set().union(*recorded.values())):
                 return max((*spare.kept, *spare.lost, *recorded), default=0)
         if missing:
             what = f"does not know version {max(missing)}, which was published"
@@ -146,9 +146,12 @@ class Versions:
                 if self.entry(number) is None:  # it expired meanwhile
                     self.spares.forget([number])
 
-    def _recorded(self) -> dict[int, str]:
-        """The tables of the kept versions by their numbers."""
-        return {int(n): table for n, table in self._rows('"number", "table_name"', [])}
+    def _recorded(self) -> dict[int, set[str]]:
+        """The tables of the kept versions by their numbers: two while one is being rewritten."""
+        found: dict[int, set[str]] = {}
+        for number, table in self._rows('"number", "table_name"', []):
+            found.setdefault(int(number), set()).add(table)
+        return found
 
     def drop_view(self) -> None:
         with suppress(Missing):  # the schema is gone
@@ -225,22 +228,33 @@ class Versions:
             [self.name, *values_of(entry), self.name, entry.number],
         )
 
-    def rewrite(self, entry: Entry, before: Entry) -> bool:
-        """Record other content of a version, and let no claim succeed that knew the one before. False
-        when it is recorded nowhere any more as it was before."""
-        said: list[Value] = [entry.table, entry.rows, values_of(entry)[5], entry.content()]
+    def rewrite(self, entry: Entry, before: Entry, *, head: bool) -> bool:
+        """Record other content of a version, in its head or else in the history. False when it is not
+        recorded there as it was before. No claim succeeds any more that knew the head before."""
+        table, fenced = (self._heads, ', "fence" = "fence" + 1') if head else (self._history, "")
         self.spares.forget([entry.number])
-        changed = 0
-        for table, fenced in ((self._history, ""), (self._heads, ', "fence" = "fence" + 1')):
-            done = self._session.execute(
-                f'UPDATE {table} SET "table_name" = ?, "row_count" = ?, "evidence" = ?, "content" = ?'
-                f'{fenced} WHERE "product" = ? AND "number" = ? AND "table_name" = ?',
-                [*said, self.name, entry.number, before.table],
-            )
-            changed += done.count
+        said: list[Value] = [entry.table, entry.rows, values_of(entry)[5], entry.content()]
+        done = self._session.execute(
+            f'UPDATE {table} SET "table_name" = ?, "row_count" = ?, "evidence" = ?, "content" = ?'
+            f'{fenced} WHERE "product" = ? AND "number" = ? AND "table_name" = ?',
+            [*said, self.name, entry.number, before.table],
+        )
         self._known = {}
         self.spares.keep(entry)
-        return changed > 0
+        return done.count > 0
+
+    def half_rewritten(self) -> tuple[Entry, Entry] | None:
+        """The head, and what the history still says of the same version, where a process died between
+        the two."""
+        head = self.head().entry
+        rows = self._session.query(
+            f'SELECT "table_name", "evidence", "content" FROM {self._history} '
+            'WHERE "product" = ? AND "number" = ?',
+            [self.name, head.number if head is not None else 0],
+        ).rows
+        if head is None or not rows or rows[0][0] == head.table:
+            return None
+        return head, Entry.of(*rows[0])
 
     def showing(self, number: int) -> bool:
         """Note that the view shows this version. False when it is not the head's any more."""
