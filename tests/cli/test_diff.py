@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shared_resources.access.log import log_of, reading_of
+from shared_resources.data_products.compared.read_lately import LATELY
 from tests.cli.commands import call
 from tests.registry.test_registry import promise
 from tests.reviewing.repositories import (
@@ -73,6 +77,35 @@ def test_what_is_declared_to_be_made_from_what_breaks_is_named_further_down(
     assert told["changes"][1]["made_from_it"] == []
     shown = call("diff", "--against", "main", "order").out
     assert "made from it, as is declared: sales/daily (total); sales/yearly (sum)" in shown
+
+
+def test_who_read_what_breaks_lately_is_named_and_holds_nothing_up(changed: TinyMesh) -> None:
+    changed.land("order/lines/1.csv", "line_id,amount\n1,10\n")
+    assert changed.run("order/lines").success and changed.run("sales/daily").success
+    environment = changed.environment
+    log = log_of(environment.home_of_readers, environment.shared_access_log)
+    said = ("lake", ("amount",))
+    log.begin(reading_of("ana@example.com", "order/lines", 1, *said, by="mesh read"))
+    log.begin(reading_of("bob@example.com", "order/lines", 1, "lake", ("line_id",), by="read()"))
+    log.begin(reading_of("agent:planner", "order/lines", 1, "lake", None, by="read()"))
+    old = reading_of("old@example.com", "order/lines", 1, *said, by="mesh read")
+    log.begin(replace(old, at=old.at - LATELY - timedelta(hours=1)))
+    lines(changed, RENAMED)
+    told = diffed("--against", "main", "order", code=1)["order/lines breaking"]
+    gone, new = told["changes"]
+    assert gone["read_lately"] == [
+        {"reader": "agent:planner", "columns": ["amount"]},
+        {"reader": "ana@example.com", "columns": ["amount"]},
+    ]
+    assert new["read_lately"] == [] and told["consumers"] == ["sales/daily"]
+    shown = call("diff", "--against", "main", "order").out
+    assert "by the access log: agent:planner (amount); ana@example.com (amount)" in shown
+    shutil.rmtree(changed.root / "domains" / "sales")
+    lines(changed, LINES, version="0.2.0")
+    commit(changed)
+    lines(changed, RENAMED, version="0.3.0")
+    told = diffed("--against", "HEAD", "order", code=0)["order/lines breaking"]
+    assert told["permitted"] and told["changes"][0]["read_lately"]
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["kept", "in git"])

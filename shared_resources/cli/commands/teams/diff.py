@@ -48,9 +48,9 @@ def diff(selection: tuple[str, ...], against: str | None, as_json: bool) -> None
     if as_json:
         from shared_resources.cli.tables import print_json
 
-        print_json([_as_json(one, mesh) for one in found])
+        print_json([_as_json(one, mesh, _read_lately(environment, one)) for one in found])
     else:
-        _show(found, mesh)
+        _show(environment, found, mesh)
     if any(one.refused for one in found):
         sys.exit(1)
 
@@ -93,7 +93,7 @@ def _wanted(selection: Sequence[str], known: Collection[str]) -> Collection[str]
     return select(selection, dict.fromkeys(known, ()))
 
 
-def _show(found: Sequence[Changed], mesh: Mesh) -> None:
+def _show(environment: Environment, found: Sequence[Changed], mesh: Mesh) -> None:
     from shared_resources.comparing.changed import Verdict
     from shared_resources.data_products.compared.consumers import in_words
 
@@ -103,10 +103,13 @@ def _show(found: Sequence[Changed], mesh: Mesh) -> None:
             continue
         versions = f"{one.before or '-'} -> {one.now or '-'}"
         say(f"{one.key} {versions}: {one.verdict}, against {one.against}")
-        for change, hit in zip(one.changes, one.hits, strict=True):
+        lately = _read_lately(environment, one)
+        for change, hit, read in zip(one.changes, one.hits, lately, strict=True):
             say(f"  {change.effect}: {change.message}{_breaks(hit)}")
             if made := _made_from(mesh, one.key, change):
                 say(f"    made from it, as is declared: {in_words(made)}")
+            if read:
+                say(f"    read lately, by the access log: {in_words(read)}")
         if one.readers:
             say(f"  read by {', '.join(one.readers)}")
         for text in filter(None, (one.unsaid, one.refused)):
@@ -134,7 +137,24 @@ def _made_from(mesh: Mesh, key: str, change: Change) -> Hit:
     return made_from(mesh, key, change.columns) if change.effect is Effect.BREAKING else {}
 
 
-def _as_json(one: Changed, mesh: Mesh) -> dict[str, Any]:
+def _read_lately(environment: Environment, one: Changed) -> list[Hit]:
+    """By change, who is named by the access log and by no file; nobody where nothing breaks."""
+    from shared_resources.contracts.changes.change import Effect
+    from shared_resources.data_products.compared.read_lately import read_among, readings_lately
+
+    breaks = [change.effect is Effect.BREAKING for change in one.changes]
+    readings = readings_lately(environment, one.key) if any(breaks) else ()
+    return [
+        {
+            who: used
+            for who, used in read_among(readings, change.columns).items()
+            if breaking and who not in hit
+        }
+        for change, hit, breaking in zip(one.changes, one.hits, breaks, strict=True)
+    ]
+
+
+def _as_json(one: Changed, mesh: Mesh, lately: Sequence[Hit]) -> dict[str, Any]:
     root = mesh.root
     file = one.file.relative_to(root) if one.file.is_relative_to(root) else one.file
     return {
@@ -158,8 +178,11 @@ def _as_json(one: Changed, mesh: Mesh) -> dict[str, Any]:
                     {"product": key, "columns": list(made)}
                     for key, made in _made_from(mesh, one.key, change).items()
                 ],
+                "read_lately": [
+                    {"reader": who, "columns": list(used)} for who, used in read.items()
+                ],
             }
-            for change, hit in zip(one.changes, one.hits, strict=True)
+            for change, hit, read in zip(one.changes, one.hits, lately, strict=True)
         ],
         "consumers": list(one.hit),
     }
