@@ -178,6 +178,28 @@ def test_the_consumers_and_columns_are_those_that_use_what_breaks(
     assert bool(found.refused) is (verdict is Verdict.BREAKING)
 
 
+def test_who_reads_a_column_under_its_former_name_is_hit_by_what_becomes_of_it(
+    before: Path, tmp_path: Path
+) -> None:
+    renamed = _copy(before, tmp_path)
+    file = renamed / "domains" / "order" / "products" / "lines" / "contract.odcs.yaml"
+    said = yaml.safe_load(file.read_text())
+    [amount] = [one for one in said["schema"][0]["properties"] if one["name"] == "amount"]
+    former = {"name": "amount", "until": "2099-12-31"}
+    amount |= {
+        "name": "value",
+        "customProperties": [{"property": "renamedFrom", "vendor": "mesh", "value": former}],
+    }
+    file.write_text(yaml.safe_dump(said, sort_keys=False))
+    [alias] = mesh_changes(read_mesh(before), read_mesh(renamed), [LINES], "then")
+    assert (alias.verdict, alias.hit) == (Verdict.COMPATIBLE, ())
+    later = tmp_path / "later"
+    later.mkdir()
+    changed = _after(renamed, later, LINES, ("physicalType: DOUBLE", "physicalType: REAL"))
+    hit = {consumer: used for one in changed.hits for consumer, used in one.items()}
+    assert hit == dict.fromkeys(("order/baskets", "people/lists", "shop/sales"), ("value",))
+
+
 def test_a_new_major_version_permits_it_and_hits_the_same(before: Path, tmp_path: Path) -> None:
     replaced, _, hit = CHANGES["a column that some read"]
     found = _after(before, tmp_path, LINES, *replaced, ("version: 1.0.0", "version: 2.0.0"))

@@ -3,13 +3,14 @@
 Belongs here: the sources that know of consumers, one function each, and what a break does to them.
 Does not belong here: what a break is (`contracts/`), comparing anything (`breaks.py`, `comparing/`).
 
-A further source (the access log) is one more function in `SOURCES`.
+A further source of files is one more function in `SOURCES`. Who read without declaring it is not known
+from files (`read_lately.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared_resources.contracts.promise import Break, in_development, may_break
@@ -61,9 +62,23 @@ SOURCES: tuple[Callable[[Mesh, str], Iterable[Use]], ...] = (_declared, _agreed)
 
 
 def uses(mesh: Mesh, key: str) -> Iterator[Use]:
-    """Every use of the product that any source knows of; of a consumer there may be several."""
+    """Every use of the product that any source knows of; of a consumer there may be several. Who reads a
+    column under a name that it had uses the column that it is now, too."""
+    present = _present_names(mesh, key)
     for source in SOURCES:
-        yield from source(mesh, key)
+        for use in source(mesh, key):
+            now = {present[name] for name in use.columns or () if name in present}
+            yield replace(use, columns=(*use.columns, *now)) if use.columns and now else use
+
+
+def _present_names(mesh: Mesh, key: str) -> Mapping[str, str]:
+    """By each name that a column of the product had, the name that it has."""
+    try:
+        contract = mesh.product(key).contract
+    except KeyError:
+        return {}
+    columns = contract.columns if contract else ()
+    return {one.name: column.name for column in columns for one in column.former}
 
 
 def consumers_hit(mesh: Mesh, key: str, breaks: Iterable[Break]) -> Hit:
