@@ -11,6 +11,7 @@ changed nothing. What he leaves is removed by the next change.
 from __future__ import annotations
 
 import json
+import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -89,7 +90,10 @@ def change(
         file.unlink(missing_ok=True)
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    made = file.with_name(f".{file.name}.{uuid.uuid4().hex}{_MAKING}")
+    # In a folder of its own, for this user's eyes: who may not read the file reads no half of it either.
+    making = file.with_name(f".{file.name}.{uuid.uuid4().hex}{_MAKING}")
+    making.mkdir(mode=0o700)
+    made = making / file.name
     try:
         with duckdb.connect(made, config={"default_block_size": 16_384}) as connection:
             if kept:
@@ -105,13 +109,13 @@ def change(
         made.replace(file)
         sync_all([], file.parent)
     finally:
-        made.unlink(missing_ok=True)
+        shutil.rmtree(making)
 
 
 def remove_left(file: Path) -> None:
     """Remove what a process that died was writing in the file's place."""
-    for left in file.parent.glob(f".{file.name}.*{_MAKING}*"):
-        left.unlink(missing_ok=True)
+    for left in file.parent.glob(f".{file.name}.*{_MAKING}"):
+        shutil.rmtree(left)
 
 
 def _standing(connection: duckdb.DuckDBPyConnection) -> list[Standing]:
@@ -188,7 +192,7 @@ def files_below(folder: Path, *, left: bool = False) -> Iterator[Path]:
     """Every file of views, by reader and purpose; with `left`, those, too, that somebody died making."""
     found = {*folder.glob("*/*.duckdb")}
     if left:
-        for made in folder.glob(f"*/.*{_MAKING}*"):
-            name = made.name.removeprefix(".").rpartition(_MAKING)[0]
+        for made in folder.glob(f"*/.*{_MAKING}"):
+            name = made.name.removeprefix(".").removesuffix(_MAKING)
             found.add(made.with_name(name.rpartition(".")[0]))
     yield from sorted(found)

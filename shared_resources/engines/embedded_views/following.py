@@ -33,17 +33,29 @@ def follow(environment: Environment, product: str) -> None:
     if engine is None:
         return
     try:
-        for share in _shares(environment, product):
+        shares = _shares(environment, product)
+    except (MeshProblem, OSError) as problem:
+        _say(product, problem)
+        return
+    for share in shares:
+        try:
             engine.move(share)
-    except (MeshProblem, OSError, duckdb.Error) as problem:
-        said = str(problem) if isinstance(problem, MeshProblem) else type(problem).__name__
-        _log.warning(
-            "the views of %s still show the version before (%s): `mesh access apply --engine %s` moves "
-            "them",
-            product,
-            said,
-            engine.name,
-        )
+        except (
+            MeshProblem,
+            OSError,
+            duckdb.Error,
+        ) as problem:  # the other readers' move all the same
+            _say(product, problem)
+
+
+def _say(product: str, problem: Exception) -> None:
+    said = str(problem) if isinstance(problem, MeshProblem) else type(problem).__name__
+    _log.warning(
+        "views of %s still show the version before (%s): `mesh access apply --engine %s` moves them",
+        product,
+        said,
+        EmbeddedViews.name,
+    )
 
 
 def renew(environment: Environment, product: str) -> Iterator[tuple[str, str]]:

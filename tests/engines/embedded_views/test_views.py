@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -223,7 +224,7 @@ def test_who_dies_while_he_writes_has_changed_nothing(
 
     with monkeypatch.context() as patched:
         patched.setattr(views_file, "sync_all", killed)
-        patched.setattr(Path, "unlink", lambda *_, **__: None)
+        patched.setattr(shutil, "rmtree", lambda *_: None)
         with pytest.raises(KeyboardInterrupt):
             apply(people)
     assert seen(views(people)) == before
@@ -316,9 +317,9 @@ def test_who_is_erased_is_in_no_file_of_views(people: TinyMesh) -> None:
     ended.unlink()
     (bot,) = views(people).parents[1].glob("agent-bot-*/care.duckdb")
     (gone,) = views(people).parents[1].glob("agent-gone-*/care.duckdb")
-    died = gone.with_name(f".{gone.name}.00.making")
-    died.write_bytes(gone.read_bytes())
-    gone.with_name(".other.duckdb.00.making").write_bytes(gone.read_bytes())
+    for died in (f".{gone.name}.00.making", ".other.duckdb.00.making"):
+        gone.with_name(died).mkdir()
+        (gone.with_name(died) / gone.name).write_bytes(gone.read_bytes())
     erased = call("erase", "--subject", "111111")
     assert erased.code == 0, erased
     assert [[row["id"] for row in seen(file)] for file in (views(people), bot)] == [[2, 3], [2, 3]]
@@ -334,3 +335,37 @@ def test_a_file_of_views_that_cannot_be_made_anew_is_left_by_an_erasure(people: 
     views(people).write_bytes(b"no database")
     erased = call("erase", "--subject", "2")
     assert erased.code == 1 and "LEFT views marketing/care.duckdb" in erased.err, erased
+
+
+def test_a_file_that_cannot_be_read_keeps_no_other_reader_behind(people: TinyMesh) -> None:
+    agree(people, "agent:bot", "everything")
+    agree(people, "marketing", "everything")
+    apply(people)
+    (bot,) = views(people).parents[1].glob("agent-bot-*/care.duckdb")
+    for broken, whole in ((bot, views(people)), (views(people), bot)):
+        kept = broken.read_bytes()
+        broken.write_bytes(b"no database")
+        people.land(f"{KEY}/people.parquet", PEOPLE.slice(1 if broken == bot else 2))
+        assert people.run(KEY).success
+        assert len(seen(whole)) == (2 if broken == bot else 1)
+        broken.write_bytes(kept)
+
+
+def test_who_may_not_read_a_file_reads_none_that_is_being_made(
+    people: TinyMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agree(people, "marketing", "pseudonymous")
+    apply(people)
+    views(people).chmod(0o600)
+    modes: list[int] = []
+    once = views_file.sync_all
+
+    def look(paths: list[Path], folder: Path) -> None:
+        modes.extend(path.parent.stat().st_mode & 0o777 for path in paths)
+        once(paths, folder)
+
+    monkeypatch.setattr(views_file, "sync_all", look)
+    people.land(f"{KEY}/people.parquet", PEOPLE.slice(1))
+    assert people.run(KEY).success
+    assert modes == [0o700] and views(people).stat().st_mode & 0o777 == 0o600
+    assert [row["id"] for row in seen(views(people))] == [2, 3]
