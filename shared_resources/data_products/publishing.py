@@ -106,7 +106,8 @@ def _check_nobody_was_erased(audited: AuditedBatch) -> None:
     if kinds := held & kinds_since(place, begun):
         raise MovedOn(
             f"{contract.key}: a {sorted(kinds)[0]} was erased since this batch was begun, and may be "
-            "in it; nothing was published. Run it again."
+            "in it; nothing was published. Run it again; where `mesh erase --list` says NOT DONE, "
+            "`mesh erase` the same again first"
         )
 
 

@@ -75,6 +75,9 @@ def erase_in_landing(
                     yield InObject(obj.key, rows)
             except LandingError as problem:
                 yield InObject(obj.key, problem=str(problem))
+            except OSError as problem:  # a full disk, a zone that may only be read
+                why = problem.strerror or type(problem).__name__
+                yield InObject(obj.key, problem=f"it could not be written ({why})")
 
 
 def _replace(environment: Environment, known: Known, obj: LandingObject, file: Path) -> bool:

@@ -22,7 +22,13 @@ import pyarrow.parquet as pq
 from shared_resources.contracts.file_formats import COMPRESSIONS
 from shared_resources.contracts.model import Column
 from shared_resources.erasing.in_text import Words
-from shared_resources.erasing.rewritten_objects import NotRewritable, is_one, may_hold, rewrite
+from shared_resources.erasing.rewritten_objects import (
+    NotRewritable,
+    is_one,
+    may_hold,
+    rest_of,
+    rewrite,
+)
 from shared_resources.erasing.subjects import Known, Subjects, columns_by_landed_name
 from shared_resources.governance.quarantine.folder import KEPT, QuarantineStore
 from shared_resources.governance.quarantine.quarantine import (
@@ -87,7 +93,7 @@ class _Entry:
     @property
     def said_more(self) -> bool:
         """Whether a reason quotes them."""
-        return self._words.found_in(self._said)
+        return self._words.said_in(self._said)
 
     def rewrite(self) -> int:
         """The rows that leave it. Raises `NotRewritable`."""
@@ -144,8 +150,7 @@ class _Entry:
         rows = [goes(row) for row in table.select(names).to_pylist()]
         if any(rows):
             to = self._new(name)
-            left = table.filter(pa.array([not one for one in rows], pa.bool_()))
-            pq.write_table(left, to, compression="zstd")
+            pq.write_table(rest_of(table, rows), to, compression="zstd")
             self._note(name, to, sum(rows))
 
     @property

@@ -32,7 +32,7 @@ class InVersion:
 
 
 def without_of(known: Known, who: Subjects, erasure: str) -> Without:
-    return Without(erasure, known.names, frozenset(who.values))
+    return Without(erasure, known.names, frozenset(who.among(known.columns)))
 
 
 def would_erase(environment: Environment, known: Known, who: Subjects) -> list[InVersion]:
@@ -41,7 +41,7 @@ def would_erase(environment: Environment, known: Known, who: Subjects) -> list[I
     return [
         InVersion(store.name, one.number, one.rows, branch)
         for branch, contract in places(environment, known.contract)
-        for store in environment.stores_of(known.contract)
+        for store in holders(environment, known.contract)
         for one in store.would_erase(contract, asked)
     ]
 
@@ -52,21 +52,32 @@ def erase_in_stores(
     """Take the rows out of every version; what left which, also by an attempt before that died, and the
     versions by which readers learn of it."""
     contract, asked = known.contract, without_of(known, who, erasure)
-    stores = environment.stores_of(contract)
+    stores, held = environment.stores_of(contract), holders(environment, contract)
     with product_lock(environment, contract.key):
         for _, renamed in places(environment, contract):
-            for store in stores:
+            for store in held:
                 store.erase(renamed, asked)
+        for store in held:  # what was staged by a process that is gone
+            store.remove_orphans(contract.key)
         found = [
             InVersion(store.name, version.number, rows, branch)
             for branch, renamed in places(environment, contract)
-            for store in stores
+            for store in held
             for version in store.versions(renamed.key)
             for id_, rows in erasures_of(version.properties)
             if id_ == erasure and rows and not _tells(version, erasure)
         ]
         told = _tell_readers(contract, stores, erasure)
-    return found, told
+        return found, told
+
+
+def holders(environment: Environment, contract: Contract) -> tuple[ProductStore, ...]:
+    """The product's stores, and those in which its contract once had it kept."""
+    stores = environment.stores_of(contract)
+    others = [
+        s for s in environment.stores.values() if s not in stores and s.versions(contract.key)
+    ]
+    return (*stores, *others)
 
 
 def places(environment: Environment, contract: Contract) -> Iterator[tuple[str, Contract]]:

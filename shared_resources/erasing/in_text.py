@@ -6,16 +6,21 @@ Does not belong here: rows with a key column (`in_stores.py` and others).
 
 A key is put out only where it stands alone, between characters that could not belong to it, and
 only where it is long enough not to be there by chance (`subjects.DISTINCTIVE`).
+
+State and events are full of numbers and words of their own: the microseconds of a moment, the size of
+a file, a run's status. Whoever overwrites these breaks what he cleans. So digits are put out only
+where a word leads to them ("person 123456"), and a single word of letters nowhere.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, AnyStr, BinaryIO
 
 from shared_resources.sql import quote_identifier
 
@@ -28,28 +33,51 @@ _NOT_TEXT = frozenset(
 _CHUNK = 16 << 20
 
 
+# Before digits in a sentence, and never before a number in JSON, YAML or a moment.
+_LED_TO = r"(?<=[A-Za-z])(?:[ #=(]|: ?)[ #(]?"
+_ALONE_BEFORE, _ALONE_AFTER = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
+_NO_DECIMAL = r"(?![.:][0-9])"
+
+
 class Words:
-    """Keys to be found in text."""
+    """Keys to be found: in data, where every word may be one, and in text of others, where numbers and
+    words stand by chance (`said_in` and after it)."""
 
     def __init__(self, values: Collection[str]) -> None:
-        ordered = sorted(values, key=lambda value: (-len(value), value))
-        any_of = "|".join(map(re.escape, ordered)) or r"(?!)"
-        self._pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{any_of})(?![A-Za-z0-9])")
-        self._bytes = re.compile(self._pattern.pattern.encode())
-        self.any = bool(ordered)
-        self._kept = 2 + max((len(value.encode()) for value in values), default=0)
+        everywhere = {form for value in values for form in _written(value)}
+        alone = rf"{_ALONE_BEFORE}(?:{_any_of(everywhere)}){_ALONE_AFTER}"
+        self._alone, self._in_data = re.compile(alone), re.compile(alone.encode())
+        digits = [value for value in values if value.lstrip("-").isdecimal()]
+        telling = [v for v in values if v not in digits and re.search(r"[^A-Za-z_]", v)]
+        written = {form for value in telling for form in _written(value)}
+        said = (
+            rf"{_ALONE_BEFORE}(?P<key>{_any_of(written)}){_ALONE_AFTER}"
+            rf"|{_LED_TO}(?P<number>{_any_of(digits)}){_ALONE_AFTER}{_NO_DECIMAL}"
+        )
+        self._said, self._said_bytes = re.compile(said), re.compile(said.encode())
+        self.any = bool(values)
+        longest = max((len(form.encode()) for form in everywhere), default=0)
+        self._kept = 16 + longest  # with what leads to one, and what it must not stand before
 
     def __repr__(self) -> str:
         return "Words(…)"
 
     def found_in(self, content: bytes) -> bool:
-        return self._bytes.search(content) is not None
+        """Whether data hold any."""
+        return self._in_data.search(content) is not None
+
+    def said_in(self, content: bytes) -> bool:
+        return self._said_bytes.search(content) is not None
+
+    def out_of_own(self, text: str) -> str:
+        """Text that nobody reads as anything but text: also without what else stands there by chance."""
+        return self._alone.sub(lambda found: "*" * len(found[0]), text)
 
     def out_of(self, text: str) -> str:
-        return self._pattern.sub(lambda found: "*" * len(found[0]), text)
+        return self._said.sub(lambda found: _starred(found, "*"), text)
 
     def out_of_bytes(self, content: bytes) -> bytes:
-        return self._bytes.sub(lambda found: b"*" * len(found[0]), content)
+        return self._said_bytes.sub(lambda found: _starred(found, b"*"), content)
 
     def places_in(self, file: BinaryIO) -> list[tuple[int, int]]:
         """Where in the file they stand, which may be larger than memory."""
@@ -57,13 +85,34 @@ class Words:
         held, start = file.read(_CHUNK), 0
         while True:
             following = file.read(_CHUNK)
-            for begin, end in (match.span() for match in self._bytes.finditer(held)):
+            for match in self._said_bytes.finditer(held):
                 # At an edge nobody sees what it stands beside: it is whole in the piece before or after.
-                if (begin or not start) and (end < len(held) or not following):
+                if (match.start() or not start) and (match.end() + 2 < len(held) or not following):
+                    begin, end = match.span(match.lastgroup or 0)
                     found.add((start + begin, start + end))
             if not following:
                 return sorted(found)
             start, held = start + max(0, len(held) - self._kept), held[-self._kept :] + following
+
+
+def _any_of(values: Iterable[str]) -> str:
+    ordered = sorted(values, key=lambda value: (-len(value), value))
+    return "|".join(map(re.escape, ordered)) or r"(?!)"
+
+
+def _written(value: str) -> set[str]:
+    """As itself, and as JSON, and JSON within JSON, write it."""
+    forms = {value}
+    for _ in range(2):
+        forms |= {json.dumps(f, ensure_ascii=pure)[1:-1] for f in forms for pure in (True, False)}
+    return forms
+
+
+def _starred(found: re.Match[AnyStr], star: AnyStr) -> AnyStr:
+    """The match with the key in it put out, and what led to it left."""
+    start, end = found.span(found.lastgroup or 0)
+    whole, at = found[0], found.start()
+    return whole[: start - at] + star * (end - start) + whole[end - at :]
 
 
 def clean_folder(folder: Path, words: Words, *, dry_run: bool = False) -> Iterator[Path]:
@@ -133,7 +182,7 @@ def clean_sqlite(path: Path, words: Words, *, dry_run: bool = False) -> int:
 def _in_files(path: Path, words: Words) -> bool:
     """In a free page, or in the log that is written ahead."""
     files = [path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-journal")]
-    return any(words.found_in(file.read_bytes()) for file in files if file.exists())
+    return any(words.said_in(file.read_bytes()) for file in files if file.exists())
 
 
 def _texts(connection: sqlite3.Connection) -> list[tuple[str, str]]:
@@ -151,7 +200,7 @@ def _texts(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 def _found(value: object, words: Words) -> bool:
     if isinstance(value, str):
         value = value.encode("utf-8", "surrogatepass")
-    return isinstance(value, bytes) and words.found_in(value)
+    return isinstance(value, bytes) and words.said_in(value)
 
 
 def _erased(value: Any, words: Words) -> Any:

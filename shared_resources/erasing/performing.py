@@ -24,8 +24,9 @@ from shared_resources.erasing.in_landing import erase_in_landing
 from shared_resources.erasing.in_quarantine import erase_in_quarantine
 from shared_resources.erasing.in_stores import erase_in_stores, would_erase
 from shared_resources.erasing.in_text import Words, clean_folder
+from shared_resources.erasing.knowing import who_knew
 from shared_resources.erasing.recognising import Recogniser, recognise
-from shared_resources.erasing.subjects import Known, Subjects, UnknownSubject, derived, who_know
+from shared_resources.erasing.subjects import Known, Subjects, UnknownSubject, derived
 from shared_resources.evidence.envelope import BrokenEnvelope
 from shared_resources.evidence.erasures import (
     Erasure,
@@ -60,7 +61,7 @@ Place = dict[str, Any]
 def plan(environment: Environment, mesh: Mesh, who: Subjects) -> list[Place]:
     """What an erasure would find: nothing is changed, and nothing noted."""
     found: list[Place] = []
-    for known in who_know(mesh, who.kind):
+    for known in who_knew(environment, mesh, who.kind):
         found += _read_from(environment, known, who, "", dry_run=True)
         for one in would_erase(environment, known, who):
             found.append(_place(known, one.store, f"version {one.number}", one.rows, one.branch))
@@ -79,9 +80,9 @@ def erase(
     with environment.state.lock("erase"):
         subjects = {hashed(keys, who.kind, value) for value in who.values}
         entry = _unfinished(place, who.kind, subjects)
-        entry = entry or begin(who.kind, subjects, by, words.out_of(reason))
+        entry = entry or begin(who.kind, subjects, by, Words(who.said).out_of_own(reason))
         environment.attestor.certify(name_of(entry), entry.statement())
-        known, told = who_know(mesh, who.kind), []
+        known, told = who_knew(environment, mesh, who.kind), []
         found: list[Place] = [dict(place) for place in entry.places]
         for one in known:
             for read in _read_from(environment, one, who, entry.id):
@@ -116,14 +117,15 @@ def again(
     for kind in sorted({entry.kind for entry in entries}):
         of_kind = [entry for entry in entries if entry.kind == kind]
         subjects = {subject for entry in of_kind for subject in entry.subjects}
-        who = recognise(environment, who_know(mesh, kind), Recogniser(keys, kind, subjects))
+        known = who_knew(environment, mesh, kind)
+        who = recognise(environment, known, Recogniser(keys, kind, subjects))
         if who.values:
             named = ", ".join(sorted(e.id for e in of_kind if _has(e, keys, who)))
             made.append(erase(environment, mesh, who, by, f"applied again: {named}"))
         for entry in _open(place):
             if entry.kind == kind:  # nothing of it is left, or it was erased just now
                 why = "its keys were not given again: text outside of columns was not searched"
-                ended = done(entry, (), derived(mesh, who_know(mesh, kind)), [why])
+                ended = done(entry, (), derived(mesh, known), [why])
                 environment.attestor.certify(name_of(ended), ended.statement())
     return made
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from shared_resources.environment import Environment
 from shared_resources.erasing.in_landing import erase_in_landing
 from shared_resources.erasing.in_quarantine import erase_in_quarantine
-from shared_resources.erasing.in_stores import places
+from shared_resources.erasing.in_stores import holders, places
 from shared_resources.erasing.subjects import Known, Subjects, normal
 from shared_resources.evidence.erasures import Keys, hashed
 from shared_resources.sql import quote_identifier
@@ -57,7 +57,7 @@ def recognise(environment: Environment, known: Collection[Known], found: Recogni
 
 
 def _in_stores(environment: Environment, known: Known, found: Recogniser) -> None:
-    for store in environment.stores_of(known.contract):
+    for store in holders(environment, known.contract):
         for _, contract in places(environment, known.contract):
             for version in store.versions(contract.key):
                 opened = store.open(contract.key, version.number)

@@ -11,9 +11,11 @@ read when it holds one as a word of its own: what was refused may be whoever ask
 from __future__ import annotations
 
 import json
+import math
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ import pyarrow.parquet as pq
 from shared_resources.contracts.file_formats import COMPRESSIONS
 from shared_resources.contracts.model import Column, Landing
 from shared_resources.erasing.in_text import Words
-from shared_resources.erasing.subjects import Subjects, normal
+from shared_resources.erasing.subjects import Subjects
 from shared_resources.landing.errors import UnreadableObject
 from shared_resources.landing.formats.csv_records import CsvDamage, Dialect, Record, records
 from shared_resources.landing.text import Limits, TextFile, open_text
@@ -38,7 +40,7 @@ class NotRewritable(Exception):
 def may_hold(file: Path, key: str, encoding: str, who: Subjects) -> bool:
     """Whether any of them may be in a file that is `NotRewritable`. Only a text that can be read to its
     end tells that they are not: of what is cut off, or no text, nobody knows."""
-    words = Words(who.values)  # a short one, too: where it stands by chance nothing is taken out
+    words = Words(who.said)  # a short one, too: where it stands by chance nothing is taken out
     if file.stat().st_size == 0:
         return False
     with tempfile.TemporaryDirectory(prefix="mesh-erase-") as folder:
@@ -121,6 +123,17 @@ def _csv_goes(record: Record, header: list[str] | None, columns: Keys, who: Subj
         keys = [(named[name], column) for name, column in columns.items() if name in named]
         if keys:
             return any(is_one(cell, column, who) for cell, column in keys)
+        if any(cell in who.distinctive for cell in record.cells):
+            return True
+        if not _any_cell(record, columns, who):
+            return False
+        raise NotRewritable(
+            "its header names no column of keys, and a short key that may be something else stands in it"
+        )
+    return _any_cell(record, columns, who)
+
+
+def _any_cell(record: Record, columns: Keys, who: Subjects) -> bool:
     return any(is_one(cell, column, who) for cell in record.cells for column in columns.values())
 
 
@@ -149,8 +162,8 @@ def _parquet(file: Path, columns: Keys, who: Subjects, to: Path) -> int:
     except (pa.ArrowException, OSError) as problem:
         raise NotRewritable("it is no whole Parquet file") from problem
     held = [name for name in columns if name in source.schema_arrow.names]
-    removed = 0
-    with source, pq.ParquetWriter(to, source.schema_arrow, compression="zstd") as target:
+    removed, schema = 0, _without_dictionaries(source.schema_arrow)
+    with source, pq.ParquetWriter(to, schema, compression="zstd") as target:
         for number in range(source.num_row_groups):
             group = source.read_row_group(number)
             goes = [False] * group.num_rows
@@ -160,13 +173,30 @@ def _parquet(file: Path, columns: Keys, who: Subjects, to: Path) -> int:
                     g or is_one(v, columns[name], who) for g, v in zip(goes, values, strict=True)
                 ]
             removed += sum(goes)
-            target.write_table(group.filter(pa.array([not one for one in goes], pa.bool_())))
+            target.write_table(rest_of(group, goes))
     return removed
+
+
+def rest_of(table: pa.Table, goes: Sequence[bool]) -> pa.Table:
+    """The other rows, without dictionaries: one keeps the values that only the rows had that go. In
+    Parquet it is the same column."""
+    left = table.filter(pa.array([not one for one in goes], pa.bool_()))
+    return left.cast(_without_dictionaries(table.schema))
+
+
+def _without_dictionaries(schema: pa.Schema) -> pa.Schema:
+    fields = [
+        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+        for field in schema
+    ]
+    return pa.schema(fields, schema.metadata)
 
 
 def is_one(value: object, column: Column, who: Subjects) -> bool:
     if value is None or isinstance(value, dict | list):
         return False
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return normal(str(value), [column]) in who.values
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
+        return who.has(str(int(value)), column) or who.has(str(value), column)
+    return who.has(str(value), column)

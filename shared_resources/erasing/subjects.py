@@ -3,9 +3,9 @@
 Belongs here: the kinds of subject that contracts declare, keys as text, the products made from theirs.
 Does not belong here: finding rows (`in_stores.py`, `in_landing.py`, `in_quarantine.py`).
 
-A key is compared as text: that of an integer column has neither sign nor zeros in front of it that the
-number does not need. Rows are found by columns that contracts declare (`subject`) and by nothing else:
-what merely comes from such a column may be a count that happens to be somebody's number.
+A key is compared as text: in a column of integers, it has neither sign nor zeros in front of it that
+the number does not need. Rows are found by columns that contracts declare (`subject`) and by nothing
+else: what merely comes from such a column may be a count that happens to be somebody's number.
 """
 
 from __future__ import annotations
@@ -33,10 +33,31 @@ class UnknownSubject(MeshProblem):
 
 @dataclass(frozen=True)
 class Subjects:
-    """Those to be forgotten, all of one kind, by their keys as text."""
+    """Those to be forgotten, all of one kind, by their keys as text.
+
+    `given` are the keys as they were asked for; without them, `values` are those of every column. Where
+    some products hold keys as numbers and some as texts, 007 is 7 in the one and 007 in the other, and
+    there 7 is somebody else.
+    """
 
     kind: str
     values: Collection[str] = field(repr=False)
+    given: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def among(self, columns: Iterable[Column]) -> Collection[str]:
+        """The keys as these columns hold them."""
+        if not self.given:
+            return self.values
+        return frozenset(normal(value, [column]) for column in columns for value in self.given)
+
+    def has(self, value: str, column: Column) -> bool:
+        key = normal(value, [column])
+        as_given = self.given and column.type.family is not Family.INTEGER
+        return key in (self.given if as_given else self.values)
+
+    @property
+    def said(self) -> frozenset[str]:
+        return frozenset(self.values) | self.given
 
     @property
     def distinctive(self) -> frozenset[str]:
@@ -64,7 +85,7 @@ class Known:
 
 
 def kinds(mesh: Mesh) -> list[str]:
-    return sorted({c.subject for _, contract in _contracts(mesh) for c in contract.columns} - {""})
+    return sorted({c.subject for contract in declared_in(mesh) for c in contract.columns} - {""})
 
 
 def choose_kind(mesh: Mesh, asked: str | None) -> str:
@@ -87,7 +108,7 @@ def choose_kind(mesh: Mesh, asked: str | None) -> str:
 def who_know(mesh: Mesh, kind: str) -> list[Known]:
     """The products that declare a key of the kind, in the order of their keys."""
     found = []
-    for _, contract in _contracts(mesh):
+    for contract in declared_in(mesh):
         columns = tuple(column for column in contract.columns if column.subject == kind)
         if columns:
             found.append(Known(contract, columns))
@@ -130,14 +151,15 @@ def read_subjects(file: Path) -> list[str]:
 
 def subjects_of(mesh: Mesh, kind: str, given: Iterable[str]) -> Subjects:
     columns = [column for known in who_know(mesh, kind) for column in known.columns]
-    values = frozenset(normal(value, columns) for value in given)
+    asked = frozenset(given)
+    values = frozenset(normal(value, [column]) for value in asked for column in columns)
     if "" in values:
         raise UnknownSubject("an empty text is nobody's key")
-    return Subjects(kind, values)
+    return Subjects(kind, values, asked)
 
 
-def _contracts(mesh: Mesh) -> Iterable[tuple[object, Contract]]:
-    return [pair for domain in mesh.own_domains for pair in domain.contracts]
+def declared_in(mesh: Mesh) -> list[Contract]:
+    return [contract for domain in mesh.own_domains for _, contract in domain.contracts]
 
 
 def columns_by_landed_name(known: Known) -> Mapping[str, Column]:

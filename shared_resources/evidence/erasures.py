@@ -13,6 +13,7 @@ it comes back with an older copy of the mesh, and nobody else learns from it who
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,12 +23,18 @@ from typing import Any
 from shared_resources.evidence.envelope import BrokenEnvelope, Envelope, read_envelope
 from shared_resources.evidence.kept import KeptAttestations
 from shared_resources.evidence.statement import STATEMENT
+from shared_resources.problems import MeshProblem
 
 OF_ERASURE = "urn:dagster-data-mesh:erasure:v1"
 FOLDER = "erasures"
+_ID = re.compile(r"erasure-[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 _TIME = "%Y%m%dT%H%M%S"
 _BEGUN, _DONE = "-begun", "-done-"
 Keys = tuple[bytes, bytes]
+
+
+class BrokenJournal(MeshProblem):
+    """An entry that cannot be read; the message names its file and what to do."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +103,10 @@ def name_of(erasure: Erasure) -> str:
 
 
 def journal(place: KeptAttestations) -> list[Erasure]:
-    """Every erasure as far as it is, oldest first. Raises `BrokenEnvelope` for an entry that is none."""
+    """Every erasure as far as it is, oldest first. Raises `BrokenJournal` for an entry that is none."""
     found: dict[str, Erasure] = {}
     for name in place.names(FOLDER):  # `begun` comes before `done`
-        one = read_entry(place.read(name) or b"")
+        one = _kept(place, name)
         found[one.id] = one
     return sorted(found.values(), key=lambda one: (one.begun_at, one.id))
 
@@ -115,7 +122,17 @@ def kinds_since(place: KeptAttestations, moment: datetime) -> set[str]:
     begun = {name.removesuffix(_BEGUN) for name in names if name.endswith(_BEGUN)}
     wanted = [f"{id_}{_DONE}{time}" for id_, _, time in ended if time >= since]
     wanted += [f"{id_}{_BEGUN}" for id_ in begun - {id_ for id_, _, _ in ended}]
-    return {read_entry(place.read(f"{name}.json") or b"").kind for name in wanted}
+    return {_kept(place, f"{name}.json").kind for name in wanted}
+
+
+def _kept(place: KeptAttestations, name: str) -> Erasure:
+    try:
+        return read_entry(place.read(name) or b"")
+    except BrokenEnvelope as problem:
+        raise BrokenJournal(
+            f"the journal of erasures is damaged: attestations/{name}: {problem}. Put the file back from "
+            "a copy; without one, remove it and erase again whom it was about"
+        ) from problem
 
 
 def read_entry(content: bytes) -> Erasure:
@@ -132,6 +149,8 @@ def erasure_in(envelope: Envelope) -> Erasure:
         )
     said = statement["predicate"]
     try:
+        if not _ID.fullmatch(str(said["id"])):
+            raise ValueError("an id names a file")
         return Erasure(
             str(said["id"]),
             str(said["kind"]),
