@@ -128,7 +128,10 @@ def _through(
     columns: Sequence[str] | None,
 ) -> Snapshot:
     version = snapshot.version
-    if beyond := grant.beyond(columns):
+    there = (
+        snapshot.schema.names
+    )  # what is not there is nobody's to see: no other role would show it
+    if beyond := [name for name in grant.beyond(columns) if name in there]:
         shown = ", ".join(grant.terms.columns) if grant.terms else ""
         raise NoAgreement(
             f"{reader.principal} may not read {', '.join(beyond)} of {version.product}: its agreement "

@@ -143,6 +143,12 @@ def decide(
     if purpose is None and (open_ := _open(contract, central)) is not None:
         whole = len(open_) == len(contract.columns)
         return Grant(key, principal, None if whole else by_either_name(Terms(open_), contract))
+    if purpose is not None and purpose not in central.purposes and not bad:
+        known = ", ".join(sorted(central.purposes)) or f"none yet: add it to {central.file}"
+        raise NoAgreement(
+            f"{principal} may not read {key} for {purpose}: the purpose {purpose!r} does not exist; use "
+            f"one of: {known}"
+        )
     raise NoAgreement(_why_not(key, contract, principal, purpose, good, bad, now))
 
 

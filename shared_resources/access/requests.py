@@ -7,6 +7,7 @@ producer's folder may decide, and CODEOWNERS says who that is.
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import uuid
@@ -67,6 +68,12 @@ def request(
             f"and send it to its owners, {', '.join(domain.owners)}: it belongs into {FOLDER}/ beside "
             f"the contract of {product.key}"
         )
+    now = datetime.now(UTC)
+    for said, moment in (("end", until), ("be looked at again", reassess)):
+        if moment is not None and moment < now:
+            raise RequestRefused(
+                f"it would {said} on {moment.date()}, which is over: name a day that is to come"
+            )
     there = _free(product, consumer, purpose, output)
     asked = Agreement(
         id=str(uuid.uuid4()),
@@ -89,6 +96,20 @@ def request(
     there.parent.mkdir(parents=True, exist_ok=True)
     _put(there, (SCHEMA_LINE.format(SCHEMA) if output is None else "") + text)
     return asked
+
+
+def unknown_consumer(mesh: Mesh, consumer: Consumer) -> str:
+    """What to look at before an owner approves: nothing here is called so. Empty where something is, and
+    of persons and agents, whom no file lists."""
+    if consumer.user:
+        return ""
+    name, domains = str(consumer), [domain.name for domain in mesh.domains]
+    known = [*domains, *(product.key for product in mesh.products)]
+    if name in known:
+        return ""
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(domains)}"
+    return f"nothing that is known here is called {name}, so nobody may come to read by it; {hint}"
 
 
 def decide_about(

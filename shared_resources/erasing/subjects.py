@@ -11,7 +11,7 @@ else: what merely comes from such a column may be a count that happens to be som
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -140,21 +140,34 @@ def normal(value: str, columns: Iterable[Column]) -> str:
 def read_subjects(file: Path) -> list[str]:
     """One key a line. Raises `UnknownSubject` for a file that has none."""
     try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as problem:
-        raise UnknownSubject(f"{file} cannot be read: {problem}") from problem
+        # Spreadsheets put a byte order mark before the first key, which would make it nobody's.
+        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
+    except OSError as problem:
+        raise UnknownSubject(f"{file} cannot be read: {problem.strerror}") from problem
+    except UnicodeDecodeError as problem:
+        raise UnknownSubject(f"{file} is no text in UTF-8: save it as such") from problem
     found = [line for line in lines if line]
     if not found:
         raise UnknownSubject(f"{file} names nobody; write one key a line")
     return found
 
 
-def subjects_of(mesh: Mesh, kind: str, given: Iterable[str]) -> Subjects:
+def subjects_of(mesh: Mesh, kind: str, given: Sequence[str]) -> Subjects:
+    """Those of the keys. Raises `UnknownSubject` for what cannot be anybody's: to erase it would certify
+    what is not so, and take a heading out of every file that says it."""
     columns = [column for known in who_know(mesh, kind) for column in known.columns]
     asked = frozenset(given)
-    values = frozenset(normal(value, [column]) for value in asked for column in columns)
-    if "" in values:
+    if not all(value.strip() for value in asked):
         raise UnknownSubject("an empty text is nobody's key")
+    whole = all(column.type.family is Family.INTEGER for column in columns)
+    wrong = [at for at, value in enumerate(given, 1) if whole and not _WHOLE.fullmatch(value)]
+    if wrong:
+        names = ", ".join(sorted({column.name for column in columns}))
+        raise UnknownSubject(
+            f"keys of {kind!r} are whole numbers ({names}), and number {wrong[0]} of those given is "
+            "none: correct it, or leave it out if it is a heading"
+        )
+    values = frozenset(normal(value, [column]) for value in asked for column in columns)
     return Subjects(kind, values, asked)
 
 

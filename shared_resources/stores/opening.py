@@ -6,6 +6,8 @@ Does not belong here: which version a run reads (`pins.py`), how a store opens o
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from shared_resources.environment import Environment
 from shared_resources.mesh.read import read_product
 from shared_resources.mesh.whereabouts import mentions
@@ -17,6 +19,7 @@ from shared_resources.stores.protocol import (
     Version,
 )
 from shared_resources.stores.reading.called import in_names_of
+from shared_resources.stores.staging.staging_area import product_folder
 
 
 def holding(environment: Environment, product: str) -> tuple[ProductStore | None, list[Version]]:
@@ -38,8 +41,11 @@ def open_product(
 
     Raises `NotPublished` when no store has it.
     """
-    if len(product.split("/")) != 2 or not all(product.split("/")):
-        raise NotPublished(f"{product!r} is no product key; write it as domain/product")
+    try:
+        product_folder(Path(), product)  # refuses what is no product key
+    except ValueError as problem:
+        message = f"{product!r} is no product key; write it as domain/product"
+        raise NotPublished(message) from problem
     trouble: Unreadable | None = None
     for store in environment.stores.values():
         try:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.access.test_door import NOW, PURPOSES, agree, people_contract
+from tests.access.test_door import NOW, PEOPLE, PURPOSES, agree, people_contract
 from tests.cli.commands import call
 from tests.tiny_mesh import TinyMesh
 
@@ -43,6 +43,52 @@ def test_one_that_has_ended_makes_way_for_the_next(people: TinyMesh) -> None:
     assert call("access", "request", *ASKED, "--until", "2999-12-31").code == 0
     assert states() == {"marketing": "requested"}
     assert [one.name for one in file.parent.iterdir()] == [file.name]
+
+
+def test_what_can_never_hold_is_not_asked_for(people: TinyMesh) -> None:
+    over = call("access", "request", *ASKED, "--until", "2020-01-01")
+    over.refused("it would end on 2020-01-01, which is over")
+    call("access", "request", *ASKED, "--reassess", "2020-01-01").refused("looked at again")
+    assert states() == {}
+
+
+@pytest.mark.parametrize(
+    ("who", "said"),
+    [
+        ("marketng", "did you mean marketing?"),
+        ("marketing/sums", "nothing that is known here is called marketing/sums"),
+        ("zz", "there are crm, marketing"),
+        ("ada@example.com", ""),
+        ("marketing", ""),
+    ],
+)
+def test_a_reader_whom_nothing_here_is_called_is_said_before_anybody_approves(
+    people: TinyMesh, who: str, said: str
+) -> None:
+    """And asked for all the same: his domain may be deployed later."""
+    asked = call("access", "request", "crm/people", "--as", who, *ASKED[3:])
+    assert asked.code == 0 and said in asked.err and bool(said) is bool(asked.err)
+    assert states() == {who: "requested"}
+
+
+def test_a_log_of_a_product_that_is_none_is_refused(people: TinyMesh) -> None:
+    call("access", "log", "--product", "crm/peple").refused("there is no product 'crm/peple'")
+    assert "nobody has read crm/people yet" in call("access", "log", "--product", "crm/people").out
+
+
+def test_who_mistypes_is_told_what_there_is_and_not_to_ask_for_it(people: TinyMesh) -> None:
+    people.land("crm/people/people.parquet", PEOPLE)
+    assert people.run("crm/people").success
+    agree(people, "marketing", "north")
+    reads = ("--as", "marketing")
+    call("read", "crm/peple", *reads).refused("did you mean crm/people?")
+    call("read", "crm/people@x", *reads).refused("did you mean crm/people?")
+    call("read", "crm/people@x").refused("did you mean crm/people?")
+    call("read", "crm/people", "--columns", "emial", *reads).refused("has no column emial")
+    no_purpose = call("read", "crm/people", "--purpose", "caer", *reads)
+    no_purpose.refused("the purpose 'caer' does not exist; use one of: ", "care", code=1)
+    # What there is and is not shown to him is another thing.
+    call("read", "crm/people", "--columns", "email", *reads).refused("may not read email", code=1)
 
 
 def test_one_that_was_rejected_is_not_asked_for_again(people: TinyMesh) -> None:

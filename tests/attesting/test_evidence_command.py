@@ -86,6 +86,8 @@ def test_the_page_for_an_auditor_needs_nothing_beside_it(
     flip(attested.data_file("warehouse", 3), 0.6)
     file = tmp_path / "evidence.html"
     assert call("evidence", KEY, "--export", file, "--rerun").code == 1
+    for option in ("--export", "--statement"):
+        call("evidence", KEY, option, file.parent / "none" / "e").refused("there is no folder")
     page = _Page()
     page.feed(file.read_text(encoding="utf-8"))
     assert page.fetched == [] and page.open == []
@@ -97,7 +99,7 @@ def test_the_page_for_an_auditor_needs_nothing_beside_it(
         "file-changed",
         "few_large",
         "amounts look like card numbers",
-        "cards stand only in classified columns",
+        "stand only in classified columns",
         "none: made from a working folder",
         "Where columns come from",
         attested.attestation("lake", 5),

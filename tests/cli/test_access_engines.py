@@ -116,4 +116,4 @@ def test_export_gives_read_restrictions_and_what_they_cannot_say(people: TinyMes
     assert [one["principal"] for one in said["restrictions"]] == ["marketing"]
     assert [one["consumer"] for one in said["withheld"]] == ["finance"]
     assert not call("access", "export", "--as", "nobody").json["restrictions"]
-    assert not call("access", "export", "crm/other").json["restrictions"]
+    call("access", "export", "crm/peple").refused("did you mean crm/people?")

@@ -163,14 +163,38 @@ def test_the_journal_is_applied_to_what_a_restore_brought_back(
         (["--again", "--journal", "."], "holds no entry of the journal"),
         (["--subject", "2", "--as", "dog"], "no contract declares keys of 'dog'"),
         (["--subject", ""], "nobody's key"),
+        (["--subjects", "latin.txt"], "no text in UTF-8"),
+        # A heading is nobody: its word would be taken out of every contract and event that says it.
+        (["--subjects", "heading.txt"], "number 1 of those given is none"),
+        (["--subject", "2", "--subject", "anna"], "whole numbers (person), and number 2"),
+        (["--again", "--dry-run"], "--dry-run goes with --subject"),
     ],
 )
 def test_wrong_use_is_said(
     shop: TinyMesh, arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("latin.txt").write_bytes("Zoë".encode("latin-1"))
+    Path("heading.txt").write_text("person\n2\n")
     refused = call("erase", *arguments)
     assert refused.code == 2 and said in refused.err, refused
+    assert "anna" not in refused.err and people(shop) == [1, 2, 30]
+
+
+def test_a_list_of_subjects_from_a_spreadsheet_is_understood(
+    shop: TinyMesh, tmp_path: Path
+) -> None:
+    """Its byte order mark is no part of the first key: a certificate would say what was not done."""
+    file = tmp_path / "subjects.txt"
+    file.write_bytes(b"\xef\xbb\xbf1\r\n 30\r\n\r\n")
+    planned = call("erase", "--subjects", file, "--dry-run", "--json").json
+    assert {(one["place"], one["rows"]) for one in planned} == {("landing", 2), ("lake", 2)}
+
+
+def test_a_subject_that_is_nowhere_is_said_to_be_nowhere(shop: TinyMesh) -> None:
+    assert "has such a key" in call("erase", "--subject", "77", "--dry-run").out
+    erased = call("erase", "--subject", "77")
+    assert erased.code == 0 and "has such a key" in erased.out and COUNTS not in erased.out
 
 
 def test_nobody_is_a_subject_where_no_contract_says_so(mesh: TinyMesh) -> None:

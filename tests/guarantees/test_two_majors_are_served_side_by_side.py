@@ -13,6 +13,7 @@ from shared_resources import read
 from shared_resources.cli.commands.check import check
 from shared_resources.cli.commands.read import read as read_command
 from shared_resources.cli.commands.status import status
+from shared_resources.consuming import NoSuchMajor
 from shared_resources.contracts.odcs import read_contract_text
 from shared_resources.findings import InvalidFile
 from shared_resources.housekeeping.tasks import Task, perform
@@ -26,6 +27,7 @@ from tests.tiny_mesh import TinyMesh, column, contract_text, failures
 EARLIER = "order/orders_v1"
 LANDING = {"prefix": KEY, "format": "parquet", "object": "*.parquet"}
 ID = column("order_id", required=True, primaryKey=True, primaryKeyPosition=1)
+SUMS = [column("amount", "DOUBLE")]
 SELECT = "SELECT order_id, cents / 100.0 AS amount FROM orders"
 TOMORROW, YESTERDAY = (
     (datetime.now(UTC) + timedelta(days=days)).date().isoformat() for days in (1, -1)
@@ -54,7 +56,7 @@ def reader(mesh: TinyMesh, reads: str = "order/orders@1") -> None:
         def sums(orders):
             return orders[["amount"]]
     """
-    mesh.product("sales/sums", contract_text("sales/sums", [column("amount", "DOUBLE")]), code)
+    mesh.product("sales/sums", contract_text("sales/sums", SUMS), code)
 
 
 @pytest.fixture
@@ -81,6 +83,37 @@ def test_each_consumer_reads_the_major_version_that_it_pins(two: TinyMesh) -> No
     shown = CliRunner().invoke(read_command, ["order/orders@1"])
     assert "amount" in shown.stdout and "cents" not in shown.stdout
     assert two.versions("sales/sums")[-1].evidence.inputs.keys() == {EARLIER}
+
+
+@pytest.mark.parametrize("pin", ["order/orders@3", "order/orders@0", "order/orders_v1@2"])
+def test_a_reader_whose_pin_leads_to_no_such_version_gets_no_other(two: TinyMesh, pin: str) -> None:
+    with pytest.raises(NoSuchMajor, match="is not there"):
+        read(pin)
+    shown = CliRunner().invoke(read_command, [pin])
+    assert isinstance(shown.exception, NoSuchMajor) and not shown.stdout
+
+
+def test_a_product_s_code_reads_the_version_that_it_pins_and_no_other(two: TinyMesh) -> None:
+    code = """
+        from shared_resources import data_product
+
+        exec("from shared_resources import read")  # of which `mesh check` knows nothing
+
+        @data_product(rows="{rows}")
+        def sums(rows):
+            return read("order/orders@{major}", columns=["{amount}"]).set_axis(["amount"], axis=1)
+    """
+    said = []
+    for rows, major, amount in (
+        ("order/orders@1", 1, "amount"),
+        (KEY, 2, "cents"),
+        (KEY, 3, "cents"),
+    ):
+        made = code.format(rows=rows, major=major, amount=amount)
+        two.product("sales/sums", contract_text("sales/sums", SUMS), made)
+        said.append(failures(two.run("sales/sums")))
+    assert said[:2] == ["", ""]
+    assert "order/orders@3 is not there: order/orders is of version 2.0.0" in said[2]
 
 
 def test_a_pin_holds_while_its_major_version_is_still_the_current_one(mesh: TinyMesh) -> None:

@@ -7,7 +7,6 @@ Does not belong here: opening a product for a consumer (`consuming.py`).
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +14,12 @@ import click
 
 from shared_resources import wiring
 from shared_resources.access.door import Reader, open_for, reader_here
+from shared_resources.access.grants import NoAgreement
 from shared_resources.cli.branch_option import branch_option
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_table
+from shared_resources.consuming import product_meant
 from shared_resources.environment import Environment
-from shared_resources.mesh.model import key_of_pin
-from shared_resources.mesh.whereabouts import is_there
 from shared_resources.stores.protocol import NotPublished, Snapshot
 from shared_resources.stores.reading.frames import as_frame
 
@@ -66,7 +65,7 @@ def read(
     if output is not None and not output.parent.is_dir():
         raise click.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
     environment = wiring.current()
-    product = key_of_pin(product, partial(is_there, environment))
+    product = product_meant(environment, product)
     reader_ = reader_here(environment, principal, purpose, by="mesh read")
     snapshot = _open(environment, product, reader_, version, names)
     try:
@@ -94,7 +93,7 @@ def _open(
 ) -> Snapshot:
     try:
         return open_for(environment, product, reader, version, columns)
-    except NotPublished:
+    except (NotPublished, NoAgreement):
         from shared_resources.running.selection import product_folder
 
         product_folder(environment, product)  # a name that no product has gets the closest that is

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 @click.group(
-    epilog="Example: mesh access request customer/contacts --as marketing --role mailing "
-    "--purpose campaigns"
+    epilog="Example: mesh access request customer/contacts --as marketing --role addresses "
+    "--purpose service_mail"
 )
 def access() -> None:
     """Access for a purpose: agreements, what each shows, who read what."""
@@ -72,6 +72,7 @@ def request(
     """Ask for an agreement: it is written into the producer's folder, for the owner to approve."""
     from shared_resources.access.principal import principal_named
     from shared_resources.access.requests import request as ask
+    from shared_resources.access.requests import unknown_consumer
 
     mesh, folder = _product(product)
     asked = ask(
@@ -90,6 +91,8 @@ def request(
         f"{asked.file} is written. It is in force when one of {owners} has approved it: `mesh access "
         f"approve {product} --for {asked.consumer}`, in the review of the change"
     )
+    if doubt := unknown_consumer(mesh, asked.consumer):
+        say(f"note: {doubt}", err=True)
 
 
 def _decision(verb: str, doing: str) -> click.Command:
@@ -191,6 +194,8 @@ def log(product: str | None, as_json: bool) -> None:
     noted = log_of(environment.home_of_readers, environment.shared_access_log)
     noted.send()
     readings = [one.as_json() for one in noted.readings(product)]
+    if product is not None and not readings:
+        _product(product)  # a name that no product has is no answer
     if as_json:
         print_json(readings)
     elif readings:
@@ -199,7 +204,7 @@ def log(product: str | None, as_json: bool) -> None:
             [{**one, "columns": ", ".join(one["columns"] or ("all",))} for one in readings], shown
         )
     else:
-        say("nobody has read anything yet")
+        say(f"nobody has read {product or 'anything'} yet")
 
 
 class _Unknown(MeshProblem):

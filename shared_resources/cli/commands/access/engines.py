@@ -88,7 +88,10 @@ def export(products: tuple[str, ...], consumer: str | None) -> None:
     What they cannot say is under `withheld`: whoever it is about is to be given no table.
     """
     from shared_resources.engines.read_restrictions import restrictions_of
+    from shared_resources.running.selection import product_folder
 
+    for key in products:
+        product_folder(wiring.current(), key, anew=False)  # a typo is not a product without readers
     shares = _shares()
     chosen = [
         share

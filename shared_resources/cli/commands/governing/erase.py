@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Told = list[tuple[Known, tuple[Version, ...]]]
 
 _FILE = click.Path(dir_okay=False, exists=True, path_type=Path)
+_NOBODY = "nothing that is kept here has such a key: is it written as in the column that holds it?"
 _FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
 
 
@@ -60,7 +61,7 @@ def erase(
     run`. A certificate is kept, without the key itself. Exit 1 when something could not be erased.
     """
     environment = wiring.without_branch()
-    _check(bool(subjects or file), again, listed, journal)
+    _check(bool(subjects or file), again, listed, journal, dry_run)
     if listed:
         _print_journal(environment, as_json)
         return
@@ -84,13 +85,15 @@ def erase(
         raise click.exceptions.Exit(1)
 
 
-def _check(given: bool, again: bool, listed: bool, journal: Path | None) -> None:
+def _check(given: bool, again: bool, listed: bool, journal: Path | None, dry_run: bool) -> None:
     if given + again + listed != 1:
         raise click.UsageError(
             "name whom to erase with --subject or --subjects; or --again, or --list"
         )
     if journal is not None and not again:
         raise click.UsageError("--journal goes with --again")
+    if dry_run and not given:
+        raise click.UsageError("--dry-run goes with --subject or --subjects alone")
 
 
 def _again(environment: Environment, journal: Path | None) -> list[tuple[Erasure, Told]]:
@@ -120,6 +123,8 @@ def _print_plan(found: Sequence[dict[str, Any]], as_json: bool) -> None:
     _table(found)
     rows = sum(one["rows"] or 0 for one in found)
     say(f"{rows:,} rows in {len(found):,} places would be erased; nothing was changed")
+    if not found:
+        say(_NOBODY)
 
 
 def _print(made: Sequence[Erasure], as_json: bool) -> None:
@@ -133,7 +138,9 @@ def _print(made: Sequence[Erasure], as_json: bool) -> None:
             f"{one.id}: {len(one.subjects):,} of kind {one.kind}, {rows:,} rows taken from "
             f"{len(one.places):,} places"
         )
-        if one.derived:
+        if not one.places and not one.left:
+            say(_NOBODY)
+        elif one.derived:
             say(f"made from such rows, and again by the next `mesh run`: {', '.join(one.derived)}")
         for left in one.left:
             say(f"LEFT {left}", err=True)

@@ -70,6 +70,9 @@ def evidence(
     Nothing but what is stored is asked, over no network but the stores' own. Exit 1 when anything is
     not as it was attested: each finding names the version and the file.
     """
+    for option, file in (("--export", export), ("--statement", statement)):
+        if file is not None and not file.parent.is_dir():
+            raise click.BadParameter(f"there is no folder {file.parent}", param_hint=option)
     environment = wiring.without_branch()
     folder = product_folder(environment, product, anew=again)
     if folder.contract is None:
