@@ -46,3 +46,22 @@ def test_a_run_that_ends_while_all_are_looked_at_has_not_died(mesh: TinyMesh) ->
     assert not failing(mesh, of_all, "shop/first")
     second.settle([WHOLE], "nothing is to come of it")
     assert not failing(mesh, of_all, "shop/second")
+
+
+def test_what_lands_is_not_behind_what_it_was_related_to(mesh: TinyMesh) -> None:
+    """`mesh run` would make nothing of it: the rows that were related to others are the same."""
+    made(mesh)
+    to = "shop/products/first/contract.odcs.yaml#/schema/first/properties/number"
+    landing = {"prefix": "shop/second", "format": "csv", "object": "*.csv"}
+    columns = [column("number", required=True, relationships=[{"to": to}])]
+    text = contract_text("shop/second", columns, properties={"landing": landing})
+    mesh.product("shop/second", text)
+    mesh.land("shop/first/1.csv", "number\n1\n2\n")
+    mesh.land("shop/second/1.csv", "number\n1\n")
+    assert mesh.run("shop/first").success and mesh.run("shop/second").success
+    mesh.land("shop/first/2.csv", "number\n1\n2\n3\n")
+    assert mesh.run("shop/first").success
+    observed = Observer(mesh.environment).observe(read_mesh(mesh.root).product("shop/second"))
+    assert observed.evidence is not None
+    assert observed.evidence.input_versions == {"shop/first": ("lake", 1)}
+    assert observed.health.reasons == ()
