@@ -17,7 +17,7 @@ import dagster as dg
 
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.definition import define_product
-from shared_resources.evidence.keys import ATTESTATION
+from shared_resources.evidence.kept import folder_of, newest_name, terms_name
 from shared_resources.mesh import read_mesh
 from shared_resources.running.execution import execute_product
 from shared_resources.running.pending import UpToDate, tasks_of
@@ -123,16 +123,20 @@ class WholeMesh:
         lake = self.environment.settings.lake
         client = boto3.client("s3")
         named = {lake.url(OWNER)}
+        # A commit that failed may leave an envelope, until the version that took its number expires.
+        of_numbers: set[str] = set()
+        attestations = "_registry/attestations"
         for key, contract in self.contracts.items():
             for store in self.environment.stores_of(contract):
-                folder = f"_registry/attestations/{key}/{store.name}"
-                named.add(lake.url(f"{folder}/newest.json"))
-                named |= {
-                    lake.url(f"{folder}/v{one.number:08d}-{one.properties[ATTESTATION]}.json")
-                    for one in store.versions(key)
-                }
-                digests = {one.evidence.contract_digest for one in store.versions(key)}
+                folder = f"{attestations}/{folder_of(key, store.name)}"
+                versions = store.versions(key)
+                named.add(lake.url(f"{attestations}/{newest_name(key, store.name)}"))
+                of_numbers |= {lake.url(f"{folder}/v{one.number:08d}-") for one in versions}
+                evidence = [one.evidence for one in versions]
+                digests = {one.contract_digest for one in evidence}
                 named |= {lake.url(f"_registry/contracts/{digest}.yaml") for digest in digests}
+                terms = {terms_name(one.terms) for one in evidence if one.terms}
+                named |= {lake.url(f"{attestations}/{name}") for name in terms}
             if any(store.name == "lake" for store in self.environment.stores_of(contract)):
                 named |= named_by_iceberg(self.environment.settings, key)
         pages = client.get_paginator("list_objects_v2").paginate(
@@ -143,6 +147,7 @@ class WholeMesh:
                 found
                 for entry in page.get("Contents", ())
                 if (found := f"s3://{lake.bucket}/{entry['Key']}") not in named
+                and found.rpartition("-")[0] + "-" not in of_numbers
                 and not found.startswith(lake.url("_access_log/"))  # it stays
             )
         for upload in client.list_multipart_uploads(Bucket=lake.bucket).get("Uploads", ()):
