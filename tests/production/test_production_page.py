@@ -57,6 +57,7 @@ _ACTIONS = {
     "s3:UploadPart": "s3:PutObject",
     "s3:CompleteMultipartUpload": "s3:PutObject",
     "s3:ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
 }
 
@@ -174,8 +175,39 @@ def test_the_mesh_is_allowed_what_it_asks_and_no_more(
         for resource in resources_of(action, parameters):
             assert policy.allows(action, resource), f"{action} on {resource} is not allowed"
     named = {action for action in policy.actions if not action.startswith("kms:")}
-    needed |= {action_of(*each) for each in in_the_code()}
+    needed |= {action_of(*each) for each in in_the_code()} - (Policy("erasing").actions - named)
     assert named == needed, "the policy's actions are those that are needed"
+
+
+def test_who_erases_is_allowed_what_that_asks_and_no_more(
+    as_on_the_page: ProductionEnvironment,
+    tmp_path: Path,
+    asked: list[tuple[str, str, dict[str, Any]]],
+) -> None:
+    zone, s3 = as_on_the_page.landing_zone, boto3.client("s3")
+    status = {"Status": "Enabled"}
+    s3.put_bucket_versioning(Bucket=LANDING, VersioningConfiguration=status)
+    file = tmp_path / "rows.csv"
+    for rows in ("a,1\nb,2\n", "a,1\nb,2\nc,3\n"):
+        file.write_text(rows)
+        zone.put("order/orders/rows.csv", file)
+    landed = zone.head("order/orders/rows.csv")
+    assert landed is not None
+    del asked[:]
+    file.write_text("a,1\n")
+    assert zone.replace(landed, file) is not None
+    mesh, erasing, needed = Policy("mesh"), Policy("erasing"), set()
+    for service, operation, parameters in asked:
+        action = action_of(service, operation)
+        action += "Version" if action == "s3:DeleteObject" and "VersionId" in parameters else ""
+        for resource in resources_of(action, parameters):
+            if not mesh.allows(action, resource):
+                assert erasing.allows(action, resource), f"{action} on {resource} is not allowed"
+                needed.add(action)
+    (left,) = s3.list_object_versions(Bucket=LANDING)["Versions"]
+    s3.delete_object(Bucket=LANDING, Key=left["Key"], VersionId=left["VersionId"])
+    # What a large upload that fails asks for, too.
+    assert erasing.actions - {"s3:AbortMultipartUpload"} == needed
 
 
 def test_the_mesh_deletes_tables_of_branches_and_no_other() -> None:
