@@ -20,7 +20,17 @@ from shared_resources.data_products.function import ProductProblem
 
 # What the platform says of a version; under the prefixes Dagster and the mesh may say more one day.
 RESERVED = frozenset(
-    {"version", "published to", "contract version", "rows quarantined", "inputs", "quarantine"}
+    {
+        *(
+            "version",
+            "published to",
+            "contract version",
+            "rows quarantined",
+            "inputs",
+            "quarantine",
+        ),
+        *("attestation", "agreements", "column lineage", "columns are made from"),
+    }
 )
 RESERVED_PREFIXES = ("dagster/", "dagster_", "mesh/", "mesh.", "__")
 LONGEST_NAME = 200
