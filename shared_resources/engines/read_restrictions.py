@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
 
 from shared_resources.contracts.model import Server
+from shared_resources.contracts.roles.conditions import OPPOSITE
 from shared_resources.contracts.roles.masks import KINDS
 from shared_resources.contracts.roles.model import (
     Among,
@@ -37,7 +38,6 @@ from shared_resources.mesh.agreements.oaas import written
 from shared_resources.stores.protocol import NotPublished
 
 _OPERATORS = {"=": "eq", "<>": "not-eq", "<": "lt", "<=": "lt-eq", ">": "gt", ">=": "gt-eq"}
-_OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
 @runtime_checkable
@@ -134,7 +134,7 @@ def _false(condition: Condition, types: Mapping[str, ColumnType]) -> dict[str, A
     """An expression that is true exactly when the condition is false, and not when it is null."""
     match condition:
         case Comparison(column, operator, value):
-            return _true(Comparison(column, _OPPOSITE[operator], value), types)
+            return _true(Comparison(column, OPPOSITE[operator], value), types)
         case Among(column, values):
             listed = [_json(value, types[column]) for value in values]
             return _there(column, {"type": "not-in", "values": listed})

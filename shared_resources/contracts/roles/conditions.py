@@ -8,7 +8,8 @@ Does not belong here: the types of the conditions (`model.py`).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 LONGEST = 4_000
+# Of each operator the one that holds where it does not, of values that are not null.
+OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _REMEDY = "compare columns with values: =, <>, <, <=, >, >=, IN, BETWEEN, IS NULL, LIKE 'text%'"
 
 
@@ -64,29 +67,42 @@ def parse_condition(text: str, types: Mapping[str, ColumnType]) -> RowFilter:
     return RowFilter(text, condition, {name: types[name] for name in sorted(columns_of(condition))})
 
 
-def condition_sql(condition: Condition, types: Mapping[str, ColumnType]) -> str:
-    """The condition as DuckDB's SQL, in parentheses."""
+@dataclass(frozen=True)
+class Words:
+    """What engines say differently: a value of a column's type, and that a text begins with another."""
+
+    literal: Callable[[Literal, ColumnType], str]
+    begins: Callable[[str, str], str]
+
+
+def condition_sql(
+    condition: Condition, types: Mapping[str, ColumnType], words: Words | None = None
+) -> str:
+    """The condition as SQL, in parentheses; DuckDB's without `words`."""
+    words = words or _DUCKDB
     match condition:
         case Comparison(column, operator, value):
-            sql = f"{quote_identifier(column)} {operator} {_literal(value, types[column])}"
+            sql = f"{quote_identifier(column)} {operator} {words.literal(value, types[column])}"
         case Among(column, values):
-            listed = ", ".join(_literal(value, types[column]) for value in values)
+            listed = ", ".join(words.literal(value, types[column]) for value in values)
             sql = f"{quote_identifier(column)} IN ({listed})"
         case IsNull(column):
             sql = f"{quote_identifier(column)} IS NULL"
         case StartsWith(column, text):
-            sql = f"starts_with({quote_identifier(column)}, {quote_literal(text)})"
+            sql = words.begins(quote_identifier(column), text)
         case Not(inner):
-            sql = f"NOT {condition_sql(inner, types)}"
+            sql = f"NOT {condition_sql(inner, types, words)}"
         case Every(conditions):
-            sql = " AND ".join(condition_sql(one, types) for one in conditions)
+            sql = " AND ".join(condition_sql(one, types, words) for one in conditions)
         case Any_(conditions):
-            sql = " OR ".join(condition_sql(one, types) for one in conditions)
+            sql = " OR ".join(condition_sql(one, types, words) for one in conditions)
     return f"({sql})"
 
 
-def _literal(value: Literal, type_: ColumnType) -> str:
-    return f"CAST({quote_literal(str(value))} AS {type_})"
+_DUCKDB = Words(
+    lambda value, type_: f"CAST({quote_literal(str(value))} AS {type_})",
+    lambda column, text: f"starts_with({column}, {quote_literal(text)})",
+)
 
 
 class _Reader:

@@ -1,7 +1,7 @@
 """Conditions on rows in Snowflake's SQL: the bodies of row access policies.
 
-Belongs here: each part of the restricted language, and an agreement's first and last moment.
-Does not belong here: the language itself (`contracts/roles/conditions.py`).
+Belongs here: Snowflake's own words for it, and an agreement's first and last moment.
+Does not belong here: the language and its parts (`contracts/roles/conditions.py`).
 
 Written from the parsed condition and not by translating DuckDB's text: the types of values are those in
 which the store keeps the columns, and a timestamp's type would otherwise be the session's to choose.
@@ -13,41 +13,15 @@ import struct
 from collections.abc import Mapping
 from datetime import datetime
 
-from shared_resources.contracts.roles.model import (
-    Among,
-    Any_,
-    Comparison,
-    Condition,
-    Every,
-    IsNull,
-    Literal,
-    Not,
-    StartsWith,
-)
+from shared_resources.contracts.roles import conditions
+from shared_resources.contracts.roles.model import Condition, Literal
 from shared_resources.contracts.types import ColumnType, Family
-from shared_resources.sql import quote_identifier
 from shared_resources.stores.cloud_warehouse.sql import text, type_of
 
 
 def condition_sql(condition: Condition, types: Mapping[str, ColumnType]) -> str:
     """The condition, in parentheses, on arguments called as the columns are."""
-    match condition:
-        case Comparison(column, operator, value):
-            sql = f"{quote_identifier(column)} {operator} {_literal(value, types[column])}"
-        case Among(column, values):
-            listed = ", ".join(_literal(value, types[column]) for value in values)
-            sql = f"{quote_identifier(column)} IN ({listed})"
-        case IsNull(column):
-            sql = f"{quote_identifier(column)} IS NULL"
-        case StartsWith(column, beginning):
-            sql = f"STARTSWITH({quote_identifier(column)}, {text(beginning)})"
-        case Not(inner):
-            sql = f"NOT {condition_sql(inner, types)}"
-        case Every(conditions):
-            sql = " AND ".join(condition_sql(one, types) for one in conditions)
-        case Any_(conditions):
-            sql = " OR ".join(condition_sql(one, types) for one in conditions)
-    return f"({sql})"
+    return conditions.condition_sql(condition, types, _SNOWFLAKE)
 
 
 def within(starts: datetime | None, ends: datetime | None) -> list[str]:
@@ -72,3 +46,8 @@ def _literal(value: Literal, type_: ColumnType) -> str:
 def _moment(moment: datetime) -> str:
     """With its offset where it has one, as Snowflake reads it."""
     return moment.isoformat(sep=" ")
+
+
+_SNOWFLAKE = conditions.Words(
+    _literal, lambda column, beginning: f"STARTSWITH({column}, {text(beginning)})"
+)

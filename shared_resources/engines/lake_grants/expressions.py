@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from shared_resources.contracts.roles.conditions import OPPOSITE
 from shared_resources.contracts.roles.model import (
     Among,
     Any_,
@@ -31,7 +32,6 @@ from shared_resources.sql import quote_literal
 
 # "Total length of the expression must be less than 2048 characters."
 LONGEST = 2_047
-_OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 
 class Inexpressible(ValueError):
@@ -53,7 +53,7 @@ def filter_expression(rows: Sequence[RowFilter]) -> str:
 def _said(condition: Condition, types: Mapping[str, ColumnType], *, negated: bool) -> str:
     match condition:
         case Comparison(column, operator, value):
-            by = _OPPOSITE[operator] if negated else operator
+            by = OPPOSITE[operator] if negated else operator
             return f"({_column(column, types)} {by} {_constant(value)})"
         case Among(column, values):
             listed = ", ".join(map(_constant, values))
