@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shared_resources.stores.attested.attestor import Attestor
     from shared_resources.stores.pins import Pins
     from shared_resources.stores.protocol import ProductStore
+    from shared_resources.streams.log.port import Log
 
 # What the platform's code lies in: its checkout, or where it is installed (`wiring/root.py`).
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -117,6 +118,13 @@ class Environment(ABC):
     def landing_queue(self, contract: Contract) -> LandingQueue | None:
         """Where the events of the product's new objects arrive; None: its prefix is listed."""
         return None
+
+    @property
+    @abstractmethod
+    def log(self) -> Log:
+        """The topics of messages that streams read and write.
+
+        Raises `EnvironmentProblem` where none is set up."""
 
     @property
     @abstractmethod

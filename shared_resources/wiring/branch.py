@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shared_resources.stores.attested.attestor import Attestor
     from shared_resources.stores.branched.store import BranchStore
     from shared_resources.stores.pins import Pins
+    from shared_resources.streams.log.port import Log
 
 BRANCHES = "branches"
 
@@ -85,6 +86,11 @@ class BranchEnvironment(Environment):
     def landing_queue(self, contract: Contract) -> LandingQueue | None:
         """None: what a branch took from production's queue, production would never hear of."""
         return None
+
+    @property
+    def log(self) -> Log:
+        """Production's: where a branch's product stands is in the branch's own versions."""
+        return self.base.log
 
     @cached_property
     def quarantine(self) -> Quarantine:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from shared_resources.stores.branched.store import BranchStore
     from shared_resources.stores.pins import Pins
     from shared_resources.stores.protocol import ProductStore
+    from shared_resources.streams.log.port import Log
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,12 @@ class LocalEnvironment(Environment):
         from shared_resources.landing.zones.folder import FolderLandingZone
 
         return FolderLandingZone(self.home / "landing")
+
+    @cached_property
+    def log(self) -> Log:
+        from shared_resources.streams.log.embedded.log import EmbeddedLog
+
+        return EmbeddedLog(self.home / "log")
 
     @cached_property
     def quarantine(self) -> Quarantine:

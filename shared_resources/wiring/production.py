@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared_resources.contracts.model import Contract, Server
+from shared_resources.environment import EnvironmentProblem
 from shared_resources.wiring.local import LocalEnvironment
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from shared_resources.stores.attested.attestor import Attestor
     from shared_resources.stores.branched.store import BranchStore
     from shared_resources.stores.protocol import ProductStore
+    from shared_resources.streams.log.port import Log
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,13 @@ class ProductionEnvironment(LocalEnvironment):
 
             engines[LakeGrants.name] = LakeGrants(self, LakeFormation(self.settings))
         return engines
+
+    @cached_property
+    def log(self) -> Log:
+        raise EnvironmentProblem(
+            "No stream can be read: KAFKA_BOOTSTRAP_SERVERS is not set; set it to the brokers, as "
+            "host:port,host:port (docs/production.md)."
+        )
 
     @cached_property
     def quarantine(self) -> Quarantine:

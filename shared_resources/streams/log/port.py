@@ -28,8 +28,34 @@ class LogProblem(MeshProblem):
     """The log does not answer, or refuses; the message says which address or file and what to do."""
 
 
+class OffsetsGone(LogProblem):
+    """What a reader was to read next is not in the log: kept no longer, or never written to this topic.
+
+    `position` is where the reader stood in `partition`; the log has what is from `begins` to before
+    `ends`. The reader says it again at each `take` until it seeks, or the partition is another's.
+    """
+
+    def __init__(self, topic: str, partition: int, position: int, begins: int, ends: int) -> None:
+        self.topic, self.partition, self.position = topic, partition, position
+        self.begins, self.ends = begins, ends
+        if position < begins:
+            told = (
+                f"messages {position} to {begins - 1} ({begins - position} offsets) are gone: the topic "
+                "kept them no longer"
+            )
+        else:
+            told = (
+                f"message {position} was never written: the topic ends before {ends}. It was made "
+                "anew, or lost its last messages"
+            )
+        super().__init__(
+            f"{topic}, partition {partition}: {told}. It has what is from {begins} to before {ends}."
+        )
+
+
 class Fenced(MeshProblem):
-    """Another writer of the same name has begun since: what this one had begun was aborted."""
+    """Another writer of the same name has begun since, or the reader's partitions are another's: what
+    this writer had begun was aborted."""
 
 
 @cache
@@ -92,7 +118,7 @@ class LogReader(Protocol):
         """Up to `most` messages of `message_schema()`, waiting no longer than that for the first and
         taking what is there: an empty table when nothing came. Calls `Assignment` from here alone.
 
-        Raises `LogProblem`."""
+        Raises `OffsetsGone` when the log does not have what is next, and `LogProblem`."""
         ...
 
     def positions(self) -> Positions:
@@ -160,6 +186,10 @@ class Log(Protocol):
     ) -> None:
         """Make a topic; nothing happens when one of that name and as many partitions is there.
         Raises `LogProblem` otherwise."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Delete the topic with all its messages; nothing happens when there is none."""
         ...
 
     def shown(self, topic: str, group: str) -> Positions:
