@@ -1,4 +1,4 @@
-"""Keys go where Kafka's Java client sends them. The hashes are those of Kafka's own test of its function."""
+"""Keys go where Kafka's Java client sends them: the hashes are those of its own test."""
 
 import pyarrow as pa
 
