@@ -28,6 +28,7 @@ from shared_resources.contracts.reading.platform_properties import PlatformPrope
 from shared_resources.contracts.types import ColumnType
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
 
 # Asks a query of the batch and gives the first row of its answer.
@@ -205,6 +206,14 @@ class RowKind(RuleKind):
         of functions that DuckDB does not have are left as they are. None where there is none.
         """
         return self.violation(rule, contract)
+
+    def broken(self, rule: Rule, contract: Contract) -> pl.Expr | None:
+        """For messages of a stream: the same condition over a polars frame of the contract's columns,
+        NaN being null (`expressions.py`). None where a message alone does not decide it.
+
+        Raises `ValueError` where polars would not decide as DuckDB does.
+        """
+        return None
 
     def mask(
         self, rule: Rule, contract: Contract, values: pa.ChunkedArray, type_: ColumnType

@@ -50,9 +50,9 @@ def literal(value: Any, type_: ColumnType) -> str:
         case Family.BOOLEAN:
             return quote_literal(bool(value))
         case Family.DATE:
-            return quote_literal(_as_date(value))
+            return quote_literal(as_date(value))
         case Family.TIMESTAMP | Family.TIMESTAMP_TZ:
-            return quote_literal(_as_datetime(value, type_.family is Family.TIMESTAMP_TZ))
+            return quote_literal(as_datetime(value, type_.family is Family.TIMESTAMP_TZ))
 
 
 def _digits(value: Any) -> str:
@@ -63,13 +63,15 @@ def _digits(value: Any) -> str:
     return format(number, "f")
 
 
-def _as_date(value: Any) -> date:
+def as_date(value: Any) -> date:
+    """A bound or listed value of a date column."""
     if isinstance(value, datetime):
         return value.date()
     return value if isinstance(value, date) else date.fromisoformat(str(value))
 
 
-def _as_datetime(value: Any, aware: bool) -> datetime:
+def as_datetime(value: Any, aware: bool) -> datetime:
+    """A bound or listed value of a timestamp column. Raises `ValueError` for a zone that it lacks."""
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day)
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))

@@ -17,6 +17,7 @@ from shared_resources.sql import quote_identifier, quote_literal
 from shared_resources.wording import a
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
 
 
@@ -64,6 +65,16 @@ class Partition(RowKind):
         if partitioning.end is not None:
             outside += f" OR {day} >= {quote_literal(partitioning.end)}"
         return outside
+
+    def broken(self, rule: Rule, contract: Contract) -> pl.Expr:
+        import polars as pl
+
+        partitioning = contract.partitioning
+        if partitioning is None:
+            return pl.lit(False)
+        day = pl.col(partitioning.column).cast(pl.Date)
+        outside = day.is_null() | (day < partitioning.start)
+        return outside if partitioning.end is None else outside | (day >= partitioning.end)
 
     def failing(self, rule: Rule, contract: Contract) -> str:
         partitioned = contract.partitioning

@@ -19,6 +19,7 @@ from shared_resources.contracts.types import ColumnType
 from shared_resources.wording import a
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
 
 
@@ -49,6 +50,11 @@ class Enumeration(RowKind):
 
     def violation(self, rule: Rule, contract: Contract) -> str:
         return not_in(*column_of(rule, contract), rule.arguments["values"])
+
+    def broken(self, rule: Rule, contract: Contract) -> pl.Expr:
+        from shared_resources.contracts.rules import expressions as on
+
+        return on.not_in(*on.column_of(rule, contract), rule.arguments["values"])
 
     def failing(self, rule: Rule, contract: Contract) -> str:
         return f"have {a(rule.columns[0])} other than {listed(rule.arguments['values'])}"

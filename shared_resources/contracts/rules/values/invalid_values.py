@@ -19,6 +19,7 @@ from shared_resources.contracts.rules.view import column_of, not_in, not_matchin
 from shared_resources.contracts.types import ColumnType, Family
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
 
 
@@ -83,6 +84,19 @@ class InvalidValues(RowKind):
         if given.keys() & set(BOUNDS):
             conditions.append(f"({out_of_range(column, type_, given)})")
         return " OR ".join(conditions) or "FALSE"
+
+    def broken(self, rule: Rule, contract: Contract) -> pl.Expr:
+        from shared_resources.contracts.rules import expressions as on
+
+        column, type_ = on.column_of(rule, contract)
+        given, conditions = rule.arguments, []
+        if "validValues" in given:
+            conditions.append(on.not_in(column, type_, given["validValues"]))
+        if "pattern" in given:
+            conditions.append(on.not_matching(column, given["pattern"]))
+        if given.keys() & set(BOUNDS):
+            conditions.append(on.out_of_range(column, type_, given))
+        return on.any_of(conditions)
 
     def failing(self, rule: Rule, contract: Contract) -> str:
         return f"have an invalid {rule.columns[0]}"

@@ -19,6 +19,7 @@ from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.wording import a
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
 
 
@@ -61,6 +62,17 @@ class Length(RowKind):
         if given.get("maxLength") is not None:
             conditions.append(f"length({column}) > {int(given['maxLength'])}")
         return " OR ".join(conditions)
+
+    def broken(self, rule: Rule, contract: Contract) -> pl.Expr:
+        from shared_resources.contracts.rules import expressions as on
+
+        lengths, given = on.column_of(rule, contract)[0].str.len_chars(), rule.arguments
+        conditions = []
+        if given.get("minLength") is not None:
+            conditions.append(lengths < int(given["minLength"]))
+        if given.get("maxLength") is not None:
+            conditions.append(lengths > int(given["maxLength"]))
+        return on.any_of(conditions)
 
     def failing(self, rule: Rule, contract: Contract) -> str:
         low, high = rule.arguments.get("minLength"), rule.arguments.get("maxLength")

@@ -11,7 +11,7 @@ again whom the rows sum up.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared_resources.contracts.model import Contract, Method, Rule
 from shared_resources.contracts.reading.columns import COLUMN_PROPERTIES, DeclaredColumn
@@ -19,6 +19,9 @@ from shared_resources.contracts.reading.vendor import vendor_properties
 from shared_resources.contracts.rules.kind import Declared, RowKind
 from shared_resources.contracts.types import Family
 from shared_resources.sql import quote_identifier
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class MinimumGroup(RowKind):
@@ -59,6 +62,13 @@ class MinimumGroup(RowKind):
         value, size = map(quote_identifier, rule.columns)
         least = int(rule.arguments["minimum"])
         return f"({value} IS NOT NULL AND ({size} IS NULL OR {size} < {least}))"
+
+    def broken(self, rule: Rule, contract: Contract) -> pl.Expr:
+        import polars as pl
+
+        value, size = map(pl.col, rule.columns)
+        few = size.is_null() | (size < int(rule.arguments["minimum"]))
+        return value.is_not_null() & few
 
     def failing(self, rule: Rule, contract: Contract) -> str:
         value, size = rule.columns

@@ -20,6 +20,7 @@ from shared_resources.contracts.types import ColumnType
 from shared_resources.wording import a
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
 
 
@@ -59,6 +60,12 @@ class MissingValues(RowKind):
         column, type_ = column_of(rule, contract)
         values = listed(type_, rule.arguments["missingValues"])
         return f"{column} IS NULL" + (f" OR {column} IN ({values})" if values else "")
+
+    def broken(self, rule: Rule, contract: Contract) -> pl.Expr:
+        from shared_resources.contracts.rules import expressions as on
+
+        column, type_ = on.column_of(rule, contract)
+        return column.is_null() | on.one_of(column, type_, rule.arguments["missingValues"])
 
     def failing(self, rule: Rule, contract: Contract) -> str:
         values = in_words(rule.arguments["missingValues"])

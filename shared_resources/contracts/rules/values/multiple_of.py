@@ -23,6 +23,7 @@ from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.wording import a
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
 
 
@@ -65,6 +66,20 @@ class MultipleOf(RowKind):
             f"(isinf({column}) OR abs({steps} - round({steps})) > greatest(1e-9, "
             f"abs({steps}) * {slack}))"
         )
+
+    def broken(self, rule: Rule, contract: Contract) -> pl.Expr:
+        import polars as pl
+
+        from shared_resources.contracts.rules import expressions as on
+
+        column, type_ = on.column_of(rule, contract)
+        factor = rule.arguments["multipleOf"]
+        if type_.family is not Family.FLOAT:
+            return (column % on.literal(factor, type_)) != on.literal(0, type_)
+        steps = column.cast(pl.Float64) / on.literal(factor, ColumnType(Family.FLOAT))
+        slack = 4e-7 if type_.width == 32 else 1e-15
+        allowed = pl.max_horizontal(pl.lit(1e-9), steps.abs() * slack)
+        return column.is_infinite() | ((steps - steps.round()).abs() > allowed)
 
     def failing(self, rule: Rule, contract: Contract) -> str:
         return f"have {a(rule.columns[0])} that is no multiple of {rule.arguments['multipleOf']}"

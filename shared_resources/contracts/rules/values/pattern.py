@@ -20,6 +20,7 @@ from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.wording import a
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
 
 
@@ -59,6 +60,11 @@ class Pattern(RowKind):
 
     def violation(self, rule: Rule, contract: Contract) -> str:
         return not_matching(column_of(rule, contract)[0], rule.arguments["pattern"])
+
+    def broken(self, rule: Rule, contract: Contract) -> pl.Expr:
+        from shared_resources.contracts.rules import expressions as on
+
+        return on.not_matching(on.column_of(rule, contract)[0], rule.arguments["pattern"])
 
     def failing(self, rule: Rule, contract: Contract) -> str:
         column = a(rule.columns[0])

@@ -26,6 +26,7 @@ from shared_resources.contracts.types import ColumnType
 from shared_resources.wording import a
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
 
 
@@ -57,6 +58,11 @@ class Range(RowKind):
 
     def violation(self, rule: Rule, contract: Contract) -> str:
         return out_of_range(*column_of(rule, contract), rule.arguments)
+
+    def broken(self, rule: Rule, contract: Contract) -> pl.Expr:
+        from shared_resources.contracts.rules import expressions as on
+
+        return on.out_of_range(*on.column_of(rule, contract), rule.arguments)
 
     def failing(self, rule: Rule, contract: Contract) -> str:
         return f"have {a(rule.columns[0])} outside {range_of(rule.arguments)}"

@@ -17,6 +17,7 @@ from shared_resources.contracts.rules.view import column_of
 from shared_resources.contracts.types import ColumnType
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
 
 
@@ -45,6 +46,11 @@ class Required(RowKind):
     def count(self, rule: Rule, contract: Contract) -> str:
         # Unlike a condition, `count(column)` is answered from the Parquet footers alone.
         return f"count(*) - count({column_of(rule, contract)[0]})"
+
+    def broken(self, rule: Rule, contract: Contract) -> pl.Expr:
+        from shared_resources.contracts.rules import expressions as on
+
+        return on.column_of(rule, contract)[0].is_null()
 
     def failing(self, rule: Rule, contract: Contract) -> str:
         return f"have no {rule.columns[0]}"

@@ -1,0 +1,169 @@
+"""Conditions on rows as polars' expressions: what kinds have in common for messages of a stream.
+
+Belongs here: values as literals, conditions on one column, patterns in the words of Rust's regular
+expressions, each with the meaning that it has in the audit's SQL (`view.py`).
+Does not belong here: the condition of one kind (its file), asking them of messages
+(`streams/row_rules/`).
+
+As in SQL, a condition that is null counts as not failing, and NaN is null before any rule sees it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from shared_resources.contracts.model import Contract, Rule
+from shared_resources.contracts.rules.view import as_date, as_datetime
+from shared_resources.contracts.types import ColumnType, Family
+
+
+class Inexpressible(ValueError):
+    """A condition that polars would not decide as the audit does; the message says why."""
+
+
+def polars_type(type_: ColumnType) -> pl.DataType:
+    """What a column of the type is in a polars frame."""
+    match type_.family:
+        case Family.STRING:
+            return pl.String()
+        case Family.INTEGER:
+            return pl.Int32() if type_.width == 32 else pl.Int64()
+        case Family.FLOAT:
+            return pl.Float32() if type_.width == 32 else pl.Float64()
+        case Family.DECIMAL:
+            return pl.Decimal(type_.precision, type_.scale)
+        case Family.BOOLEAN:
+            return pl.Boolean()
+        case Family.DATE:
+            return pl.Date()
+        case Family.TIMESTAMP:
+            return pl.Datetime("us")
+        case Family.TIMESTAMP_TZ:
+            return pl.Datetime("us", "UTC")
+
+
+def column_of(rule: Rule, contract: Contract) -> tuple[pl.Expr, ColumnType]:
+    """The rule's one column and its type."""
+    name = rule.columns[0]
+    return pl.col(name), contract.column(name).type
+
+
+def literal(value: Any, type_: ColumnType) -> pl.Expr:
+    """`value`, as the contract gives it, as a literal of the column's type."""
+    return pl.lit(_value(value, type_), dtype=polars_type(type_))
+
+
+def _value(value: Any, type_: ColumnType) -> Any:
+    match type_.family:
+        case Family.STRING:
+            return str(value)
+        case Family.INTEGER:
+            return int(value)
+        case Family.DECIMAL:
+            number = Decimal(str(value))
+            if number != round(number, type_.scale):
+                raise Inexpressible(f"{value} has more decimals than {type_}")
+            return number
+        case Family.FLOAT:
+            return float(value)
+        case Family.BOOLEAN:
+            return bool(value)
+        case Family.DATE:
+            return as_date(value)
+        case Family.TIMESTAMP | Family.TIMESTAMP_TZ:
+            return as_datetime(value, type_.family is Family.TIMESTAMP_TZ)
+
+
+# Sets are looked up by a hash only where that is equality; the others are compared one by one.
+_HASHED = frozenset({Family.STRING, Family.INTEGER, Family.DATE})
+
+
+def one_of(column: pl.Expr, type_: ColumnType, values: Iterable[Any]) -> pl.Expr:
+    present = [value for value in values if value is not None]
+    if type_.family in _HASHED and present:
+        listed = pl.Series([_value(value, type_) for value in present], dtype=polars_type(type_))
+        return column.is_in(listed.implode())
+    found = pl.lit(False)
+    for value in present:
+        found = found | (column == literal(value, type_))
+    return found
+
+
+def not_in(column: pl.Expr, type_: ColumnType, values: Iterable[Any]) -> pl.Expr:
+    return column.is_not_null() & ~one_of(column, type_, values)
+
+
+_OUTSIDE: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
+    "minimum": lambda column, bound: column < bound,
+    "exclusiveMinimum": lambda column, bound: column <= bound,
+    "maximum": lambda column, bound: column > bound,
+    "exclusiveMaximum": lambda column, bound: column >= bound,
+}
+
+
+def out_of_range(column: pl.Expr, type_: ColumnType, arguments: Mapping[str, Any]) -> pl.Expr:
+    return any_of(
+        [
+            outside(column, literal(arguments[bound], type_))
+            for bound, outside in _OUTSIDE.items()
+            if arguments.get(bound) is not None
+        ]
+    )
+
+
+def any_of(conditions: list[pl.Expr]) -> pl.Expr:
+    """Whether one holds; one that is null does not."""
+    found = pl.lit(False)
+    for condition in conditions:
+        found = found | condition.fill_null(False)
+    return found
+
+
+def not_matching(column: pl.Expr, pattern: str) -> pl.Expr:
+    return ~column.str.contains(rust_pattern(pattern))
+
+
+_TOKEN = re.compile(r"\\x[0-9a-fA-F]{2}|\\.|.", re.DOTALL)
+# Rust's own `\d`, `\w`, `\s` and `\b` know all of Unicode; those of contracts are ASCII's.
+_ASCII = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\x0B\x0C\r "}
+
+
+def rust_pattern(pattern: str) -> str:
+    """A pattern of the common subset (`contracts/patterns.py`) as one of Rust's.
+
+    Raises `Inexpressible` for one that Rust's engine has no words for, or refuses.
+    """
+    out, in_class = [], False
+    for token in _TOKEN.findall(pattern):
+        out.append(_said(token, in_class))
+        if token in "[]":
+            in_class = token == "["
+    said = "".join(out)
+    try:
+        pl.Series([""]).str.contains(said)
+    except pl.exceptions.ComputeError as problem:
+        reason = str(problem).strip().splitlines()[0]
+        raise Inexpressible(f"the pattern {pattern!r:.80} is refused here: {reason}") from None
+    return said
+
+
+def _said(token: str, in_class: bool) -> str:
+    if not token.startswith("\\") or len(token) != 2:
+        return token
+    letter = token[1]
+    if letter.lower() in _ASCII:
+        listed = _ASCII[letter.lower()]
+        if letter.isupper():
+            return f"[^{listed}]"
+        return listed if in_class else f"[{listed}]"
+    if letter == "b":
+        return r"(?-u:\b)"
+    if letter == "B":
+        raise Inexpressible(r"`\B` between bytes is not between characters")
+    # Some escaped punctuation means something else to Rust: `\<` is the start of a word.
+    return token if letter.isalnum() else f"\\x{ord(letter):02X}"

@@ -1,0 +1,7 @@
+"""Row rules: a contract's rules asked of messages, in polars, with the audit's own verdicts.
+
+Belongs here: which rule a message alone decides, which needs a window or the product, asking those of
+many messages at once.
+Does not belong here: the condition of a kind of rule (`contracts/rules/`), decoding messages
+(`streams/decoding/`), what becomes of a rejected message.
+"""
