@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -59,6 +60,10 @@ class Reject:
     raw: str
     reasons: tuple[Reason, ...]
     object_key: str | None = None  # None: the object that is being read
+
+
+class TakesRejects(Protocol):
+    def add(self, reject: Reject) -> None: ...
 
 
 class RejectsWriter:

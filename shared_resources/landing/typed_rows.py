@@ -23,7 +23,7 @@ from shared_resources.contracts.model import Column
 from shared_resources.contracts.types import ColumnType, Family, arrow_schema
 from shared_resources.contracts.values.duckdb_to_arrow import arrow_batches
 from shared_resources.environment import EnvironmentProblem
-from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
+from shared_resources.landing.rejects import Reason, Reject, TakesRejects
 from shared_resources.landing.typed_cells import problem, value_query
 
 BATCH_ROWS = 16_384
@@ -87,9 +87,14 @@ class _Places:
 
 
 class TypedRows:
-    """A DuckDB connection that parses one contract's columns. A context manager."""
+    """A DuckDB connection that parses one contract's columns. A context manager.
 
-    def __init__(self, columns: Sequence[Column], rejects: RejectsWriter, folder: Path) -> None:
+    Memory spills below `folder`; without one it does not.
+    """
+
+    def __init__(
+        self, columns: Sequence[Column], rejects: TakesRejects, folder: Path | None
+    ) -> None:
         self._columns = tuple(columns)
         self.schema = arrow_schema(tuple((c.name, c.type) for c in self._columns))
         self._rejects = rejects
@@ -98,7 +103,7 @@ class TypedRows:
             self._positions[column.type, column.text_format].append(position)
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": MEMORY_LIMIT,
-            "temp_directory": str(folder / ".spill"),
+            "temp_directory": "" if folder is None else str(folder / ".spill"),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
@@ -149,7 +154,7 @@ class TypedRows:
         values = list(cells)
         bad: dict[int, list[int]] = defaultdict(list)
         for (type_, format_), positions in self._positions.items():
-            found = self._values(type_, format_, [cells[position] for position in positions])
+            found = self.values(type_, format_, [cells[position] for position in positions])
             for position, parsed in zip(positions, found, strict=True):
                 values[position] = parsed
                 if parsed.null_count != cells[position].null_count:
@@ -164,12 +169,16 @@ class TypedRows:
         good = pa.array([row not in bad for row in range(len(typed))], pa.bool_())
         return typed.filter(good)
 
-    def _values(
+    def values(
         self, type_: ColumnType, format_: str, cells: Sequence[pa.Array]
     ) -> Iterator[pa.Array]:
-        """The cells of some columns as values of their one type and format, by column."""
+        """The cells of some columns as values of their one type and format, by column; null for a text
+        that is none."""
         if type_.family is Family.STRING:
             yield from cells
+            return
+        if all(column.null_count == len(column) for column in cells):
+            yield from (pa.nulls(len(column), type_.arrow) for column in cells)
             return
         # A chunk a column: DuckDB's threads share them, and nothing is copied.
         joined = pa.chunked_array(cells, pa.string())

@@ -130,7 +130,7 @@ def agree(data: st.DataObject) -> None:
 CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=CHECKS)
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=CHECKS)
 @given(st.data())
 def test_every_row_rule_gives_each_row_the_audits_verdict(data: st.DataObject) -> None:
     agree(data)

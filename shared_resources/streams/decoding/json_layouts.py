@@ -1,0 +1,96 @@
+r"""Layouts: the order in which a producer writes the fields, as one regular expression a contract.
+
+Belongs here: the expression of a layout and the texts that it finds in messages.
+Does not belong here: texts as values (`typed_texts.py`), learning layouts (`json_messages.py`).
+
+A program that writes a million messages writes the same fields in the same order. An expression that
+matches the whole of a message proves that it is one JSON object of exactly these fields, each once, each
+of its column's JSON type and plainly written: no escape, no exponent in an integer. What matches is
+read by the expression's groups, as it is written, for a third less than a JSON parser takes; what does
+not match is not refused, but read carefully (`carefully.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from shared_resources.contracts.model import Column
+from shared_resources.contracts.types import ColumnType, Family
+
+_BLANK = r"[ \t\r\n]*"
+_WHOLE = "(?:0|[1-9][0-9]*)"
+_TEXT = r'"([^"\\\x00-\x1f]*)"'
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
+ZONE = "Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]"
+# A field that is left out: any value that holds no other.
+_ANY = rf'(?:null|true|false|-?{_WHOLE}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|"[^"\\\x00-\x1f]*")'
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`fields` are the names in a message, in its order; `names` those of the columns that `pattern`'s
+    groups give, after the first, which is there when a message matches."""
+
+    fields: tuple[str, ...]
+    names: tuple[str, ...]
+    pattern: str
+
+    def texts(self, messages: pl.Series) -> tuple[pl.Series, pl.DataFrame]:
+        """Whether each message matches, and the texts of its fields by column; null for a null."""
+        found = messages.str.extract_groups(self.pattern).struct.unnest()
+        matched = found.to_series(0).is_not_null()
+        texts = found.select(found.columns[1:])
+        texts.columns = list(self.names)
+        return matched, texts
+
+
+def layout(fields: Sequence[str], columns: Mapping[str, Column | None]) -> Layout:
+    """The layout of messages with these fields. `columns` has the column of each, None for one that is
+    left out."""
+    said, names = [], []
+    for name in fields:
+        column = columns[name]
+        key = re.escape(json.dumps(name, ensure_ascii=False))
+        value = _ANY if column is None else f"(?:null|{_value(column)})"
+        said.append(f"{key}{_BLANK}:{_BLANK}{value}")
+        if column is not None:
+            names += [column.name]
+    between = f"{_BLANK},{_BLANK}"
+    pattern = f"^({_BLANK}\\{{){_BLANK}{between.join(said)}{_BLANK}\\}}{_BLANK}$"
+    return Layout(tuple(fields), tuple(names), pattern)
+
+
+def _value(column: Column) -> str:
+    type_ = column.type
+    if column.text_format and type_.family is not Family.STRING:
+        return _TEXT
+    match type_.family:
+        case Family.STRING:
+            return _TEXT
+        case Family.INTEGER:
+            return "(-?(?:0|[1-9][0-9]{0,18}))"
+        case Family.FLOAT:
+            return rf"(-?{_WHOLE}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{{1,3}})?)"
+        case Family.DECIMAL:
+            return f"({_decimal(type_)})"
+        case Family.BOOLEAN:
+            return "(true|false)"
+        case Family.DATE:
+            return f'"({_DAY})"'
+        case Family.TIMESTAMP:
+            return f'"({_DAY}[ T]{_TIME})"'
+        case Family.TIMESTAMP_TZ:
+            return f'"({_DAY}[ T]{_TIME}(?:{ZONE}))"'
+
+
+def _decimal(type_: ColumnType) -> str:
+    """A number that the type has, whatever its digits are."""
+    room = type_.precision - type_.scale
+    whole = f"(?:0|[1-9][0-9]{{0,{room - 1}}})" if room else "0"
+    return f"-?{whole}" + (rf"(?:\.[0-9]{{1,{type_.scale}}})?" if type_.scale else "")

@@ -1,0 +1,146 @@
+"""JSON messages: one object a message, its fields the contract's columns.
+
+Belongs here: the two ways of reading, and learning the layouts of a stream's producers.
+Does not belong here: what a layout proves (`json_layouts.py`), landing's way (`carefully.py`).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+import pyarrow as pa
+
+from shared_resources.contracts.model import Column, Contract
+from shared_resources.contracts.types import Family
+from shared_resources.landing.formats.json_fields import read_fields
+from shared_resources.landing.rejects import Reason
+from shared_resources.streams.decoding.carefully import CarefulReader
+from shared_resources.streams.decoding.decoded import (
+    Decoded,
+    Part,
+    Undecodable,
+    put_together,
+    schema_of,
+)
+from shared_resources.streams.decoding.json_layouts import Layout, layout
+from shared_resources.streams.decoding.typed_texts import typed
+
+# Each layout costs a pass over the messages that no layout before it matched.
+MOST_LAYOUTS = 16
+# The fields that a message of a layout may have beside the contract's.
+MOST_OTHERS = 50
+NOT_UTF8 = "is no UTF-8 text"
+
+
+class JsonDecoder:
+    """See `Decoder`. With `ignores_extra`, fields that the contract does not know are left out."""
+
+    def __init__(self, contract: Contract, *, ignores_extra: bool = False) -> None:
+        self._contract = contract
+        self._schema = schema_of(contract)
+        self._careful = CarefulReader(contract, ignores_extra)
+        self._layouts: list[Layout] = []
+        self._formatted = [
+            c for c in contract.columns if c.text_format and c.type.family is not Family.STRING
+        ]
+        self._plain = [c for c in contract.columns if c not in self._formatted]
+
+    def decode(self, values: pa.Array) -> Decoded:
+        texts, undecodable = _texts(values)
+        positions = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
+        refused = {one.position for one in undecodable}
+        tombstones = []
+        if texts.null_count():
+            missing = texts.is_null()
+            tombstones = [p for p in positions.filter(missing).to_list() if p not in refused]
+            positions, texts = positions.filter(~missing), texts.filter(~missing)
+        parts: list[Part] = []
+        doubtful = [Part(positions, texts.to_frame("text"))]
+        self._by_layouts(parts, doubtful)
+        rest = pl.concat([part.frame for part in doubtful]).to_series().to_list()
+        places = pl.concat([part.positions for part in doubtful]).to_list()
+        if rest:
+            careful, refusals = self._careful.read(places, rest)
+            parts += careful
+            undecodable += refusals
+        ignored = self._careful.columns.ignored
+        return put_together(self._schema, parts, undecodable, tombstones, ignored)
+
+    def _by_layouts(self, parts: list[Part], doubtful: list[Part]) -> None:
+        """Move what a layout matches from the one part in `doubtful` to `parts`; what is left, or is not
+        sure, stays in `doubtful`."""
+        left = doubtful.pop()
+        for known in list(self._layouts):
+            left = self._matched(known, left, parts, doubtful)
+        for _ in range(MOST_LAYOUTS):
+            if not left.frame.height:
+                break
+            learnt = self._learnt(left.frame.item(0, 0))
+            if learnt is None or learnt in self._layouts:
+                doubtful.append(Part(left.positions[:1], left.frame[:1]))
+                left = Part(left.positions[1:], left.frame[1:])
+                continue
+            # The last one learnt is looked for first: producers change, and do not change back.
+            self._layouts = [learnt, *self._layouts][:MOST_LAYOUTS]
+            left = self._matched(learnt, left, parts, doubtful)
+        doubtful.append(left)
+
+    def _matched(self, known: Layout, left: Part, parts: list[Part], doubtful: list[Part]) -> Part:
+        """What the layout does not match of `left`."""
+        if not left.frame.height:
+            return left
+        matched, texts = known.texts(left.frame.to_series())
+        unmatched = Part(left.positions[:0], left.frame[:0])
+        if not matched.all():
+            unmatched = Part(left.positions.filter(~matched), left.frame.filter(~matched))
+            left = Part(left.positions.filter(matched), left.frame.filter(matched))
+            texts = texts.filter(matched)
+        frame, sure = self._typed(texts)
+        if not sure.all():
+            doubtful.append(Part(left.positions.filter(~sure), left.frame.filter(~sure)))
+            left = Part(left.positions.filter(sure), left.frame)
+            frame = frame.filter(sure)
+        parts.append(Part(left.positions, frame))
+        return unmatched
+
+    def _typed(self, texts: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+        frame, sure = typed(texts, self._plain)
+        for column in self._formatted:
+            values = pl.Series(column.name, [None] * texts.height, self._schema[column.name])
+            if column.name in texts.columns:
+                cells = texts.get_column(column.name)
+                values = self._careful.values(column.type, column.text_format, cells)
+                sure = sure & (values.is_not_null() | cells.is_null())
+            frame = frame.with_columns(values.cast(self._schema[column.name]))
+        return frame.select(self._schema.names()), sure
+
+    def _learnt(self, text: str) -> Layout | None:
+        """The layout of a message that landing has nothing against, by its names."""
+        fields = read_fields(text)
+        if isinstance(fields, Reason) or len(fields) > len(self._schema) + MOST_OTHERS:
+            return None
+        columns = self._careful.columns
+        if columns.faults([columns.named(fields)], [text]):
+            return None
+        own = dict(zip(fields, columns.named(fields), strict=True))
+        declared: dict[str, Column] = {c.name: c for c in self._contract.columns}
+        found = layout(tuple(fields), {name: declared.get(own[name]) for name in fields})
+        return found if found.names else None
+
+
+def _texts(values: pa.Array) -> tuple[pl.Series, list[Undecodable]]:
+    """The messages as text, null for a tombstone and for what is no text."""
+    binary = pl.Series("text", values, dtype=pl.Binary)
+    try:
+        return binary.cast(pl.String), []
+    except pl.exceptions.ComputeError:
+        pass  # one of them is none: which, polars does not say
+    texts: list[str | None] = []
+    undecodable = []
+    for position, value in enumerate(binary.to_list()):
+        try:
+            texts.append(None if value is None else value.decode())
+        except UnicodeDecodeError as error:
+            reason = Reason(None, None, f"{NOT_UTF8}: {error.reason} at byte {error.start + 1}")
+            undecodable.append(Undecodable(position, (reason,)))
+            texts.append(None)
+    return pl.Series("text", texts, pl.String), undecodable
