@@ -17,6 +17,7 @@ from traceback import extract_tb
 from shared_resources.confinement.guard import domain_code
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.rules.registry import kind_of
+from shared_resources.data_products.beam.importing import import_beam, uses_beam
 from shared_resources.data_products.function import ProductFunction, ProductInput, ProductProblem
 from shared_resources.environment import Environment
 from shared_resources.mesh import Central, Domain, ProductFolder, ProductKind, Waiver
@@ -161,6 +162,8 @@ def _load_function(folder: Path, domain: Domain, product: str) -> ProductFunctio
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses and pickles of the module look themselves up there
         try:
+            if uses_beam(file):
+                import_beam(f"{domain.name}/{product}")
             with domain_code(f"{domain.name}/{product}", named=domain.environment):
                 spec.loader.exec_module(module)
         except BaseException as problem:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared_resources.mesh.model import is_product_key, pin_of
+from shared_resources.mesh.model import ENGINES, is_product_key, pin_of
 from shared_resources.problems import MeshProblem
 
 CONTEXT = "context"
@@ -68,12 +68,16 @@ class MakingContext:
 
 @dataclass(frozen=True)
 class ProductFunction:
-    """A decorated function. `inputs` maps parameters to products, `frames` to annotated types."""
+    """A decorated function. `inputs` maps parameters to products, `frames` to annotated types.
+
+    `engine` carries out what it returns; empty where it returns its rows.
+    """
 
     function: Callable[..., Any]
     inputs: Mapping[str, ProductInput]
     frames: Mapping[str, Any]
     wants_context: bool
+    engine: str = ""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -85,9 +89,13 @@ Decorator = Callable[[Callable[..., Any]], ProductFunction]
 @typing.overload
 def data_product(_function: Callable[..., Any], /) -> ProductFunction: ...
 @typing.overload
-def data_product(**inputs: str | ProductInput) -> Decorator: ...
+def data_product(*, engine: str = "", **inputs: str | ProductInput) -> Decorator: ...
 def data_product(
-    _function: Callable[..., Any] | None = None, /, **inputs: str | ProductInput
+    _function: Callable[..., Any] | None = None,
+    /,
+    *,
+    engine: str = "",
+    **inputs: str | ProductInput,
 ) -> ProductFunction | Decorator:
     """Make a function the maker of its folder's product.
 
@@ -96,9 +104,15 @@ def data_product(
 
     Each keyword names a parameter and the product that it receives, as the type that the parameter
     is annotated with: pandas (the default) or polars frame, Arrow table, stream of record batches.
-    The contract beside the function says the rest. Raises `ProductProblem` when parameters and
-    inputs do not match.
+    The contract beside the function says the rest. With `engine="beam"` the parameters are
+    collections of a pipeline (`beam.PCollection`), and so is what the function returns. Raises
+    `ProductProblem` when parameters and inputs do not match.
     """
+    if engine and engine not in ENGINES:
+        raise ProductProblem(
+            f"@data_product(engine={engine!r}): engine says what carries the function out, "
+            f"{' or '.join(map(repr, ENGINES))}; leave it out for Python, and call an input otherwise"
+        )
 
     if _function is not None and not inspect.isfunction(_function):
         raise ProductProblem(
@@ -118,6 +132,7 @@ def data_product(
             inputs={name: _as_input(name, given) for name, given in inputs.items()},
             frames={name: hints.get(name) for name in parameters},
             wants_context=CONTEXT in inspect.signature(function).parameters,
+            engine=engine,
         )
 
     return decorate(_function) if _function is not None else decorate

@@ -144,6 +144,8 @@ def _kinds(definition: ProductDefinition) -> set[str]:
             kinds.add("dbt")
         case ProductKind.FUNCTION:
             kinds.add("python")
+            if definition.function is not None and definition.function.engine:
+                kinds.add(definition.function.engine)
         case ProductKind.ADDED:
             assert definition.maker is not None
             kinds.add(definition.maker.name)

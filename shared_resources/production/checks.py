@@ -28,6 +28,8 @@ KNOWN = frozenset(
         *LOCATIONS,
         "MESH_AUDIT_MEMORY",
         "MESH_AUDIT_SQL_SECONDS",
+        "MESH_BEAM_OPTIONS",
+        "MESH_BEAM_RUNNER",
         "MESH_BRANCH",
         "MESH_COPIES_BYTES",
         "MESH_DATABASE_URL",

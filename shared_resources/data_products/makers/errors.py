@@ -12,17 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from traceback import extract_tb
 
 from dagster import DagsterExecutionInterruptedError
 
 from shared_resources.confinement.withholding import withheld, words_of, words_of_files
 from shared_resources.data_products.batch import Attempt
+from shared_resources.data_products.beam import failures
+from shared_resources.data_products.beam.failures import Failure, PipelineFailed
 from shared_resources.data_products.function import ProductProblem
 from shared_resources.mesh import read_product
 from shared_resources.problems import MeshProblem
 
 _LONGEST = 600
+_WITHHELD = (
+    "\n(what may be a value is ***: columns of the product, or of what it reads, are classified)"
+)
 
 
 class ProductCodeFailed(MeshProblem):
@@ -40,12 +46,26 @@ def withheld_where_classified(attempt: Attempt) -> Iterator[None]:
         yield
     except (ProductProblem, KeyboardInterrupt, DagsterExecutionInterruptedError):
         raise
+    except PipelineFailed as problem:
+        raise ProductCodeFailed(_of_pipeline(attempt, problem.failure)) from None
     except BaseException as problem:
         if not _classified(attempt):
             if isinstance(problem, Exception):
                 raise
             raise ProductCodeFailed(_as_it_is(attempt, problem)) from problem
         raise ProductCodeFailed(_said(attempt, problem)) from None
+
+
+def _of_pipeline(attempt: Attempt, failure: Failure) -> str:
+    """What failed in a pipeline, whose workers may be anywhere: only words came of it."""
+    step = f" in the transform {failure.step!r}" if failure.step else ""
+    place = f" ({failure.place})" if failure.place else ""
+    text = failure.text[:_LONGEST]
+    said = f"the pipeline of {attempt.definition.key} failed{step}: {failure.kind}{place}: "
+    if not _classified(attempt):
+        return said + text
+    known = _known_words(attempt) | words_of_files(Path(failures.__file__).parent)
+    return f"{said}{withheld(text, known)}{_WITHHELD}"
 
 
 def text_of(problem: BaseException) -> str:
@@ -77,9 +97,10 @@ def _kind(attempt: Attempt, problem: BaseException) -> str:
 
 
 def _said(attempt: Attempt, problem: BaseException) -> str:
+    text = withheld(text_of(problem)[:_LONGEST], _known_words(attempt))
+    return f"the function of {attempt.definition.key} raised {_kind(attempt, problem)}: {text}{_WITHHELD}"
+
+
+def _known_words(attempt: Attempt) -> frozenset[str]:
     names = words_of(*(column.name for column in attempt.contract.columns))
-    text = withheld(text_of(problem)[:_LONGEST], words_of_files(attempt.definition.folder) | names)
-    return (
-        f"the function of {attempt.definition.key} raised {_kind(attempt, problem)}: {text}\n"
-        "(what may be a value is ***: columns of the product, or of what it reads, are classified)"
-    )
+    return words_of_files(attempt.definition.folder) | names

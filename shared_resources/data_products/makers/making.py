@@ -6,8 +6,11 @@ Does not belong here: auditing or publishing them, or anything that knows Dagste
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,10 @@ from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.confinement.guard import Declared, domain_code
 from shared_resources.contracts.values.lossless import InvalidFrame, conform
 from shared_resources.data_products.batch import Attempt, Made, Unreadable
+from shared_resources.data_products.beam.importing import import_beam
+from shared_resources.data_products.beam.settings import settings
 from shared_resources.data_products.function import (
+    CONTEXT,
     MakingContext,
     Produced,
     ProductInput,
@@ -58,37 +64,98 @@ def _call_function(attempt: Attempt, folder: Path) -> Made:
     function = attempt.definition.function
     assert function is not None
     declared = _declared(attempt)
+    scratch = folder / "beam"
+    made_by = _pipeline if function.engine else _function
+    with _removed_after(scratch) if function.engine else nullcontext():
+        call = made_by(attempt, declared, scratch)
+        with (
+            withheld_where_classified(attempt),
+            # Until the last row is drawn: a lazy frame or a stream runs the domain's code only then.
+            domain_code(attempt.definition.key, declared, attempt.definition.environment),
+        ):
+            produced = call()
+            metadata = checked_metadata(attempt.definition.key, produced.metadata)
+            try:
+                reader = conform(produced.frame, attempt.contract)
+                files = write_staged(reader, folder, attempt.contract, attempt.run.partitions)
+            except InvalidFrame as problem:
+                raise ProductProblem(str(problem)) from problem
+    return Made(
+        parts=_by_partition(attempt, folder, files),
+        metadata=metadata,
+        agreements=_agreements(one.snapshot for one in declared.values()),
+    )
+
+
+def _function(
+    attempt: Attempt, declared: Mapping[str, Declared], _scratch: Path
+) -> Callable[[], Produced]:
+    """The function with its inputs as the frames that it asks for."""
+    function = attempt.definition.function
+    assert function is not None
     arguments: dict[str, Any] = {
         name: _input(attempt, declared[wanted.key].snapshot, wanted, function.frames[name])
         for name, wanted in function.inputs.items()
     }
     if function.wants_context:
-        arguments["context"] = MakingContext(
-            attempt.definition.key, attempt.run.run_id, attempt.run.partitions
-        )
-    with (
-        withheld_where_classified(attempt),
-        # Until the last row is drawn: a lazy frame or a stream runs the domain's code only then.
-        domain_code(attempt.definition.key, declared, attempt.definition.environment),
-    ):
+        arguments[CONTEXT] = _context(attempt)
+
+    def call() -> Produced:
         result = function(**arguments)
         if result is None:
             raise ProductProblem(
                 f"the function of {attempt.definition.key} returned None; return a frame (an empty "
                 "one, if the contract allows empty batches)"
             )
-        produced = result if isinstance(result, Produced) else Produced(result)
-        metadata = checked_metadata(attempt.definition.key, produced.metadata)
-        try:
-            reader = conform(produced.frame, attempt.contract)
-            files = write_staged(reader, folder, attempt.contract, attempt.run.partitions)
-        except InvalidFrame as problem:
-            raise ProductProblem(str(problem)) from problem
-    return Made(
-        parts=_by_partition(attempt, folder, files),
-        metadata=metadata,
-        agreements=_agreements(one.snapshot for one in declared.values()),
+        return result if isinstance(result, Produced) else Produced(result)
+
+    return call
+
+
+def _pipeline(
+    attempt: Attempt, declared: Mapping[str, Declared], scratch: Path
+) -> Callable[[], Produced]:
+    """The pipeline that the function makes of its inputs, of which workers read the files."""
+    import_beam(attempt.definition.key)
+    from shared_resources.data_products.beam.input_files import input_files
+    from shared_resources.data_products.beam.pipeline import Work, carry_out
+
+    function, chosen = attempt.definition.function, settings()
+    assert function is not None
+    inputs = {
+        name: input_files(
+            declared[wanted.key].snapshot,
+            wanted.columns,
+            _days_to_read(attempt, declared[wanted.key].snapshot),
+            scratch / "inputs" / name,
+            copied=bool(chosen.place),
+        )
+        for name, wanted in function.inputs.items()
+    }
+    work = Work(
+        attempt.definition.key,
+        function,
+        inputs,
+        _context(attempt),
+        chosen,
+        attempt.definition.folder,
+        scratch,
+        f"{chosen.place}/mesh-{attempt.batch_id}" if chosen.place else "",
     )
+    return partial(carry_out, work)
+
+
+@contextmanager
+def _removed_after(scratch: Path) -> Iterator[None]:
+    """Who is killed leaves it in the attempt's folder, which is removed with the attempt."""
+    try:
+        yield
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _context(attempt: Attempt) -> MakingContext:
+    return MakingContext(attempt.definition.key, attempt.run.run_id, attempt.run.partitions)
 
 
 def _declared(attempt: Attempt) -> dict[str, Declared]:

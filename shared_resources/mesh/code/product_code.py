@@ -21,7 +21,7 @@ from pathlib import Path
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.rules.own.custom import KIND as CUSTOM
 from shared_resources.findings import Finding
-from shared_resources.mesh.model import ProductReference
+from shared_resources.mesh.model import ENGINE, ENGINES, ProductReference
 
 RULE = "product"
 _DECORATOR = "data_product"
@@ -171,13 +171,25 @@ def read_product_code(file: Path) -> ProductCode:
             )
         )
     function, decorator = makers[0]
-    keywords = decorator.keywords if isinstance(decorator, ast.Call) else []
+    given = decorator.keywords if isinstance(decorator, ast.Call) else []
+    keywords = [keyword for keyword in given if keyword.arg != ENGINE]
     constants = _constants(tree)
+    engines = [_engine(one.value, constants, file) for one in given if one.arg == ENGINE]
     inputs = (_input(keyword.value, constants, file) for keyword in keywords)
     return ProductCode(
         tuple(given for given in inputs if given is not None),
-        tuple(_signature(file, function, keywords)),
+        (*filter(None, engines), *_signature(file, function, keywords)),
     )
+
+
+def _engine(value: ast.expr, constants: Mapping[str, ast.expr], file: Path) -> Finding | None:
+    """The finding for an engine that there is not; one that is not written out is told by loading."""
+    texts = _texts(value, constants)
+    if texts is None or (len(texts) == 1 and texts[0] in ENGINES):
+        return None
+    known = " or ".join(map(repr, ENGINES))
+    message = f"@{_DECORATOR} names the engine {', '.join(map(repr, texts)) or 'nothing'}"
+    return Finding(file, value.lineno, RULE, message, f"write {known}, or leave it out for Python")
 
 
 def _signature(

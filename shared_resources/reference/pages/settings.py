@@ -33,6 +33,11 @@ _MESH: Mapping[str, tuple[str, str]] = {
     "MESH_DEBUG": ("", "Set to anything: `mesh` shows a traceback of what it did not expect."),
     "MESH_AUDIT_MEMORY": ("512MB", "What an audit holds in memory before it spills to disk."),
     "MESH_AUDIT_SQL_SECONDS": ("300", "How long one `sql` rule of a contract may take."),
+    "MESH_BEAM_RUNNER": (
+        "`FnApiRunner`: in this process",
+        "What carries out the pipelines of products made by [Beam](../how-to/beam.md).",
+    ),
+    "MESH_BEAM_OPTIONS": ("", "Beam's own options for that runner, written as for a shell."),
     "MESH_SIGNING_KEY": (
         "nothing is signed",
         "File of the private Ed25519 key (PEM) that signs the attestation of each version.",
