@@ -40,8 +40,12 @@ def test_the_last_traceback_of_a_text_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "said"),
     [
-        ("Traceback (most recent call last):\n  File \"x\", line 1\nshop.Odd: 1\n", "Odd", "1"),
-        ("Traceback (most recent call last):\n  File \"x\", line 1\nMemoryError\n", "MemoryError", ""),
+        ('Traceback (most recent call last):\n  File "x", line 1\nshop.Odd: 1\n', "Odd", "1"),
+        (
+            'Traceback (most recent call last):\n  File "x", line 1\nMemoryError\n',
+            "MemoryError",
+            "",
+        ),
     ],
 )
 def test_texts_that_say_less(text: str, kind: str, said: str) -> None:
