@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared_resources.mesh.model import ENGINES, is_product_key, pin_of
+from shared_resources.mesh.code.engines import ENGINES
+from shared_resources.mesh.model import is_product_key, pin_of
 from shared_resources.problems import MeshProblem
 
 CONTEXT = "context"

@@ -276,10 +276,6 @@ DOMAIN_FILE = "domain.yaml"
 CENTRAL_FILE = "governance.yaml"
 CONTRACT_FILE = "contract.odcs.yaml"
 CODE_FILE = "product.py"
-# `@data_product(engine="beam")`: what carries the function out, where it is not Python itself.
-ENGINE = "engine"
-BEAM = "beam"
-ENGINES = (BEAM,)
 DEFINITIONS_FILE = "definitions.py"
 # What stands in for the systems outside of the mesh lies beside the domains, and is none.
 SOURCE_SYSTEMS = "source_systems"

@@ -21,7 +21,8 @@ from pathlib import Path
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.rules.own.custom import KIND as CUSTOM
 from shared_resources.findings import Finding
-from shared_resources.mesh.model import ENGINE, ENGINES, ProductReference
+from shared_resources.mesh.code.engines import ENGINE, ENGINES
+from shared_resources.mesh.model import ProductReference
 
 RULE = "product"
 _DECORATOR = "data_product"
