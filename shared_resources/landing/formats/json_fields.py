@@ -148,7 +148,7 @@ class JsonColumns:
                         faults[i].append(Reason(name, _shown(value), _mistyped(column, value)))
             for i in escaped:
                 value = objects[i].get(name)
-                if type(value) is str and (problem := _unstorable(value)):
+                if type(value) is str and (problem := unstorable(value)):
                     faults[i].append(Reason(name, _shown(value), problem))
         return faults
 
@@ -199,7 +199,7 @@ def _mistyped(column: Column, value: Any) -> str:
     return f"a JSON {_NAMES.get(type(value), 'array')} where {column.type} is a JSON {wanted}"
 
 
-def _unstorable(value: str) -> str:
+def unstorable(value: str) -> str:
     """Why a text cannot be stored as it is, or ``""``."""
     if "\0" in value:
         return "holds the character NUL, where many programs cut a text off"

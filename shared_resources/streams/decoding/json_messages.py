@@ -21,6 +21,7 @@ from shared_resources.streams.decoding.decoded import (
     put_together,
     schema_of,
 )
+from shared_resources.streams.decoding.framing import as_text
 from shared_resources.streams.decoding.json_layouts import Layout, layout
 from shared_resources.streams.decoding.typed_texts import typed
 
@@ -28,7 +29,6 @@ from shared_resources.streams.decoding.typed_texts import typed
 MOST_LAYOUTS = 16
 # The fields that a message of a layout may have beside the contract's.
 MOST_OTHERS = 50
-NOT_UTF8 = "is no UTF-8 text"
 
 
 class JsonDecoder:
@@ -129,18 +129,5 @@ class JsonDecoder:
 
 def _texts(values: pa.Array) -> tuple[pl.Series, list[Undecodable]]:
     """The messages as text, null for a tombstone and for what is no text."""
-    binary = pl.Series("text", values, dtype=pl.Binary)
-    try:
-        return binary.cast(pl.String), []
-    except pl.exceptions.ComputeError:
-        pass  # one of them is none: which, polars does not say
-    texts: list[str | None] = []
-    undecodable = []
-    for position, value in enumerate(binary.to_list()):
-        try:
-            texts.append(None if value is None else value.decode())
-        except UnicodeDecodeError as error:
-            reason = Reason(None, None, f"{NOT_UTF8}: {error.reason} at byte {error.start + 1}")
-            undecodable.append(Undecodable(position, (reason,)))
-            texts.append(None)
-    return pl.Series("text", texts, pl.String), undecodable
+    texts, problems = as_text(pl.Series("text", values, dtype=pl.Binary))
+    return texts, [Undecodable(p, (Reason(None, None, said),)) for p, said in problems.items()]
