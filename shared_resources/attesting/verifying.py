@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from shared_resources.attesting.certificates import Certificates
 from shared_resources.attesting.chain import attestation_of, chain_differences
 from shared_resources.attesting.contents import (
     committed_differences,
@@ -22,6 +23,7 @@ from shared_resources.attesting.envelopes import Attested, Envelopes
 from shared_resources.attesting.signatures import Trusted
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
+from shared_resources.evidence.kept import KeptAttestations
 from shared_resources.problems import MeshProblem
 from shared_resources.stores.protocol import ProductStore, Unreadable, Version
 
@@ -72,6 +74,7 @@ class _Verification:
         self._store = store
         self._trusted = trusted
         self.envelopes = self._envelopes(contract.key, store.name)
+        self._certificates = Certificates(self._place, trusted)
         self._input = cache(self._of_input)
 
     def proof(self, number: int | None, verify: bool) -> Proof:
@@ -110,8 +113,9 @@ class _Verification:
     def _of_version(self, one: ProvenVersion) -> Sequence[Difference]:
         version, attested = one.version, one.attested
         if attested is None:
-            return []
+            return [*self._certificates.differences(self.envelopes, version, None)]
         found = [*file_differences(self.envelopes, self._store, version, attested)]
+        found += self._certificates.differences(self.envelopes, version, attested)
         if attested.predicate:
             found += committed_differences(self.envelopes, version, attested)
             found += contract_differences(self._environment, self.envelopes, version)
@@ -128,6 +132,10 @@ class _Verification:
         return None
 
     def _envelopes(self, product: str, store: str) -> Envelopes:
+        return Envelopes(self._place, product, store, self._trusted)
+
+    @property
+    def _place(self) -> KeptAttestations:
         place = self._environment.attestor.place
         assert place is not None, "an environment keeps attestations"
-        return Envelopes(place, product, store, self._trusted)
+        return place

@@ -12,7 +12,7 @@ again, and gives what is published without the subject.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,10 +47,22 @@ def objects_of(environment: Environment, known: Known) -> list[LandingObject]:
     return sorted(found, key=lambda obj: (obj.modified_at, obj.key))
 
 
+def _nobody(_: InObject) -> None:
+    """Nobody is told."""
+
+
 def erase_in_landing(
-    environment: Environment, known: Known, who: Subjects, *, dry_run: bool = False
+    environment: Environment,
+    known: Known,
+    who: Subjects,
+    *,
+    dry_run: bool = False,
+    about_to: Callable[[InObject], None] = _nobody,
 ) -> Iterator[InObject]:
-    """Rewrite every object that holds their rows; one `InObject` for each, and for what resists."""
+    """Rewrite every object that holds their rows; one `InObject` for each, and for what resists.
+
+    `about_to` is told of each before it is replaced: afterwards nothing shows that it was.
+    """
     landing = known.contract.landing
     if landing is None:
         return
@@ -69,6 +81,8 @@ def erase_in_landing(
                 yield InObject(obj.key, problem=str(problem))
                 continue
             try:
+                if rows and not dry_run:
+                    about_to(InObject(obj.key, rows))
                 if rows and not dry_run and not _replace(environment, known, fetched, rest):
                     yield InObject(obj.key, problem="somebody replaced it meanwhile")
                 elif rows:

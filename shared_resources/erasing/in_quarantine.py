@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from shared_resources.contracts.file_formats import COMPRESSIONS
 from shared_resources.contracts.model import Column
+from shared_resources.environment import Environment
 from shared_resources.erasing.in_text import Words
 from shared_resources.erasing.rewritten_objects import (
     NotRewritable,
@@ -30,7 +31,7 @@ from shared_resources.erasing.rewritten_objects import (
     rewrite,
 )
 from shared_resources.erasing.subjects import Known, Subjects, columns_by_landed_name
-from shared_resources.governance.quarantine.folder import KEPT, QuarantineStore
+from shared_resources.governance.quarantine.folder import KEPT, QuarantineFolder, QuarantineStore
 from shared_resources.governance.quarantine.quarantine import (
     REJECTS,
     Quarantine,
@@ -38,6 +39,8 @@ from shared_resources.governance.quarantine.quarantine import (
     place_of,
 )
 from shared_resources.landing.rejects import CELLS, TEXT
+from shared_resources.stores.branched.registry import Branches
+from shared_resources.wiring.branch import BRANCHES
 
 _NO_LINES = frozenset({".parquet", *COMPRESSIONS})
 
@@ -67,6 +70,14 @@ def erase_in_quarantine(
                 work.keep(quarantine.store, erasure)
             if rows or work.said_more:
                 yield InEntry(entry.id, rows)
+
+
+def quarantines(environment: Environment) -> Iterator[tuple[str, Quarantine]]:
+    """Production's, and each branch's own without production's beneath it."""
+    yield "", environment.quarantine
+    for branch in Branches(environment.state).all():
+        home = environment.home / BRANCHES / branch.name
+        yield branch.name, Quarantine(QuarantineFolder(home / "quarantine"))
 
 
 class _Entry:

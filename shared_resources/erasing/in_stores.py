@@ -3,11 +3,14 @@
 Belongs here: one product after the other under its lock, its branches first, and the new version by which
 its readers learn that what they have made of it is out of date.
 Does not belong here: how a store takes rows out (`stores/`), other places.
+
+What one store cannot read keeps no other store from being done: it is said, with its version and file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from shared_resources.contracts.model import Contract
@@ -15,20 +18,29 @@ from shared_resources.data_products.publishing import bring_level, product_lock
 from shared_resources.environment import Environment
 from shared_resources.erasing.subjects import Known, Subjects
 from shared_resources.evidence.record import RolledBack
+from shared_resources.problems import MeshProblem
 from shared_resources.stores.branched.names import in_branch
 from shared_resources.stores.branched.registry import Branches
-from shared_resources.stores.erased import Without, erasures_of
+from shared_resources.stores.erased import Rewritten, Without, erasures_of
 from shared_resources.stores.protocol import ProductStore, Version
 
 
 @dataclass(frozen=True)
 class InVersion:
-    """`rows` left version `number` of the product in the store; `branch` is "" for production's."""
+    """`rows` left version `number` of the product in the store; `branch` is "" for production's.
+
+    `problem` says what may hold rows and could not be rewritten; `number` is 0 where that is all of it.
+    """
 
     store: str
     number: int
     rows: int
     branch: str = ""
+    problem: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"version {self.number}" if self.number else "all versions"
 
 
 def without_of(known: Known, who: Subjects, erasure: str) -> Without:
@@ -37,13 +49,12 @@ def without_of(known: Known, who: Subjects, erasure: str) -> Without:
 
 def would_erase(environment: Environment, known: Known, who: Subjects) -> list[InVersion]:
     """What would leave which version."""
-    asked = without_of(known, who, "")
-    return [
-        InVersion(store.name, one.number, one.rows, branch)
-        for branch, contract in places(environment, known.contract)
-        for store in holders(environment, known.contract)
-        for one in store.would_erase(contract, asked)
-    ]
+    asked, found = without_of(known, who, ""), list[InVersion]()
+    for branch, contract in places(environment, known.contract):
+        for store in holders(environment, known.contract):
+            with _saying(found, store, branch):
+                found += _of(store, branch, store.would_erase(contract, asked))
+    return found
 
 
 def erase_in_stores(
@@ -53,30 +64,30 @@ def erase_in_stores(
     versions by which readers learn of it."""
     contract, asked = known.contract, without_of(known, who, erasure)
     stores, held = environment.stores_of(contract), holders(environment, contract)
+    found: list[InVersion] = []
+    told: tuple[Version, ...] = ()
     with product_lock(environment, contract.key):
-        for _, renamed in places(environment, contract):
+        for branch, renamed in places(environment, contract):
             for store in held:
-                store.erase(renamed, asked)
+                with _saying(found, store, branch):
+                    done = _of(store, branch, store.erase(renamed, asked))
+                    found += [one for one in done if one.problem]
         for store in held:  # what was staged by a process that is gone
-            store.remove_orphans(contract.key)
-        found = [
-            InVersion(store.name, version.number, rows, branch)
-            for branch, renamed in places(environment, contract)
-            for store in held
-            for version in store.versions(renamed.key)
-            for id_, rows in erasures_of(version.properties)
-            if id_ == erasure and rows and not _tells(version, erasure)
-        ]
-        told = _tell_readers(contract, stores, erasure)
-        return found, told
+            with _saying(found, store):
+                store.remove_orphans(contract.key)
+        for branch, renamed in places(environment, contract):
+            for store in held:
+                with _saying(found, store, branch):
+                    found += _lost(store, branch, renamed, erasure)
+        with _saying(found, held[0]):
+            told = _tell_readers(contract, stores, erasure)
+    return list(dict.fromkeys(found)), told
 
 
 def holders(environment: Environment, contract: Contract) -> tuple[ProductStore, ...]:
     """The product's stores, and those in which its contract once had it kept."""
     stores = environment.stores_of(contract)
-    others = [
-        s for s in environment.stores.values() if s not in stores and s.versions(contract.key)
-    ]
+    others = [s for s in environment.stores.values() if s not in stores and _holds(s, contract.key)]
     return (*stores, *others)
 
 
@@ -86,6 +97,42 @@ def places(environment: Environment, contract: Contract) -> Iterator[tuple[str, 
         key = in_branch(contract.key, branch.name)
         yield branch.name, replace(contract, domain=key.partition("/")[0])
     yield "", contract
+
+
+def why(problem: Exception) -> str:
+    """What to say of it: an engine's own words may quote a value."""
+    return str(problem) if isinstance(problem, MeshProblem) else type(problem).__name__
+
+
+def _holds(store: ProductStore, key: str) -> bool:
+    try:
+        return bool(store.versions(key))
+    except MeshProblem:
+        return True
+
+
+def _of(store: ProductStore, branch: str, done: list[Rewritten]) -> list[InVersion]:
+    return [InVersion(store.name, one.number, one.rows, branch, one.problem) for one in done]
+
+
+def _lost(
+    store: ProductStore, branch: str, contract: Contract, erasure: str
+) -> Iterator[InVersion]:
+    for version in store.versions(contract.key):
+        for id_, rows in erasures_of(version.properties):
+            if id_ == erasure and rows and not _tells(version, erasure):
+                yield InVersion(store.name, version.number, rows, branch)
+
+
+@contextmanager
+def _saying(found: list[InVersion], store: ProductStore, branch: str = "") -> Iterator[None]:
+    """What stops one store is noted among what was found, and the next is done."""
+    import duckdb
+
+    try:
+        yield
+    except (MeshProblem, OSError, duckdb.Error) as problem:
+        found.append(InVersion(store.name, 0, 0, branch, why(problem)))
 
 
 def _tell_readers(
@@ -102,8 +149,8 @@ def _tell_readers(
     current = source.versions(contract.key)[-1]
     lost = dict(erasures_of(current.properties)).get(erasure, 0)
     if lost and not _tells(current, erasure):
-        why = RolledBack(f"{lost:,} rows were erased", erasure)
-        source.rollback(contract, current.number, why, batch_id=erasure)
+        reason = RolledBack(f"{lost:,} rows were erased", erasure)
+        source.rollback(contract, current.number, reason, batch_id=erasure)
     bring_level(contract, stores)
     told = [store.published_batch(contract.key, erasure) for store in stores]
     return tuple(version for version in told if version is not None)

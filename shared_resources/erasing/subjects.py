@@ -84,13 +84,13 @@ class Known:
         return {column.name: column for column in self.columns} | former
 
 
-def kinds(mesh: Mesh) -> list[str]:
-    return sorted({c.subject for contract in declared_in(mesh) for c in contract.columns} - {""})
+def kinds(contracts: Iterable[Contract]) -> list[str]:
+    return sorted({column.subject for one in contracts for column in one.columns} - {""})
 
 
-def choose_kind(mesh: Mesh, asked: str | None) -> str:
+def choose_kind(contracts: Iterable[Contract], asked: str | None) -> str:
     """The kind that is meant: the one that was named, or the only one. Raises `UnknownSubject`."""
-    declared = kinds(mesh)
+    declared = kinds(contracts)
     if not declared:
         raise UnknownSubject(
             "no contract declares a subject's key: say `{property: subject, vendor: mesh, value: "
@@ -105,10 +105,10 @@ def choose_kind(mesh: Mesh, asked: str | None) -> str:
     return asked or declared[0]
 
 
-def who_know(mesh: Mesh, kind: str) -> list[Known]:
+def who_know(contracts: Iterable[Contract], kind: str) -> list[Known]:
     """The products that declare a key of the kind, in the order of their keys."""
     found = []
-    for contract in declared_in(mesh):
+    for contract in contracts:
         columns = tuple(column for column in contract.columns if column.subject == kind)
         if columns:
             found.append(Known(contract, columns))
@@ -152,10 +152,10 @@ def read_subjects(file: Path) -> list[str]:
     return found
 
 
-def subjects_of(mesh: Mesh, kind: str, given: Sequence[str]) -> Subjects:
+def subjects_of(contracts: Iterable[Contract], kind: str, given: Sequence[str]) -> Subjects:
     """Those of the keys. Raises `UnknownSubject` for what cannot be anybody's: to erase it would certify
     what is not so, and take a heading out of every file that says it."""
-    columns = [column for known in who_know(mesh, kind) for column in known.columns]
+    columns = [column for known in who_know(contracts, kind) for column in known.columns]
     asked = frozenset(given)
     if not all(value.strip() for value in asked):
         raise UnknownSubject("an empty text is nobody's key")

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -27,7 +27,10 @@ from shared_resources.problems import MeshProblem
 
 OF_ERASURE = "urn:dagster-data-mesh:erasure:v1"
 FOLDER = "erasures"
+# Of a place: rows were about to leave it, and what lay there before may still be kept beside it.
+PENDING = "pending"
 _ID = re.compile(r"erasure-[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _TIME = "%Y%m%dT%H%M%S"
 _BEGUN, _DONE = "-begun", "-done-"
 Keys = tuple[bytes, bytes]
@@ -42,7 +45,8 @@ class Erasure:
     """One erasure. `subjects` are the keyed hashes of its keys, `done_at` is None until it is done.
 
     `places` are what was found and done where, as JSON values without any value of a subject; `derived`
-    the products that are made from such rows and hold none; `left` what could not be erased.
+    the products that are made from such rows and hold none; `left` what could not be erased, `notes`
+    what lies beyond the mesh's reach. `text_searched`: by all of its keys, which no entry holds.
     """
 
     id: str
@@ -55,6 +59,8 @@ class Erasure:
     places: tuple[Mapping[str, Any], ...] = ()
     derived: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    text_searched: bool = False
 
     def statement(self) -> dict[str, Any]:
         """The certificate: an in-toto statement whose subject is the erasure."""
@@ -74,6 +80,8 @@ class Erasure:
                 "places": [dict(place) for place in self.places],
                 "derived": list(self.derived),
                 "left": list(self.left),
+                "notes": list(self.notes),
+                "textSearched": self.text_searched,
             },
         }
 
@@ -89,17 +97,36 @@ def done(
     places: Sequence[Mapping[str, Any]],
     derived: Sequence[str],
     left: Sequence[str],
+    notes: Sequence[str] = (),
 ) -> Erasure:
-    now = datetime.now(UTC)
     return replace(
-        erasure, done_at=now, places=tuple(places), derived=tuple(derived), left=tuple(left)
+        erasure,
+        done_at=datetime.now(UTC),
+        places=tuple(places),
+        derived=tuple(derived),
+        left=tuple(left),
+        notes=tuple(notes),
     )
 
 
-def name_of(erasure: Erasure) -> str:
-    """Under which an entry is kept: what was begun stays beside what was done."""
-    end = f"{_DONE}{erasure.done_at:{_TIME}}" if erasure.done_at else _BEGUN
+def name_of(erasure: Erasure, digest: str) -> str:
+    """Under which an entry is kept: what was begun stays beside what was done, by the digest of its
+    statement, so that a certificate that was edited is not the one that it is called."""
+    end = f"{_DONE}{erasure.done_at:{_TIME}}-{digest}" if erasure.done_at else _BEGUN
     return f"{FOLDER}/{erasure.id}{end}.json"
+
+
+def names_of(names: Iterable[str], id_: str) -> tuple[str, tuple[str, ...]]:
+    """Of the journal's `names` those of one erasure: where it was begun, and its certificates, the
+    newest last."""
+    certificates = [name for name in names if name.startswith(f"{FOLDER}/{id_}{_DONE}")]
+    return f"{FOLDER}/{id_}{_BEGUN}.json", tuple(sorted(certificates))
+
+
+def digest_in(name: str) -> str | None:
+    """The digest that a certificate's name says; None of one from before names said it."""
+    digest = name.removesuffix(".json").rpartition("-")[2]
+    return digest if _DIGEST.fullmatch(digest) else None
 
 
 def journal(place: KeptAttestations) -> list[Erasure]:
@@ -127,17 +154,12 @@ def kinds_since(place: KeptAttestations, moment: datetime) -> set[str]:
 
 def _kept(place: KeptAttestations, name: str) -> Erasure:
     try:
-        return read_entry(place.read(name) or b"")
+        return erasure_in(read_envelope(place.read(name) or b""))
     except BrokenEnvelope as problem:
         raise BrokenJournal(
             f"the journal of erasures is damaged: attestations/{name}: {problem}. Put the file back from "
             "a copy; without one, remove it and erase again whom it was about"
         ) from problem
-
-
-def read_entry(content: bytes) -> Erasure:
-    """Raises `BrokenEnvelope`."""
-    return erasure_in(read_envelope(content))
 
 
 def erasure_in(envelope: Envelope) -> Erasure:
@@ -162,6 +184,8 @@ def erasure_in(envelope: Envelope) -> Erasure:
             tuple(said["places"]),
             tuple(map(str, said["derived"])),
             tuple(map(str, said["left"])),
+            tuple(map(str, said.get("notes", ()))),
+            bool(said.get("textSearched", False)),
         )
     except (KeyError, TypeError, ValueError) as problem:
         raise BrokenEnvelope(f"it is no whole entry ({type(problem).__name__})") from problem

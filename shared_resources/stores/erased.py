@@ -42,10 +42,12 @@ class Without:
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A version that has `rows` fewer than it had."""
+    """A version that has `rows` fewer than it had. `problem` says what of it could not be looked at, or
+    written anew, and may hold such rows."""
 
     number: int
     rows: int
+    problem: str = ""
 
 
 def tell(connection: duckdb.DuckDBPyConnection, without: Without) -> None:

@@ -193,6 +193,10 @@ class ProductStore(Protocol):
         """What `remove_orphans` would remove now."""
         ...
 
+    def products(self) -> list[str]:
+        """The keys of all published products, without those of branches."""
+        ...
+
     def versions(self, product: str) -> list[Version]:
         """All kept versions, oldest first; empty for a product that was never published."""
         ...
@@ -236,7 +240,7 @@ class ProductStore(Protocol):
 
         A version stays what it was but for its rows, `mesh.erased` and its attestation. Doing it again
         finishes what a process left that died. Who has a version open that held such rows may find a
-        file of it gone.
+        file of it gone. What cannot be read is said of its version, and keeps no other from being done.
         """
         ...
 

@@ -15,7 +15,7 @@ from shared_resources.arrivals.ledger.ledger import Ledger
 from shared_resources.contracts.model import Column
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.data_products import publishing
-from shared_resources.erasing import in_text, performing
+from shared_resources.erasing import carrying_out, in_text
 from shared_resources.erasing.in_text import Words
 from shared_resources.erasing.subjects import normal
 from shared_resources.evidence import erasures
@@ -122,7 +122,7 @@ def test_who_was_killed_goes_on_under_the_same_erasure(
     place = shop.environment.attestor.place
     assert place is not None
     with monkeypatch.context() as patched:
-        patched.setattr(performing, "erase_in_stores", lambda *_: 1 / 0)
+        patched.setattr(carrying_out, "erase_in_stores", lambda *_: 1 / 0)
         assert call("erase", "--subject", "2").code != 0
     (begun,) = journal(place)
     assert begun.done_at is None and people(shop) == [1, 2, 30]
@@ -265,7 +265,7 @@ def test_an_entry_of_the_journal_says_nobody() -> None:
     begun = erasures.begin("customer", {hashed((b"a", b"b"), "customer", "2")}, "me", "why")
     done = replace(begun, done_at=datetime.now(UTC))
     assert json.dumps(done.statement())
-    assert erasures.name_of(begun) != erasures.name_of(done)
+    assert erasures.name_of(begun, "0") != erasures.name_of(done, "0")
     assert hashed((b"a", b"b"), "customer", "2") != hashed((b"a", b"b"), "dog", "2")
 
 

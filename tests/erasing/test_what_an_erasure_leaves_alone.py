@@ -18,7 +18,7 @@ import pytest
 from shared_resources.data_products import publishing
 from shared_resources.erasing.in_text import Words, clean_folder
 from shared_resources.erasing.rewritten_objects import is_one
-from shared_resources.erasing.subjects import who_know
+from shared_resources.erasing.subjects import declared_in, who_know
 from shared_resources.landing.zones.folder import FolderLandingZone
 from shared_resources.mesh import read_mesh
 from tests.cli.commands import call
@@ -114,8 +114,8 @@ def test_a_key_is_one_whatever_type_a_file_gives_it(mesh: TinyMesh) -> None:
     declare(mesh, PEOPLE, key())
     declare(mesh, CARDS, key("VARCHAR"))
     tree = read_mesh(mesh.root)
-    who = subjects_of(tree, "customer", ["7", "anna"])
-    cards, people = (known.columns[0] for known in who_know(tree, "customer"))
+    who = subjects_of(declared_in(tree), "customer", ["7", "anna"])
+    cards, people = (known.columns[0] for known in who_know(declared_in(tree), "customer"))
     assert all(is_one(one, people, who) for one in (7, 7.0, "07", Decimal("7.00"), b"7"))
     assert is_one(b"anna", cards, who) and is_one("7", cards, who)
     others = (float("nan"), Decimal("NaN"), 7.5, b"\xff", None, ["7"])

@@ -18,7 +18,8 @@ PLACE = {"product": "shop/people", "place": "lake", "what": "version 1", "rows":
 
 
 def kept(place: AttestationFolder, entry: Erasure) -> Erasure:
-    place.keep(name_of(entry), seal(canonical(entry.statement()), None).written())
+    envelope = seal(canonical(entry.statement()), None)
+    place.keep(name_of(entry, envelope.digest), envelope.written())
     return entry
 
 

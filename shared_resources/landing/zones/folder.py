@@ -128,6 +128,9 @@ class FolderLandingZone:
                 incoming.parent.rmdir()
         return self._describe(target)
 
+    def forget_earlier(self, key: str) -> None:
+        """A folder keeps none."""
+
     def _copy(self, path: Path, to: Path) -> LandingObject | None:
         """The object that was copied whole, or None when it changed meanwhile."""
         try:

@@ -171,19 +171,23 @@ class S3LandingZone:
 
     def replace(self, obj: LandingObject, file: Path) -> LandingObject | None:
         """Raises `LandingError` when S3 does not take it, or an earlier version stays."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
         now = self.head(obj.key)
         if now is None or now.listed != obj.listed:
             return None
         self.put(obj.key, file)
         replaced = self.head(obj.key)
-        try:
-            self._forget_versions_before(obj.key)
-        except (BotoCoreError, ClientError) as problem:
-            url = self.location.url(obj.key)
-            raise LandingError(f"{url}: its earlier versions stay: {problem}") from problem
+        self.forget_earlier(obj.key)
         return replaced
+
+    def forget_earlier(self, key: str) -> None:
+        """Raises `LandingError` when an earlier version stays."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self._forget_versions_before(key)
+        except (BotoCoreError, ClientError) as problem:
+            url = self.location.url(key)
+            raise LandingError(f"{url}: its earlier versions stay: {problem}") from problem
 
     def _forget_versions_before(self, key: str) -> None:
         """Delete every version of the object but the newest, and what marks it as deleted."""

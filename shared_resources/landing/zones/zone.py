@@ -106,6 +106,11 @@ class LandingZone(Protocol):
         """
         ...
 
+    def forget_earlier(self, key: str) -> None:
+        """Where a zone keeps versions of an object, remove all but the present one: what `replace` does,
+        for who died before it had. Raises `LandingError`."""
+        ...
+
 
 def parts_of(key: str) -> tuple[str, ...]:
     """The folders and the name of a key or prefix. Raises `RefusedKey` if it leads elsewhere,

@@ -164,12 +164,14 @@ class Attestor:
         gone = [n for n in names if any(kept.is_of_version(n, number) for number in numbers)]
         self._place.remove(gone)
 
-    def certify(self, name: str, statement: dict[str, Any]) -> None:
-        """Keep a statement about more than one version, signed as those of versions are."""
+    def certify(self, name: Callable[[str], str], statement: dict[str, Any]) -> None:
+        """Keep a statement about more than one version, signed as those of versions are, under the name
+        that is given for its digest."""
         if self._place is not None:
             signer = self._signer()
             statement["predicate"]["signedBy"] = _id(signer)
-            self._place.keep(name, seal(canonical(statement), signer).written())
+            envelope = seal(canonical(statement), signer)
+            self._place.keep(name(envelope.digest), envelope.written())
 
     def forget(self, product: str, store: str) -> None:
         """The product is gone from the store, as when a branch is dropped."""

@@ -135,6 +135,10 @@ class BranchStore:
 
     # -- reading ---------------------------------------------------------------------------------
 
+    def products(self) -> list[str]:
+        """Production's: what the branch alone has is below it."""
+        return self.base.products()
+
     def versions(self, product: str) -> list[Version]:
         own = self.own_versions(product)
         theirs = self.base.versions(product)

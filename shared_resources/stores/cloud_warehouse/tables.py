@@ -16,13 +16,14 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.promise import renamed
+from shared_resources.stores.cloud_warehouse.forgetting.told import Told
 from shared_resources.stores.cloud_warehouse.loading import Upload
 from shared_resources.stores.cloud_warehouse.record.entry import Entry
 from shared_resources.stores.cloud_warehouse.record.versions import versions_schema
@@ -122,19 +123,18 @@ class VersionTables:
         self._session.execute(f"COMMENT ON TABLE {table} IS {text(_signature(table))}")
         self._check_rows(self._product, table, rows)
 
-    def copy_without(
-        self, table: Name, source: Entry, gone: str, values: Sequence[str], rows: int
-    ) -> None:
-        """Make the table of the rows of a version's that are not `gone`, a condition with `values`."""
+    def copy_without(self, table: Name, source: Entry, known: Told, rows: int) -> None:
+        """Make the table of the rows of a version's that are none of those that are told."""
+        columns = [name for name, _ in source.columns]
+        joined = known.joined(columns)
+        assert joined is not None, "who has no such column loses no row"
         self._session.execute(
             f"CREATE OR REPLACE TRANSIENT TABLE {table} ({definitions(source.columns)}) "
             f"COMMENT = {text(_signature(table))}"
         )
         self._session.execute(
-            f"INSERT INTO {table} ({names(name for name, _ in source.columns)}) "
-            f"SELECT {names(name for name, _ in source.columns)} "
-            f"FROM {Name(self.schema, source.table)} WHERE NOT ({gone})",
-            values,
+            f"INSERT INTO {table} ({names(columns)}) SELECT {names(columns)} "
+            f"FROM {Name(self.schema, source.table)} {joined.tables} WHERE {joined.is_none}"
         )
         self._check_rows(self._product, table, rows)
 

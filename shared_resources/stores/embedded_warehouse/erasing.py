@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from shared_resources.contracts.model import UNPARTITIONED, Contract
 from shared_resources.contracts.promise import parse_type
 from shared_resources.contracts.types import Family
@@ -31,6 +33,7 @@ from shared_resources.stores.embedded_warehouse.files import (
 from shared_resources.stores.embedded_warehouse.manifest import DataFile, Manifest
 from shared_resources.stores.embedded_warehouse.manifests import Manifests
 from shared_resources.stores.erased import Rewritten, Without, condition, redacted, tell
+from shared_resources.stores.protocol import Unreadable
 from shared_resources.stores.reading.duck import in_memory
 from shared_resources.stores.staging import staging_area
 from shared_resources.stores.staging.fingerprints import sha256_of
@@ -67,20 +70,28 @@ def erase(
             done = [work.of_version(number) for number in manifests.numbers()]
         finally:
             work.clear_up()
-    return [one for one in done if one.rows]
+    return [one for one in done if one.rows or one.problem]
 
 
 def count(manifests: Manifests, without: Without) -> list[Rewritten]:
     """What `erase` would take from which version."""
     found = []
     for number in manifests.numbers():
-        manifest = manifests.get(number)
-        rows = 0
+        try:
+            manifest = manifests.get(number)
+        except Unreadable as problem:
+            found.append(Rewritten(number, 0, str(problem)))
+            continue
+        rows, broken = 0, dict[str, str]()
         for file in manifest.files:
-            gone = _gone(manifests.folder, manifest, file, without)
+            try:
+                gone = _gone(manifests.folder, manifest, file, without)
+            except (duckdb.Error, OSError) as problem:
+                broken[file.path] = _why(file, problem)
+                continue
             rows += sum(gone.get(key, 0) for key in file.partitions)
-        if rows:
-            found.append(Rewritten(number, rows))
+        if rows or broken:
+            found.append(Rewritten(number, rows, "; ".join(broken.values())))
     return found
 
 
@@ -95,22 +106,36 @@ class _Erasing:
         self._contract = contract
         self._without = without
         self._rests: dict[str, _Rest | None] = {}
+        self._broken: dict[str, str] = {}
         self._built: set[Path] = set()
 
     def of_version(self, number: int) -> Rewritten:
-        manifest = self._manifests.get(number)
+        try:
+            manifest = self._manifests.get(number)
+        except Unreadable as problem:
+            return Rewritten(number, 0, str(problem))
         for file in manifest.files:
             if file.path not in self._rests:
-                self._rests[file.path] = self._rest(manifest, file)
+                self._rests[file.path] = self._rest_or_problem(manifest, file)
+        broken = [self._broken[f.path] for f in manifest.files if f.path in self._broken]
+        said = "; ".join(broken)
         if not any(self._rests[file.path] for file in manifest.files):
-            return Rewritten(number, 0)
+            return Rewritten(number, 0, said)
         left = [self._left(file) for file in manifest.files]
         made = replace(manifest, files=tuple(file for file in left if file is not None))
         rows = sum(f.rows for f in manifest.files) - sum(f.rows for f in made.files)
         self._manifests.replace(replace(made, properties=self._properties(made, rows)))
         if number == self._manifests.numbers()[-1]:
             self._store.attestor.committed(self._manifests.version(number))
-        return Rewritten(number, rows)
+        return Rewritten(number, rows, said)
+
+    def _rest_or_problem(self, manifest: Manifest, file: DataFile) -> _Rest | None:
+        """A file that cannot be read, or written anew, stays as it is, and the others are done."""
+        try:
+            return self._rest(manifest, file)
+        except (duckdb.Error, OSError) as problem:
+            self._broken[file.path] = _why(file, problem)
+            return None
 
     def _left(self, file: DataFile) -> DataFile | None:
         rest = self._rests[file.path]
@@ -165,6 +190,14 @@ class _Erasing:
         for path in retired:
             path.unlink(missing_ok=True)
         staging_area.remove_orphans(manifests.folder / "data", lambda attempt: attempt in needed)
+
+
+def _why(file: DataFile, problem: Exception) -> str:
+    """The engine's own words may quote a value."""
+    return (
+        f"{file.path} cannot be read, or written anew without them ({type(problem).__name__}), and may "
+        "hold them: put the file back from a copy, or let its versions expire, and erase again"
+    )
 
 
 def _gone(folder: Path, manifest: Manifest, file: DataFile, without: Without) -> Mapping[str, int]:

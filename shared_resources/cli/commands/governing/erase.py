@@ -65,23 +65,28 @@ def erase(
     if listed:
         _print_journal(environment, as_json)
         return
-    made = _again(environment, journal) if again else []
-    if not again:
-        from shared_resources.erasing.performing import erase as erase_them
-        from shared_resources.erasing.performing import plan
-        from shared_resources.erasing.subjects import choose_kind, read_subjects, subjects_of
+    from shared_resources.erasing import performing
 
-        mesh = read_mesh(environment.root, registered=environment.registry.promised)
+    mesh = read_mesh(environment.root, registered=environment.registry.promised)
+    if again:
+        done = performing.again(environment, mesh, user(), journal)
+        made, unread = done.made, done.unread
+    else:
+        from shared_resources.erasing.subjects import read_subjects
+
         given = [*subjects, *(read_subjects(file) if file else ())]
-        who = subjects_of(mesh, choose_kind(mesh, kind), given)
+        who = performing.asked_for(environment, mesh, kind, given)
         if dry_run:
-            _print_plan(plan(environment, mesh, who), as_json)
+            _print_plan(performing.plan(environment, mesh, who), as_json)
             return
-        made = [erase_them(environment, mesh, who, user(), reason)]
+        made, unread = [performing.erase(environment, mesh, who, user(), reason)], []
     for _, told in made:
         _tell_dagster(environment, told)
     _print([one for one, _ in made], as_json)
-    if any(one.left for one, _ in made):
+    said = {left for one, _ in made for left in one.left}
+    for one in (one for one in unread if one not in said):
+        say(f"LEFT {one}", err=True)
+    if said or unread:
         raise click.exceptions.Exit(1)
 
 
@@ -94,13 +99,6 @@ def _check(given: bool, again: bool, listed: bool, journal: Path | None, dry_run
         raise click.UsageError("--journal goes with --again")
     if dry_run and not given:
         raise click.UsageError("--dry-run goes with --subject or --subjects alone")
-
-
-def _again(environment: Environment, journal: Path | None) -> list[tuple[Erasure, Told]]:
-    from shared_resources.erasing.performing import again
-
-    mesh = read_mesh(environment.root, registered=environment.registry.promised)
-    return again(environment, mesh, user(), journal)
 
 
 def _tell_dagster(environment: Environment, told: Told) -> None:
@@ -142,6 +140,8 @@ def _print(made: Sequence[Erasure], as_json: bool) -> None:
             say(_NOBODY)
         elif one.derived:
             say(f"made from such rows, and again by the next `mesh run`: {', '.join(one.derived)}")
+        for note in one.notes:
+            say(f"note: {note}")
         for left in one.left:
             say(f"LEFT {left}", err=True)
     if not made:

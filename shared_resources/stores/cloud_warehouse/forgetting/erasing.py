@@ -6,13 +6,12 @@ Does not belong here: which products hold a subject (`shared_resources/erasing/`
 
 A table that rows are deleted from gives them back by Time Travel. So what stays is copied to a new
 one, and the old one is dropped, which keeps no history from then on: Snowflake is told to keep it
-for no day. Tables of the mesh are transient, and have no Fail-safe. Values are bound, and stand in
-no statement.
+for no day. Tables of the mesh are transient, and have no Fail-safe.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -21,12 +20,17 @@ from shared_resources.contracts.types import Family
 from shared_resources.evidence.keys import ATTESTATION
 from shared_resources.sql import quote_identifier
 from shared_resources.stores.attested.attestor import Attestor
+from shared_resources.stores.cloud_warehouse.forgetting.told import (
+    Told,
+    drop_told,
+    keep_no_history,
+    told,
+)
 from shared_resources.stores.cloud_warehouse.leftovers import drop_unnamed
 from shared_resources.stores.cloud_warehouse.record.entry import STORE, Entry
 from shared_resources.stores.cloud_warehouse.record.versions import Versions
 from shared_resources.stores.cloud_warehouse.session import (
     Missing,
-    SnowflakeProblem,
     SnowflakeSession,
     quoting_nothing,
 )
@@ -49,38 +53,49 @@ class Forgetting:
         """`protocol.ProductStore.erase`."""
         with suppress(Missing):  # nothing was ever published in the domain
             self.versions.check_in_step()
+            drop_told(self.session, self.tables.schema)
             if (half := self.versions.half_rewritten()) is not None:
                 self._show(*half)
-            done = [self._of_version(number, without) for number in self._numbers()]
+            with told(self.session, self.tables.schema, without) as known:
+                done = [self._of_version(one, without, known) for one in self._numbers()]
             found = [table for table in self.tables.all() if table.name.name not in self._named()]
             for table in found:
-                self._keep_no_history(table.name)
+                keep_no_history(self.session, table.name)
             drop_unnamed(self.versions, self.tables, found)
-            return [one for one in done if one.rows]
+            return [one for one in done if one.rows or one.problem]
         return []
 
     def count(self, without: Without) -> list[Rewritten]:
         """What `erase` would take from which version."""
         found = []
-        with suppress(Missing):
+        with suppress(Missing), told(self.session, self.tables.schema, without) as known:
             for number in self._numbers():
-                entry = self._entry(number)
-                gone = sum(self._gone(entry, without).values()) if entry is not None else 0
-                found += [Rewritten(number, gone)] if gone else []
+                gone, problem = self._counted(self._entry(number), known)
+                rows = sum(gone.values())
+                found += [Rewritten(number, rows, problem)] if rows or problem else []
         return found
 
-    def _of_version(self, number: int, without: Without) -> Rewritten:
+    def _counted(self, entry: Entry | None, known: Told) -> tuple[Mapping[str, int], str]:
+        """The rows to go by partition key; and why they cannot be told, if so."""
+        if entry is None:
+            return {}, ""
+        try:
+            return self._gone(entry, known), ""
+        except Missing:
+            return {}, f"its table {entry.table} is not there, or may not be read"
+
+    def _of_version(self, number: int, without: Without, known: Told) -> Rewritten:
         entry = self._entry(number)
-        gone = self._gone(entry, without) if entry is not None else {}
+        gone, problem = self._counted(entry, known)
         if entry is None or not gone:
-            return Rewritten(number, 0)
+            return Rewritten(number, 0, problem)
         left = {key: rows - gone.get(key, 0) for key, rows in entry.partitions.items()}
         left = {key: rows for key, rows in left.items() if rows or key == UNPARTITIONED}
         table = self.tables.new_name(without.erasure)
         view = entry.view.replace(entry.table, table.name)
         made = replace(entry, table=table.name, partitions=left, view=view)
         with quoting_nothing(f"copying {entry.table} without what is erased"):
-            self.tables.copy_without(table, entry, *self._condition(entry, without), made.rows)
+            self.tables.copy_without(table, entry, known, made.rows)
         removed = sum(gone.values())
         own = self.attestor.attest_erasure(
             self.versions.product,
@@ -113,10 +128,10 @@ class Forgetting:
         self.versions.rewrite(made, before, head=False)
         self.attestor.committed(made.version(self.versions.product))
 
-    def _gone(self, entry: Entry, without: Without) -> Mapping[str, int]:
+    def _gone(self, entry: Entry, known: Told) -> Mapping[str, int]:
         """The rows to go by partition key."""
-        condition, values = self._condition(entry, without)
-        if not values:
+        joined = known.joined([name for name, _ in entry.columns])
+        if joined is None:
             return {}
         day = f"'{UNPARTITIONED}'"
         if entry.partition_column is not None:
@@ -126,21 +141,9 @@ class Forgetting:
             day = f"TO_VARCHAR(CAST({column} AS DATE), 'YYYY-MM-DD')"
         table = Name(self.tables.schema, entry.table)
         rows = self.session.query(
-            f"SELECT {day}, COUNT(*) FROM {table} WHERE {condition} GROUP BY 1", values
+            f"SELECT {day}, COUNT(*) FROM {table} {joined.tables} WHERE {joined.is_one} GROUP BY 1"
         ).rows
         return {str(key or UNPARTITIONED): int(number) for key, number in rows}
-
-    def _condition(self, entry: Entry, without: Without) -> tuple[str, Sequence[str]]:
-        keys = without.among([name for name, _ in entry.columns])
-        values = sorted(without.values)
-        marks = ", ".join("?" for _ in values)
-        asked = (f"CAST({quote_identifier(key)} AS VARCHAR) IN ({marks})" for key in keys)
-        return " OR ".join(f"COALESCE({one}, FALSE)" for one in asked), values * len(keys)
-
-    def _keep_no_history(self, table: Name) -> None:
-        # Where this cannot be said, a dropped table comes back by UNDROP for a day at most.
-        with suppress(SnowflakeProblem):
-            self.session.execute(f"ALTER TABLE {table} SET DATA_RETENTION_TIME_IN_DAYS = 0")
 
     def _numbers(self) -> list[int]:
         return [version.number for version in self.versions.all()]

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 from pyiceberg.manifest import DataFile, ManifestEntryStatus
 from pyiceberg.table import Table
@@ -57,7 +58,7 @@ from shared_resources.stores.lake.places import LakeTable
 from shared_resources.stores.lake.schema import schema_of
 from shared_resources.stores.lake.snapshot import LakeSnapshot
 from shared_resources.stores.levelling import as_published
-from shared_resources.stores.protocol import PublishError, StagedBatch
+from shared_resources.stores.protocol import Damaged, PublishError, StagedBatch
 from shared_resources.stores.reading.duck import in_memory
 from shared_resources.stores.reading.sql_snapshot import ROWS_PER_BATCH
 from shared_resources.stores.staging import staging_area
@@ -80,7 +81,7 @@ def erase(at: LakeTable, contract: Contract, without: Without) -> list[Rewritten
         found = _Found.of(at, table, without)
         if not found.to_restage and not found.superseded:
             remove_unneeded(at, UNDER_WAY)
-            return []
+            return found.rewritten()
         attempt = at.staging(contract, without.erasure)
         _note(at, found.lost)
         try:
@@ -95,7 +96,7 @@ def erase(at: LakeTable, contract: Contract, without: Without) -> list[Rewritten
                 staging_area.remove_attempt(attempt)
         _finish(at, left)
         remove_unneeded(at, UNDER_WAY)
-        return [Rewritten(number, rows) for number, rows in sorted(found.rows.items()) if rows]
+        return found.rewritten()
     raise attempts.exhausted()
 
 
@@ -124,13 +125,13 @@ def _noted(at: LakeTable) -> Path:
 def count(at: LakeTable, without: Without) -> list[Rewritten]:
     """What `erase` would take from which version."""
     table = load_in_step(at)
-    rows = _Found.of(at, table, without).rows if table is not None else {}
-    return [Rewritten(number, gone) for number, gone in sorted(rows.items()) if gone]
+    return _Found.of(at, table, without).rewritten() if table is not None else []
 
 
 @dataclass(frozen=True)
 class _Found:
-    """`hits` are the rows to go by data file, `rows` by version. `to_restage` are the versions whose
+    """`hits` are the rows to go by data file, `rows` by version; `broken` are the files that cannot be
+    read, which stay as they are. `to_restage` are the versions whose
     files or lists are others afterwards, `superseded` the snapshots that nobody needs any more.
     """
 
@@ -141,6 +142,16 @@ class _Found:
     to_restage: frozenset[int]
     superseded: tuple[IcebergSnapshot, ...]
     lost: frozenset[str] = field(default_factory=frozenset)
+    broken: Mapping[str, str] = field(default_factory=dict)
+
+    def rewritten(self) -> list[Rewritten]:
+        """What leaves which version, and what cannot be told."""
+        found = []
+        for number, version in self.versions.items():
+            broken = [self.broken[f.file_path] for f in version.files if f.file_path in self.broken]
+            if self.rows[number] or broken:
+                found.append(Rewritten(number, self.rows[number], "; ".join(broken)))
+        return found
 
     @classmethod
     def of(cls, at: LakeTable, table: Table, without: Without) -> _Found:
@@ -149,9 +160,9 @@ class _Found:
             number: LakeSnapshot(table, snapshot, to_version(at.product, snapshot), at.files)
             for number, snapshot in sorted(snapshots.items())
         }
-        hits = _hits(versions.values(), without)
+        hits, broken = _hits(versions.values(), without)
         rows = {n: sum(hits[f.file_path] for f in v.files) for n, v in versions.items()}
-        clean = {path for path, found in hits.items() if not found}
+        clean = {path for path, found in hits.items() if not found and path not in broken}
         stale = {
             number
             for number, snapshot in snapshots.items()
@@ -161,25 +172,39 @@ class _Found:
         gone += [snapshots[number] for number in stale]
         _check_nobody_needs(table, gone, at.product)
         lost = needed_files(table, gone)
-        return cls(table, versions, hits, rows, frozenset(stale), tuple(gone), frozenset(lost))
+        return cls(
+            table, versions, hits, rows, frozenset(stale), tuple(gone), frozenset(lost), broken
+        )
 
 
-def _hits(versions: Iterable[LakeSnapshot], without: Without) -> dict[str, int]:
-    """The rows to go, by data file."""
+def _hits(
+    versions: Iterable[LakeSnapshot], without: Without
+) -> tuple[dict[str, int], dict[str, str]]:
+    """The rows to go, by data file; and by those that cannot be read why."""
     hits: dict[str, int] = {}
+    broken: dict[str, str] = {}
     with in_memory() as connection:
         tell(connection, without)
         for version in versions:
             names = version.schema.names
             wanted = condition(without.among(names))
             for file in version.files:
-                if file.file_path not in hits:
+                path = file.file_path
+                if path in hits:
+                    continue
+                hits[path] = 0
+                try:
                     query = version.of([file]).select(names)
                     (row,) = connection.execute(
                         f"SELECT count(*) FROM ({query}) WHERE {wanted}"  # noqa: S608
                     ).fetchall()
-                    hits[file.file_path] = int(row[0])
-    return hits
+                    hits[path] = int(row[0])
+                except (duckdb.Error, OSError, Damaged) as problem:
+                    broken[path] = (
+                        f"{path} cannot be read ({type(problem).__name__}), and may hold them: put the "
+                        "file back from a copy, or let its versions expire, and erase again"
+                    )
+    return hits, broken
 
 
 def _removed(table: Table, snapshot: IcebergSnapshot) -> set[str]:
