@@ -23,7 +23,6 @@ from typing import Any
 
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.promise import renamed
-from shared_resources.stores.cloud_warehouse.forgetting.told import Told
 from shared_resources.stores.cloud_warehouse.loading import Upload
 from shared_resources.stores.cloud_warehouse.record.entry import Entry
 from shared_resources.stores.cloud_warehouse.record.versions import versions_schema
@@ -123,18 +122,16 @@ class VersionTables:
         self._session.execute(f"COMMENT ON TABLE {table} IS {text(_signature(table))}")
         self._check_rows(self._product, table, rows)
 
-    def copy_without(self, table: Name, source: Entry, known: Told, rows: int) -> None:
-        """Make the table of the rows of a version's that are none of those that are told."""
+    def copy_part(self, table: Name, source: Entry, part: str, rows: int) -> None:
+        """Make the table of some rows of a version's: `part` says which, from its first join on."""
         columns = [name for name, _ in source.columns]
-        joined = known.joined(columns)
-        assert joined is not None, "who has no such column loses no row"
         self._session.execute(
             f"CREATE OR REPLACE TRANSIENT TABLE {table} ({definitions(source.columns)}) "
             f"COMMENT = {text(_signature(table))}"
         )
         self._session.execute(
             f"INSERT INTO {table} ({names(columns)}) SELECT {names(columns)} "
-            f"FROM {Name(self.schema, source.table)} {joined.tables} WHERE {joined.is_none}"
+            f"FROM {Name(self.schema, source.table)} {part}"
         )
         self._check_rows(self._product, table, rows)
 

@@ -94,8 +94,10 @@ class Forgetting:
         table = self.tables.new_name(without.erasure)
         view = entry.view.replace(entry.table, table.name)
         made = replace(entry, table=table.name, partitions=left, view=view)
+        joined = known.joined([name for name, _ in entry.columns])
+        assert joined is not None, "who has no such column loses no row"
         with quoting_nothing(f"copying {entry.table} without what is erased"):
-            self.tables.copy_without(table, entry, known, made.rows)
+            self.tables.copy_part(table, entry, joined.rest, made.rows)
         removed = sum(gone.values())
         own = self.attestor.attest_erasure(
             self.versions.product,
@@ -141,7 +143,7 @@ class Forgetting:
             day = f"TO_VARCHAR(CAST({column} AS DATE), 'YYYY-MM-DD')"
         table = Name(self.tables.schema, entry.table)
         rows = self.session.query(
-            f"SELECT {day}, COUNT(*) FROM {table} {joined.tables} WHERE {joined.is_one} GROUP BY 1"
+            f"SELECT {day}, COUNT(*) FROM {table} {joined.found} GROUP BY 1"
         ).rows
         return {str(key or UNPARTITIONED): int(number) for key, number in rows}
 

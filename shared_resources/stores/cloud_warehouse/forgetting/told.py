@@ -32,12 +32,11 @@ _VALUE = quote_identifier("mesh told")  # no contract calls a column so
 
 @dataclass(frozen=True)
 class Joined:
-    """`tables` are what a version's table is joined with, `is_one` and `is_none` whether a row of it is
-    one of those, or none."""
+    """What follows the name of a version's table: `found` are the rows that are one of those, `rest` the
+    others."""
 
-    tables: str
-    is_one: str
-    is_none: str
+    found: str
+    rest: str
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,9 @@ class Told:
         )
         found = [f"{alias}.{_VALUE} IS NOT NULL" for alias in aliases]
         none = [f"{alias}.{_VALUE} IS NULL" for alias in aliases]
-        return Joined(tables, " OR ".join(found), " AND ".join(none))
+        return Joined(
+            f"{tables} WHERE {' OR '.join(found)}", f"{tables} WHERE {' AND '.join(none)}"
+        )
 
 
 @contextmanager
