@@ -65,7 +65,7 @@ def contract_text(
     version: str = "1.0.0",
 ) -> str:
     domain, name = key.split("/")
-    kinds = {"lake": {"type": "custom"}, "warehouse": {"type": "custom"}}
+    kinds = {server: {"type": "custom"} for server in ("lake", "warehouse", "serving")}
     contract: dict[str, Any] = {
         "apiVersion": "v3.2.0",
         "kind": "DataContract",

@@ -18,6 +18,7 @@ from typing import Any
 from shared_resources.contracts.file_formats import FileFormat
 from shared_resources.contracts.numbers import Number, comparable, is_number, percent, shown
 from shared_resources.contracts.roles.model import Role
+from shared_resources.contracts.serving.model import Serving
 from shared_resources.contracts.types import ColumnType, FormerName
 
 
@@ -213,10 +214,8 @@ class PreviousMajor:
     line: int = 0
 
 
-# The partition key of a product without partitions.
-# What is shown in place of a value of a classified column.
-MASK = "***"
-UNPARTITIONED = ""
+MASK = "***"  # what is shown in place of a value of a classified column
+UNPARTITIONED = ""  # the partition key of a product without partitions
 
 
 @dataclass(frozen=True)
@@ -268,6 +267,7 @@ class Contract:
     to_confirm: tuple[str, ...] = ()  # as of a column, but of the product
     previous_major: PreviousMajor | None = None
     roles: tuple[Role, ...] = ()
+    serving: Serving | None = None
     text: bytes = field(default=b"", repr=False, compare=False)
 
     @property

@@ -8,6 +8,7 @@ columns, rules and the mesh's own properties (a module each).
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from shared_resources.contracts.compiling.clauses import list_clauses
@@ -24,13 +25,16 @@ from shared_resources.contracts.reading.platform_properties import read_platform
 from shared_resources.contracts.reading.service_levels import read_service_levels
 from shared_resources.contracts.reading.standard import check_standard
 from shared_resources.contracts.reading.vendor import check_elsewhere
+from shared_resources.contracts.serving.model import SERVING
+from shared_resources.contracts.serving.reading import TYPES, read_serving
 from shared_resources.contracts.source import Source, parse_source, read_source
 from shared_resources.findings import InvalidFile
 
 STATUSES = ("proposed", "draft", "active", "deprecated", "retired")
-SERVER_TYPES = {
+SERVER_TYPES: Mapping[str, tuple[str, ...]] = {
     Server.LAKE: ("iceberg", "glue", "custom"),
     Server.WAREHOUSE: ("duckdb", "snowflake", "custom"),
+    SERVING: TYPES,
 }
 VERSION = re.compile(
     r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
@@ -65,7 +69,8 @@ def compile_contract(source: Source) -> Contract:
     elements = frozenset((table_name, *(f"{table_name}.{column}" for column in by_name)))
     levels = read_service_levels(root, elements)
     servers = _servers(root)
-    roles = read_roles(root, {name: declared.column for name, declared in by_name.items()})
+    plain = {name: declared.column for name, declared in by_name.items()}
+    roles, serving = read_roles(root, plain), read_serving(root, plain)
     owner = _owner(root)
     if platform.partitioning is not None or "partitions" not in platform.nodes:
         _check_partition_columns(table, platform.partitioning)
@@ -99,6 +104,7 @@ def compile_contract(source: Source) -> Contract:
         to_confirm=platform.to_confirm,
         previous_major=platform.previous_major,
         roles=roles,
+        serving=serving,
     )
 
 
@@ -161,26 +167,25 @@ def _table(root: Node, product: str) -> Node:
 
 
 def _servers(root: Node) -> tuple[Server, ...]:
-    found: dict[Server, set[str]] = {}
+    found: dict[str, set[str]] = {}
     nodes = list(root.each("servers"))
-    if not nodes:
+    if not nodes or all(node.text("server") == SERVING for node in nodes):
         root.problem("is published nowhere", "add `servers:` with lake, warehouse or both")
     for node in nodes:
         field, name, type_ = node.get("server"), node.text("server"), node.text("type")
         if field is None:
             continue
-        if name not in tuple(Server):
-            field.problem(f"is {name!r}, which does not exist", suggest(name, Server))
+        if name not in SERVER_TYPES:
+            field.problem(f"is {name!r}, which does not exist", suggest(name, SERVER_TYPES))
             continue
-        server = Server(name)
         environment = node.text("environment")
-        if environment in found.setdefault(server, set()):
+        if environment in found.setdefault(name, set()):
             field.problem(f"names {name!r} a second time", "keep one, or give another environment")
-        found[server].add(environment)
-        if type_ and type_ not in SERVER_TYPES[server]:
+        found[name].add(environment)
+        if type_ and type_ not in SERVER_TYPES[name]:
             (node.get("type") or node).problem(
-                f"is {type_!r}, but the {name} is {' or '.join(SERVER_TYPES[server])}",
-                f"write {' or '.join(SERVER_TYPES[server])}",
+                f"is {type_!r}, but the {name} is {' or '.join(SERVER_TYPES[name])}",
+                f"write {' or '.join(SERVER_TYPES[name])}",
             )
     return tuple(server for server in Server if server in found)
 
@@ -226,8 +231,9 @@ def _check_partition_columns(table: Node, partitioning: Partitioning | None) -> 
 
 
 def _check_vendor_properties(root: Node) -> None:
-    """The mesh reads its own properties at the root, in roles, columns, relationships, functions."""
+    """The mesh reads its own at the root, in roles, servers, columns, relationships, functions."""
     read = {root.place, *(role.place for role in root.each("roles"))}
+    read |= {node.place for node in root.each("servers") if node.text("server") == SERVING}
     for table in root.each("schema"):
         read |= {column.place for column in table.each("properties")}
         for holder in (table, *table.each("properties")):

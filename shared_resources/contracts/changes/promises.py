@@ -18,6 +18,7 @@ from shared_resources.contracts.changes.change import (
     either,
 )
 from shared_resources.contracts.model import Contract, Landing, Partitioning, PreviousMajor
+from shared_resources.contracts.serving.model import Serving
 
 _PUBLISHES = ("active", "deprecated")
 _PROPERTIES = "customProperties"
@@ -80,6 +81,35 @@ def _servers(was: Contract, now: Contract) -> Iterator[Change]:
         yield breaking("servers", said)
     if new:
         yield compatible("servers", f"it is published in the {' and the '.join(new)}, too")
+    if was.serving is None and now.serving is not None:
+        yield compatible("servers", "it is served by its key, too")
+    elif was.serving is not None and now.serving is None:
+        yield breaking("servers", "it is no longer served by its key")
+    elif was.serving is not None and now.serving is not None:
+        yield from _serving(was, was.serving, now, now.serving)
+
+
+def _serving(was: Contract, before: Serving, now: Contract, after: Serving) -> Iterator[Change]:
+    clause = "servers"
+    columns = [_served(contract, one) for contract, one in ((was, before), (now, after))]
+    # A column that came or went is told as a column.
+    known = {column.name for column in was.columns} & {column.name for column in now.columns}
+    if gone := sorted((columns[0] - columns[1]) & known):
+        said = f"{', '.join(gone)} is no longer served by the key"
+        yield breaking(f"{clause}.columns", said, *gone)
+    if new := sorted((columns[1] - columns[0]) & known):
+        yield compatible(f"{clause}.columns", f"{', '.join(new)} is served by the key, too", *new)
+    for name, one, other in (
+        ("graceMinutes", before.grace, after.grace),
+        ("generations", before.kept, after.kept),
+    ):
+        if one != other:
+            yield compatible(f"{clause}.{name}", "what was served before is kept for another time")
+
+
+def _served(contract: Contract, serving: Serving) -> set[str]:
+    every = tuple(column.name for column in contract.columns)
+    return {*contract.primary_key, *(every if serving.columns is None else serving.columns)}
 
 
 def _partitions(was: Partitioning | None, now: Partitioning | None) -> Iterator[Change]:

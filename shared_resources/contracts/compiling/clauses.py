@@ -18,6 +18,7 @@ from shared_resources.contracts.reading.service_levels import FRESHNESS, RETENTI
 from shared_resources.contracts.reading.vendor import VENDOR
 from shared_resources.contracts.rules.own.custom import KIND as CUSTOM
 from shared_resources.contracts.rules.registry import all_kinds
+from shared_resources.contracts.serving.model import SERVING
 from shared_resources.contracts.text_formats import STRING_FORMATS
 
 Verdict = tuple[bool, str]
@@ -126,6 +127,9 @@ _PLATFORM: Mapping[str, str] = {
     "are given the old name, too",
     "toConfirm": "`mesh check` reports it until somebody has confirmed it and removed it",
     "previousMajor": "an earlier major version, made, pinned by `name@major` and retired by it",
+    "columns": "the columns that are served by the key",
+    "graceMinutes": "how long a generation that was replaced is kept for readers that are at it",
+    "generations": "how many generations are kept at most",
     "alwaysRun": "whether `mesh run` makes it again although nothing that it is made of has changed",
 }
 
@@ -186,7 +190,7 @@ class _Lister:
         for server in servers.items():
             for name, field in server.fields():
                 if name in ("server", "type"):
-                    yield _clause(field, (True, f"published to the {server.text('server')}"))
+                    yield _clause(field, (True, _published_to(server.text("server"))))
                 elif name == "customProperties":
                     yield from self._custom_properties(field)
                 else:
@@ -304,6 +308,12 @@ class _Lister:
                 yield _clause(item, (True, empty))
             else:
                 yield _clause(item, (True, _PLATFORM[name]))
+
+
+def _published_to(server: str) -> str:
+    return (
+        "each version is served by its key" if server == SERVING else f"published to the {server}"
+    )
 
 
 def _clause(node: Node, verdict: Verdict) -> Clause:

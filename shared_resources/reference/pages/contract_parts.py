@@ -63,17 +63,20 @@ _SERVER = Part(
     "server",
     "Servers",
     ("Server",),
-    "Where the product is published. The fields that the standard has for one type of server are not "
+    "Where the product is published, and `serving`: each version is served by the primary key, too. The "
+    "fields that the standard has for one type of server are not "
     "read: the environment says where each store is.",
     verdicts={
-        "server": (True, "published to that store"),
+        "server": (True, "published to that store; `serving`: each version is served by its key"),
         "type": (
             True,
-            "the lake is `iceberg`, `glue` or `custom`; the warehouse `duckdb`, `snowflake` or `custom`",
+            "the lake is `iceberg`, `glue` or `custom`; the warehouse `duckdb`, `snowflake` or `custom`; "
+            "serving `custom`",
         ),
         **dict.fromkeys(("id", "description", "environment", "roles"), _WHERE),
-        "customProperties": _OTHER_VENDORS,
+        "customProperties": (True, "of `serving`, below; otherwise of other vendors only"),
     },
+    properties="server",
 )
 _TEAM = Part(
     "team",

@@ -13,7 +13,7 @@ import copy
 from typing import Any
 
 from shared_resources.contracts.compiling.quality import FOREIGN_ENGINES, engines, metrics
-from shared_resources.contracts.model import Classification, Server, Unit
+from shared_resources.contracts.model import Classification, Unit
 from shared_resources.contracts.odcs import LONGEST_NAME, SERVER_TYPES, STATUSES, VERSION
 from shared_resources.contracts.reading.columns import IDENTIFIER
 from shared_resources.contracts.reading.logical_types import LOGICAL_TYPES, PHYSICAL_TYPES
@@ -27,6 +27,7 @@ from shared_resources.contracts.reading.standard import standard_schema
 from shared_resources.contracts.rules.items import SEVERITIES
 from shared_resources.contracts.rules.own.custom import KIND as CUSTOM
 from shared_resources.contracts.rules.rows.relationship import REFERENCE
+from shared_resources.contracts.serving.model import SERVING
 from shared_resources.reference.schemas.mesh_properties import PLACES, Schema, custom_properties
 
 _SERVERS = sorted({type_ for types in SERVER_TYPES.values() for type_ in types})
@@ -72,7 +73,7 @@ def _narrow_root(schema: Schema) -> None:
 
 def _narrow_servers(definitions: Schema) -> None:
     server = definitions["Server"]
-    _narrow(server, "server", enum=[*Server])
+    _narrow(server, "server", enum=[*SERVER_TYPES])
     _narrow(server, "type", enum=_SERVERS)
     kept = [
         branch
@@ -162,6 +163,17 @@ def _place_custom_properties(schema: Schema, definitions: Schema) -> None:
     role["properties"]["customProperties"] = custom_properties(PLACES["role"])
     schema["properties"]["roles"] = {**schema["properties"]["roles"], "items": role}
     elsewhere = {"$ref": "#/$defs/CustomProperties"}
+    serving = {"properties": {"customProperties": custom_properties(PLACES["server"])}}
+    server = definitions["Server"]
+    server["properties"]["customProperties"] = {"type": "array"}
+    server["allOf"] = [
+        *server["allOf"],
+        {
+            "if": {"properties": {"server": {"const": SERVING}}, "required": ["server"]},
+            "then": serving,
+            "else": {"properties": {"customProperties": elsewhere}},
+        },
+    ]
     definitions["SchemaObject"]["properties"]["customProperties"] = dict(elsewhere)
     for name in ("Team", "TeamMember", "EnumValue"):
         definitions[name]["properties"]["customProperties"] = dict(elsewhere)

@@ -28,7 +28,9 @@ from shared_resources.contracts.roles.masks import GENERALISE, KINDS
 from shared_resources.contracts.rules.items import SEVERITIES
 from shared_resources.contracts.rules.own.custom import LIMITS
 from shared_resources.contracts.rules.rows.relationship import PROPERTIES as RELATIONSHIP_PROPERTIES
+from shared_resources.contracts.serving.reading import PROPERTIES as SERVER_PROPERTIES
 from shared_resources.reference.described import described
+from shared_resources.reference.schemas.serving_properties import OF_A_SERVER
 
 Schema = dict[str, Any]
 
@@ -272,6 +274,7 @@ _OF_A_ROLE: Mapping[str, Schema] = {
 PLACES: Mapping[str, Mapping[str, Schema]] = {
     "contract": described(PROPERTIES, _OF_A_CONTRACT),
     "role": described(ROLE_PROPERTIES, _OF_A_ROLE),
+    "server": described(SERVER_PROPERTIES, OF_A_SERVER),
     "column": described(COLUMN_PROPERTIES, _OF_A_COLUMN),
     "relationship": described(RELATIONSHIP_PROPERTIES, _OF_A_RELATIONSHIP),
     "function": described(LIMITS, _OF_A_FUNCTION),

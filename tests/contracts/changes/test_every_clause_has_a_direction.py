@@ -68,6 +68,14 @@ _WAREHOUSES = """\
     customProperties: [{property: size, value: small, vendor: acme}]
   - {server: warehouse, type: snowflake, environment: production, account: a, database: d, schema: s}
 """
+_SERVED = """\
+  - server: serving
+    type: custom
+    customProperties:
+      - {property: columns, vendor: mesh, value: [state, paid_on]}
+      - {property: graceMinutes, vendor: mesh, value: 5}
+      - {property: generations, vendor: mesh, value: 4}
+"""
 _ADDS_UP = (
     '      - {name: adds_up, type: custom, engine: python, implementation: "rules:adds_up", '
     "severity: blocking}\n"
@@ -437,6 +445,22 @@ TABLE = {
     "a store goes": Row(
         "servers", _WAREHOUSES, "", B, C, (), "it is no longer published in the warehouse",
         "it is published in the warehouse, too",
+    ),
+    "it is served by its key no more": Row(
+        "servers", _SERVED, "", B, C, (), "it is no longer served by its key",
+        "it is served by its key, too",
+    ),
+    "a column is served by the key no more": Row(
+        "columns", "value: [state, paid_on]}", "value: [state]}", B, C, ("paid_on",),
+        "paid_on is no longer served by the key", "paid_on is served by the key, too",
+    ),
+    "a generation is kept shorter": Row(
+        "graceMinutes", "graceMinutes, vendor: mesh, value: 5", "graceMinutes, vendor: mesh, value: 1",
+        C, C, (), "kept for another time",
+    ),
+    "fewer generations are kept": Row(
+        "generations", "generations, vendor: mesh, value: 4", "generations, vendor: mesh, value: 2",
+        C, C, (), "kept for another time",
     ),
     "it is deprecated": Row("status", "status: active", "status: deprecated", C, C, (), "deprecated"),
     "it is retired": Row(
