@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shared_resources.landing.zones.zone import LandingZone
     from shared_resources.registry.contracts import PublishedContracts
     from shared_resources.registry.registry import Registry
+    from shared_resources.serving_ports.port import ServingPort
     from shared_resources.state.database import StateDatabase
     from shared_resources.stores.attested.attestor import Attestor
     from shared_resources.stores.pins import Pins
@@ -168,6 +169,11 @@ class Environment(ABC):
         """The engines that keep grants of their own, by name; none for a branch, whose readers are
         those of the platform."""
         return {}
+
+    @property
+    def serving_port(self) -> ServingPort | None:
+        """Where products are served by their keys; None where they are not: a branch serves nobody."""
+        return None
 
     def stores_of(self, contract: Contract) -> tuple[ProductStore, ...]:
         """The stores that the contract's `servers` name, the lake first."""

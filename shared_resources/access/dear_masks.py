@@ -30,7 +30,7 @@ _KEPT = 1 << 18
 # Integers that lie this close together are looked up by their place.
 _CLOSE = 1 << 22
 
-_Hash = Callable[[bytes], Any]
+Hash = Callable[[bytes], Any]
 _REDACTED = ("mask-alphanum", "show-first-4", "show-last-4")
 _HASHED = ("sha-256-global", QUERY_LOCAL, KEYED_HASH)
 
@@ -48,12 +48,12 @@ class DearMask:
     ) -> None:
         self._column: _Texts | _Integers
         if mask.kind in _REDACTED:
-            self._column = _Texts(_redacting(mask.kind))
+            self._column = _Texts(redacting(mask.kind))
         elif type_.family is Family.STRING:
-            hashed = _hashing(mask.kind, inner, outer, salt)
+            hashed = hashing(mask.kind, inner, outer, salt)
             self._column = _Texts(lambda text: hashed(text.encode()).hexdigest())
         else:
-            self._column = _Integers(_hashing(mask.kind, inner, outer, salt), type_)
+            self._column = _Integers(hashing(mask.kind, inner, outer, salt), type_)
 
     @property
     def looks_up(self) -> bool:
@@ -116,7 +116,7 @@ class _Texts:
 class _Integers:
     """Integers that lie close together, as keys do, are kept by their place in a table."""
 
-    def __init__(self, hashed: _Hash, type_: ColumnType) -> None:
+    def __init__(self, hashed: Hash, type_: ColumnType) -> None:
         self._hashed = hashed
         self._size = type_.width // 8
         self._least: int | None = None
@@ -168,7 +168,7 @@ class _Integers:
         return hashes.astype(numbers.dtype)
 
 
-def _hashing(kind: str, inner: bytes, outer: bytes, salt: bytes) -> _Hash:
+def hashing(kind: str, inner: bytes, outer: bytes, salt: bytes) -> Hash:
     """What begins alike for every value is hashed once."""
     if kind != KEYED_HASH:
         start = hashlib.sha256(salt if kind == QUERY_LOCAL else b"").copy
@@ -200,7 +200,7 @@ class _Signs(dict[int, str]):
 _SIGNS = _Signs({ord(sign): sign for sign in "(),.-@"} | {ord(sign): "n" for sign in "0123456789"})
 
 
-def _redacting(kind: str) -> Callable[[str], str]:
+def redacting(kind: str) -> Callable[[str], str]:
     if kind == "show-first-4":
         return lambda text: text[:4] + text[4:].translate(_SIGNS)
     if kind == "show-last-4":

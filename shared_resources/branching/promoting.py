@@ -38,6 +38,7 @@ from shared_resources.problems import MeshProblem
 from shared_resources.reporting.outside_runs import report_version
 from shared_resources.reporting.standing_checks import refusals_standing
 from shared_resources.running.selection import unknown
+from shared_resources.serving_ports.following import serve_current
 from shared_resources.state.last_attempts import LastAttempts
 from shared_resources.stores.branched.names import BranchProblem, in_branch
 from shared_resources.stores.pins import pin_of
@@ -118,6 +119,7 @@ def _promote(branch: BranchEnvironment, one: Candidate, by: str) -> Promotion:
             if versions:
                 _note(base, versions[0])
                 follow(base, one.product)
+                serve_current(base, one.contract)
                 partitions = versions[0].evidence.partitions
                 report_version(base, one.contract, versions, partitions, before=stood)
         elif one.lines[0].is_promoted and (theirs := one.lines[0].began_with) is not None:

@@ -21,12 +21,12 @@ from shared_resources.contracts.reading.columns import (
     refuse_physical_names,
 )
 from shared_resources.contracts.reading.governed.roles import read_roles
+from shared_resources.contracts.reading.governed.serving import TYPES, read_serving
 from shared_resources.contracts.reading.platform_properties import read_platform_properties
 from shared_resources.contracts.reading.service_levels import read_service_levels
 from shared_resources.contracts.reading.standard import check_standard
 from shared_resources.contracts.reading.vendor import check_elsewhere
 from shared_resources.contracts.serving.model import SERVING
-from shared_resources.contracts.serving.reading import TYPES, read_serving
 from shared_resources.contracts.source import Source, parse_source, read_source
 from shared_resources.findings import InvalidFile
 

@@ -24,6 +24,7 @@ from shared_resources.evidence.erasures import kinds_since
 from shared_resources.evidence.record import RolledBack
 from shared_resources.governance.stopped import why_resting
 from shared_resources.registry.contracts import keep_contract
+from shared_resources.serving_ports.following import serve_current
 from shared_resources.state.last_attempts import LastAttempts
 from shared_resources.stores.opening import holding
 from shared_resources.stores.pins import pin_of
@@ -91,6 +92,7 @@ def publish(audited: AuditedBatch) -> tuple[Version, ...]:
     note_published(audited)
     environment.pins.replace(audited.attempt.run.run_id, pin_of(versions[0]))
     follow(environment, contract.key)
+    serve_current(environment, contract)
     return tuple(versions)
 
 
@@ -177,6 +179,7 @@ def rollback(
         first = stores[0].rollback(contract, to, why, batch_id=batch_id)
         bring_level(contract, stores)
     follow(environment, contract.key)
+    serve_current(environment, contract)
     others = [store.published_batch(contract.key, batch_id) for store in stores[1:]]
     return (first, *(version for version in others if version is not None))
 

@@ -29,6 +29,7 @@ from shared_resources.evidence.erasures import PENDING, Erasure, done, hashed, n
 from shared_resources.landing.errors import LandingError
 from shared_resources.mesh.model import Mesh
 from shared_resources.object_store.local_copies import LocalCopies
+from shared_resources.serving_ports import following as serving_ports
 from shared_resources.stores.protocol import Version
 
 Place = dict[str, Any]
@@ -36,7 +37,17 @@ Told = list[tuple[Known, tuple[Version, ...]]]
 
 # Below MESH_HOME: what has rows in columns, or is named by the digest of its content.
 _NOT_TEXT = frozenset(
-    {"lake", "warehouse", "landing", "quarantine", "attestations", "registry", "copies", "locks"}
+    {
+        "attestations",
+        "copies",
+        "lake",
+        "landing",
+        "locks",
+        "ports",
+        "quarantine",
+        "registry",
+        "warehouse",
+    }
 )
 _IN_POSTGRES = (
     "Dagster's event log and the mesh's state in Postgres were not searched for keys: no value reaches "
@@ -123,6 +134,8 @@ class _CarryingOut:
                 told.append((one, versions))
             for file, why in renew(environment, one.contract.key):
                 self._add(one, "views", file, 0, problem=why)
+            for port, why in serving_ports.renew(environment, one.contract):
+                self._add(one, "serving port", port, 0, problem=why)
         self._found += _texts(environment, who)
         LocalCopies(environment.home / "copies").remove_all()
         made = done(self._entry, *self._said(known))

@@ -28,6 +28,7 @@ from shared_resources.housekeeping.retention import (
     versions_kept_since,
 )
 from shared_resources.problems import MeshProblem
+from shared_resources.serving_ports.following import bring_level, is_served, lags
 from shared_resources.stores.protocol import (
     ORPHAN_AGE,
     Compaction,
@@ -91,6 +92,8 @@ def perform(
     ]
     if task is Task.QUARANTINE:
         places = [partial(_expire_quarantine, environment, contract, made_at, dry_run)]
+    if task is Task.ORPHANS and is_served(environment, contract):
+        places.append(partial(_serve, environment, contract, made_at, dry_run))
     done, problems = [], []
     for do in places:
         try:
@@ -207,6 +210,17 @@ def _expire_quarantine(
     if gone:
         summary = f"{len(gone):,} removed, {len(undecided):,} of them never decided on"
     return Done(contract.key, Task.QUARANTINE, "quarantine", bool(gone), summary, details)
+
+
+def _serve(environment: Environment, contract: Contract, now: datetime, dry_run: bool) -> Done:
+    """The serving port: brought level, and generations dropped that nobody reads any more."""
+    if dry_run:
+        late = lags(environment, contract)
+        done = [f"{late}: brought level"] if late else []
+    else:
+        done = bring_level(environment, contract, now=now)
+    summary = ", ".join(done) or NOTHING
+    return Done(contract.key, Task.ORPHANS, "serving port", bool(done), summary, {"done": done})
 
 
 _IN_STORES: Mapping[Task, _InStore] = {

@@ -31,6 +31,7 @@ from shared_resources.observing.standing import (
     run_again,
     standing,
 )
+from shared_resources.serving_ports.following import lags
 from shared_resources.state.attempt import AttemptsOfAll, LastAttempt, Outcome
 from shared_resources.stores.protocol import ProductStore, Unreadable, Version
 from shared_resources.wording import duration
@@ -96,6 +97,8 @@ class Observer:
         evidence: Evidence | None = None
         if current is not None:
             told += _stale(contract, current)
+            with _one_trouble(told, contract, "its serving port"):
+                told += self._served_old(contract)
             with _one_trouble(told, contract, f"the evidence of version {current.number}"):
                 evidence = current.evidence
                 told += self._behind(contract, current.number, evidence)
@@ -115,6 +118,11 @@ class Observer:
         from shared_resources.state.last_attempts import LastAttempts
 
         return LastAttempts(self._environment.state, contract.key).all()
+
+    def _served_old(self, contract: Contract) -> list[Reason]:
+        why = lags(self._environment, contract) if contract.serving is not None else ""
+        remedy = f"`mesh housekeeping {contract.key}` brings it level, or says why not"
+        return [Reason(Kind.SERVED_OLD, why, remedy)] if why else []
 
     @cached_property
     def _all_attempts(self) -> AttemptsOfAll:

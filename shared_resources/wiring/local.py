@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from shared_resources.landing.zones.zone import LandingZone
     from shared_resources.registry.contracts import PublishedContracts
     from shared_resources.registry.registry import Registry
+    from shared_resources.serving_ports.port import ServingPort
     from shared_resources.state.database import StateDatabase
     from shared_resources.stores.attested.attestor import Attestor
     from shared_resources.stores.branched.store import BranchStore
     from shared_resources.stores.pins import Pins
     from shared_resources.stores.protocol import ProductStore
     from shared_resources.streams.log.port import Log
+
+# Below the home: `serving/` is of the code servers.
+PORTS = "ports"
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,12 @@ class LocalEnvironment(Environment):
         from shared_resources.engines.embedded_views.views import EmbeddedViews
 
         return {EmbeddedViews.name: EmbeddedViews(self)}
+
+    @cached_property
+    def serving_port(self) -> ServingPort | None:
+        from shared_resources.serving_ports.sqlite_port import SqlitePort
+
+        return SqlitePort(self.home / PORTS)
 
     @cached_property
     def dbt_target(self) -> DbtTarget:

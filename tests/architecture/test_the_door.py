@@ -36,6 +36,7 @@ OPENS = {
     "rehearsing/given_inputs.py": "the inputs of a rehearsal, admitted where they are made of",
     "reviewing/trial_process.py": "how many rows an input has",
     "running/pending.py": "which partitions are there",
+    "serving_ports/following.py": "writes a version to where rows are read under agreements alone",
     "testing/temporary_mesh.py": "what the tests of a product say it has made",
 }
 OPENERS = {"open_product", "open_pinned", "open_at"}

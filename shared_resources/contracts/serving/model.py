@@ -1,7 +1,7 @@
 """The server `serving` of a contract, as the platform's own model.
 
 Belongs here: the immutable type, its name and its defaults. Does not belong here: reading it
-(`reading.py`).
+(`contracts/reading/governed/serving.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The mesh's custom properties of the server `serving`, as JSON Schema.
 
 Belongs here: their values, and what each is for. Does not belong here: where they may stand
-(`mesh_properties.py`), reading them (`contracts/serving/reading.py`).
+(`mesh_properties.py`), reading them (`contracts/reading/governed/serving.py`).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from shared_resources.contracts.reading.governed.serving import FEWEST_KEPT, MOST_KEPT, MOST_MINUTES
 from shared_resources.contracts.serving.model import GRACE, KEPT
-from shared_resources.contracts.serving.reading import FEWEST_KEPT, MOST_KEPT, MOST_MINUTES
 
 OF_A_SERVER: Mapping[str, dict[str, Any]] = {
     "columns": {

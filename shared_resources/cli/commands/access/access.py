@@ -14,6 +14,7 @@ import click
 
 from shared_resources import wiring
 from shared_resources.cli.commands.access.engines import apply, export, plan
+from shared_resources.cli.commands.access.tokens import token
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.problems import MeshProblem
@@ -34,6 +35,7 @@ def access() -> None:
 access.add_command(plan)
 access.add_command(apply)
 access.add_command(export)
+access.add_command(token)
 
 
 @access.command(

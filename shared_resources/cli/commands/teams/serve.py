@@ -11,18 +11,23 @@ import os
 import click
 
 from shared_resources.cli.branch_option import outside_branches
+from shared_resources.cli.commands.teams.serve_products import products
 from shared_resources.cli.output import say
 
 
-@click.command(epilog="Example: mesh serve --port 3001")
+@click.group(invoke_without_command=True, epilog="Example: mesh serve --port 3001")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65_535), default=3000, show_default=True)
-def serve(host: str, port: int) -> None:
+@click.pass_context
+def serve(context: click.Context, host: str, port: int) -> None:
     """Serve Dagster's UI, its daemon and every deployed domain, and keep them up.
 
     Stays in the foreground. SIGTERM or Ctrl-C stops it: no run is launched any more, and those in
     progress have ten minutes to end. A domain is deployed to it with `mesh deploy DOMAIN`.
+    `mesh serve products` is another server: it answers point reads.
     """
+    if context.invoked_subcommand is not None:
+        return
     from shared_resources.serving.limits import memory_limit
     from shared_resources.serving.problems import CannotServe
 
@@ -47,3 +52,6 @@ def serve(host: str, port: int) -> None:
     }
     # This process becomes the supervisor, so that what ends the one ends the other.
     os.execve(command[0], command, variables)
+
+
+serve.add_command(products)

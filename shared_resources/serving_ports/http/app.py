@@ -1,0 +1,177 @@
+"""The ASGI application: a point read, the description, whether it is well.
+
+Belongs here: routes, from a request to a reader and a key, from an answer to a response.
+Does not belong here: reading (`serving_ports/reading.py`), the server that runs it (`running.py`).
+
+An embedded port answers in microseconds, and is asked where the requests are heard; one that is asked
+over the network is waited for in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import unquote_to_bytes
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from shared_resources.access.door import Reader
+from shared_resources.environment import Environment
+from shared_resources.problems import MeshProblem
+from shared_resources.serving_ports.http.openapi import description
+from shared_resources.serving_ports.http.problems import answer_to, problem
+from shared_resources.serving_ports.http.tokens import Tokens
+from shared_resources.serving_ports.reading import FRESH, Answer, PointReader
+from shared_resources.serving_ports.rows import NotAKey
+
+_Made = TypeVar("_Made")
+_MOST_TOKENS = 10_000
+_WHO = {"WWW-Authenticate": "Bearer"}
+_NO_TOKEN = (
+    "send the header `Authorization: Bearer …` with a token in force; `mesh access token new` makes "
+    "one"
+)
+
+
+def application(environment: Environment) -> Starlette:
+    """The application over the environment's serving port."""
+    served = _Served(environment)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        ticking = asyncio.create_task(served.tick())
+        try:
+            yield
+        finally:
+            ticking.cancel()
+            served.points.close()
+
+    return Starlette(
+        routes=[
+            Route("/health", served.health),
+            Route("/openapi.json", served.openapi),
+            Route("/{domain}/{product}/{key:path}", served.row),
+        ],
+        exception_handlers={HTTPException: _not_so},
+        lifespan=lifespan,
+    )
+
+
+async def _not_so(request: Request, raised: Exception) -> Response:
+    assert isinstance(raised, HTTPException)
+    detail = "read a row at /domain/product/key; /openapi.json describes what there is"
+    return problem(request, raised.status_code, detail)
+
+
+class _Served:
+    def __init__(self, environment: Environment) -> None:
+        self.points = PointReader(environment)
+        self._tokens = Tokens(environment.state)
+        self._known: dict[str, tuple[float, Reader | None]] = {}
+
+    async def row(self, request: Request) -> Response:
+        try:
+            reader = await self._reader(request)
+            if reader is None:
+                return problem(request, 401, _NO_TOKEN, _WHO)
+            product, key = _asked_for(request)
+            answer = await self._ask(lambda: self.points.read(product, reader, key))
+        except MeshProblem as raised:
+            return answer_to(request, raised)
+        headers = _headers(answer)
+        if answer.row is None:
+            detail = f"{product} shows you no row of this key"
+            return problem(request, 404, detail, headers)
+        return Response(_json(answer.row), media_type="application/json", headers=headers)
+
+    async def openapi(self, request: Request) -> Response:
+        try:
+            reader = await self._reader(request)
+            if reader is None:
+                return problem(request, 401, _NO_TOKEN, _WHO)
+            found = await run_in_threadpool(self.points.served, reader)
+        except MeshProblem as raised:
+            return answer_to(request, raised)
+        return JSONResponse(description(found), headers={"Cache-Control": "no-store"})
+
+    async def health(self, request: Request) -> Response:
+        """Says whether rows can be read, and nothing of which."""
+        try:
+            products = await run_in_threadpool(self.points.port.products)
+        except MeshProblem as raised:
+            return answer_to(request, raised)
+        return JSONResponse(
+            {"status": "ok", "port": self.points.port.name, "served": len(products)}
+        )
+
+    async def tick(self) -> None:
+        while True:
+            await asyncio.sleep(FRESH)
+            await run_in_threadpool(self.points.tick)
+
+    async def _ask(self, read: Callable[[], _Made]) -> _Made:
+        return await run_in_threadpool(read) if self.points.port.remote else read()
+
+    async def _reader(self, request: Request) -> Reader | None:
+        """Who the request is of; a token that was revoked is known as such within `FRESH` seconds."""
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not secret:
+            return None
+        known = self._known.get(secret)
+        now = time.monotonic()
+        if known is None or known[0] < now:
+            token = await run_in_threadpool(self._tokens.find, secret)
+            if len(self._known) >= _MOST_TOKENS:
+                self._known.clear()
+            known = self._known[secret] = (now + FRESH, token.reader if token else None)
+        return known[1]
+
+
+def _asked_for(request: Request) -> tuple[str, list[str]]:
+    """The product, and the parts of the key as they were before their slashes were decoded."""
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    domain, product, *key = raw.split(b"/")[1:]
+    try:
+        parts = [unquote_to_bytes(part).decode() for part in key]
+        return f"{unquote_to_bytes(domain).decode()}/{unquote_to_bytes(product).decode()}", parts
+    except UnicodeDecodeError:
+        raise NotAKey("the path is not UTF-8") from None
+
+
+def _headers(answer: Answer) -> dict[str, str]:
+    generation = answer.generation
+    age = max(0, int((datetime.now(UTC) - generation.published_at).total_seconds()))
+    said = {
+        "Mesh-Version": str(generation.version),
+        "Mesh-Generation": generation.id,
+        "Mesh-Published-At": generation.published_at.isoformat(),
+        "Mesh-Age-Seconds": str(age),
+        "Cache-Control": "no-store",
+    }
+    if answer.agreement:
+        said["Mesh-Agreement"] = answer.agreement
+    if answer.position is not None:
+        said["Mesh-Position"] = str(answer.position)
+    return said
+
+
+def _json(row: Any) -> bytes:
+    try:
+        return json.dumps(row, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:
+        plain = {
+            name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in row.items()
+        }
+        return json.dumps(plain, ensure_ascii=False).encode()
