@@ -51,7 +51,13 @@ def written(port: ServingPort, version: int, count: int = 5, product: str = PROD
 def served_people(mesh: TinyMesh, more: str = "", **of_server: object) -> Contract:
     """A product of people, keyed by `id`, that is served by its key. `more` is YAML of its roles."""
     columns = [
-        column("id", primaryKey=True, primaryKeyPosition=1, required=True),
+        column(
+            "id",
+            primaryKey=True,
+            primaryKeyPosition=1,
+            required=True,
+            customProperties=custom(subject="person"),
+        ),
         column("name", "VARCHAR", classification="restricted"),
         column("born", "DATE", classification="restricted"),
     ]

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from shared_resources.data_products.publishing import rollback
+from shared_resources.erasing.performing import asked_for, erase
 from shared_resources.housekeeping.tasks import Task, perform
+from shared_resources.mesh import look_at_mesh
 from shared_resources.observing.product_health import Observer
 from shared_resources.serving_ports import following
 from shared_resources.serving_ports.following import bring_level, lags, renew, serve_current
@@ -161,3 +163,16 @@ def test_after_an_erasure_nothing_of_before_is_left(mesh: TinyMesh) -> None:
     assert folder.is_dir()
     left = b"".join(one.read_bytes() for one in folder.rglob("*") if one.is_file())
     assert b"Ada Lovelace" not in left and b"Eve" in left
+
+
+def test_an_erasure_reaches_what_is_served(mesh: TinyMesh) -> None:
+    served_people(mesh, graceMinutes=60)
+    publish(mesh, ["Ada Lovelace of before", "Bob"])
+    publish(mesh, ["Ada Lovelace of before", "Bob", "Eve"])
+    read = look_at_mesh(mesh.environment)
+    who = asked_for(mesh.environment, read, "person", ["0"])
+    made, _ = erase(mesh.environment, read, who, "crm@example.com", "asked for")
+    assert made.done_at is not None
+    assert found(mesh).row is None and found(mesh, "1").row == '[1,"Bob",null]'
+    files = (mesh.environment.home / "ports").rglob("*")
+    assert not [one for one in files if one.is_file() and b"Ada Lovelace" in one.read_bytes()]

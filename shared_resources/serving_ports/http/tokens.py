@@ -132,8 +132,8 @@ _QUERY = sa.select(
 )
 
 
-def _token(row: sa.Row[Any]) -> Token:
-    id_, principal, purpose, made_by, made_at, ends, revoked = row._tuple()
+def _token(row: Any) -> Token:
+    id_, principal, purpose, made_by, made_at, ends, revoked = row
     when = None if revoked is None else datetime.fromisoformat(revoked)
     made, end = datetime.fromisoformat(made_at), datetime.fromisoformat(ends)
     return Token(id_, principal, purpose, made_by, made, end, when)
