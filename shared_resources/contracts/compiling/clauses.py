@@ -188,9 +188,11 @@ class _Lister:
 
     def _servers(self, servers: Node) -> Iterator[Clause]:
         for server in servers.items():
+            to = server.text("server")
+            how = "served by the key" if to == SERVING else f"published to the {to}"
             for name, field in server.fields():
                 if name in ("server", "type"):
-                    yield _clause(field, (True, _published_to(server.text("server"))))
+                    yield _clause(field, (True, how))
                 elif name == "customProperties":
                     yield from self._custom_properties(field)
                 else:
@@ -308,12 +310,6 @@ class _Lister:
                 yield _clause(item, (True, empty))
             else:
                 yield _clause(item, (True, _PLATFORM[name]))
-
-
-def _published_to(server: str) -> str:
-    return (
-        "each version is served by its key" if server == SERVING else f"published to the {server}"
-    )
 
 
 def _clause(node: Node, verdict: Verdict) -> Clause:
