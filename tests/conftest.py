@@ -13,6 +13,7 @@ from hypothesis import settings
 from shared_resources.state.database import StateDatabase
 from shared_resources.wiring import ProductionEnvironment, current
 from tests.stand_ins import StandIns, running_stand_ins
+from tests.stand_ins.kafka import Broker, shared_kafka
 from tests.stand_ins.postgres import Postgres, running_postgres
 from tests.stand_ins.servers import environment
 from tests.tiny_mesh import TinyMesh, tiny_mesh
@@ -64,6 +65,15 @@ def postgres() -> Iterator[Postgres]:
     """A Postgres server of this test process; `.fresh()` is the URL of an empty database."""
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Broker]:
+    """The one Kafka of this run of the tests, whichever of its processes ask."""
+    with shared_kafka(
+        os.environ.get("PYTEST_XDIST_TESTRUNUID", f"process-{os.getpid()}")
+    ) as broker:
+        yield broker
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

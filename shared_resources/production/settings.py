@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from snowflake.connector import SnowflakeConnection
 
+    from shared_resources.production.kafka_settings import KafkaSettings
     from shared_resources.production.snowflake_login import SnowflakeLogin
 
 
@@ -62,6 +63,7 @@ class ProductionSettings:
     # The template of the queues' names, with {domain} and {product}; None: prefixes are listed.
     landing_queue: str | None = None
     database_url: str | None = field(default=None, repr=False)
+    kafka: KafkaSettings | None = None
 
     def s3_resource(self, patience: Patience = RUN) -> S3Resource:
         """dagster-aws's resource; credentials and endpoint are boto3's own."""

@@ -90,6 +90,10 @@ class ProductionEnvironment(LocalEnvironment):
 
     @cached_property
     def log(self) -> Log:
+        if self.settings.kafka is not None:
+            from shared_resources.streams.log.kafka.log import KafkaLog
+
+            return KafkaLog(self.settings.kafka)
         raise EnvironmentProblem(
             "No stream can be read: KAFKA_BOOTSTRAP_SERVERS is not set; set it to the brokers, as "
             "host:port,host:port (docs/production.md)."

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shared_resources.production.checks import KNOWN
+from shared_resources.production.kafka_settings import VARIABLES as OF_KAFKA
 from shared_resources.production.snowflake_settings import VARIABLES
 from shared_resources.reference.described import described
 from shared_resources.reference.pages.markdown import code, page, table
@@ -87,9 +88,9 @@ def settings_page() -> str:
         _INTRODUCTION,
         "## The mesh's own",
         table(("variable", "default", "what it is for"), rows),
-        "## Of AWS and Snowflake",
+        "## Of AWS, Snowflake and Kafka",
         f"Production reads boto3's own variables (`AWS_…`) and the Snowflake connector's: "
-        f"{code(sorted(VARIABLES))}. "
+        f"{code(sorted(VARIABLES))}. Where there are streams, it reads {code(sorted(OF_KAFKA))}. "
         "[What each is for](../production.md#7-variables), with the accounts that they name.",
         "## Of a domain",
         "A domain's code sees none of these. It sees what every process needs, and the variables that "

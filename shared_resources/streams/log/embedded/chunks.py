@@ -28,12 +28,20 @@ MOST_MESSAGES, MOST_BYTES = 8_192, 4 << 20
 def conformed(messages: pa.Table) -> pa.Table:
     """The messages in `message_schema()`. Raises `LogProblem` when they are not of it."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     schema = message_schema()
     try:
         if messages.schema.names != schema.names:
             messages = messages.select(schema.names)
-        return messages if messages.schema.equals(schema) else messages.cast(schema)
+        if not messages.schema.equals(schema):
+            messages = messages.cast(schema)
+        headers = messages.column("headers")
+        if headers.null_count < messages.num_rows:  # an empty list is none, as in Kafka
+            some = pc.greater(pc.list_value_length(headers), 0)
+            named = pc.if_else(some, headers, pa.scalar(None, headers.type))
+            messages = messages.set_column(5, schema.field("headers"), named)
+        return messages
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError, ValueError) as problem:
         raise LogProblem(f"What is sent is no table of messages: {problem}.") from problem
 

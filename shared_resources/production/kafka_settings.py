@@ -1,0 +1,162 @@
+"""How to reach Kafka: the ecosystem's variables, read and checked without the network.
+
+Belongs here: `KAFKA_…`, what is wrong with them, the clients' configuration that they come to.
+Does not belong here: the clients themselves (`streams/log/kafka/`), other settings (`checks.py`).
+
+A problem is one line: the variable, what is wrong with it, what to set. It never holds a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shared_resources.production.quoting import holds_login, quoted
+
+SERVERS = "KAFKA_BOOTSTRAP_SERVERS"
+# How the brokers of Amazon MSK are logged in to with a role of AWS's.
+MSK_IAM = "AWS_MSK_IAM"
+VARIABLES = frozenset(
+    {
+        SERVERS,
+        "KAFKA_SECURITY_PROTOCOL",
+        "KAFKA_SASL_MECHANISM",
+        "KAFKA_SASL_USERNAME",
+        "KAFKA_SASL_PASSWORD",
+        "KAFKA_SSL_CA_LOCATION",
+        "KAFKA_SSL_CERTIFICATE_LOCATION",
+        "KAFKA_SSL_KEY_LOCATION",
+        "KAFKA_SSL_KEY_PASSWORD",
+    }
+)
+_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT")
+_WITH_PASSWORD = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+_SERVER = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9_.-]+):[0-9]{1,5}")
+
+
+@dataclass(frozen=True)
+class KafkaSettings:
+    """`servers` is `host:port,host:port`. Its repr shows no secret."""
+
+    servers: str
+    protocol: str = "PLAINTEXT"
+    mechanism: str | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    authority: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+    key_password: str | None = field(default=None, repr=False)
+    region: str | None = None
+
+    def client(self) -> dict[str, Any]:
+        """What every client of librdkafka's is given; with secrets in it."""
+        given: dict[str, Any] = {
+            "bootstrap.servers": self.servers,
+            "security.protocol": self.protocol,
+            "ssl.ca.location": self.authority,
+            "ssl.certificate.location": self.certificate,
+            "ssl.key.location": self.key,
+            "ssl.key.password": self.key_password,
+        }
+        if self.mechanism == MSK_IAM:
+            given |= {"sasl.mechanism": "OAUTHBEARER", "oauth_cb": _token_of_aws(self.region)}
+        elif self.protocol.startswith("SASL"):
+            given |= {
+                "sasl.mechanism": self.mechanism,
+                "sasl.username": self.username,
+                "sasl.password": self.password,
+            }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def _token_of_aws(region: str | None) -> Callable[[str], tuple[str, float]]:
+    """What gives a token when the client needs one: for the role that boto3 would use."""
+
+    def token(_: str) -> tuple[str, float]:
+        from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
+
+        made, expires_in_ms = MSKAuthTokenProvider.generate_auth_token(region)
+        return made, expires_in_ms / 1000
+
+    return token
+
+
+def read_kafka(
+    variables: Mapping[str, str], region: str | None, problems: list[str]
+) -> KafkaSettings | None:
+    """The settings; None where no `KAFKA_BOOTSTRAP_SERVERS` is set, or `problems` say what is wrong."""
+    servers = variables.get(SERVERS, "").strip()
+    if not servers:
+        return None
+    before = len(problems)
+    problems.extend(_wrong_servers(servers))
+    protocol = (variables.get("KAFKA_SECURITY_PROTOCOL") or "PLAINTEXT").upper()
+    mechanism = (variables.get("KAFKA_SASL_MECHANISM") or "").upper() or None
+    problems.extend(_wrong_login(variables, protocol, mechanism, region))
+    problems.extend(_wrong_files(variables, protocol))
+    if len(problems) > before:
+        return None
+    return KafkaSettings(
+        servers=servers,
+        protocol=protocol,
+        mechanism=mechanism,
+        username=variables.get("KAFKA_SASL_USERNAME") or None,
+        password=variables.get("KAFKA_SASL_PASSWORD") or None,
+        authority=variables.get("KAFKA_SSL_CA_LOCATION") or None,
+        certificate=variables.get("KAFKA_SSL_CERTIFICATE_LOCATION") or None,
+        key=variables.get("KAFKA_SSL_KEY_LOCATION") or None,
+        key_password=variables.get("KAFKA_SSL_KEY_PASSWORD") or None,
+        region=region,
+    )
+
+
+def _wrong_servers(servers: str) -> Iterator[str]:
+    each = [one.strip() for one in servers.split(",")]
+    wrong = [one for one in each if not _SERVER.fullmatch(one)]
+    if any(map(holds_login, each)):
+        yield f"{SERVERS} must hold no user or password; set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
+    elif wrong:
+        yield f"{SERVERS}: {quoted(wrong[0])} is no broker; set it to host:port,host:port"
+
+
+def _wrong_login(
+    variables: Mapping[str, str], protocol: str, mechanism: str | None, region: str | None
+) -> Iterator[str]:
+    if protocol not in _PROTOCOLS:
+        yield f"KAFKA_SECURITY_PROTOCOL={quoted(protocol)} is none; set {', '.join(_PROTOCOLS)}"
+        return
+    if not protocol.startswith("SASL"):
+        if mechanism or variables.get("KAFKA_SASL_PASSWORD"):
+            yield (
+                f"KAFKA_SECURITY_PROTOCOL is {protocol}, which logs in to nothing, but KAFKA_SASL_… is "
+                "set; set it to SASL_SSL, or unset those"
+            )
+        return
+    if mechanism == MSK_IAM:
+        if region is None:
+            yield "KAFKA_SASL_MECHANISM=AWS_MSK_IAM needs a region; set AWS_DEFAULT_REGION"
+    elif mechanism not in _WITH_PASSWORD:
+        ways = ", ".join((*_WITH_PASSWORD, MSK_IAM))
+        said = f"={quoted(mechanism)} is none that is known" if mechanism else " is not set"
+        yield f"KAFKA_SASL_MECHANISM{said}; set {ways}"
+    else:
+        for name in ("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"):
+            if not variables.get(name):
+                yield f"{name} is not set, but KAFKA_SASL_MECHANISM={mechanism} needs it"
+
+
+def _wrong_files(variables: Mapping[str, str], protocol: str) -> Iterator[str]:
+    for name in ("CA", "CERTIFICATE", "KEY"):
+        variable = f"KAFKA_SSL_{name}_LOCATION"
+        file = variables.get(variable)
+        if file and not protocol.endswith("SSL"):
+            yield (
+                f"{variable} is set, but KAFKA_SECURITY_PROTOCOL={protocol} has no TLS; set SASL_SSL or "
+                "SSL"
+            )
+        elif file and not Path(file).is_file():
+            yield f"{variable}={quoted(file)} is no file; set the path of a PEM file"
