@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from shared_resources.environment import EnvironmentProblem
 from shared_resources.production.aws_settings import check_aws, region_of
-from shared_resources.production.kafka_settings import MSK_IAM, read_kafka
+from shared_resources.production.kafka.settings import MSK_IAM, read_kafka
 from shared_resources.production.quoting import quoted
 from shared_resources.production.settings import ProductionSettings, S3Location
 from shared_resources.production.snowflake_settings import read_login

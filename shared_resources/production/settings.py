@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from snowflake.connector import SnowflakeConnection
 
-    from shared_resources.production.kafka_settings import KafkaSettings
+    from shared_resources.production.kafka.settings import KafkaSettings
     from shared_resources.production.snowflake_login import SnowflakeLogin
 
 

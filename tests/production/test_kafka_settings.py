@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared_resources.production.kafka_settings import KafkaSettings, read_kafka
+from shared_resources.production.kafka.settings import KafkaSettings, read_kafka
 
 LOGIN = {
     "KAFKA_BOOTSTRAP_SERVERS": "one:9092, two:9092",

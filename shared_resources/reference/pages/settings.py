@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shared_resources.production.checks import KNOWN
-from shared_resources.production.kafka_settings import VARIABLES as OF_KAFKA
+from shared_resources.production.kafka.settings import VARIABLES as OF_KAFKA
 from shared_resources.production.snowflake_settings import VARIABLES
 from shared_resources.reference.described import described
 from shared_resources.reference.pages.markdown import code, page, table

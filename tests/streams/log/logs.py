@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared_resources.production.kafka_settings import KafkaSettings
+from shared_resources.production.kafka.settings import KafkaSettings
 from shared_resources.streams.log.embedded.log import EmbeddedLog
 from shared_resources.streams.log.port import Log
 

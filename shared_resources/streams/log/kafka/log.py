@@ -23,7 +23,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
 from shared_resources.confinement.guard import refuse
-from shared_resources.production.kafka_settings import KafkaSettings
+from shared_resources.production.kafka.settings import KafkaSettings
 from shared_resources.state.per_process import OncePerProcess
 from shared_resources.streams.log.kafka.problems import NO_TOPIC, SETTLING, Heard
 from shared_resources.streams.log.kafka.reader import KafkaReader

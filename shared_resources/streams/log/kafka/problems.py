@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException
 
 from shared_resources.problems import MeshProblem
-from shared_resources.production.kafka_settings import KafkaSettings
+from shared_resources.production.kafka.settings import KafkaSettings
 from shared_resources.streams.log.port import Fenced, LogProblem
 
 _AWAY = frozenset(

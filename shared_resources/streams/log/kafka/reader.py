@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, Message, TopicPartition
 
-from shared_resources.production.kafka_settings import KafkaSettings
+from shared_resources.production.kafka.settings import KafkaSettings
 from shared_resources.streams.log.kafka.problems import Heard, problem_of
 from shared_resources.streams.log.kafka.records import table_of
 from shared_resources.streams.log.port import Assignment, OffsetsGone, Positions

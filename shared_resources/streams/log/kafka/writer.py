@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from shared_resources.production.kafka_settings import KafkaSettings
+from shared_resources.production.kafka.settings import KafkaSettings
 from shared_resources.streams.log.kafka.problems import NOT_A_MEMBER, Heard, problem_of
 from shared_resources.streams.log.kafka.reader import KafkaReader
 from shared_resources.streams.log.kafka.records import rows_of
