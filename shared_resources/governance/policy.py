@@ -84,6 +84,10 @@ class DataTimePolicy(_Policy):
     policy is."""
 
     rules: Callable[[Contract, Central], tuple[Rule, ...]]
+    # What it does not look for in this environment, and why, as each version's evidence says.
+    unasked: Callable[[Contract, Central], tuple[str, ...]] = field(
+        default=lambda contract, central: (), kw_only=True
+    )
 
 
 Policy = LoadTimePolicy | DataTimePolicy

@@ -62,10 +62,17 @@ def terms_of(
             HeldWaiver(one.policy, one.reason, one.approver, one.expires.isoformat())
             for one in holding.values()
         ),
-        not_enforced=tuple(
-            NotEnforced(clause.path, clause.how)
-            for clause in contract.clauses
-            if not clause.enforced
+        not_enforced=(
+            *(
+                NotEnforced(clause.path, clause.how)
+                for clause in contract.clauses
+                if not clause.enforced
+            ),
+            *(
+                NotEnforced(f"policies.{policy.name}", why)
+                for policy in data_time_policies()
+                for why in policy.unasked(contract, central)
+            ),
         ),
         rules={rule.name: rule.description or rule.clause for rule in checks},
         code=code,

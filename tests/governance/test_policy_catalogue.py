@@ -199,7 +199,7 @@ def text_contract():
 
 
 def test_data_time_policies_are_blocking_checks() -> None:
-    rule, _ = data_time_rules(text_contract())
+    _, rule, _ = data_time_rules(text_contract())
     assert rule.name == "policy_no_undeclared_personal_data"
     assert rule.kind == "personal_data"
     assert rule.severity is Severity.BLOCKING
@@ -208,17 +208,17 @@ def test_data_time_policies_are_blocking_checks() -> None:
 
 def test_a_waiver_makes_a_data_time_policy_warn_until_it_expires() -> None:
     waiver = replace(WAIVER, policy="no_undeclared_personal_data")
-    rule, _ = data_time_rules(text_contract(), (waiver,), today=TODAY)
+    _, rule, _ = data_time_rules(text_contract(), (waiver,), today=TODAY)
     assert rule.severity is Severity.WARNING
     assert "waived until 2026-06-01 by governance@example.com" in rule.reason
-    after, _ = data_time_rules(text_contract(), (waiver,), today=TODAY + timedelta(days=1))
+    _, after, _ = data_time_rules(text_contract(), (waiver,), today=TODAY + timedelta(days=1))
     assert after.severity is Severity.BLOCKING
 
 
 @pytest.mark.parametrize("changes", [{"product": "lines"}, {"policy": "classified"}])
 def test_another_products_or_policys_waiver_changes_no_check(changes: dict[str, str]) -> None:
     waiver = replace(WAIVER, **{"policy": "no_undeclared_personal_data", **changes})  # type: ignore[arg-type]
-    rule, _ = data_time_rules(text_contract(), (waiver,), today=TODAY)
+    _, rule, _ = data_time_rules(text_contract(), (waiver,), today=TODAY)
     assert rule.severity is Severity.BLOCKING
 
 
