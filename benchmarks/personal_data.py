@@ -4,9 +4,10 @@
 
 A labelled set, the same each time: for each kind so many columns of values, made by Faker or drawn
 until the check passes; and columns that hold none: numbers of orders, article numbers, moments,
-UUIDs, hashes, prices, versions, random digits of each width. Each is asked as the policy asks a
-batch, under a name that says nothing. Prints a table for the docs. A column counts as found when it
-is found under its own kind; what is found in a column of another is a false alarm.
+UUIDs, hashes, prices, versions, random digits of each width, companies, towns, streets, jobs, words.
+Each is asked as the two policies ask a batch, under a name that says nothing. Prints a table for the
+docs. A column counts as found when it is found under its own kind; what is found in a column of another
+is a false alarm.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ import duckdb
 import pyarrow as pa
 from faker import Faker
 
-from shared_resources.personal_data.numbers import KINDS, NumberKind
+from shared_resources.personal_data.number_kinds import KINDS, NumberKind
+from shared_resources.personal_data.sampling import ADDRESS, NAME, POSITION, Texts
 from shared_resources.personal_data.searching import Column
 from shared_resources.personal_data.text import PATTERNS
 from shared_resources.personal_data.validating import is_valid
@@ -59,7 +61,8 @@ def kinds_found(values: list[str]) -> set[str]:
     connection.register("batch", pa.table({"value": values}))
     column = Column("value", PATTERNS, numbers=True)
     ask = lambda query: connection.execute(query).fetchall()[0]  # noqa: E731
-    return {name for name, _, _ in column.held("batch", ask)}
+    found = {name for name, _, _ in column.held("batch", ask)}
+    return found | {name for name, _ in Texts("value", names=True).held("batch", ask)}
 
 
 def labelled(columns: int, rows: int) -> Iterator[tuple[str, list[str]]]:
@@ -76,6 +79,10 @@ def labelled(columns: int, rows: int) -> Iterator[tuple[str, list[str]]]:
                 kind,
                 [f"{values[0]} {make()}", *values[1:]] if sentence else [make() for _ in values],
             )
+        for kind, make in _whole(fake, number).items():
+            yield kind, [make() for _ in range(rows)]
+        for make in _words(fake):
+            yield "", [make() for _ in range(rows)]
         for kind in KINDS:
             if not kind.by_name_only and kind.validator != "luhn":
                 yield kind.name, [_drawn(kind, chance) for _ in range(rows)]
@@ -92,6 +99,44 @@ def _texts(fake: Faker) -> dict[str, Callable[[], str]]:
         "IP address": lambda: fake.ipv4_public() if fake.boolean() else fake.ipv6(),
         "MAC address": fake.mac_address,
     }
+
+
+def _whole(fake: Faker, number: int) -> dict[str, Callable[[], str]]:
+    """Kinds that are told by a whole column, each written in one of several ways."""
+    names = (
+        fake.name,
+        lambda: f"{fake.last_name()}, {fake.first_name()}",
+        lambda: f"{fake.first_name()} {fake.last_name()}".upper(),
+    )
+    addresses = (lambda: fake.address().replace("\n", ", "), fake.street_address)
+    positions = (
+        lambda: f"{fake.latitude()}, {fake.longitude()}",
+        lambda: f"POINT({fake.longitude()} {fake.latitude()})",
+        lambda: f"geo:{fake.latitude()},{fake.longitude()}",
+    )
+    return {
+        NAME: names[number % len(names)],
+        ADDRESS: addresses[number // 2 % len(addresses)],
+        POSITION: positions[number % len(positions)],
+    }
+
+
+def _words(fake: Faker) -> tuple[Callable[[], str], ...]:
+    """What is no person's and made of words."""
+    return (
+        fake.company,
+        fake.city,
+        fake.country,
+        fake.street_name,
+        fake.job,
+        fake.catch_phrase,
+        fake.color_name,
+        fake.currency_name,
+        fake.sentence,
+        lambda: " ".join(fake.words(2)).title(),
+        lambda: f"{fake.random_int(1, 99)} {fake.word()} {fake.random_int(1, 9)}",
+        lambda: f"{fake.random_int(1, 99)}.{fake.random_int(10, 99)}, {fake.random_int(1, 9)}.50",
+    )
 
 
 def _drawn(kind: NumberKind, chance: random.Random) -> str:

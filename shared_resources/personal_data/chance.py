@@ -10,8 +10,9 @@ from math import exp, lgamma, log
 
 # How rarely chance may do it before something is said: of all columns of a large mesh, asked daily, none.
 SELDOM = 1e-9
-# Where a layout tells most of what is none before the check does.
-ONCE = 0.1
+# Where a layout tells most of what is none before the check does: and where the column's other values
+# say that it is about something else.
+ONCE, RARE = 0.11, 1e-3  # one match of one that a tenth would pass is no chance yet
 
 
 def by_chance(passed: int, among: int, each: float) -> float:

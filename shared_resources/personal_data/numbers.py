@@ -1,8 +1,8 @@
 """Numbers of persons: told by a column of them, whole values with check digits.
 
-Belongs here: each country's layouts, how often chance passes its check, what such columns are called, and
-the decision over a column's distinct values.
-Does not belong here: the checks themselves (`validating.py`), reading the values (`searching.py`).
+Belongs here: the decision over a column's distinct values.
+Does not belong here: the kinds (`number_kinds.py`), their checks (`validating.py`), reading the values
+(`searching.py`).
 
 One random number of nine digits in eleven passes the check of a Dutch BSN, so one value tells nothing. A
 column counts when nearly all of its distinct values in a layout pass, and so many that chance does not do
@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 
 from shared_resources.personal_data.chance import SELDOM, by_chance
-from shared_resources.personal_data.text import CARD_DIGITS
+from shared_resources.personal_data.number_kinds import KINDS, NATIONAL, NumberKind
 from shared_resources.personal_data.validating import is_valid
 
 # Of the distinct values in the layout: by the values alone, and where the column's name says it.
@@ -27,234 +26,30 @@ NEARLY_ALL = 0.9
 HALF = 0.5
 # As integers, those of nine digits that began with two zeros; a shorter number is nobody's.
 SHORTEST_OF_A_PERSON = 10**6
+# So many may have been lost.
+_LEADING_ZEROS = 2
 # So many are tried before the others: of ten of which nine in ten would pass, fewer than half never do.
 TRIED_FIRST = 10
 TRIED_AT_ALL = 4
 
 
-@dataclass(frozen=True)
-class NumberKind:
-    """`layouts` are regular expressions over whole texts, `digits` the widths as an integer, which loses
-    leading zeros. `chance` is how many numbers of the layout, with a date where one belongs, pass.
-    """
-
-    name: str
-    validator: str
-    layouts: tuple[str, ...]
-    digits: tuple[int, ...]
-    chance: float
-    called: str
-    by_name_only: bool = False
-
-    @property
-    def pattern(self) -> str:
-        return "|".join(self.layouts)
-
-
-def _digits(width: int) -> str:
-    return rf"[0-9]{{{width}}}"
-
-
-_NATIONAL = (
-    r"(national|person|citizen|social|insurance|identity|tax).*(id|no|nr|num)|ssn|national_id"
-)
-
-KINDS: tuple[NumberKind, ...] = (
-    NumberKind(
-        "Austrian insurance number",
-        "at.vnr",
-        (_digits(10), r"[0-9]{4} [0-9]{6}"),
-        (10,),
-        0.1,
-        r"svnr|sozialvers",
-    ),
-    NumberKind(
-        "Australian tax file number",
-        "au.tfn",
-        (_digits(9), r"[0-9]{3} [0-9]{3} [0-9]{3}"),
-        (9,),
-        0.1,
-        r"tfn|tax_file",
-        by_name_only=True,
-    ),
-    NumberKind(
-        "Belgian national number",
-        "be.nn",
-        (_digits(11), r"[0-9]{2}\.[0-9]{2}\.[0-9]{2}-[0-9]{3}\.[0-9]{2}"),
-        (11,),
-        0.021,
-        r"rijksregister|registre_national|insz|niss",
-    ),
-    NumberKind(
-        "Brazilian CPF",
-        "br.cpf",
-        (_digits(11), r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}"),
-        (11,),
-        0.01,
-        r"cpf",
-    ),
-    NumberKind("Bulgarian EGN", "bg.egn", (_digits(10),), (10,), 0.1, r"egn"),
-    NumberKind(
-        "Canadian insurance number",
-        "ca.sin",
-        (_digits(9), r"[0-9]{3}[ -][0-9]{3}[ -][0-9]{3}"),
-        (9,),
-        0.1,
-        r"(^|_)sin(_|$)|social_insurance",
-        by_name_only=True,
-    ),
-    NumberKind(
-        "Swiss AHV number",
-        "ch.ssn",
-        (r"756[0-9]{10}", r"756\.[0-9]{4}\.[0-9]{4}\.[0-9]{2}"),
-        (13,),
-        0.1,
-        r"ahv|(^|_)avs|nss",
-    ),
-    NumberKind(
-        "Czech or Slovak birth number",
-        "cz.rc",
-        (r"[0-9]{6}/?[0-9]{4}",),
-        (10,),
-        0.1,
-        r"rodn|birth_number",
-    ),
-    NumberKind(
-        "German tax number",
-        "de.idnr",
-        (_digits(11), r"[0-9]{2}( [0-9]{3}){3}"),
-        (11,),
-        0.1,
-        r"steuer|idnr|tax_id",
-    ),
-    NumberKind(
-        "Danish CPR number",
-        "dk.cpr",
-        (r"[0-9]{6}-?[0-9]{4}",),
-        (10,),
-        1.0,
-        r"cpr",
-        by_name_only=True,
-    ),
-    NumberKind(
-        "Estonian or Lithuanian personal code",
-        "ee.ik",
-        (_digits(11),),
-        (11,),
-        0.1,
-        r"isikukood|asmens",
-    ),
-    NumberKind("Spanish DNI", "es.dni", (r"[0-9]{8}-?[A-Z]",), (), 0.044, r"dni|nif"),
-    NumberKind("Spanish NIE", "es.nie", (r"[XYZ]-?[0-9]{7}-?[A-Z]",), (), 0.044, r"nie|dni"),
-    NumberKind(
-        "Finnish personal code",
-        "fi.hetu",
-        (r"[0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-Y]",),
-        (),
-        0.033,
-        r"hetu|henkilo",
-    ),
-    NumberKind(
-        "French NIR",
-        "fr.nir",
-        (
-            r"[12][0-9]{4}(?:[0-9]{2}|2[AB])[0-9]{8}",
-            r"[12] [0-9]{2} [0-9]{2} (?:[0-9]{2}|2[AB]) [0-9]{3} [0-9]{3} [0-9]{2}",
-        ),
-        (15,),
-        0.0104,
-        r"(^|_)nir(_|$)|insee|securite_sociale",
-    ),
-    NumberKind(
-        "British NHS number",
-        "gb.nhs",
-        (r"[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}",),
-        (10,),
-        0.1,
-        r"nhs",
-        by_name_only=True,
-    ),
-    NumberKind("Greek AMKA", "gr.amka", (_digits(11),), (11,), 0.1, r"amka"),
-    NumberKind("Croatian OIB", "hr.oib", (_digits(11),), (11,), 0.1, r"oib"),
-    NumberKind("Irish PPS number", "ie.pps", (r"[0-9]{7}[A-W][ABHTWX]?",), (), 0.044, r"pps"),
-    NumberKind(
-        "Icelandic kennitala", "is_.kennitala", (r"[0-9]{6}-?[0-9]{4}",), (10,), 0.1, r"kennitala"
-    ),
-    NumberKind(
-        "Italian codice fiscale",
-        "it.codicefiscale",
-        (r"[A-Z]{6}[0-9LMNP-V]{2}[A-EHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]",),
-        (),
-        0.04,
-        r"fiscale",
-    ),
-    NumberKind(
-        "Japanese individual number", "jp.in_", (_digits(12),), (12,), 0.1, r"my_?number|kojin"
-    ),
-    NumberKind(
-        "South Korean resident number", "kr.rrn", (r"[0-9]{6}-?[0-9]{7}",), (13,), 0.1, r"rrn|jumin"
-    ),
-    NumberKind(
-        "Mexican CURP", "mx.curp", (r"[A-Z]{4}[0-9]{6}[HM][A-Z]{5}[0-9A-Z][0-9]",), (), 0.1, r"curp"
-    ),
-    NumberKind(
-        "Dutch BSN",
-        "nl.bsn",
-        (_digits(9), r"[0-9]{4}\.[0-9]{2}\.[0-9]{3}"),
-        (9,),
-        0.092,
-        r"bsn|burgerservice|sofi",
-    ),
-    NumberKind(
-        "Norwegian identity number",
-        "no.fodselsnummer",
-        (r"[0-9]{6} ?[0-9]{5}",),
-        (11,),
-        0.01,
-        r"fodsel|fnr|personnummer",
-    ),
-    NumberKind("Polish PESEL", "pl.pesel", (_digits(11),), (11,), 0.1, r"pesel"),
-    NumberKind(
-        "Portuguese NIF",
-        "pt.nif",
-        (_digits(9), r"[0-9]{3} [0-9]{3} [0-9]{3}"),
-        (9,),
-        0.1,
-        r"nif|contribuinte",
-    ),
-    NumberKind("Romanian CNP", "ro.cnp", (_digits(13),), (13,), 0.1, r"cnp"),
-    NumberKind(
-        "Swedish personal number",
-        "se.personnummer",
-        (r"(?:[0-9]{2})?[0-9]{6}[-+]?[0-9]{4}",),
-        (10, 12),
-        0.1,
-        r"personnummer|pnr",
-    ),
-    NumberKind("Slovenian EMSO", "si.emso", (_digits(13),), (13,), 0.1, r"emso|jmbg"),
-    NumberKind(
-        "Turkish identity number", "tr.tckimlik", (_digits(11),), (11,), 0.01, r"kimlik|tckn"
-    ),
-    NumberKind(
-        "US social security number",
-        "us.ssn",
-        (r"[0-9]{3}-[0-9]{2}-[0-9]{4}", _digits(9)),
-        (9,),
-        1.0,
-        r"ssn|social_security",
-        by_name_only=True,
-    ),
-    NumberKind(
-        "South African identity number", "za.idnr", (_digits(13),), (13,), 0.1, r"id_?n(o|r|um)"
-    ),
-    # Of text, `text.py` finds them among other words, too.
-    NumberKind("payment card", "luhn", (CARD_DIGITS,), (14, 15, 16), 0.1, r"card|pan$"),
-)
-
-
 def kinds_in(values: Sequence[str], column: str, *, integers: bool) -> Iterator[NumberKind]:
     """The kinds that a column of these distinct values holds. Of integers, `values` are their digits."""
+    found = {kind.validator: (kind, hinted) for kind, hinted in _held(values, column, integers)}
+    for kind, hinted in found.values():
+        # What passes the narrower check as well is called by that, unless the name says otherwise.
+        if hinted or not any(narrower in found for narrower in kind.unless):
+            yield kind
+
+
+def _held(values: Sequence[str], column: str, integers: bool) -> Iterator[tuple[NumberKind, bool]]:
+    """The kinds whose check so many values pass, each with whether the column's name says it."""
+    # Most columns of numbers have digits alone, and no kind of another width is asked then.
+    widths = {len(value) for value in values if value.isdigit()}
+    digits_alone = all(value.isdigit() for value in values)
     for kind, hinted in _asked(column, integers=integers):
+        if digits_alone and not _has_width(kind, widths, integers=integers):
+            continue
         wanted = HALF if hinted else NEARLY_ALL
         # What is none is told by few: of most columns no more than these are looked at.
         first = list(islice(_candidates(kind, values, integers=integers), TRIED_FIRST))
@@ -267,14 +62,19 @@ def kinds_in(values: Sequence[str], column: str, *, integers: bool) -> Iterator[
         if passed < wanted * len(candidates):
             continue
         if hinted or by_chance(passed, len(candidates), kind.chance) <= SELDOM:
-            yield kind
+            yield kind, hinted
+
+
+def _has_width(kind: NumberKind, widths: Iterable[int], *, integers: bool) -> bool:
+    lost = _LEADING_ZEROS if integers else 0
+    return any(own - lost <= width <= own for own in kind.digits for width in widths)
 
 
 @cache
 def _asked(column: str, *, integers: bool) -> tuple[tuple[NumberKind, bool], ...]:
     """The kinds that a column of the name may hold, each with whether its name says so."""
     named = [(kind, bool(re.search(kind.called, column, re.IGNORECASE))) for kind in KINDS]
-    national = bool(re.search(_NATIONAL, column, re.IGNORECASE))
+    national = bool(re.search(NATIONAL, column, re.IGNORECASE))
     return tuple(
         (kind, called or national)
         for kind, called in named
@@ -296,7 +96,7 @@ def _candidates(kind: NumberKind, values: Iterable[str], *, integers: bool) -> I
 def _padded(value: str, kind: NumberKind) -> Iterator[str]:
     """As it was before it became an integer: up to two leading zeros are put back."""
     for width in kind.digits:
-        if width - 2 <= len(value) <= width:
+        if width - _LEADING_ZEROS <= len(value) <= width:
             padded = value.zfill(width)
             if re.fullmatch(kind.pattern, padded):
                 yield padded

@@ -56,7 +56,7 @@ def _written(pattern: str) -> str:
     return f"regexp_full_match({{column}}, {quote_literal(pattern)})"
 
 
-_LETTERS = _written(r"[\pL\pM.,'\x{2019} \-]+")
+_LETTERS = _written(r"\pL[\pL\pM.,'\x{2019} \-]+")
 _AN_ADDRESS = _written(r"(?s).*[0-9].*") + " AND " + _written(r"(?s).*\pL.*")
 _OF_A_PERSON = (
     r"(customer|person|passenger|employee|contact|patient|holder|owner|recipient|guest|author|full|display)"

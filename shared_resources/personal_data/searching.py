@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from zlib import crc32
 
-from shared_resources.personal_data.chance import ONCE, by_chance
-from shared_resources.personal_data.numbers import KINDS, kinds_in
+from shared_resources.personal_data.chance import ONCE, RARE, by_chance
+from shared_resources.personal_data.number_kinds import KINDS
+from shared_resources.personal_data.numbers import kinds_in
 from shared_resources.personal_data.validating import is_valid
 from shared_resources.sql import quote_identifier, quote_literal
 
@@ -135,32 +137,39 @@ class Column:
         if self.numbers and rows[-1]:
             yield from self._numbers_held(view, rows[-1], ask)
 
-    def cleared(self, view: str, part: str, ask: AskAll) -> frozenset[int]:
-        """The parts of `view` in which the column holds none, as far as one look at all of them tells."""
-        texts = " OR ".join(f"({search.found})" for search in self._searches) or "FALSE"
-        numbers = self._numbers_found if self.numbers else "FALSE"
-        counted = ask(
-            f"SELECT {part}, coalesce(count_if({texts}), 0), coalesce(count_if({numbers}), 0) "
-            f"FROM {view} GROUP BY {part}"
-        )
-        cleared = {number for number, text, _ in counted if not text}
-        rows = sum(number for *_, number in counted)
-        if not rows:
-            return frozenset(cleared)
-        some = max(1, rows // (DISTINCT_NUMBERS * len(counted)))
-        samples: dict[int, list[str]] = {number: [] for number, _, found in counted if found}
-        value = f"CAST({self.quoted} AS VARCHAR)"
-        for number, values in ask(
-            f"SELECT p, list(v ORDER BY hash(v)) FROM (SELECT DISTINCT {part} AS p, {value} AS v FROM "
-            f"{view} WHERE {numbers} AND hash({value}) % {some} = 0) GROUP BY p"
-        ):
-            samples[number] = values
-        for number, values in samples.items():
-            # Of few values the part's own are all looked at.
-            few = len(values) < ENOUGH_TO_CLEAR and some > 1
-            if few or any(kinds_in(values[:ENOUGH_TO_KEEP], self.name, integers=self.integers)):
-                cleared.discard(number)
-        return frozenset(cleared)
+    @property
+    def texts(self) -> str:
+        """The aggregate that counts texts with anything suspicious but numbers."""
+        found = Column(self.name, () if self.integers else self.patterns).suspicion
+        # Digits alone, fewer than a card's, are nothing else.
+        other = f"(strlen({self.quoted}) > 13 OR ltrim({self.quoted}, '0123456789') <> '')"
+        return f"coalesce(count_if({found if self.integers else _nested(found, other)}), 0)"
+
+    def numbers_of(self, some: int) -> str:
+        """The aggregate that lists distinct numbers, of `some` one, chosen by their hash."""
+        if not self.numbers:
+            return "NULL"
+        # The hash is asked first: what it leaves out costs no regular expression.
+        wanted = _nested(self._numbers_found, f"hash({self.quoted}) % {some} = 0")
+        return f"list(DISTINCT CASE WHEN {wanted} THEN CAST({self.quoted} AS VARCHAR) END)"
+
+    def holding(
+        self, found: Mapping[int, Sequence[str]], some: int, view: str, part: str, ask: AskAll
+    ) -> set[int]:
+        """The parts that may hold numbers of persons, by what was `found` in each, of `some` one."""
+        if some > 1 and any(0 < len(values) < ENOUGH_TO_CLEAR for values in found.values()):
+            # Numbers are few in the column: more of them are asked for, so that they tell something.
+            known = sum(map(len, found.values()))
+            some = max(1, some * known // (DISTINCT_NUMBERS * len(found)))
+            query = f"SELECT {part}, {self.numbers_of(some)} FROM {view} GROUP BY {part}"
+            found = {number: _some_of(values) for number, values in ask(query)}
+        return {number for number, values in found.items() if self._may_hold(values, some > 1)}
+
+    def _may_hold(self, found: Sequence[str], others: bool) -> bool:
+        values = sorted(found, key=lambda value: crc32(value.encode()))
+        if values and others and len(values) < ENOUGH_TO_CLEAR:
+            return True
+        return any(kinds_in(values[:ENOUGH_TO_KEEP], self.name, integers=self.integers))
 
     def _numbers_held(self, view: str, rows: int, ask: Ask) -> Iterator[tuple[str, str, int]]:
         text = f"CAST({self.quoted} AS VARCHAR)"
@@ -174,33 +183,61 @@ class Column:
             yield kind.name, layout, rows
 
 
+def cleared(columns: Sequence[Column], view: str, part: str, ask: AskAll) -> frozenset[int]:
+    """The parts of `view` in which no column holds any, as far as one look at all of them tells."""
+    rows, parts = ask(f"SELECT count(*), count(DISTINCT {part}) FROM {view}")[0]
+    some = max(1, rows // (DISTINCT_NUMBERS * max(1, parts)))
+    wanted = [one for column in columns for one in (column.texts, column.numbers_of(some))]
+    answers = ask(f"SELECT {part}, {', '.join(wanted)} FROM {view} GROUP BY {part}")
+    left = {number for number, *_ in answers}
+    for place, column in enumerate(columns):
+        left -= {answer[0] for answer in answers if answer[1 + 2 * place]}
+        numbers = {answer[0]: _some_of(answer[2 + 2 * place]) for answer in answers}
+        left -= column.holding(numbers, some, view, part, ask)
+    return frozenset(left)
+
+
+def _some_of(values: Sequence[str | None] | None) -> list[str]:
+    return [value for value in values or () if value is not None]
+
+
 def _counting(search: Match, view: str, rows: int, ask: Ask) -> str | None:
     """The condition under which a match of the pattern counts in the column; None where none does."""
     validator = search.pattern.get("validator")
     if validator is None:
         return search.found
-    if validator == "luhn":
-        if share := search.pattern.get("min_valid_share"):
-            query = (
-                f"SELECT coalesce(count_if({search.verified}), 0) FROM {view} WHERE {search.found}"
-            )
-            valid = ask(query)[0]
-            return search.verified if valid and valid >= float(share) * rows else None
-        return search.verified
     matches = f"unnest({search.matches})"
     distinct = _distinct(matches, f"{view} WHERE {search.found}", rows, DISTINCT_MATCHES, ask)
     valid_ones = [hashed for match, hashed in distinct if is_valid(str(validator), match)]
-    chance = search.pattern.get("chance")
-    if chance and by_chance(len(valid_ones), len(distinct), float(chance)) > ONCE:
+    share = float(search.pattern.get("min_valid_share") or 0)
+    if not valid_ones or len(valid_ones) < share * len(distinct):
         return None
-    if not valid_ones:
+    if not _beyond_chance(search, view, len(valid_ones), len(distinct), ask):
         return None
+    if validator == "luhn":
+        return search.verified
     if len(valid_ones) == len(distinct) or len(distinct) >= DISTINCT_MATCHES:
         return search.found
     # By their hashes: the values themselves stand in no query that could be shown.
     listed = ", ".join(map(str, valid_ones))
     some = f"len(list_filter({search.matches}, lambda _match: hash(_match) IN ({listed}))) > 0"
     return _nested(some, search.found)
+
+
+def _beyond_chance(search: Match, view: str, valid: int, among: int, ask: Ask) -> bool:
+    """Whether so many valid matches are told from values that are something else of that layout."""
+    chance = search.pattern.get("chance")
+    probable = by_chance(valid, among, float(chance)) if chance else 0.0
+    if probable > ONCE:
+        return False
+    other = search.pattern.get("other")
+    if other is None or (chance and probable <= RARE):
+        return True
+    is_other = (
+        f"regexp_full_match({search.column}, {quote_literal(str(other))}) AND NOT {search.matched}"
+    )
+    others = ask(f"SELECT approx_count_distinct({search.column}) FROM {view} WHERE {is_other}")[0]
+    return bool(others <= valid)
 
 
 def _distinct(value: str, source: str, rows: int, most: int, ask: Ask) -> list[tuple[str, int]]:

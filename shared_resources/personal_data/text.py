@@ -7,9 +7,11 @@ Does not belong here: numbers that are told by a whole column of them (`numbers.
 
 A pattern is a regular expression that means the same in Python and in RE2. `min_length` is in bytes.
 `validator` names a check (`validating.py`); `luhn` is one that DuckDB answers itself. With
-`min_valid_share` a match counts only where at least that share of the column's matches pass: one
+`min_valid_share` a match counts only where at least that share of the column's distinct matches pass: one
 random number in ten passes Luhn, a column of cards always does. `chance` is how many of such matches that
-are none would pass: what is not clearly more often there is chance.
+are none would pass: what is not clearly more often there is chance. `other` is how whole values look that
+are something else (an order's number, a version): in a column that has more of them than of valid
+matches, those must be so many that chance does not do it; where no chance is known, none count.
 """
 
 from __future__ import annotations
@@ -60,6 +62,12 @@ _OCTET = r"[0-9]{1,3}"
 _IPV4 = (
     rf"(?:^|[^0-9A-Za-z.\-])(?:{_OCTET}\.){{3}}{_OCTET}(?:$|[^0-9A-Za-z.\-]|\.(?:$|[^0-9A-Za-z]))"
 )
+# Four numbers of which one is too large for an address: a software's version.
+_TOO_LARGE = r"(?:25[6-9]|2[6-9][0-9]|[3-9][0-9]{2}|[0-9]{4,6})"
+_VERSION = "|".join(
+    r"\.".join(_TOO_LARGE if place == large else "[0-9]{1,6}" for place in range(4))
+    for large in range(4)
+)
 _GROUP = r"[0-9A-Fa-f]{1,4}"
 _IPV6_LAYOUTS = (
     rf"(?:{_GROUP}:){{7}}{_GROUP}",
@@ -84,10 +92,18 @@ PATTERNS: tuple[dict[str, Any], ...] = (
         "min_length": 14,
         "validator": "luhn",
         "min_valid_share": 0.5,
+        "chance": 0.1,
+        "other": r"[0-9]{12,19}",
     },
     # Of random letters and digits with a country's code and length one in 97 passes.
     {"name": "IBAN", "pattern": _IBAN, "min_length": 15, "validator": "iban", "chance": 0.0104},
-    {"name": "IP address", "pattern": _IPV4, "min_length": 11, "validator": "ip"},
+    {
+        "name": "IP address",
+        "pattern": _IPV4,
+        "min_length": 11,
+        "validator": "ip",
+        "other": _VERSION,
+    },
     {"name": "IP address", "pattern": _IPV6, "min_length": 11, "validator": "ip"},
     {"name": "MAC address", "pattern": _MAC, "min_length": 17, "validator": "mac"},
 )

@@ -1,10 +1,10 @@
 """Checks that a pattern cannot make: check digits, dates within numbers, where an address leads.
 
 Belongs here: asking python-stdnum and the standard library.
-Does not belong here: what a kind looks like (`text.py`, `numbers.py`), how many must pass (`chance.py`).
+Does not belong here: what a kind looks like (`text.py`, `number_kinds.py`), how many pass (`chance.py`).
 
-A validator is called as python-stdnum calls the module, `nl.bsn`; beside those there are `iban`, `ip` and
-`mac`.
+A validator is called as python-stdnum calls the module, `nl.bsn`; beside those there are `iban`, `ip`,
+`mac`, and `luhn` of numbers in groups.
 """
 
 from __future__ import annotations
@@ -35,11 +35,18 @@ def is_valid(validator: str, text: str) -> bool:
 
 @cache
 def _check(validator: str) -> Callable[[str], bool]:
-    own = {"iban": _is_iban, "ip": _is_address, "mac": _is_device}.get(validator)
+    own = {"iban": _is_iban, "ip": _is_address, "mac": _is_device, "luhn": _is_luhn}.get(validator)
     if own is not None:
         return own
     check: Callable[[str], bool] = import_module(f"stdnum.{validator}").is_valid
     return check
+
+
+def _is_luhn(text: str) -> bool:
+    """Of its digits, whatever stands between them."""
+    from stdnum import luhn
+
+    return bool(luhn.is_valid(re.sub("[^0-9]", "", text)))
 
 
 def _is_iban(text: str) -> bool:

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from shared_resources.personal_data.chance import by_chance
-from shared_resources.personal_data.numbers import KINDS, NumberKind, kinds_in
+from shared_resources.personal_data.number_kinds import KINDS, NumberKind
+from shared_resources.personal_data.numbers import kinds_in
 from shared_resources.personal_data.validating import is_valid
 
 # The documentation's own examples of python-stdnum, or made with its functions.

@@ -101,7 +101,7 @@ CONTRACT = make_contract(COLUMNS, RULES)
 DAILY = make_contract(
     COLUMNS, RULES, partitioning=Partitioning("day", date(2024, 1, 1), date(2025, 1, 1))
 )
-NO_QUERY = {"columns", "parse", "not_empty", "row_count", "volume", "custom"}
+NO_QUERY = {"columns", "parse", "not_empty", "row_count", "volume", "custom", "names_and_places"}
 TABLE = pa.table(
     {name: pa.array(ROWS[name], TYPES[type_].arrow) for name, type_ in COLUMNS.items()}
 )

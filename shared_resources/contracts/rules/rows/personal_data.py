@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.rules.kind import Ask, AskAll, RowKind
 from shared_resources.contracts.types import Family
-from shared_resources.personal_data.searching import Column, Match
+from shared_resources.personal_data.searching import Column, Match, cleared
 from shared_resources.sql import quote_identifier
 
 # A regular expression is compiled for each place where it stands, which takes a millisecond: those
@@ -74,11 +74,7 @@ class PersonalData(RowKind):
     def cleared(
         self, rule: Rule, contract: Contract, view: str, part: str, ask: AskAll
     ) -> frozenset[int]:
-        parts: frozenset[int] | None = None
-        for column in _columns(rule, contract):
-            cleared = column.cleared(view, part, ask)
-            parts = cleared if parts is None else parts & cleared
-        return parts or frozenset()
+        return cleared(_columns(rule, contract), view, part, ask)
 
     def failing(self, rule: Rule, contract: Contract) -> str:
         kinds = [str(pattern["name"]) for pattern in rule.arguments["predicate_patterns"]]
