@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -22,7 +22,10 @@ import polars as pl
 from shared_resources.contracts.model import Column
 from shared_resources.contracts.types import ColumnType, Family
 
-_BLANK = r"[ \t\r\n]*"
+# How programs set the parts of an object apart: closely, as Python's json does, in some other way. The
+# last matches what the others do, too, and takes a third longer.
+_ANY_BLANK = r"[ \t\r\n]*"
+_SPACINGS = ((",", ":"), (", ", ": "), (",", ": "))
 _WHOLE = "(?:0|[1-9][0-9]*)"
 _TEXT = r'"([^"\\\x00-\x1f]*)"'
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -50,20 +53,33 @@ class Layout:
         return matched, texts
 
 
-def layout(fields: Sequence[str], columns: Mapping[str, Column | None]) -> Layout:
-    """The layout of messages with these fields. `columns` has the column of each, None for one that is
-    left out."""
+def layout_of(
+    text: str, fields: Sequence[str], columns: Mapping[str, Column | None]
+) -> Layout | None:
+    """The layout of a message with these fields, in its order; None where it is not written plainly.
+    `columns` has the column of each, None for one that is left out."""
     said, names = [], []
     for name in fields:
         column = columns[name]
         key = re.escape(json.dumps(name, ensure_ascii=False))
-        value = _ANY if column is None else f"(?:null|{_value(column)})"
-        said.append(f"{key}{_BLANK}:{_BLANK}{value}")
+        said.append((key, _ANY if column is None else f"(?:null|{_value(column)})"))
         if column is not None:
-            names += [column.name]
-    between = f"{_BLANK},{_BLANK}"
-    pattern = f"^({_BLANK}\\{{){_BLANK}{between.join(said)}{_BLANK}\\}}{_BLANK}$"
-    return Layout(tuple(fields), tuple(names), pattern)
+            names.append(column.name)
+    if not names:
+        return None
+    message = pl.Series([text])
+    for pattern in _patterns(said):
+        if message.str.contains(pattern).item():
+            return Layout(tuple(fields), tuple(names), pattern)
+    return None
+
+
+def _patterns(said: Sequence[tuple[str, str]]) -> Iterator[str]:
+    for comma, colon in _SPACINGS:
+        yield f"^(\\{{){comma.join(f'{key}{colon}{value}' for key, value in said)}\\}}$"
+    blank = _ANY_BLANK
+    pairs = (f"{key}{blank}:{blank}{value}" for key, value in said)
+    yield f"^({blank}\\{{){blank}{f'{blank},{blank}'.join(pairs)}{blank}\\}}{blank}$"
 
 
 def _value(column: Column) -> str:
@@ -74,9 +90,9 @@ def _value(column: Column) -> str:
         case Family.STRING:
             return _TEXT
         case Family.INTEGER:
-            return "(-?(?:0|[1-9][0-9]{0,18}))"
+            return f"(-?{_WHOLE})"
         case Family.FLOAT:
-            return rf"(-?{_WHOLE}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{{1,3}})?)"
+            return rf"(-?{_WHOLE}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
         case Family.DECIMAL:
             return f"({_decimal(type_)})"
         case Family.BOOLEAN:

@@ -22,7 +22,7 @@ from shared_resources.streams.decoding.decoded import (
     schema_of,
 )
 from shared_resources.streams.decoding.framing import as_text
-from shared_resources.streams.decoding.json_layouts import Layout, layout
+from shared_resources.streams.decoding.json_layouts import Layout, layout_of
 from shared_resources.streams.decoding.typed_texts import typed
 
 # Each layout costs a pass over the messages that no layout before it matched.
@@ -123,8 +123,7 @@ class JsonDecoder:
             return None
         own = dict(zip(fields, columns.named(fields), strict=True))
         declared: dict[str, Column] = {c.name: c for c in self._contract.columns}
-        found = layout(tuple(fields), {name: declared.get(own[name]) for name in fields})
-        return found if found.names else None
+        return layout_of(text, tuple(fields), {name: declared.get(own[name]) for name in fields})
 
 
 def _texts(values: pa.Array) -> tuple[pl.Series, list[Undecodable]]:

@@ -1,0 +1,42 @@
+"""A stream's format chooses its decoder; a subject's versions are looked through before any message."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from shared_resources.streams.decoding.avro_messages import AvroDecoder
+from shared_resources.streams.decoding.decoders import decoder_of, unfit_versions
+from shared_resources.streams.decoding.json_messages import JsonDecoder
+from shared_resources.streams.decoding.protobuf_messages import ProtobufDecoder
+from shared_resources.streams.decoding.registry import ConfluentRegistry, RegistryUnreachable
+from tests.contract_factory import make_column, make_contract
+from tests.stand_ins.schema_registry import schema_registry
+from tests.streams.decoding.test_avro import record
+
+CONTRACT = make_contract([make_column("int32", "int32", required=True)])
+
+
+def test_a_format_has_its_decoder() -> None:
+    variables = {"SCHEMA_REGISTRY_URL": "http://127.0.0.1:1"}
+    assert isinstance(decoder_of(CONTRACT, "json", {}), JsonDecoder)
+    assert isinstance(decoder_of(CONTRACT, "avro", variables), AvroDecoder)
+    assert isinstance(decoder_of(CONTRACT, "protobuf", variables), ProtobufDecoder)
+    with pytest.raises(RegistryUnreachable):
+        decoder_of(CONTRACT, "avro", {})
+    with pytest.raises(ValueError, match="xml"):
+        decoder_of(CONTRACT, "xml", {})
+
+
+def test_versions_that_would_be_rejected_are_named_before_they_come() -> None:
+    with schema_registry() as server:
+        for schema in (record(int32="int"), record(int32="long"), record()):
+            server.register("lines-value", json.dumps(schema))
+        registry = ConfluentRegistry({"SCHEMA_REGISTRY_URL": server.url})
+        said = unfit_versions(CONTRACT, "lines-value", registry)
+        assert len(said) == 2
+        assert "version 2: int32: the writer's long" in said[0] and "version 3" in said[1]
+        server.level = "NONE"
+        registry = ConfluentRegistry({"SCHEMA_REGISTRY_URL": server.url})
+        assert "set BACKWARD" in unfit_versions(CONTRACT, "lines-value", registry)[-1]
