@@ -6,9 +6,9 @@
 a stream's process takes them; Kafka is not in it. Each contender runs in a fresh process. What is counted
 is the processor's time (user and system, all threads) of decoding and ten rules, after one batch that
 warms up; imports and making the messages are not in it. The best of all runs is told, as microseconds a
-message and as messages that one core does in a second. The peers do less: none of them refuses an unknown
-or a repeated field, or isolates a malformed message; DuckDB only counts the rejected. Timings are printed,
-never asserted.
+message and as messages that one core does in a second. The peers do less: none of them refuses an
+unknown or a repeated field, or isolates a malformed message; DuckDB only counts the rejected. Timings are
+printed, never asserted.
 """
 
 from __future__ import annotations
