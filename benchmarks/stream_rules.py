@@ -42,9 +42,9 @@ from shared_resources.contracts.model import (
 from shared_resources.contracts.rules.kind import RowKind
 from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.contracts.types import ColumnType, Family, arrow_schema
-from shared_resources.streams.decoding.avro_messages import AvroDecoder
+from shared_resources.streams.decoding.avro.messages import AvroDecoder
 from shared_resources.streams.decoding.decoded import schema_of
-from shared_resources.streams.decoding.json_messages import JsonDecoder
+from shared_resources.streams.decoding.json.messages import JsonDecoder
 from shared_resources.streams.decoding.registry import StoredSchema, Subject
 from shared_resources.streams.row_rules.rules import RowRules
 

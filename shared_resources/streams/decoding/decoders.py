@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from shared_resources.contracts.model import Contract
 from shared_resources.landing.rejects import Reason
-from shared_resources.streams.decoding.avro_schemas import writer_of
+from shared_resources.streams.decoding.avro.schemas import writer_of
 from shared_resources.streams.decoding.decoded import Decoder
-from shared_resources.streams.decoding.json_messages import JsonDecoder
+from shared_resources.streams.decoding.json.messages import JsonDecoder
 from shared_resources.streams.decoding.registry import ConfluentRegistry, SchemaRegistry
 
 JSON, AVRO, PROTOBUF = "json", "avro", "protobuf"
@@ -40,10 +40,10 @@ def decoder_of(
         raise ValueError(f"no messages are written in {format_!r}")
     registry = registry or ConfluentRegistry(variables)
     if format_ == AVRO:
-        from shared_resources.streams.decoding.avro_messages import AvroDecoder
+        from shared_resources.streams.decoding.avro.messages import AvroDecoder
 
         return AvroDecoder(contract, registry, ignores_extra=ignores_extra)
-    from shared_resources.streams.decoding.protobuf_messages import ProtobufDecoder
+    from shared_resources.streams.decoding.protobuf.messages import ProtobufDecoder
 
     return ProtobufDecoder(contract, registry, ignores_extra=ignores_extra)
 

@@ -1,7 +1,7 @@
 """The schema registry behind a port: schemas by the ids that frames carry, and what a subject allows.
 
 Belongs here: the port, the client of Confluent's protocol, its settings from the usual variables.
-Does not belong here: what a schema means for a contract (`avro_schemas.py`, `protobuf_schemas.py`).
+Does not belong here: what a schema means for a contract (`avro/`, `protobuf/`).
 
 Confluent's own client does the rest: TLS, logins, retries, a cache. Its settings:
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared_resources.contracts.model import Contract
-from shared_resources.streams.decoding.avro_messages import AvroDecoder
+from shared_resources.streams.decoding.avro.messages import AvroDecoder
 from shared_resources.streams.decoding.decoded import Decoded
 from shared_resources.streams.decoding.registry import StoredSchema, UnknownSchema
 from tests.contract_factory import TYPES, make_column, make_contract

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from shared_resources.streams.decoding.avro_messages import AvroDecoder
+from shared_resources.streams.decoding.avro.messages import AvroDecoder
 from shared_resources.streams.decoding.decoders import decoder_of, unfit_versions
-from shared_resources.streams.decoding.json_messages import JsonDecoder
-from shared_resources.streams.decoding.protobuf_messages import ProtobufDecoder
+from shared_resources.streams.decoding.json.messages import JsonDecoder
+from shared_resources.streams.decoding.protobuf.messages import ProtobufDecoder
 from shared_resources.streams.decoding.registry import ConfluentRegistry, RegistryUnreachable
 from tests.contract_factory import make_column, make_contract
 from tests.stand_ins.schema_registry import schema_registry

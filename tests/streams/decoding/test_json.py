@@ -19,7 +19,7 @@ from shared_resources.contracts.file_formats import JSONL
 from shared_resources.contracts.model import Contract, Landing
 from shared_resources.landing.reader import stage_object
 from shared_resources.streams.decoding.decoded import Decoded
-from shared_resources.streams.decoding.json_messages import MOST_LAYOUTS, JsonDecoder
+from shared_resources.streams.decoding.json.messages import MOST_LAYOUTS, JsonDecoder
 from tests.contract_factory import TYPES, make_column, make_contract
 
 COLUMNS = [make_column(name, type_) for name, type_ in TYPES.items()] + [

@@ -13,8 +13,8 @@ from google.protobuf import message_factory
 
 from shared_resources.contracts.model import Contract
 from shared_resources.streams.decoding.decoded import Decoded
-from shared_resources.streams.decoding.protobuf_messages import ProtobufDecoder
-from shared_resources.streams.decoding.protobuf_schemas import file_of
+from shared_resources.streams.decoding.protobuf.messages import ProtobufDecoder
+from shared_resources.streams.decoding.protobuf.schemas import file_of
 from shared_resources.streams.decoding.registry import StoredSchema, UnknownSchema
 from tests.contract_factory import TYPES, make_column, make_contract
 

@@ -7,7 +7,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from shared_resources.streams.decoding.avro_messages import AvroDecoder
+from shared_resources.streams.decoding.avro.messages import AvroDecoder
 from shared_resources.streams.decoding.registry import (
     ConfluentRegistry,
     RegistryUnreachable,

@@ -1,7 +1,7 @@
 """Avro's bytes of many messages at once: one field of all of them after the other.
 
 Belongs here: the binary form of each type, and what is wrong with a message's bytes.
-Does not belong here: schemas (`avro_schemas.py`), columns (`avro_messages.py`).
+Does not belong here: schemas (`schemas.py`), columns (`messages.py`).
 
 A batch that is wrapped into one container is read as fast by polars, but not as surely: it takes bytes
 that are left over, a branch that a union does not have, an integer of more bits for values, reads on in

@@ -1,7 +1,7 @@
 """A writer's Protobuf schema against the contract: which field becomes which column, or why none can.
 
 Belongs here: descriptors from a schema's text, what each column takes without loss.
-Does not belong here: messages (`protobuf_messages.py`), asking the registry (`registry.py`).
+Does not belong here: messages (`messages.py`), asking the registry (`../registry.py`).
 
 A column takes a field of its own type, an enum's name as text, a `Timestamp`, a wrapper such as
 `Int64Value`; and from a text, which is where Protobuf has no type, a date, a decimal or a timestamp, by

@@ -1,7 +1,7 @@
 """Avro messages in a schema registry's frames, as the contract's columns.
 
 Belongs here: reading the messages of each writer's schema, fields as columns, what fastavro must read.
-Does not belong here: bytes (`avro_bytes.py`), schemas (`avro_schemas.py`), frames (`framing.py`).
+Does not belong here: bytes (`cursors.py`), schemas (`schemas.py`), frames (`../framing.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from shared_resources.contracts.types import Family
 from shared_resources.contracts.values.moments import limits
 from shared_resources.landing.formats.json_fields import unstorable
 from shared_resources.landing.rejects import Reason
-from shared_resources.streams.decoding.avro_bytes import (
+from shared_resources.streams.decoding.avro.cursors import (
     BRANCH,
     DIGITS,
     PROBLEMS,
@@ -28,7 +28,7 @@ from shared_resources.streams.decoding.avro_bytes import (
     YEARS,
     Cursors,
 )
-from shared_resources.streams.decoding.avro_schemas import AvroField, Writer, writer_of
+from shared_resources.streams.decoding.avro.schemas import AvroField, Writer, writer_of
 from shared_resources.streams.decoding.decoded import (
     Decoded,
     Part,

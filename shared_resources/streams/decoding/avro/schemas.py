@@ -1,7 +1,7 @@
 """A writer's Avro schema against the contract: which field becomes which column, or why none can.
 
 Belongs here: reading a schema of one record, its fields' types, what each column takes without loss.
-Does not belong here: bytes (`avro_bytes.py`), asking the registry (`registry.py`).
+Does not belong here: bytes (`cursors.py`), asking the registry (`../registry.py`).
 
 A field whose type holds values that the column's does not makes all messages of that schema rejects, as
 does a missing field of a required column: whether a single message would fit by luck is not asked.

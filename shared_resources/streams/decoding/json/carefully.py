@@ -1,7 +1,7 @@
 """Messages one by one, through the very code that reads a JSON lines object in landing.
 
 Belongs here: that way for texts of messages, without files.
-Does not belong here: what is faster for most messages (`json_messages.py`).
+Does not belong here: what is faster for most messages (`messages.py`).
 """
 
 from __future__ import annotations

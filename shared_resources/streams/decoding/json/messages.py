@@ -1,7 +1,7 @@
 """JSON messages: one object a message, its fields the contract's columns.
 
 Belongs here: the two ways of reading, and learning the layouts of a stream's producers.
-Does not belong here: what a layout proves (`json_layouts.py`), landing's way (`carefully.py`).
+Does not belong here: what a layout proves (`layouts.py`), landing's way (`carefully.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from shared_resources.contracts.model import Column, Contract
 from shared_resources.contracts.types import Family
 from shared_resources.landing.formats.json_fields import read_fields
 from shared_resources.landing.rejects import Reason
-from shared_resources.streams.decoding.carefully import CarefulReader
 from shared_resources.streams.decoding.decoded import (
     Decoded,
     Part,
@@ -22,8 +21,9 @@ from shared_resources.streams.decoding.decoded import (
     schema_of,
 )
 from shared_resources.streams.decoding.framing import as_text
-from shared_resources.streams.decoding.json_layouts import Layout, layout_of
-from shared_resources.streams.decoding.typed_texts import typed
+from shared_resources.streams.decoding.json.carefully import CarefulReader
+from shared_resources.streams.decoding.json.layouts import Layout, layout_of
+from shared_resources.streams.decoding.json.typed_texts import typed
 
 # Each layout costs a pass over the messages that no layout before it matched.
 MOST_LAYOUTS = 16

@@ -1,7 +1,7 @@
 r"""Layouts: the order in which a producer writes the fields, as one regular expression a contract.
 
 Belongs here: the expression of a layout and the texts that it finds in messages.
-Does not belong here: texts as values (`typed_texts.py`), learning layouts (`json_messages.py`).
+Does not belong here: texts as values (`typed_texts.py`), learning layouts (`messages.py`).
 
 A program that writes a million messages writes the same fields in the same order. An expression that
 matches the whole of a message proves that it is one JSON object of exactly these fields, each once, each

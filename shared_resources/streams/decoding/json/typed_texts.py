@@ -1,7 +1,7 @@
 """Texts of a layout's groups as values, in polars; and which rows it is not sure of.
 
 Belongs here: values of texts whose form a layout has proved, with landing's meaning.
-Does not belong here: the forms (`json_layouts.py`); texts in a format of the contract's own, and all
+Does not belong here: the forms (`layouts.py`); texts in a format of the contract's own, and all
 that is not sure here, which landing decides (`carefully.py`).
 """
 

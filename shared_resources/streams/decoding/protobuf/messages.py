@@ -1,7 +1,7 @@
 """Protobuf messages in a schema registry's frames, as the contract's columns.
 
 Belongs here: message indexes, parsing with Google's own library, fields as columns.
-Does not belong here: schemas (`protobuf_schemas.py`), frames (`framing.py`).
+Does not belong here: schemas (`schemas.py`), frames (`../framing.py`).
 
 A message that holds fields which its own schema does not know is malformed: most strings of bytes parse
 as some such message.
@@ -24,7 +24,6 @@ from shared_resources.contracts.types import Family
 from shared_resources.landing.formats.json_fields import unstorable
 from shared_resources.landing.rejects import Reason
 from shared_resources.landing.typed_cells import problem as problem_of
-from shared_resources.streams.decoding.carefully import CarefulReader
 from shared_resources.streams.decoding.decoded import (
     Decoded,
     Part,
@@ -33,7 +32,8 @@ from shared_resources.streams.decoding.decoded import (
     schema_of,
 )
 from shared_resources.streams.decoding.framing import unframed
-from shared_resources.streams.decoding.protobuf_schemas import (
+from shared_resources.streams.decoding.json.carefully import CarefulReader
+from shared_resources.streams.decoding.protobuf.schemas import (
     TIMESTAMP,
     ProtobufField,
     Writer,
