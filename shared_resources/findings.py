@@ -13,15 +13,28 @@ from pathlib import Path
 from shared_resources.problems import MeshProblem
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Finding:
-    """`rule` names what was broken: a policy's name, or `contract` for a file that is not valid."""
+    """`rule` names what was broken: a policy's name, or `contract` for a file that is not valid.
+
+    Sorted, causes come first: a folder's own files before what lies below it, which relies on them. One
+    broken line of `domain.yaml` is a dozen findings about the domain's contracts and agreements.
+    """
 
     file: Path
     line: int
     rule: str
     message: str
     remedy: str
+
+    def __lt__(self, other: Finding) -> bool:
+        return self._order < other._order
+
+    @property
+    def _order(self) -> tuple[object, ...]:
+        *folders, name = self.file.parts or ("",)
+        place = [*((1, folder) for folder in folders), (0, name)]
+        return place, self.line, self.rule, self.message, self.remedy
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else str(self.file)

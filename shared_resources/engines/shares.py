@@ -59,7 +59,8 @@ def withheld(share: Share, why: str, column: str = "") -> Withheld:
 
 @dataclass(frozen=True)
 class Shares:
-    """`registered` are the domains whose agreements are elsewhere: nobody here decides about those."""
+    """`registered` are the domains whose agreements are elsewhere, or not looked at: nobody here decides
+    about those."""
 
     given: tuple[Share, ...]
     withheld: tuple[Withheld, ...] = ()
@@ -70,16 +71,18 @@ class Shares:
         return product.partition("/")[0] in self.registered
 
 
-def shares_of(mesh: Mesh, now: datetime) -> Shares:
-    """What is to be carried to engines at the moment `now`, from the files that are here."""
+def shares_of(mesh: Mesh, now: datetime, only: str | None = None) -> Shares:
+    """What is to be carried to engines at the moment `now`, from the files that are here; of the domain
+    `only`, where it is named: about the others nothing is decided then."""
     given: list[Share] = []
     unsaid: list[Withheld] = []
-    for domain in mesh.own_domains:
+    for domain in (one for one in mesh.own_domains if only in (None, one.name)):
         for folder in domain.products:
             found = shares_of_product(folder, domain.owners, mesh.central, now)
             given += found.given
             unsaid += found.withheld
-    registered = frozenset(domain.name for domain in mesh.domains if domain.registered)
+    own = {domain.name for domain in mesh.own_domains} if only is None else {only}
+    registered = frozenset(domain.name for domain in mesh.domains if domain.name not in own)
     return Shares(tuple(given), tuple(unsaid), registered)
 
 

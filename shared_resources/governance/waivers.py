@@ -52,17 +52,19 @@ class DomainCheck:
 def judge_waivers(
     domain: Domain, central: Central, policies: Mapping[str, Policy], today: date
 ) -> tuple[list[Waiver], list[Finding]]:
-    """(the waivers that hold, what is wrong with the others) of a domain. One that has ended is neither:
-    `ends_of_waivers`."""
+    """(the waivers that hold, what is wrong with the others) of a domain. One that has ended is neither,
+    whatever else is wrong with it: `ends_of_waivers`."""
     valid: list[Waiver] = []
     findings: list[Finding] = []
     for waiver in domain.waivers:
+        if waiver.expired(today):
+            continue
         problems = [
             Finding(waiver.file, waiver.line, RULE, f"{_named(domain, waiver)} {message}", remedy)
             for message, remedy in _problems(domain, central, waiver, policies, today)
         ]
         findings += problems
-        if not problems and not waiver.expired(today):
+        if not problems:
             valid.append(waiver)
     return valid, findings
 
@@ -71,9 +73,12 @@ def ends_of_waivers(domain: Domain, today: date) -> Iterator[Finding]:
     """That a waiver has ended, or ends soon: no fault by itself, since the policy holds again from then
     on and finds what it covered. What else the domain makes does not depend on the day.
     """
+    products = {product.name for product in domain.products}
     for waiver in domain.waivers:
         if waiver.expired(today):
             said = f"ended on {waiver.expires}: the policy holds again"
+            if waiver.product not in products:
+                said = f"ended on {waiver.expires}, and names no product of this domain (any more)"
         elif waiver.expires <= today + SOON:
             said = f"ends on {waiver.expires}: the policy holds again from the next day on"
         else:

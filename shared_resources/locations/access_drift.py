@@ -77,7 +77,7 @@ def _check(domain: str, asset: dg.AssetSpec, engines: Sequence[str]) -> dg.Asset
     )
     def as_agreed() -> Iterator[dg.AssetCheckResult]:
         environment = wiring.current()
-        shares = shares_of(look_at_mesh(environment), datetime.now(UTC))
+        shares = shares_of(look_at_mesh(environment), datetime.now(UTC), domain)
         for name in engines:
             drift = drift_of(environment.engines[name], shares, domain)
             yield dg.AssetCheckResult(

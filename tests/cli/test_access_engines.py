@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -62,7 +63,36 @@ def test_json_is_alone_and_says_the_same(people: TinyMesh, snowflake: Governance
     assert planned["changes"][-1]["statements"] == [GRANT]
     assert planned["changes"][-1]["consumer"] == "marketing"
     assert [one["column"] for one in planned["withheld"]] == ["email"]
-    assert call("access", "apply", "--json").json == [planned]
+    assert call("access", "apply", "--json").json == [planned | {"left": 0}]
+
+
+def test_apply_plans_anew_whatever_was_shown_before(
+    people: TinyMesh, snowflake: Governance
+) -> None:
+    """Agreements and engine have moved since: what counts is this moment's."""
+    assert call("access", "apply").code == 0
+    file = people.root / "domains/crm/products/people/agreements/marketing.oaas.yaml"
+    file.unlink()
+    agree(people, "marketing", "hidden")
+    shown = call("access", "plan").out
+    file.unlink()
+    agree(people, "marketing", "years")
+    snowflake.execute(f"REVOKE {GRANT.removeprefix('GRANT ').replace(' TO ', ' FROM ')}")
+    applied = call("access", "apply").out
+    assert applied != shown and "show-last-4" in applied and GRANT in applied
+    assert call("access", "plan", "--check").code == 0
+
+
+def test_who_is_rejected_is_said_to_be_open_in_engines_until_they_are_pruned(
+    people: TinyMesh, snowflake: Governance
+) -> None:
+    assert call("access", "apply").code == 0
+    owner = ("--by", "crm@example.com")
+    rejected = call("access", "reject", "crm/people", "--for", "marketing", *owner)
+    assert rejected.code == 0 and "until `mesh access apply --prune`" in rejected.out, rejected
+    assert call("access", "plan", "--check").code == 1
+    assert call("access", "apply", "--prune").code == 0
+    assert not seen(snowflake, "for marketing")
 
 
 def test_what_has_no_agreement_stays_until_it_is_pruned(
@@ -94,6 +124,10 @@ def test_a_failing_statement_is_one_message_and_the_next_apply_goes_on(
     failed = call("access", "apply")
     assert (failed.code, failed.err) == (1, "mesh: Snowflake said: insufficient privileges\n")
     assert len(failed.out.splitlines()) == len(snowflake.executed) == 4
+    left[0] = 2
+    more = call("access", "apply", "--json")
+    (said,) = json.loads(more.out)
+    assert more.code == 1 and len(said["changes"]) == 2 and said["left"] > 0
     monkeypatch.setattr(SnowflakeEngine, "execute", original)
     assert call("access", "apply").code == 0
     assert seen(snowflake, "for marketing")

@@ -80,6 +80,31 @@ def test_the_check_fails_until_what_is_agreed_is_applied(
     ]
 
 
+def test_a_domain_plans_its_own_products_alone(
+    people: TinyMesh, snowflake: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each hour each domain looks: what others have in the engine is theirs to compare."""
+    people.product("shop/people", people_contract("warehouse", roles=ROLES).replace("crm", "shop"))
+    snowflake.publish("shop/people", PEOPLE)
+    file = people.root / "domains/crm/products/people/agreements/marketing.oaas.yaml"
+    other = people.root / "domains/shop/products/people/agreements" / file.name
+    other.parent.mkdir()
+    other.write_text(file.read_text().replace("crm", "shop"))
+    assert call("access", "apply").code == 0
+    snowflake.execute('DROP VIEW "for marketing"."shop.people.care"')
+    asked: list[str] = []
+    original = SnowflakeEngine.desired
+
+    def noting(self: SnowflakeEngine, shares: Any) -> Any:
+        asked.extend(share.product for share in shares)
+        return original(self, shares)
+
+    monkeypatch.setattr(SnowflakeEngine, "desired", noting)
+    assert checked(people).passed and set(asked) == {"crm/people"}
+    whole = shares_of(read_mesh(people.root), NOW)
+    assert drift_of(SnowflakeEngine(snowflake), whole, "shop").differs  # type: ignore[arg-type]
+
+
 def test_a_policy_that_was_changed_by_hand_is_drift_of_its_domains(
     people: TinyMesh, snowflake: Governance
 ) -> None:

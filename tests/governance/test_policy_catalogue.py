@@ -132,6 +132,15 @@ def test_a_waiver_that_has_ended_waives_nothing_and_stops_nothing_else() -> None
     assert (warning.rule, warning.line) == ("waiver", 9)
 
 
+def test_a_waiver_that_has_ended_stops_nothing_also_when_its_product_is_gone() -> None:
+    gone = replace(WAIVER, product="removed", approver="nobody@example.com")
+    order = domain("order", product("order/orders"), waivers=(gone,))
+    outcome = check_domain(order, mesh(order), today=TODAY + timedelta(days=1))
+    assert outcome.passed
+    (warning,) = outcome.warnings
+    assert "names no product of this domain" in warning.message and warning.line == 9
+
+
 @pytest.mark.parametrize(("days", "said"), [(31, []), (30, ["ends on 2026-06-01"])])
 def test_a_waiver_that_ends_soon_is_a_warning(days: int, said: list[str]) -> None:
     order = unclassified(WAIVER)

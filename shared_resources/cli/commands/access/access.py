@@ -115,6 +115,11 @@ def _decision(verb: str, doing: str) -> click.Command:
         domain = mesh.domain(folder.domain)
         decided = decide_about(domain, folder, mesh.central, agreement, status, who)
         say(f"{decided.file} is {decided.status}, by {who}; commit it")
+        if status is Status.REJECTED and agreement.status is Status.APPROVED:
+            say(
+                "the platform's door is shut to it from now on. An engine that it was carried to keeps "
+                "the grant until `mesh access apply --prune`; the hourly check `as_agreed_in_…` says so"
+            )
 
     decide.__doc__ = doing
     example = f"Example: mesh access {verb} order/transactions --for recommendation"

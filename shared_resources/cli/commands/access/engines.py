@@ -63,20 +63,29 @@ def plan(engines: tuple[str, ...], prune: bool, as_json: bool, check: bool) -> N
 @click.command(epilog="Example: mesh access apply --engine snowflake --prune")
 @_options
 def apply(engines: tuple[str, ...], prune: bool, as_json: bool) -> None:
-    """Give the engines what is agreed, and nothing else: each statement is printed when it is made."""
+    """Give the engines what is agreed, and nothing else: each statement is printed when it is made.
+
+    It plans by itself, from the agreements and the live state of this moment, whatever an earlier `plan`
+    has shown. Where an engine refuses, what was changed until then is printed all the same, also as JSON
+    (`left`: changes that were not made), and the next `apply` goes on from there.
+    """
     from shared_resources.engines.applying import apply_to, plan_for
 
-    shares, done = _shares(), []
-    for engine in _chosen(engines):
-        planned = plan_for(engine, shares, prune=prune)
-        for change in apply_to(engine, planned):
+    chosen, shares = _chosen(engines), _shares()
+    done: list[dict[str, Any]] = []
+    try:
+        for engine in chosen:
+            planned = plan_for(engine, shares, prune=prune)
+            done.append(_as_json(engine, planned, made=0))
+            for number, change in enumerate(apply_to(engine, planned), 1):
+                done[-1] = _as_json(engine, planned, made=number)
+                if not as_json:
+                    _print_statements(engine, change)
             if not as_json:
-                _print_statements(engine, change)
-        done.append(_as_json(engine, planned))
-        if not as_json:
-            _print_rest(planned, done=True)
-    if as_json:
-        print_json(done)
+                _print_rest(planned, done=True)
+    finally:
+        if as_json:
+            print_json(done)
 
 
 @click.command(epilog="Example: mesh access export --as recommendation order/transactions")
@@ -126,7 +135,8 @@ def _shares() -> Shares:
     return shares_of(look_at_mesh(wiring.current()), datetime.now(UTC))
 
 
-def _as_json(engine: AccessEngine, plan: Plan) -> dict[str, Any]:
+def _as_json(engine: AccessEngine, plan: Plan, made: int | None = None) -> dict[str, Any]:
+    """With `made` the first so many changes alone, and how many are left."""
     return {
         "engine": plan.engine,
         "changes": [
@@ -135,8 +145,9 @@ def _as_json(engine: AccessEngine, plan: Plan) -> dict[str, Any]:
                 **_item(change.item),
                 "statements": list(engine.words(change)),
             }
-            for change in plan.changes
+            for change in plan.changes[:made]
         ],
+        **({} if made is None else {"left": len(plan.changes) - made}),
         "without_agreement": [_item(item) for item in plan.kept],
         "withheld": [vars(one) for one in plan.withheld],
     }
