@@ -34,6 +34,7 @@ EXPECTED = {
     "order/transactions",
     "product/catalog",
     "recommendation/household_recommendations",
+    "recommendation/item_affinities",
 }
 
 
