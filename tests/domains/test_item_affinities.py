@@ -146,6 +146,7 @@ def test_the_pipeline_leaves_the_last_four_weeks_out(few: ModuleType) -> None:
     with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as pipeline:
         parts = [table.slice(start, 700) for start in range(0, table.num_rows, 700)]
         made = item_affinities(
-            pipeline | "lines" >> beam.Create(parts), pipeline | "all" >> beam.Create([catalog])
+            pipeline | "lines" >> beam.Create(parts),
+            pipeline | "products" >> beam.Create([catalog]),
         )
         assert_that(made, as_by_hand)

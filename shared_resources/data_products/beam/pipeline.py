@@ -96,13 +96,13 @@ def carry_out(work: Work) -> Produced:
         place = f"{work.shared}/output" if work.shared else str(output)
         pipeline = beam.Pipeline(runner=_runner(work.settings.runner), options=options)
         arguments = {
-            name: pipeline | f"read {name}" >> _Read(files, elements[name])
+            name: pipeline | f"mesh reads {name}" >> _Read(files, elements[name])
             for name, files in inputs.items()
         }
         if work.function.wants_context:
             arguments[CONTEXT] = work.context
         produced = _returned(work, pipeline, work.function(**arguments))
-        produced.frame | "write" >> _Write(place)
+        produced.frame | "mesh writes" >> _Write(place)
         counters = _run(work, pipeline)
         if work.shared:
             fetched(place, output)
