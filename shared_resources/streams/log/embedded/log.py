@@ -13,7 +13,7 @@ from shared_resources.streams.log.embedded.compaction import compact
 from shared_resources.streams.log.embedded.file import LogFile, looking, writing
 from shared_resources.streams.log.embedded.membership import SESSION_SECONDS
 from shared_resources.streams.log.embedded.reader import EmbeddedReader
-from shared_resources.streams.log.embedded.retention import Retention
+from shared_resources.streams.log.embedded.retention import Retention, give_space_back
 from shared_resources.streams.log.embedded.writer import EmbeddedWriter
 from shared_resources.streams.log.names import check_topic_name
 from shared_resources.streams.log.port import Assignment, LogProblem, Positions, TopicState
@@ -93,7 +93,7 @@ class EmbeddedLog:
                     for table in _OF_A_TOPIC:
                         connection.execute(f"DELETE FROM {table} WHERE topic = ?", (number,))  # noqa: S608
                     connection.execute("DELETE FROM topics WHERE number = ?", (number,))
-            connection.execute("PRAGMA incremental_vacuum").fetchall()
+            give_space_back(connection)
 
     def shown(self, topic: str, group: str) -> Positions:
         return self._positions(topic, group, "shown")
@@ -124,6 +124,7 @@ class EmbeddedLog:
                     Retention().apply(connection, number)
                 if compacted:
                     compact(connection, number)
+            give_space_back(connection)
 
     def _positions(self, topic: str, group: str, kind: str) -> Positions:
         with self._file.opened() as connection:
