@@ -8,6 +8,8 @@ import signal
 import time
 from contextlib import ExitStack
 
+import pytest
+
 from tests.nightly import NIGHTLY
 from tests.streams.log.messages import Told, numbered, settle, take
 
@@ -85,6 +87,7 @@ def test_what_a_killed_member_had_goes_to_the_others(log, place):
     reader.close()
 
 
+@pytest.mark.slow
 def test_writers_that_are_killed_leave_whole_transactions_alone(log, place):
     second = f"{place.topic}-second"
     for topic in (place.topic, second):
@@ -107,6 +110,7 @@ def test_writers_that_are_killed_leave_whole_transactions_alone(log, place):
         assert ten[0] % 10 == 0
 
 
+@pytest.mark.slow
 def test_many_writers_share_a_partition(log, place):
     log.create(place.topic, 1)
     with ExitStack() as stack:
