@@ -19,6 +19,7 @@ from shared_resources.contracts.file_formats import FileFormat
 from shared_resources.contracts.numbers import Number, comparable, is_number, percent, shown
 from shared_resources.contracts.roles.model import Role
 from shared_resources.contracts.serving.model import Serving
+from shared_resources.contracts.streams.model import Stream
 from shared_resources.contracts.types import ColumnType, FormerName
 
 
@@ -257,6 +258,7 @@ class Contract:
     clauses: tuple[Clause, ...] = ()
     tags: tuple[str, ...] = ()
     landing: Landing | None = None
+    stream: Stream | None = None
     partitioning: Partitioning | None = None
     freshness: timedelta | None = None
     retention: timedelta | None = None

@@ -62,7 +62,7 @@ def compile_contract(source: Source) -> Contract:
     columns = read_columns(table)
     by_name = {declared.column.name: declared for declared in columns}
     platform = read_platform_properties(root, by_name)
-    if "landing" not in platform.nodes:
+    if "landing" not in platform.nodes and "stream" not in platform.nodes:
         refuse_physical_names(columns)
     rules = compile_rules(table, columns, platform, f"{domain}/{name}")
     table_name = table.text("name")
@@ -94,6 +94,7 @@ def compile_contract(source: Source) -> Contract:
         clauses=list_clauses(root, rules),
         tags=tuple(dict.fromkeys((*root.strings("tags"), *table.strings("tags")))),
         landing=platform.landing,
+        stream=platform.stream,
         partitioning=platform.partitioning,
         freshness=levels.freshness,
         retention=levels.retention,

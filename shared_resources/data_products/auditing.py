@@ -19,6 +19,7 @@ from shared_resources.data_products.verdict import Auditor, Verdict
 from shared_resources.environment import Environment
 from shared_resources.evidence.keys import ATTESTATION
 from shared_resources.evidence.record import CheckOutcome, Evidence, ReplayOf
+from shared_resources.evidence.stream_position import StreamPosition
 from shared_resources.evidence.terms import Terms
 from shared_resources.governance.audit.audit import audit
 from shared_resources.governance.audit.report import AuditReport, RuleResult
@@ -41,6 +42,7 @@ def audit_batch(attempt: Attempt, made: Made) -> AuditedBatch:
     kept = [verdict.kept for verdict in verdicts if verdict.kept is not None]
     entries = [verdict.entry for verdict in verdicts if verdict.entry is not None]
     entries += [auditor.keep_object(one) for one in lost]
+    entries += made.set_aside
     refused = {one.partition for one in lost}
     for part, verdict in zip(readable.parts, verdicts, strict=True):
         if verdict.kept is None:
@@ -168,10 +170,18 @@ def _evidence(
             for key, read in attempt.snapshots.items()
             if (attested := read.version.properties.get(ATTESTATION))
         },
+        stream=_counted(made.stream, entries),
         objects=tuple(pair for key in partitions for pair in made.objects.get(key, ())),
         quarantined=tuple(entry.id for entry in entries),
         replay_of=ReplayOf(again.id, again.batch_id) if again is not None else None,
     )
+
+
+def _counted(
+    stream: StreamPosition | None, entries: Sequence[QuarantineEntry]
+) -> StreamPosition | None:
+    """With what of the batch's messages was rejected."""
+    return stream and replace(stream, rejected=sum(entry.rows for entry in entries))
 
 
 def _merge(attempt: Attempt, reports: Sequence[AuditReport]) -> AuditReport:

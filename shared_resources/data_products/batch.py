@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.numbers import Number
@@ -19,6 +19,7 @@ from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.pinned_inputs import PinnedInput
 from shared_resources.environment import Environment
 from shared_resources.evidence.lineage import ColumnLineage
+from shared_resources.evidence.stream_position import StreamPosition
 from shared_resources.evidence.terms import HeldAgreement, Terms
 from shared_resources.governance.audit.report import AuditReport, RuleResult
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
@@ -57,6 +58,15 @@ class Unreadable:
     copy: Path
 
 
+class MessagesOfBatch(Protocol):
+    """The messages that a batch's one part was made of, as they came."""
+
+    def keep(self, to: Path, rejected: Path | None = None, *, whole: bool = False) -> Path:
+        """Write those to keep to the file `to`: with `whole` all of them, else those that are no row and
+        those whose rows `rejected` has, with the place of each in its column `_place`."""
+        ...
+
+
 @dataclass(frozen=True)
 class Made:
     """What a maker staged: one part a partition. `objects` are the landing objects it read."""
@@ -70,6 +80,9 @@ class Made:
     agreements: tuple[
         HeldAgreement, ...
     ] = ()  # by which inputs were read that it does not see whole
+    stream: StreamPosition | None = None  # how far the batch goes into the product's topic
+    messages: MessagesOfBatch | None = None  # which its rows were: they are kept, and not the rows
+    set_aside: tuple[QuarantineEntry, ...] = ()  # what was kept of it before
 
     @property
     def grants(self) -> dict[str, str]:
@@ -99,6 +112,12 @@ class Attempt:
     @property
     def contract(self) -> Contract:
         return self.definition.contract
+
+    @property
+    def appends(self) -> bool:
+        """Whether its rows are added to what is published, and replace nothing."""
+        stream = self.contract.stream
+        return stream is not None and stream.appends
 
     @property
     def pins(self) -> tuple[Pin, ...]:

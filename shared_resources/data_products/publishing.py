@@ -81,9 +81,11 @@ def publish(audited: AuditedBatch) -> tuple[Version, ...]:
             bring_level(contract, stores)
             # What these have to be on top of is what they have now: the leading one decides.
             bases = [current_number(store, contract.key) for store in others]
-            versions = [leading.publish(contract, cleared)]
+            append = audited.attempt.appends
+            versions = [leading.publish(contract, cleared, append=append)]
             for store, base in zip(others, bases, strict=True):
-                versions.append(store.publish(contract, replace(cleared, on_top_of=base)))
+                theirs = replace(cleared, on_top_of=base)
+                versions.append(store.publish(contract, theirs, append=append))
     except MovedOn:
         leading.discard(contract, cleared.batch_id)
         raise
@@ -119,6 +121,8 @@ def note_objects(audited: AuditedBatch) -> None:
     Whoever dies before this leaves it to the landing sensor, which finds the batch.
     """
     environment, contract = audited.attempt.environment, audited.attempt.contract
+    if contract.landing is None:
+        return
     ledger = Ledger(environment.state, contract.key)
     made_of = set(audited.cleared.evidence.objects) if audited.cleared else set()
     refused = {pair for entry in audited.quarantined for pair in entry.objects} - made_of
@@ -149,7 +153,8 @@ def already_published(
     with product_lock(environment, contract.key):
         bring_level(contract, stores)
     found = [store.published_batch(contract.key, batch_id) for store in stores]
-    if found[0] is not None and (made_of := objects(found[0])):
+    landed = found[0] if contract.landing is not None else None
+    if landed is not None and (made_of := objects(landed)):
         Ledger(environment.state, contract.key).note(made_of, State.PUBLISHED)
     return tuple(version for version in found if version is not None)
 

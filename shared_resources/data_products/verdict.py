@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from shared_resources.contracts.rules.batch.parse import KIND as PARSE
@@ -65,6 +66,7 @@ class Auditor:
             rules=with_history(self._attempt, definition.rules),
             references=self._attempt.snapshots,
             folder=definition.folder,
+            published=self._published,
         )
         extra = self._made.extra_results
         return tuple(replace(one, results=(*one.results, *extra)) for one in reports)
@@ -109,20 +111,47 @@ class Auditor:
             lambda good: self.audit([good])[0],
             aside=part.folder / "split" / (part.partitions[0] or "all"),
             references=self._attempt.snapshots,
+            places=self._made.messages is not None,
         )
+
+    @cached_property
+    def _published(self) -> int:
+        """The rows that stay beside those of the batch."""
+        base = self._attempt.on_top_of
+        if not self._attempt.appends or not base:
+            return 0
+        store = self._attempt.environment.stores_of(self._attempt.contract)[0]
+        versions = store.versions(self._attempt.contract.key)
+        return next((one.rows for one in versions if one.number == base), 0)
 
     def keep_rows(self, part: StagedBatch, report: AuditReport, lost: Split) -> QuarantineEntry:
         """Keep rows that were set aside from a part whose rest is published."""
+        if self._made.messages is not None:
+            return self._keep_messages(part, report, lost.rejected_rows, lost.rejected)
         return self._attempt.environment.quarantine.put(
             self._rejection("rows", part, report, lost.rejected_rows),
             files=[lost.rejected],
             rejects=part.rejects,
         )
 
+    def _keep_messages(
+        self, part: StagedBatch, report: AuditReport, rows: int, rejected: Path | None
+    ) -> QuarantineEntry:
+        """Keep messages as they came: a row is what the contract of the day made of one."""
+        assert self._made.messages is not None
+        to = part.folder / "messages.parquet"
+        kept = self._made.messages.keep(to, rejected, whole=rejected is None)
+        rejection = self._rejection("messages", part, report, rows)
+        return self._attempt.environment.quarantine.put(
+            rejection, files=[kept], rejects=part.rejects
+        )
+
     def _keep(self, kind: str, part: StagedBatch, report: AuditReport) -> QuarantineEntry:
         """Keep a whole part. What comes from quarantine is there already."""
         if self._attempt.replay_of is not None:
             return self._attempt.replay_of
+        if self._made.messages is not None:
+            return self._keep_messages(part, report, part.rows + part.rejected_rows, None)
         return self._attempt.environment.quarantine.put(
             self._rejection(kind, part, report, part.rows + part.rejected_rows),
             files=[file.path for file in part.files],

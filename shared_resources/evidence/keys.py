@@ -36,6 +36,7 @@ PARTITIONS = "mesh.partitions"
 QUARANTINED = "mesh.quarantined"
 FILES = "mesh.files"
 LINEAGE = "mesh.column-lineage"
+STREAM = "mesh.stream"  # how far into its topic the product is
 REPLAY_OF = "mesh.replay-of"
 REPLAY_OF_BATCH = "mesh.replay-of-batch"
 TERMS = "mesh.terms"

@@ -16,6 +16,7 @@ from shared_resources.contracts.model import UNPARTITIONED, Rule, Severity
 from shared_resources.contracts.promise import Promise
 from shared_resources.evidence import keys
 from shared_resources.evidence.lineage import ColumnLineage
+from shared_resources.evidence.stream_position import StreamPosition
 from shared_resources.problems import MeshProblem
 
 # Without these nobody knows what a version was checked against.
@@ -92,7 +93,7 @@ class Evidence:
     checked (`terms.py`), `input_attestations` those of the inputs by product key. Of a rollback, all
     this is of the version that it restored, but for `rolled_back`. Of a promotion it is that of the
     branch, with `promoted`, and `quarantined` are all entries that it does not take the place of.
-    `lineage` is what is known of where its columns come from.
+    `lineage` is what is known of where its columns come from, `stream` how far into its topic it goes.
     """
 
     run_id: str
@@ -115,6 +116,7 @@ class Evidence:
     rolled_back: RolledBack | None = None
     promoted: Promoted | None = None
     lineage: ColumnLineage | None = None
+    stream: StreamPosition | None = None
 
     @property
     def input_versions(self) -> dict[str, tuple[str, int]]:
@@ -165,6 +167,8 @@ class Evidence:
             written[keys.CODE] = self.code
         if self.lineage is not None:
             written[keys.LINEAGE] = self.lineage.text()
+        if self.stream is not None:
+            written[keys.STREAM] = self.stream.text()
         if self.terms is not None:
             written[keys.TERMS] = self.terms
         if self.input_attestations:
@@ -229,6 +233,7 @@ class Evidence:
             policies=properties.get(keys.POLICIES, ""),
             code=properties.get(keys.CODE),
             lineage=_lineage_in(properties),
+            stream=stream_in(properties),
             terms=properties.get(keys.TERMS),
             refusing=tuple(map(str, listed(keys.REFUSING))),
             # Earlier releases wrote no partition of a product without; a batch always has one.
@@ -280,6 +285,12 @@ def promise_in(properties: Mapping[str, str]) -> Promise | None:
 def _lineage_in(properties: Mapping[str, str]) -> ColumnLineage | None:
     written = properties.get(keys.LINEAGE)
     return None if written is None else ColumnLineage.read(written)
+
+
+def stream_in(properties: Mapping[str, str]) -> StreamPosition | None:
+    """How far into its topic the product was; None of one that is made of no topic."""
+    written = properties.get(keys.STREAM)
+    return None if written is None else StreamPosition.read(written)
 
 
 def _check_to_json(check: CheckOutcome) -> dict[str, Any]:

@@ -27,12 +27,14 @@ _PINNED = re.compile(rf"({_KEY.pattern})@(\d{{1,9}})")
 
 class ProductKind(StrEnum):
     """How a product is made: by `product.py`, by a file for which another distribution has the maker,
-    by a dbt model, from its landing objects alone, or, an earlier major version, from the current one."""
+    by a dbt model, from its landing objects or the messages of a topic alone, or, an earlier major
+    version, from the current one."""
 
     FUNCTION = "function"
     ADDED = "added"
     DBT = "dbt"
     INGEST = "ingest"
+    STREAM = "stream"
     DERIVED = "derived"
 
 

@@ -271,6 +271,9 @@ def _kind(
     if contract is not None and contract.landing is not None:
         place = (folder / CONTRACT_FILE, contract.landing.line)
         makers.append((ProductKind.INGEST, "`landing` in its contract", *place))
+    if contract is not None and contract.stream is not None:
+        place = (folder / CONTRACT_FILE, contract.stream.line)
+        makers.append((ProductKind.STREAM, "`stream` in its contract", *place))
     if contract is not None and (previous := contract.previous_major) and previous.derived_by:
         place = (folder / CONTRACT_FILE, previous.line)
         makers.append((ProductKind.DERIVED, "`derivedBy` in its contract", *place))

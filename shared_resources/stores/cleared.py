@@ -40,7 +40,7 @@ def clear(
     return Cleared(named, replace(evidence, files=tuple(files)), on_top_of)
 
 
-def check_cleared(contract: Contract, cleared: Cleared) -> None:
+def check_cleared(contract: Contract, cleared: Cleared, *, append: bool = False) -> None:
     """Raise `PublishError` unless the audit let this very batch through, by this very contract."""
     if not isinstance(cleared, Cleared):
         raise PublishError(
@@ -48,7 +48,7 @@ def check_cleared(contract: Contract, cleared: Cleared) -> None:
             "published. Make the product with `mesh run`."
         )
     staged, evidence = cleared.staged, cleared.evidence
-    check_batch(contract, staged)
+    check_batch(contract, staged, append=append)
     again = "Nothing was published; run it again."
     for what, found, wanted in (
         ("version", evidence.contract_version, contract.version),
@@ -90,16 +90,23 @@ def _check_files(contract: Contract, cleared: Cleared) -> None:
             )
 
 
-def check_not_overtaken(contract: Contract, cleared: Cleared, versions: Sequence[Version]) -> None:
+def check_not_overtaken(
+    contract: Contract, cleared: Cleared, versions: Sequence[Version], *, append: bool = False
+) -> None:
     """Raise `MovedOn` when somebody replaced the same rows since the batch was begun.
 
     `versions` are the store's, as the commit is made on top of them. Other partitions may have been
-    replaced, and rows appended.
+    replaced, and rows appended. What is itself appended is made on top of one version and no other:
+    its position in a topic goes on from there.
     """
     base = cleared.on_top_of
     if base is None:
         return
     newest = versions[-1].number if versions else 0
+    if append:
+        if newest != base:
+            raise _moved_on(contract, cleared, newest, "rows are added to what was looked at")
+        return
     later = [version for version in versions if version.number > base]
     if len(later) < newest - base:
         raise _moved_on(contract, cleared, newest, "some versions since then have expired")

@@ -150,14 +150,14 @@ def check_on_top_of(contract: Contract, current: int, wanted: int) -> None:
         )
 
 
-def check_batch(contract: Contract, staged: StagedBatch) -> None:
+def check_batch(contract: Contract, staged: StagedBatch, *, append: bool = False) -> None:
     """Raise `PublishError` for a batch that would wipe the product, or that is another product's.
 
     The audit refuses an empty batch first; this holds even for who forgot to ask it.
     """
     if staged.product != contract.key:
         raise PublishError(f"a batch of {staged.product} cannot be published as {contract.key}")
-    if not staged.rows and not contract.allow_empty:
+    if not staged.rows and not contract.allow_empty and not append:
         raise PublishError(
             f"{contract.key}: batch {staged.batch_id} is empty and would replace what is "
             f"published. If that is meant, set allowEmpty in {contract.path}."

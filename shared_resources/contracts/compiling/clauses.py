@@ -117,6 +117,7 @@ _SERVICE_LEVEL: Mapping[str, Verdict] = {
 }
 _PLATFORM: Mapping[str, str] = {
     "landing": "the sensor and the reader of the landing zone; check parse",
+    "stream": "`mesh stream`: rows and thresholds by window, keys and references over what is published",
     "partitions": "publishing replaces whole days; check partition",
     "lossBudgetPercent": "the audit: failing rows within it go to quarantine, over it the batch",
     "mayBeAbsent": "the reader of the landing zone: a file that may lack the column has nulls",

@@ -1,4 +1,4 @@
-"""The mesh's custom properties of a contract: landing, partitions, what may be lost or empty, how long
+"""The mesh's custom properties of a contract: landing, stream, partitions, what may be lost or empty, how long
 what was rejected is kept, and of what the product is an earlier major version.
 
 Belongs here: reading and checking their values.
@@ -26,10 +26,13 @@ from shared_resources.contracts.reading.columns import DeclaredColumn
 from shared_resources.contracts.reading.constants import NotOfType, constant
 from shared_resources.contracts.reading.object_names import check_key, check_object_name
 from shared_resources.contracts.reading.vendor import texts, vendor_properties
+from shared_resources.contracts.streams.model import Stream
+from shared_resources.contracts.streams.reading import read_stream
 from shared_resources.contracts.types import MOMENTS, ColumnType, Family
 
 PROPERTIES = (
     "landing",
+    "stream",
     "partitions",
     "lossBudgetPercent",
     "allowEmpty",
@@ -61,6 +64,7 @@ class PlatformProperties:
 
     nodes: dict[str, Node]
     landing: Landing | None = None
+    stream: Stream | None = None
     partitioning: Partitioning | None = None
     loss_budget_percent: Number = 0
     allow_empty: bool = False
@@ -77,6 +81,7 @@ def read_platform_properties(root: Node, columns: dict[str, DeclaredColumn]) -> 
     return PlatformProperties(
         nodes,
         landing=_landing(landing, partitioned) if landing else None,
+        stream=_stream(nodes, columns),
         partitioning=_partitioning(partitions, columns) if partitions else None,
         loss_budget_percent=_budget(nodes.get("lossBudgetPercent")),
         allow_empty=_flag(nodes.get("allowEmpty")) is True,
@@ -85,6 +90,13 @@ def read_platform_properties(root: Node, columns: dict[str, DeclaredColumn]) -> 
         to_confirm=texts(nodes.get("toConfirm")),
         previous_major=_previous_major(root, nodes.get("previousMajor")),
     )
+
+
+def _stream(nodes: dict[str, Node], columns: dict[str, DeclaredColumn]) -> Stream | None:
+    node = nodes.get("stream")
+    if node is None:
+        return None
+    return read_stream(node, {name: one.column for name, one in columns.items()}, nodes)
 
 
 def _budget(node: Node | None) -> Number:

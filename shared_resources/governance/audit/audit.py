@@ -74,10 +74,14 @@ def audit_parts(
     rules: Sequence[Rule] | None = None,
     references: Mapping[str, Snapshot] | None = None,
     folder: Path | None = None,
+    published: int = 0,
 ) -> list[AuditReport]:
-    """Audit each part by itself, in one pass over all of them; see `audit`. One report a part."""
+    """Audit each part by itself, in one pass over all of them; see `audit`. One report a part.
+
+    `published` rows stay beside those of the parts, which are added to them.
+    """
     opened = [_part(StagedData(part), contract, part.rejects, part.rejected_rows) for part in parts]
-    return _audit(opened, contract, rules, references, folder)
+    return _audit(opened, contract, rules, references, folder, published=published)
 
 
 def _part(data: Auditable, contract: Contract, rejects: Path | None, rejected_rows: int) -> Part:
@@ -100,6 +104,7 @@ def _audit(
     references: Mapping[str, Snapshot] | None,
     folder: Path | None,
     scratch: Path | None = None,
+    published: int = 0,
 ) -> list[AuditReport]:
     checked = contract.rules if rules is None else tuple(rules)
     reports: dict[int, AuditReport] = {}
@@ -113,7 +118,7 @@ def _audit(
             scratch,
         )
         for place, counted in zip(places, counts, strict=True):
-            reports[place] = _report(parts[place], contract, checked, counted)
+            reports[place] = _report(parts[place], contract, checked, counted, published)
     return [reports[place] for place in range(len(parts))]
 
 
@@ -130,22 +135,23 @@ def _alike(parts: Sequence[Part]) -> list[list[int]]:
 
 
 def _report(
-    part: Part, contract: Contract, rules: Sequence[Rule], counted: PartCounts
+    part: Part, contract: Contract, rules: Sequence[Rule], counted: PartCounts, published: int
 ) -> AuditReport:
     results = tuple(
-        _result(rule, part, contract, counted, place) for place, rule in enumerate(rules)
+        _result(rule, part, contract, counted, place, published) for place, rule in enumerate(rules)
     )
     return AuditReport(contract.key, contract.version, counted.rows, results)
 
 
 def _result(
-    rule: Rule, part: Part, contract: Contract, counted: PartCounts, place: int
+    rule: Rule, part: Part, contract: Contract, counted: PartCounts, place: int, published: int
 ) -> RuleResult:
     kind = kind_of(rule)
     if not isinstance(kind, BatchKind):
         return _counted_result(rule, kind, counted.outcomes[place], contract, counted.rows)
     facts = BatchFacts(
         rows=counted.rows,
+        published=published,
         rejected_rows=part.rejected_rows,
         problems=len(part.found.problems),
         said=part.found.message,

@@ -39,6 +39,7 @@ from shared_resources.stores.protocol import Snapshot, StagedFile
 from shared_resources.stores.staging.staging import write_staged
 
 REASONS = "_reasons"
+PLACE = "_place"
 _REASONS_TYPE = pa.list_(pa.string())
 _FLAGGED = "_mesh_flagged"
 ROWS_PER_BATCH = 65_536
@@ -70,18 +71,22 @@ def split(
     references: Mapping[str, Snapshot] | None = None,
     kept: Path,
     rejected: Path,
+    places: bool = False,
 ) -> Split:
     """Separate the rows that break a row-level rule for which `report` refuses the batch.
 
     Writes below `kept` and to `rejected`; the batch itself stays as it is, its file of rows that
-    could not be read too. A rule that could not be checked separates nothing.
+    could not be read too. A rule that could not be checked separates nothing. With `places` the rejected
+    have the column `_place` first: their place in the batch's one file, from 0.
     """
+    if places and len(data.batch.files) > 1:
+        raise ValueError("a place in one file is asked for, and the batch has several")
     blamed = [
         result.rule for result in report.refusals if result.rows_failed and separates(result.rule)
     ]
     unread = data.batch.rejected_rows
     schema = data.schema
-    whole = _with_reasons(schema)
+    whole = _with_reasons(schema, places)
     rejected.parent.mkdir(parents=True, exist_ok=True)
     if not data.batch.files:
         write_parquet(rejected, whole, ())
@@ -94,7 +99,7 @@ def split(
             schema, _select(connection, names, schema, f"len({REASONS}) = 0")
         )
         files = write_staged(good, kept, contract, data.batch.partitions)
-        bad = _select(connection, [*names, REASONS], whole, f"len({REASONS}) > 0")
+        bad = _select(connection, [*_place(places), *names, REASONS], whole, f"len({REASONS}) > 0")
         rows = write_parquet(rejected, whole, bad)
     return Split(files, rejected, rows + unread)
 
@@ -105,20 +110,28 @@ def bad_rows(
     rules: Sequence[Rule],
     references: Mapping[str, Snapshot],
     limit: int,
+    *,
+    places: bool = False,
 ) -> list[pa.RecordBatch]:
-    """Up to `limit` rows that break one of the row-level `rules`, with `_reasons`, as they came."""
-    whole = _with_reasons(data.schema)
+    """Up to `limit` rows that break one of the row-level `rules`, with `_reasons`, as they came; with
+    `places` as `split` has them."""
+    whole = _with_reasons(data.schema, places)
     with audit_connection(None) as connection:
         connection.execute("SET preserve_insertion_order = true")
         names = _flag(connection, data, contract, rules, references)
         bad = f"len({REASONS}) > 0 LIMIT {limit}"
-        return list(_select(connection, [*names, REASONS], whole, bad))
+        return list(_select(connection, [*_place(places), *names, REASONS], whole, bad))
 
 
-def _with_reasons(schema: pa.Schema) -> pa.Schema:
-    if REASONS in schema.names:
-        raise ValueError(f"a column of a product cannot be called {REASONS}; rename it")
-    return schema.append(pa.field(REASONS, _REASONS_TYPE))
+def _with_reasons(schema: pa.Schema, places: bool) -> pa.Schema:
+    if taken := {REASONS, PLACE} & {*schema.names}:
+        raise ValueError(f"a column of a product cannot be called {sorted(taken)[0]}; rename it")
+    before = [pa.field(PLACE, pa.int64())] if places else []
+    return pa.schema([*before, *schema, pa.field(REASONS, _REASONS_TYPE)])
+
+
+def _place(places: bool) -> list[str]:
+    return [f"{ROW} AS {PLACE}"] if places else []
 
 
 def _flag(

@@ -39,10 +39,12 @@ def sift(
     *,
     aside: Path,
     references: Mapping[str, Snapshot] | None = None,
+    places: bool = False,
 ) -> Sifted | None:
     """The rows that broke no rule, if they can be told and pass every rule by themselves.
 
-    `report` is of the part as it came, `audit` makes one of what stays; files go below `aside`.
+    `report` is of the part as it came, `audit` makes one of what stays; files go below `aside`. With
+    `places` those that were set aside say where in the part's one file they stood.
     """
     if not all(kind_of(result.rule).row_level for result in report.refusals):
         return None
@@ -53,6 +55,7 @@ def sift(
         references=references,
         kept=aside / "kept",
         rejected=aside / "rejected.parquet",
+        places=places,
     )
     good = replace(part, files=lost.files, rejects=None, rejected_rows=0)
     again = audit(good)

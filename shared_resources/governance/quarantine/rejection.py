@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from shared_resources.contracts.model import UNPARTITIONED
 
-KINDS = ("batch", "rows", "object")
+KINDS = ("batch", "rows", "object", "messages")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -22,8 +22,9 @@ class Rejection:
     """What was rejected, and why. `reasons` are (rule, clause, rows failed, message).
 
     `kind`: `batch`, refused whole; `rows`, set aside within the loss budget; `object`, a landing
-    object of which nothing could be read. `inputs` are the upstream versions by product key,
-    `objects` the landing objects as (key, etag), `parent` the entry that was replayed, `on_top_of`
+    object of which nothing could be read; `messages`, messages of a topic as they came, of which each or
+    all together break the contract. `inputs` are the upstream versions by product key,
+    `objects` the landing objects as (key, etag), or (topic, position) of each partition, `parent` the entry that was replayed, `on_top_of`
     the number of the leading store's version that was current then (0: none).
     """
 
@@ -85,6 +86,11 @@ class QuarantineEntry(Rejection):
         if self.replaced_by is not None:
             return f"replaced by v{self.replaced_by}"
         return f"superseded by {self.superseded_by}" if self.superseded_by else ""
+
+    @property
+    def beside_its_batch(self) -> bool:
+        """Whether the others of its batch were published: then no later batch takes its place."""
+        return self.kind in ("rows", "messages")
 
     @property
     def open(self) -> bool:

@@ -43,7 +43,7 @@ def made_on(entry: QuarantineEntry, versions: Sequence[Version]) -> int:
     be a promoted one that stands for several batches of a branch. Entries of earlier releases say
     nothing of it: of them the clock is all that is known.
     """
-    if entry.kind == "rows":
+    if entry.beside_its_batch:
         for version in versions:
             own = version.batch_id == entry.batch_id
             if own or (version.rollback_of is None and _left(entry, version)):
@@ -71,19 +71,25 @@ def _left(entry: QuarantineEntry, version: Version) -> bool:
 
 def _replacement(entry: QuarantineEntry, current: Iterable[Version], base: int) -> int | None:
     """The version, among those that what readers see came from, by which all of it was replaced."""
+    if entry.kind == "messages":
+        return next((v.number for v in current if _replays(v, entry)), None)
     left = set(entry.partitions)
     for version in current:
         if version.number <= base or version.rollback_of is not None:
             continue
-        again = version.evidence.replay_of
-        if again is not None and again.entry == entry.id:
+        if _replays(version, entry):
             return version.number
         if _left(entry, version):
             continue
         # A replay of others of its batch has published it without these rows.
-        if entry.kind == "rows" and is_of_batch(entry, version):
+        if entry.beside_its_batch and is_of_batch(entry, version):
             continue
         left -= set(version.evidence.partitions)
         if not left:
             return version.number
     return None
+
+
+def _replays(version: Version, entry: QuarantineEntry) -> bool:
+    again = version.evidence.replay_of
+    return again is not None and again.entry == entry.id

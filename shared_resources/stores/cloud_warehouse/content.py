@@ -133,10 +133,10 @@ class NewContent:
 
     def _check_not_overtaken(self, head: Head) -> None:
         """Raise `MovedOn` when what the batch replaces was replaced since it was begun."""
-        if not self._append and head.number:
+        if head.number:
             versions = self._versions.all()
             known = [version for version in versions if version.number <= head.number]
-            check_not_overtaken(self._contract, self._cleared, known)
+            check_not_overtaken(self._contract, self._cleared, known, append=self._append)
 
     def _kept(self, head: Entry | None) -> Mapping[str, int]:
         """The rows by partition of the head that stay."""

@@ -138,7 +138,7 @@ class SnowflakeStore:
     # -- publishing ------------------------------------------------------------------------------
 
     def publish(self, contract: Contract, cleared: Cleared, *, append: bool = False) -> Version:
-        check_cleared(contract, cleared)
+        check_cleared(contract, cleared, append=append)
         tables, versions = self._tables(contract.key), self.record_of(contract.key)
         with contextlib.closing(
             NewContent(self.session, tables, versions, contract, cleared, append=append)

@@ -130,7 +130,7 @@ class WarehouseStore:
         *,
         append: bool = False,
     ) -> Version:
-        check_cleared(contract, cleared)
+        check_cleared(contract, cleared, append=append)
         staged = cleared.staged
         if published := self.published_batch(contract.key, staged.batch_id):
             return published
@@ -138,8 +138,9 @@ class WarehouseStore:
         footers = read_footers(staged.files, contract)
 
         def kept(last: Manifest | None) -> tuple[DataFile, ...]:
-            if last is not None and not append:
-                check_not_overtaken(contract, cleared, self.versions(contract.key))
+            if last is not None:
+                versions = self.versions(contract.key)
+                check_not_overtaken(contract, cleared, versions, append=append)
             everything = staged.replaces_all and not append
             files = kept_files(contract, last, replaced, everything=everything)
             check_schema(contract, last, rows_stay=bool(files))

@@ -21,9 +21,10 @@ class RowCount(BatchKind):
     on_table = True
 
     def judge(self, rule: Rule, contract: Contract, facts: BatchFacts) -> Judged:
-        rows = facts.rows
+        rows = facts.rows + facts.published
         passed = rule.threshold.holds(rows, rows)
-        subject = f"the batch has {words.amount(rows)} rows"
+        what = "product" if facts.published else "batch"
+        subject = f"the {what} has {words.amount(rows)} rows"
         return Judged(
             passed, rows, rows, words.number(rule, subject, self.limit(rule), rows, rows, passed)
         )

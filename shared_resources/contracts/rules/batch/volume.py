@@ -26,23 +26,24 @@ class Volume(BatchKind):
     of_one_file = False
 
     def judge(self, rule: Rule, contract: Contract, facts: BatchFacts) -> Judged:
+        rows = facts.rows + facts.published
         before = [int(rows) for rows in rule.arguments.get(HISTORY, ())]
         if len(before) < rule.arguments["least"]:
             said = f"{len(before)} batches before it are too few to say how many rows are usual"
-            return Judged(True, facts.rows, facts.rows, said)
+            return Judged(True, rows, rows, said)
         usual = Fraction(median(before))
         low, high = (
             Fraction(rule.arguments["lowestPercent"]),
             Fraction(rule.arguments["highestPercent"]),
         )
-        passed = usual * low <= facts.rows * 100 <= usual * high
+        passed = usual * low <= rows * 100 <= usual * high
         said = (
-            f"the batch has {words.amount(facts.rows)} rows; {words.amount(round(usual))} are usual "
+            f"the batch has {words.amount(rows)} rows; {words.amount(round(usual))} are usual "
             f"(median of {len(before)} batches before it)"
         )
         if not passed:
             said += f", and it may have from {float(low):g} to {float(high):g} % of that"
-        return Judged(passed, facts.rows, facts.rows, said)
+        return Judged(passed, rows, rows, said)
 
 
 KIND = Volume()

@@ -59,7 +59,7 @@ from shared_resources.stores.versions import choose, restored, stamp
 
 def publish(at: LakeTable, contract: Contract, cleared: Cleared, *, append: bool) -> Version:
     """`protocol.ProductStore.publish`."""
-    _check(at, contract, cleared)
+    _check(at, contract, cleared, append=append)
     staged = cleared.staged
     footers = read_footers(staged.files, contract)
 
@@ -69,8 +69,8 @@ def publish(at: LakeTable, contract: Contract, cleared: Cleared, *, append: bool
         return at.files.place(contract.key, staged, paths, fields)
 
     def plan(base: Base, transaction: Transaction) -> Files:
-        if not append:
-            check_not_overtaken(contract, cleared, versions_of(base.table, contract.key))
+        versions = versions_of(base.table, contract.key)
+        check_not_overtaken(contract, cleared, versions, append=append)
         everything = staged.replaces_all or contract.partitioning is None
         if base.lost and (append or not everything):
             raise base.lost
@@ -88,19 +88,19 @@ def publish(at: LakeTable, contract: Contract, cleared: Cleared, *, append: bool
     return commit(at, contract, staged.batch_id, cleared.evidence, plan)
 
 
-def _check(at: LakeTable, contract: Contract, cleared: Cleared) -> None:
+def _check(at: LakeTable, contract: Contract, cleared: Cleared, *, append: bool) -> None:
     """Check the batch; where its files are published as they are, while they go to the disk.
 
     The one takes a processor and the other none. What the disk cannot take is raised here: asked
     again, it may say nothing of it.
     """
     if not at.files.adopts or not isinstance(cleared, Cleared):
-        check_cleared(contract, cleared)
+        check_cleared(contract, cleared, append=append)
         return
     with ThreadPoolExecutor(1, thread_name_prefix="sync") as beside:
         paths = [file.path for file in cleared.staged.files]
         going = beside.submit(sync_all, paths, at.files.root)
-        check_cleared(contract, cleared)
+        check_cleared(contract, cleared, append=append)
     going.result()
 
 

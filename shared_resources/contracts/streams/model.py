@@ -1,0 +1,84 @@
+"""What a contract says of the topic that its product is made of.
+
+Belongs here: the immutable type that `contracts/model.py` holds.
+Does not belong here: reading it from a file (`reading.py`), what is done by it (the room `streams/`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MessageFormat(StrEnum):
+    """How a message's value is written. The last two are framed as a schema registry's clients do."""
+
+    JSON = "json"
+    AVRO = "avro"
+    PROTOBUF = "protobuf"
+
+
+class StreamMode(StrEnum):
+    """`APPEND`: each message is a row. `UPSERT`: of the messages with one key the last is the row, and a
+    message without a value takes it away."""
+
+    APPEND = "append"
+    UPSERT = "upsert"
+
+
+class Delivery(StrEnum):
+    """How often a message that keeps the contract is in the gate's topic."""
+
+    AT_LEAST_ONCE = "atLeastOnce"
+    EXACTLY_ONCE = "exactlyOnce"
+
+
+class StreamEngine(StrEnum):
+    """`MESH`: the platform's own process. `FLINK`: a job that is made from the contract."""
+
+    MESH = "mesh"
+    FLINK = "flink"
+
+
+class ExtraFields(StrEnum):
+    """What becomes of a message with fields that the contract does not know."""
+
+    REFUSE = "refuse"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True)
+class Late:
+    """A message is late whose `column` lies more than `hours` before it came to the log."""
+
+    column: str
+    hours: int
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The product is made of the messages of `topic`.
+
+    `window_seconds`, 1 to 60: how long messages are gathered for one commit. `gate` is the topic of
+    those that keep the contract, `dead_letters` that of the others, "" where there is none; `late` are
+    set aside. `subject` is the registry's name of the values' schema. `ignores_extra`: fields that the
+    contract does not know are left out.
+    """
+
+    topic: str
+    format: MessageFormat
+    mode: StreamMode = StreamMode.APPEND
+    window_seconds: int = 5
+    gate: str = ""
+    dead_letters: str = ""
+    delivery: Delivery = Delivery.AT_LEAST_ONCE
+    engine: StreamEngine = StreamEngine.MESH
+    late: Late | None = None
+    subject: str = ""
+    ignores_extra: bool = False
+    line: int = 0
+
+    @property
+    def appends(self) -> bool:
+        """Whether its rows are added to what is published, and replace nothing."""
+        return self.mode is StreamMode.APPEND

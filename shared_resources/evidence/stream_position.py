@@ -1,0 +1,84 @@
+"""How far into a topic a version goes: the one place where that is kept.
+
+Belongs here: the positions that are committed with a version of a stream's product, in text and back.
+Does not belong here: the log and its readers (the room `streams/`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Messages `first` to before `next` of a partition that were gone before they could be read, and who
+    said, when (ISO 8601) and why, that the product goes on without them."""
+
+    partition: int
+    first: int
+    next: int
+    by: str
+    reason: str
+    at: str
+
+    @property
+    def messages(self) -> int:
+        """At most: aborted ones and the log's own marks are among them."""
+        return max(0, self.next - self.first)
+
+
+@dataclass(frozen=True)
+class StreamPosition:
+    """`positions` are, by partition of the topic, the offset of the first message that is neither
+    published, nor rejected, nor skipped. The other numbers are of this one commit: messages taken,
+    of these `rejected`, and those without a value (`tombstones`).
+    """
+
+    topic: str
+    topic_id: str
+    positions: Mapping[int, int] = field(default_factory=dict)
+    messages: int = 0
+    rejected: int = 0
+    tombstones: int = 0
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def nothing_new(self) -> StreamPosition:
+        """The same position, of a commit that took no message."""
+        return StreamPosition(self.topic, self.topic_id, self.positions)
+
+    def on(self, before: StreamPosition | None) -> StreamPosition:
+        """With the partitions that others have read, as `before` has them."""
+        if before is None or before.topic_id != self.topic_id:
+            return self
+        return replace(self, positions={**before.positions, **self.positions})
+
+    def text(self) -> str:
+        written: dict[str, Any] = {
+            "topic": self.topic,
+            "id": self.topic_id,
+            "positions": {str(key): self.positions[key] for key in sorted(self.positions)},
+            "messages": self.messages,
+            "rejected": self.rejected,
+            "tombstones": self.tombstones,
+        }
+        if self.skipped:
+            written["skipped"] = [vars(one) for one in self.skipped]
+        return json.dumps(written, separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def read(cls, text: str) -> StreamPosition:
+        """Raises `ValueError`, `KeyError` or `TypeError` for what this did not write."""
+        written = json.loads(text)
+        return cls(
+            str(written["topic"]),
+            str(written["id"]),
+            {int(key): int(value) for key, value in written["positions"].items()},
+            int(written["messages"]),
+            int(written["rejected"]),
+            int(written["tombstones"]),
+            tuple(Skipped(**one) for one in written.get("skipped", ())),
+        )

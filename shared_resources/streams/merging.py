@@ -1,0 +1,133 @@
+"""Upserts: of the messages with one key the last is the row, and one without a value takes it away.
+
+Belongs here: the product's next content from what is published and a window.
+Does not belong here: products to which rows are added (`window.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shared_resources.contracts.model import Contract
+from shared_resources.contracts.reading.constants import NotOfType, constant
+from shared_resources.contracts.rules.view import BATCH
+from shared_resources.contracts.values.duckdb_to_arrow import arrow_batches
+from shared_resources.data_products.batch import Attempt
+from shared_resources.governance.audit.engine.connection import audit_connection
+from shared_resources.landing.rejects import Reason
+from shared_resources.sql import quote_identifier
+from shared_resources.stores.reading.called import in_names_of
+from shared_resources.streams.decoding import Decoded
+
+_PUBLISHED = "_mesh_published"
+_GONE = "_mesh_gone"
+ROWS_PER_BATCH = 65_536
+
+
+def last_of_each_key(contract: Contract, decoded: Decoded, messages: pa.Table) -> Decoded:
+    """Of the rows with one key the last, of those after which no tombstone of it came; and the faults
+    of tombstones whose key cannot be read. Messages of a key are in one partition, in their order."""
+    names = contract.primary_key
+    keys = list(zip(*(decoded.rows.column(name).to_pylist() for name in names), strict=True))
+    last: dict[tuple[Any, ...], tuple[int, int | None]] = {}
+    for row, (key, place) in enumerate(zip(keys, decoded.places, strict=True)):
+        last[key] = (place, row)
+    faults = dict(decoded.faults)
+    tombstones = []
+    for place in decoded.tombstones:
+        read = read_key(contract, messages.column("key")[place].as_py())
+        if isinstance(read, Reason):
+            faults[place] = (read,)
+            continue
+        tombstones.append(place)
+        if read not in last or last[read][0] < place:
+            last[read] = (place, None)
+    kept = sorted(row for _, row in last.values() if row is not None)
+    return Decoded(
+        decoded.rows.take(pa.array(kept, pa.int64())),
+        tuple(decoded.places[row] for row in kept),
+        faults,
+        tuple(tombstones),
+    )
+
+
+def read_key(contract: Contract, key: bytes | None) -> tuple[Any, ...] | Reason:
+    """The primary key in a message's key: a JSON object of its columns, or, of one column, its value as
+    text or JSON."""
+    names = contract.primary_key
+    if key is None:
+        return Reason(None, None, "has neither a value nor a key, so that it is about nothing")
+    try:
+        text = key.decode("utf-8")
+    except UnicodeDecodeError:
+        return Reason(None, None, "has a key that is not UTF-8")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = text
+    if not isinstance(found, dict):
+        found = {names[0]: found if isinstance(found, int | float | bool) else text}
+    values: list[Any] = []
+    for name in names:
+        try:
+            type_ = contract.column(name).type
+            value = found[name]
+            values.append(constant(str(value) if type_.arrow == pa.string() else value, type_))
+        except (KeyError, NotOfType):
+            return Reason(name, None, "is not in the key of a message without a value")
+    return tuple(values)
+
+
+def merge(attempt: Attempt, decoded: Decoded, messages: pa.Table, number: int, to: Path) -> int:
+    """Write the product's next content to `to`; the number of its rows. What is published stands first,
+    without the keys that the window is about."""
+    contract = attempt.contract
+    schema = decoded.rows.schema
+    names = contract.primary_key
+    rows = 0
+    with pq.ParquetWriter(to, schema, compression="zstd") as writer:
+        if number:
+            for batch in _untouched(attempt, decoded, messages, number, names, schema):
+                writer.write_batch(batch)
+                rows += batch.num_rows
+        writer.write_table(decoded.rows)
+    return rows + len(decoded.places)
+
+
+def _untouched(
+    attempt: Attempt,
+    decoded: Decoded,
+    messages: pa.Table,
+    number: int,
+    names: tuple[str, ...],
+    schema: pa.Schema,
+) -> Iterator[pa.RecordBatch]:
+    contract = attempt.contract
+    opened = attempt.environment.stores_of(contract)[0].open(contract.key, number)
+    published = in_names_of(contract, opened, with_aliases=False)
+    keys = [read_key(contract, messages.column("key")[p].as_py()) for p in decoded.tombstones]
+    gone = [dict(zip(names, key, strict=True)) for key in keys if not isinstance(key, Reason)]
+    of_keys = pa.schema([schema.field(name) for name in names])
+    with audit_connection(attempt.environment.scratch) as connection:
+        connection.execute("SET preserve_insertion_order = true")
+        published.register(connection, _PUBLISHED)
+        connection.register(BATCH, decoded.rows)
+        connection.register(_GONE, pa.Table.from_pylist(gone, schema=of_keys))
+        listed = ", ".join(quote_identifier(name) for name in names)
+        columns = ", ".join(f"{_PUBLISHED}.{quote_identifier(field.name)}" for field in schema)
+        same = " AND ".join(
+            f"{_PUBLISHED}.{quote_identifier(name)} = _touched.{quote_identifier(name)}"
+            for name in names
+        )
+        relation = connection.sql(
+            f"SELECT {columns} FROM {_PUBLISHED} ANTI JOIN (SELECT {listed} FROM {BATCH} "
+            f"UNION ALL SELECT {listed} FROM {_GONE}) AS _touched ON {same}"
+        )
+        for batch in arrow_batches(relation, ROWS_PER_BATCH):
+            yield batch if batch.schema.equals(schema) else batch.cast(schema)
