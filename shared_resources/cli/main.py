@@ -33,6 +33,7 @@ _COMMANDS = {
     "deploy": "put a domain into service, back to an earlier release, or out of it",
     "registry": "what each deployed domain promises",
     "run": "materialize products in dependency order across domains",
+    "stream": "make products of topics, for as long as it runs",
     "status": "a row a product: version, rows, checks, health",
     "check": "every contract and policy, statically",
     "lineage": "which columns of which products a product's columns are made from",

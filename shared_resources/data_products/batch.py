@@ -181,6 +181,8 @@ class AuditedBatch:
 
 @dataclass(frozen=True)
 class PublishedBefore:
-    """A retried run's batch that was published already, the leading store's version first."""
+    """What was published before it is handed over: a retried run's batch, or the last window of a stream.
+    The leading store's version is the first; `metadata` are what is shown beside it."""
 
     versions: tuple[Version, ...]
+    metadata: Mapping[str, Any] = field(default_factory=dict)

@@ -52,7 +52,7 @@ class ProductIOManager(dg.ConfigurableIOManager):
         if isinstance(obj, PublishedBefore):
             leading = obj.versions[0]
             context.add_output_metadata(
-                {"version": leading.number, "dagster/row_count": leading.rows}
+                {"version": leading.number, "dagster/row_count": leading.rows, **obj.metadata}
             )
             return
         if not isinstance(obj, AuditedBatch):

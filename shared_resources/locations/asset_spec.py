@@ -22,6 +22,8 @@ from shared_resources.mesh.model import CODE_FILE, model_file
 
 _TAG_VALUE = re.compile(r"[^A-Za-z0-9_.-]")
 _LONGEST_TAG = 63
+# What a sensor tells of: nothing in the mesh is followed.
+_FROM_OUTSIDE = (ProductKind.INGEST, ProductKind.STREAM)
 # Dagster takes no other text for an address: none in a domain of over seven letters, for one.
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
 
@@ -48,9 +50,7 @@ def asset_spec(definition: ProductDefinition) -> dg.AssetSpec:
         freshness_policy=(
             dg.FreshnessPolicy.time_window(fail_window=freshness) if freshness else None
         ),
-        automation_condition=(
-            None if definition.kind is ProductKind.INGEST else follow_producers()
-        ),
+        automation_condition=(None if definition.kind in _FROM_OUTSIDE else follow_producers()),
     )
 
 
@@ -155,6 +155,8 @@ def _kinds(definition: ProductDefinition) -> set[str]:
             landing = definition.contract.landing
             assert landing is not None
             kinds.add(landing.format.tag or landing.format.name)
+        case ProductKind.STREAM:
+            kinds.add("stream")
     return kinds
 
 

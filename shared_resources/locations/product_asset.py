@@ -38,11 +38,13 @@ from shared_resources.governance.stopped import why_over
 from shared_resources.landing.errors import LandingError
 from shared_resources.locations.asset_spec import asset_spec, check_specs, pool_of
 from shared_resources.locations.sensing.run_requests import OBJECT_TAG
+from shared_resources.mesh import ProductKind
 from shared_resources.reporting.metadata import (
     PARTITION_ROWS,
     batch_metadata,
     refusal_message,
     rows_of_days,
+    stream_metadata,
     version_metadata,
 )
 from shared_resources.reporting.run_attempts import followed, note_refusal
@@ -146,6 +148,9 @@ class _Op:
             make_ready(self._environment, contract)
         except PublishError as problem:
             raise dg.Failure(str(problem), allow_retries=False) from problem
+        if self._definition.kind is ProductKind.STREAM:
+            yield from self._take_what_is_there(run)
+            return
         attempt = new_attempt(self._environment, self._definition, run, self._inputs)
         done = already_published(self._environment, contract, attempt.batch_id)
         if done is not None:
@@ -160,6 +165,30 @@ class _Op:
             raise dg.Failure(refusal_message(audited), allow_retries=False)
         self._note_rows_of_days(audited)
         yield dg.Output(audited, output_name=contract.name)
+
+    def _take_what_is_there(self, run: Run) -> Iterator[_Event]:
+        """Of a stream: windows up to where its topic ends now. The last of them is handed over."""
+        from shared_resources.streams.draining import drain
+
+        contract = self._definition.contract
+        drained = drain(self._environment, self._definition, run.run_id)
+        self._report = drained.report
+        if drained.versions:
+            metadata = stream_metadata(drained.versions[0])
+            windows = {"windows in this run": drained.windows}
+            yield dg.Output(
+                PublishedBefore(drained.versions, {**metadata, **windows}),
+                output_name=contract.name,
+            )
+        else:
+            self._context.log.info(f"{contract.key}: nothing new is in its topic")
+        if drained.refused is not None:
+            self._report = drained.refused
+            raise dg.Failure(
+                f"{contract.key}: a window was refused whole, and is in quarantine: "
+                + "; ".join(f"{one.rule.name}: {one.message}" for one in drained.refused.refusals),
+                allow_retries=False,
+            )
 
     def _audited(self, attempt: Attempt) -> AuditedBatch:
         # Here: a location makes nothing, and each code server would import the engines.

@@ -40,6 +40,25 @@ def version_metadata(
     return {**batch, **normalize_metadata(of_version)}
 
 
+def stream_metadata(version: Version) -> dict[str, dg.MetadataValue[Any]]:
+    """What the UI shows of how far into its topic a version of a stream goes."""
+    position = version.evidence.stream
+    if position is None:
+        return {}
+    metadata: dict[str, Any] = {
+        "topic": position.topic,
+        "offsets": dg.MetadataValue.json({str(p): at for p, at in position.positions.items()}),
+        "messages": position.messages,
+        "messages rejected": position.rejected,
+        "messages without a value": position.tombstones,
+    }
+    if position.skipped:
+        metadata["messages skipped"] = dg.MetadataValue.json(
+            [vars(one) for one in position.skipped]
+        )
+    return dict(normalize_metadata(metadata))
+
+
 def batch_metadata(audited: AuditedBatch) -> dict[str, dg.MetadataValue[Any]]:
     """What the UI will show of the batch, in Dagster's types. To be had before it is published:
 

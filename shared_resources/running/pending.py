@@ -64,6 +64,8 @@ def tasks_of(
     if contract.partitioning is None:
         if asked:
             raise UpToDate(_NO_DAYS)
+        if contract.stream is not None:
+            return _stream(environment, contract)
         _refuse_unchanged(environment, folder, contract, again)
         return [Task(product)]
     if asked:
@@ -75,6 +77,15 @@ def tasks_of(
     else:
         days = _days_of_inputs(environment, folder, contract.partitioning, again)
     return [Task(product, chunk) for chunk in rows_of_days(days)]
+
+
+def _stream(environment: Environment, contract: Contract) -> list[Task]:
+    """The run that takes what the topic holds now. Its messages are read once, whatever has changed."""
+    from shared_resources.streams.standing import waiting
+
+    if not waiting(environment, contract):
+        raise UpToDate("nothing new is in its topic")
+    return [Task(contract.key)]
 
 
 def _refuse_unchanged(

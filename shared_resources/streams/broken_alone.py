@@ -1,7 +1,7 @@
 """Messages that an upsert goes without: those that break a rule by themselves.
 
 Belongs here: finding them before anything is merged, and keeping them.
-Does not belong here: merging (`merging.py`), products to which rows are added: there the audit finds them.
+Does not belong here: merging (`merging.py`), products to which rows are added: the audit does it.
 
 A row that is replaced by one which breaks a rule would be lost to readers; so the new one is set aside
 first, and the published row of the key stays.
@@ -22,7 +22,7 @@ from shared_resources.governance.quarantine.quarantine import QuarantineEntry, R
 from shared_resources.landing.rejects import Reason
 from shared_resources.parquet import write_parquet
 from shared_resources.stores.protocol import UNPARTITIONED, StagedBatch, StagedFile
-from shared_resources.streams.decoding import Decoded
+from shared_resources.streams.decoded import Decoded
 
 
 def breaks_alone(rule: Rule) -> bool:

@@ -1,7 +1,7 @@
 """Messages that are kept in quarantine: whole, byte for byte, with what is wrong with each.
 
 Belongs here: which messages of a window are kept, the file of them, reading it again.
-Does not belong here: the quarantine (`governance/quarantine/`), what is wrong (`decoding.py`, the audit).
+Does not belong here: the quarantine (`governance/quarantine/`), what is wrong (`decoded.py`, the audit).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from shared_resources.governance.audit.loss import PLACE, REASONS
 from shared_resources.landing.rejects import Reason
-from shared_resources.streams.decoding import Decoded
+from shared_resources.streams.decoded import Decoded
 from shared_resources.streams.log.port import message_schema
 
 UNREADABLE = "parse"

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from shared_resources.contracts.model import Contract
 from shared_resources.landing.rejects import Reason
-from shared_resources.streams.decoding import Decoded
+from shared_resources.streams.decoded import Decoded
 
 _MICROSECONDS_AN_HOUR = 3_600_000_000
 

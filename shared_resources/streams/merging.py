@@ -23,7 +23,7 @@ from shared_resources.governance.audit.engine.connection import audit_connection
 from shared_resources.landing.rejects import Reason
 from shared_resources.sql import quote_identifier
 from shared_resources.stores.reading.called import in_names_of
-from shared_resources.streams.decoding import Decoded
+from shared_resources.streams.decoded import Decoded
 
 _PUBLISHED = "_mesh_published"
 _GONE = "_mesh_gone"

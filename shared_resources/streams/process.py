@@ -10,23 +10,27 @@ committed a whole window with its position; the next one goes on from there.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from shared_resources.contracts.model import Contract
+from shared_resources.contracts.streams.model import Stream
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.environment import Environment
 from shared_resources.evidence.stream_position import Skipped
 from shared_resources.stores.protocol import MovedOn
-from shared_resources.streams.log.port import Log, LogReader, Positions, TopicState, message_schema
+from shared_resources.streams.log.port import LogReader, Positions, TopicState, message_schema
 from shared_resources.streams.standing import (
     AcceptedGaps,
     Gap,
     MessagesGone,
+    Standing,
     begin_at,
-    check_topic,
+    group_of,
+    look_at_topic,
     standing,
 )
 from shared_resources.streams.tidying import withdraw_uncommitted
@@ -35,6 +39,7 @@ from shared_resources.streams.window import Committed, Window, commit_window
 # What a window may hold at most: memory stays bounded when the process is behind.
 MOST_MESSAGES = 500_000
 MOST_BYTES = 256 << 20
+PATIENCE = 30.0
 _LONGEST_WAIT = 0.5  # how long a stop may be waited for
 
 
@@ -47,7 +52,6 @@ class StreamProcess:
 
     environment: Environment
     definition: ProductDefinition
-    log: Log
     run_id: str
     stopping: Callable[[], bool]
     told: Callable[[Committed, Window], None] = lambda committed, window: None
@@ -56,119 +60,125 @@ class StreamProcess:
     _gathered: list[pa.Table] = field(default_factory=list)
 
     @property
-    def group(self) -> str:
-        """The group's name in the log, whose positions are for displays alone."""
-        contract = self.definition.contract
-        return f"mesh.{contract.domain}.{contract.name}"
+    def _contract(self) -> Contract:
+        return self.definition.contract
 
-    def run(self, until: Positions | None = None) -> None:
-        """Commit windows until it is stopped; with `until` until the product has these positions.
+    @property
+    def _stream(self) -> Stream:
+        assert self._contract.stream is not None, "a product of another kind"
+        return self._contract.stream
+
+    def run(self, until: Positions | None = None, patience: float = PATIENCE) -> None:
+        """Commit windows until it is stopped; with `until` until its partitions are as far as that, and
+        no longer than `patience` seconds without any.
 
         Raises `MessagesGone` when the topic has lost messages that were not read, and `LogProblem`.
         """
         topic = self._check()
-        reader = self.log.reader(topic.name, self.group, self)
+        reader = self.environment.log.reader(topic.name, group_of(self._contract), self)
+        alone_since = time.monotonic()
         try:
             while not self.stopping():
-                if until is not None and self._is_at(until):
-                    return
-                window = self._gather(reader, topic)
+                window = self._gather(reader, topic, hurry=until is not None)
                 if window is not None:
                     self._commit(reader, window)
+                positions = reader.positions()
+                if until is None or window is not None:
+                    continue
+                if positions and all(positions[p] >= until.get(p, 0) for p in positions):
+                    return
+                if not positions and time.monotonic() - alone_since > patience:
+                    return  # others have all of its partitions
         finally:
             reader.close()
 
     def _check(self) -> TopicState:
         """The topic as it is, of which nothing is gone but what somebody said may be."""
-        topic, gap = self._look()
+        topic, gap, _ = self._look()
         if gap is not None and not self._skipped:
             raise MessagesGone(
                 f"{gap.why}. Nothing was changed. If it is to go on without them: "
-                f'`mesh stream {self.definition.key} --skip --reason "…"`'
+                f'`mesh stream skip {self.definition.key} --reason "…"`'
             )
         return topic
 
-    def _look(self) -> tuple[TopicState, Gap | None]:
-        contract = self.definition.contract
-        assert contract.stream is not None
-        topic = self.log.topic(contract.stream.topic)
-        gap = check_topic(contract, topic, standing(self.environment, contract))
-        assert topic is not None
-        if gap is None:
-            self._skipped = ()
-        else:
-            accepted = AcceptedGaps(self.environment.state, contract.key)
-            self._skipped = accepted.skipped(gap)
-        return topic, gap
+    def _look(self) -> tuple[TopicState, Gap | None, Standing]:
+        at = standing(self.environment, self._contract)
+        topic, gap = look_at_topic(self.environment, self._contract, at)
+        self._skipped = ()
+        if gap is not None:
+            self._skipped = AcceptedGaps(self.environment.state, self._contract.key).skipped(gap)
+        return topic, gap, at
 
-    # -- the partitions ------------------------------------------------------------------------------
+    # -- the partitions ----------------------------------------------------------------------------
 
     def given(self, partitions: Sequence[int]) -> Positions:
         """See `log.port.Assignment`."""
-        topic, gap = self._look()
-        contract = self.definition.contract
-        at = standing(self.environment, contract)
+        topic, gap, at = self._look()
         begins = dict(begin_at(topic, at, gap, partitions))
         self._begins |= begins
-        withdraw_uncommitted(self.environment, contract, at)
+        withdraw_uncommitted(self.environment, self._contract, at)
         return begins
 
     def taken(self, partitions: Sequence[int]) -> None:
         """See `log.port.Assignment`: what was gathered of them is another's to read."""
-        gone = pa.array(partitions, pa.int32())
         for partition in partitions:
             self._begins.pop(partition, None)
+        gone = pa.array(partitions, pa.int32())
         self._gathered = [
             table.filter(pc.invert(pc.is_in(table.column("partition"), value_set=gone)))
             for table in self._gathered
         ]
 
-    # -- windows -------------------------------------------------------------------------------------
+    # -- windows -----------------------------------------------------------------------------------
 
-    def _gather(self, reader: LogReader, topic: TopicState) -> Window | None:
-        """The messages of one window; None when none came for a while."""
-        stream = self.definition.contract.stream
-        assert stream is not None
+    def _gather(self, reader: LogReader, topic: TopicState, *, hurry: bool) -> Window | None:
+        """The messages of one window, which begins with its first; None when none came for a while. In a
+        `hurry` it ends when nothing more is there."""
         self._gathered = []
-        ends = time.monotonic() + stream.window_seconds
-        rows = size = 0
-        while rows < MOST_MESSAGES and size < MOST_BYTES and not self.stopping():
+        longest = self._stream.window_seconds
+        ends = time.monotonic() + longest
+        while self._rows < MOST_MESSAGES and self._bytes < MOST_BYTES and not self.stopping():
             left = ends - time.monotonic()
             if left <= 0:
                 break
-            taken = reader.take(MOST_MESSAGES - rows, min(left, _LONGEST_WAIT))
+            taken = reader.take(MOST_MESSAGES - self._rows, min(left, _LONGEST_WAIT))
             if not taken.num_rows:
-                if rows == 0:
-                    return None
+                if hurry or not self._rows:
+                    break
                 continue
-            if rows == 0:  # a window begins with its first message
-                ends = time.monotonic() + stream.window_seconds
+            if not self._rows:
+                ends = time.monotonic() + longest
             self._gathered.append(taken)
-            rows += taken.num_rows
-            size += taken.nbytes
-        messages = pa.concat_tables(self._gathered or [message_schema().empty_table()])
+        messages = pa.concat_tables([message_schema().empty_table(), *self._gathered])
         self._gathered = []
-        positions = reader.positions()
-        moved = {p: end for p, end in positions.items() if end != self._begins.get(p, end)}
-        if not messages.num_rows or not moved:
+        moved = {p: at for p, at in reader.positions().items() if at != self._begins.get(p, at)}
+        if not messages.num_rows:
             return None
-        begins = {partition: self._begins[partition] for partition in moved}
-        return Window(topic.name, topic.id, messages, begins, moved, self._skipped)
+        # After a gap that was accepted the product stands where the log begins, if nothing came yet.
+        over = {s.partition: self._begins[s.partition] for s in self._skipped if self._has(s)}
+        ends_at = over | moved
+        begins = {partition: self._begins[partition] for partition in ends_at}
+        return Window(topic.name, topic.id, messages, begins, ends_at, self._skipped)
+
+    @property
+    def _rows(self) -> int:
+        return sum(table.num_rows for table in self._gathered)
+
+    @property
+    def _bytes(self) -> int:
+        return sum(table.nbytes for table in self._gathered)
+
+    def _has(self, skipped: Skipped) -> bool:
+        return skipped.partition in self._begins
 
     def _commit(self, reader: LogReader, window: Window) -> None:
         """Commit the window; who finds that another has read the same goes on from there."""
-        contract = self.definition.contract
         while True:
-            at = standing(self.environment, contract)
-            theirs = at.position.positions if at.position is not None else {}
-            lost = at.position is not None and at.position.topic_id == window.topic_id and any(
-                theirs.get(partition, begin) != begin for partition, begin in window.begins.items()
-                if not _after_gap(window, partition)
-            )
-            if lost:
-                again = {p: theirs.get(p, window.begins[p]) for p in window.begins}
-                self._begins |= again
-                reader.seek(again)
+            at = standing(self.environment, self._contract)
+            if (theirs := _read_by_others(window, at)) is not None:
+                self._begins |= theirs
+                reader.seek(theirs)
                 return
             try:
                 committed = commit_window(
@@ -182,27 +192,14 @@ class StreamProcess:
             self.told(committed, window)
             return
 
-    def _is_at(self, until: Positions) -> bool:
-        return all(self._begins.get(partition, 0) >= end for partition, end in until.items())
 
-
-def _after_gap(window: Window, partition: int) -> bool:
-    return any(one.partition == partition for one in window.skipped)
-
-
-def drain(
-    environment: Environment,
-    definition: ProductDefinition,
-    log: Log,
-    run_id: str,
-    told: Callable[[Committed, Window], None],
-    stopping: Callable[[], bool] = lambda: False,
-) -> Mapping[int, int]:
-    """Commit what the topic holds now, and return up to where that was. Raises as `StreamProcess.run`."""
-    process = StreamProcess(environment, definition, log, run_id, stopping, told)
-    stream = definition.contract.stream
-    assert stream is not None
-    topic = log.topic(stream.topic)
-    ends = topic.ends if topic is not None else {}
-    process.run(until=ends)
-    return ends
+def _read_by_others(window: Window, at: Standing) -> dict[int, int] | None:
+    """Where the window's partitions are, if the product does not stand any more where it begins."""
+    if at.position is None or at.position.topic_id != window.topic_id:
+        return None
+    skipped = {one.partition for one in window.skipped}
+    positions = at.position.positions
+    theirs = {p: positions.get(p, begin) for p, begin in window.begins.items() if p not in skipped}
+    if all(theirs[partition] == window.begins[partition] for partition in theirs):
+        return None
+    return theirs

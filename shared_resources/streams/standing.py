@@ -69,6 +69,30 @@ def standing(environment: Environment, contract: Contract) -> Standing:
     return Standing(last.number, last.rows, stream_in(last.properties))
 
 
+def group_of(contract: Contract) -> str:
+    """The name of the product's readers in the log, whose positions there are for displays alone."""
+    return f"mesh.{contract.domain}.{contract.name}"
+
+
+def look_at_topic(
+    environment: Environment, contract: Contract, at: Standing
+) -> tuple[TopicState, Gap | None]:
+    """The product's topic now, and what of it is gone. Raises `LogProblem` without such a topic."""
+    assert contract.stream is not None
+    topic = environment.log.topic(contract.stream.topic)
+    gap = check_topic(contract, topic, at)
+    assert topic is not None
+    return topic, gap
+
+
+def waiting(environment: Environment, contract: Contract) -> int:
+    """How many offsets of the topic the product has not read: at most so many messages."""
+    at = standing(environment, contract)
+    topic, _ = look_at_topic(environment, contract, at)
+    begins = begin_at(topic, at, None, sorted(topic.ends))
+    return sum(max(0, end - begins[partition]) for partition, end in topic.ends.items())
+
+
 def check_topic(contract: Contract, topic: TopicState | None, at: Standing) -> Gap | None:
     """What is gone of the topic that the product has not read. Raises `LogProblem` without a topic."""
     stream = contract.stream

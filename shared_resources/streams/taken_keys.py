@@ -18,7 +18,7 @@ from shared_resources.landing.rejects import Reason
 from shared_resources.problems import MeshProblem
 from shared_resources.sql import quote_identifier
 from shared_resources.stores.reading.called import in_names_of
-from shared_resources.streams.decoding import Decoded
+from shared_resources.streams.decoded import Decoded
 
 # Each window reads the keys of everything published: 5 million took 90 ms (2 cores).
 MOST_ROWS = 20_000_000

@@ -1,7 +1,7 @@
 """A window of messages as a batch: made, audited and published like any other.
 
 Belongs here: from messages to staged rows, and the commit that moves the product's position.
-Does not belong here: reading the log (`process.py`), decoding (`decoding.py`), the audit, the stores.
+Does not belong here: reading the log (`process.py`), decoding (`decoded.py`), the audit, the stores.
 
     messages -> rows staged -> (audit) -> quarantine of what is broken -> one commit with the position
 """
@@ -17,12 +17,13 @@ import pyarrow as pa
 from shared_resources.contracts.numbers import percent
 from shared_resources.contracts.types import arrow_schema
 from shared_resources.data_products.auditing import audit_batch
-from shared_resources.data_products.batch import Attempt, AuditedBatch, Made, Run
+from shared_resources.data_products.batch import Attempt, Made, Run
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.pinned_inputs import PinnedInput, open_at
 from shared_resources.data_products.publishing import already_published, publish
 from shared_resources.environment import Environment
 from shared_resources.evidence.stream_position import Skipped, StreamPosition
+from shared_resources.governance.audit.report import AuditReport
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
 from shared_resources.parquet import write_parquet
 from shared_resources.stores.opening import open_product
@@ -34,7 +35,7 @@ from shared_resources.stores.protocol import (
     Version,
 )
 from shared_resources.streams.broken_alone import keep_broken, whole_rows
-from shared_resources.streams.decoding import decode
+from shared_resources.streams.decoded import decode
 from shared_resources.streams.kept_messages import WindowMessages
 from shared_resources.streams.late import set_late_apart
 from shared_resources.streams.merging import last_of_each_key, merge
@@ -71,10 +72,12 @@ class Window:
 
 @dataclass(frozen=True)
 class Committed:
-    """What became of a window. `audited` is None of one that had been published before."""
+    """What became of a window. `report` is None of one that had been published before; `refused` is that
+    of the window as it came, where all of it is in quarantine."""
 
     versions: tuple[Version, ...]
-    audited: AuditedBatch | None = None
+    report: AuditReport | None = None
+    refused: AuditReport | None = None
 
     @property
     def rejected(self) -> int:
@@ -108,9 +111,10 @@ def commit_window(
     )
     made = make_window(attempt, window, at)
     audited = audit_batch(attempt, made)
+    refused = audited.report if audited.cleared is None else None
     if audited.cleared is None:
         audited = audit_batch(attempt, _without_rows(attempt, made, audited.quarantined))
-    return Committed(publish(audited), audited)
+    return Committed(publish(audited), audited.report, refused)
 
 
 def inputs_now(environment: Environment, definition: ProductDefinition) -> dict[str, PinnedInput]:

@@ -1,5 +1,5 @@
-"""The mesh's custom properties of a contract: landing, stream, partitions, what may be lost or empty, how long
-what was rejected is kept, and of what the product is an earlier major version.
+"""The mesh's custom properties of a contract: landing, stream, partitions, what may be lost or empty, how
+long what was rejected is kept, and of what the product is an earlier major version.
 
 Belongs here: reading and checking their values.
 Does not belong here: objects in the landing zone (`landing/`) or what a budget does (the audit).

@@ -257,7 +257,8 @@ class ReferenceKind(RuleKind):
 @dataclass(frozen=True)
 class BatchFacts:
     """What is known of a batch once it was read. `published` rows stay beside it where it is added to
-    them, else 0. `problems` are those of its columns, `said` all of them in one text. `reasons` and `sample` tell of the rows that could not be read."""
+    them, else 0. `problems` are those of its columns, `said` all of them in one text. `reasons` and
+    `sample` tell of the rows that could not be read."""
 
     rows: int
     published: int

@@ -56,6 +56,8 @@ def make(attempt: Attempt, landing_object: str | None = None) -> Made:
             return _ingest(attempt, folder, landing_object)
         case ProductKind.DBT:
             return _build_model(attempt, folder)
+        case ProductKind.STREAM:
+            raise AssertionError(f"{attempt.definition.key} is made by the room streams/")
         case ProductKind.FUNCTION | ProductKind.ADDED | ProductKind.DERIVED:
             return _call_function(attempt, folder)
 

@@ -30,6 +30,8 @@ RESERVED = frozenset(
             "quarantine",
         ),
         *("attestation", "agreements", "column lineage", "columns are made from"),
+        *("topic", "offsets", "messages", "messages rejected", "messages without a value"),
+        *("messages skipped", "windows in this run"),
     }
 )
 RESERVED_PREFIXES = ("dagster/", "dagster_", "mesh/", "mesh.", "__")

@@ -23,9 +23,9 @@ class Rejection:
 
     `kind`: `batch`, refused whole; `rows`, set aside within the loss budget; `object`, a landing
     object of which nothing could be read; `messages`, messages of a topic as they came, of which each or
-    all together break the contract. `inputs` are the upstream versions by product key,
-    `objects` the landing objects as (key, etag), or (topic, position) of each partition, `parent` the entry that was replayed, `on_top_of`
-    the number of the leading store's version that was current then (0: none).
+    all together break the contract. `inputs` are the upstream versions by product key, `objects` the
+    landing objects as (key, etag), or (topic[partition], offsets) of a stream, `parent` the entry that
+    was replayed, `on_top_of` the number of the leading store's version that was current then (0: none).
     """
 
     product: str

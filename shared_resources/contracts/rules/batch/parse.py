@@ -1,4 +1,4 @@
-"""PARSE: every cell of a landing object is a value of its column's type. Of what lands.
+"""PARSE: every cell of a landing object, or of a message, is a value of its column's type.
 
 Belongs here: the clause, the verdict and its words.
 Does not belong here: reading objects (`landing/`).
@@ -13,6 +13,9 @@ from shared_resources.contracts.rules import words
 from shared_resources.contracts.rules.kind import BatchFacts, BatchKind, Declared, Judged
 
 
+_OF = {"landing": "the landing object", "stream": "the messages"}
+
+
 class Parse(BatchKind):
     """`Rule.arguments`: {}. The rows that fail are apart already: they could not be read."""
 
@@ -23,11 +26,12 @@ class Parse(BatchKind):
 
     def of_batch(self, declared: Declared) -> Iterator[Rule]:
         table = declared.table
-        if declared.platform.nodes.get("landing") is not None:
+        of = next((what for name, what in _OF.items() if name in declared.platform.nodes), None)
+        if of is not None:
             yield Rule(
                 "parse", self.name, (), clause=f"{table.path}.properties", line=table.line,
                 dimension="conformity",
-                description="every cell of the landing object is a value of its column's type",
+                description=f"every cell of {of} is a value of its column's type",
             )  # fmt: skip
 
     def judge(self, rule: Rule, contract: Contract, facts: BatchFacts) -> Judged:

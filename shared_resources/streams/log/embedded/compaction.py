@@ -56,8 +56,8 @@ def _rewrite(
     at = (topic, partition, end)
     where = "WHERE topic = ? AND partition = ? AND last = ?"
     if not stay.any():
-        connection.execute(f"DELETE FROM chunks {where}", at)  # noqa: S608
+        connection.execute(f"DELETE FROM chunks {where}", at)
         return
     kept = batch.select(KEPT).filter(stay)
     row = (offsets[stay].tobytes(), bytes(encoded(kept)), *at)
-    connection.execute(f"UPDATE chunks SET offsets = ?, messages = ? {where}", row)  # noqa: S608
+    connection.execute(f"UPDATE chunks SET offsets = ?, messages = ? {where}", row)

@@ -91,7 +91,7 @@ class EmbeddedLog:
                 number = _number(connection, name)
                 if number is not None:
                     for table in _OF_A_TOPIC:
-                        connection.execute(f"DELETE FROM {table} WHERE topic = ?", (number,))  # noqa: S608
+                        connection.execute(f"DELETE FROM {table} WHERE topic = ?", (number,))
                     connection.execute("DELETE FROM topics WHERE number = ?", (number,))
             give_space_back(connection)
 

@@ -1,0 +1,177 @@
+"""`mesh stream`: make products of topics, window after window, for as long as it runs.
+
+Belongs here: the commands, signals, and what is printed.
+Does not belong here: the process itself (the room `streams/`).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import uuid
+from types import FrameType
+from typing import Any
+
+import click
+
+from shared_resources import wiring
+from shared_resources.cli.output import say
+from shared_resources.cli.tables import print_json, print_table
+from shared_resources.cli.user import user
+from shared_resources.contracts.model import Contract
+from shared_resources.data_products.definition import ProductDefinition
+from shared_resources.environment import Environment
+from shared_resources.mesh import read_whole_mesh
+from shared_resources.running.selection import product_contract
+
+
+class _OfAProduct(click.Group):
+    """`mesh stream DOMAIN/PRODUCT` is `mesh stream run DOMAIN/PRODUCT`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands:
+            args = ["run", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_OfAProduct, epilog="Example: mesh stream order/purchases")
+def stream() -> None:
+    """Make a product of its topic: window after window, until it is stopped.
+
+    `mesh stream DOMAIN/PRODUCT` runs in the foreground, any number of processes share a topic's
+    partitions; SIGTERM or Ctrl-C commits what was gathered, and ends it.
+    """
+
+
+@stream.command(epilog="Example: mesh stream order/purchases --until-empty")
+@click.argument("product", metavar="DOMAIN/PRODUCT")
+@click.option("--until-empty", is_flag=True, help="End when what the topic holds now is committed.")
+def run(product: str, until_empty: bool) -> None:
+    """Commit windows of the product's topic; exit 1 when messages are gone that were not read."""
+    from shared_resources.streams.process import StreamProcess
+    from shared_resources.streams.standing import look_at_topic, standing
+    from shared_resources.streams.window import Committed, Window
+
+    environment = wiring.current()
+    definition = _definition(environment, product)
+    stop = _Stop()
+    refused = 0
+
+    def told(committed: Committed, window: Window) -> None:
+        nonlocal refused
+        leading = committed.versions[0]
+        line = (
+            f"{product}: version {leading.number}, {window.messages.num_rows:,} messages, "
+            f"{committed.rejected:,} rejected, {leading.rows:,} rows"
+        )
+        say(line)
+        if committed.refused is not None:
+            refused += 1
+            why = "; ".join(f"{one.rule.name}: {one.message}" for one in committed.refused.refusals)
+            say(f"{product}: all of the window is in quarantine: {why}", err=True)
+
+    process = StreamProcess(environment, definition, f"stream-{uuid.uuid4()}", stop.asked, told)
+    contract = definition.contract
+    topic, _ = look_at_topic(environment, contract, standing(environment, contract))
+    say(f"{product}: reads {topic.name} ({topic.partitions} partitions) as process {os.getpid()}")
+    process.run(until=topic.ends if until_empty else None)
+    if refused:
+        sys.exit(1)
+
+
+@stream.command(epilog="Example: mesh stream skip order/purchases --reason 'kept 7 days only'")
+@click.argument("product", metavar="DOMAIN/PRODUCT")
+@click.option("--reason", required=True, help="Stands in the next version's evidence.")
+def skip(product: str, reason: str) -> None:
+    """Accept that messages are gone which were never read; the product goes on without them."""
+    from shared_resources.streams.standing import AcceptedGaps, look_at_topic, standing
+
+    environment = wiring.current()
+    contract = _contract(environment, product)
+    if not reason.strip():
+        raise click.BadParameter("is empty; say why", param_hint="--reason")
+    _, gap = look_at_topic(environment, contract, standing(environment, contract))
+    if gap is None:
+        say(f"{product}: nothing is missing of its topic")
+        return
+    AcceptedGaps(environment.state, contract.key).accept(gap, user(), reason.strip())
+    say(f"{gap.why}. Accepted by {user()}: the next version says so")
+
+
+@stream.command("list", epilog="Example: mesh stream list --json")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
+def list_(as_json: bool) -> None:
+    """The products that are made of topics: how far each is, and how many messages wait."""
+    environment = wiring.current()
+    contracts = [one.contract for one in read_whole_mesh(environment).own_products]
+    rows = [_row(environment, one) for one in contracts if one is not None and one.stream]
+    if as_json:
+        print_json(rows)
+        return
+    print_table(rows, ["product", "topic", "mode", "version", "rows", "waiting", "missing"])
+
+
+def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
+    from shared_resources.streams.log.port import LogProblem
+    from shared_resources.streams.standing import look_at_topic, standing, waiting
+
+    at = standing(environment, contract)
+    assert contract.stream is not None
+    row: dict[str, Any] = {
+        "product": contract.key,
+        "topic": contract.stream.topic,
+        "mode": contract.stream.mode.value,
+        "version": at.number or None,
+        "rows": at.rows,
+        "positions": dict(at.position.positions) if at.position else {},
+        "waiting": None,
+        "missing": "",
+    }
+    try:
+        _, gap = look_at_topic(environment, contract, at)
+        row["waiting"] = waiting(environment, contract)
+        row["missing"] = gap.why if gap else ""
+    except LogProblem as problem:
+        row["missing"] = str(problem)
+    return row
+
+
+def _contract(environment: Environment, product: str) -> Contract:
+    contract = product_contract(environment, product)
+    if contract.stream is None:
+        raise click.UsageError(
+            f"{product} is made of no topic: its contract has no `stream`. `mesh run {product}` makes it"
+        )
+    return contract
+
+
+def _definition(environment: Environment, product: str) -> ProductDefinition:
+    from shared_resources.data_products.definition import define_product
+    from shared_resources.data_products.publishing import make_ready
+    from shared_resources.governance.stopped import makeable
+
+    contract = _contract(environment, product)
+    domain, folder = makeable(read_whole_mesh(environment), product)
+    make_ready(environment, contract)
+    return define_product(environment, domain, folder)
+
+
+class _Stop:
+    """Whether somebody asked for the end. A second signal ends it at once, as a kill would."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        for one in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(one, self._heard)
+
+    def asked(self) -> bool:
+        return self._asked
+
+    def _heard(self, number: int, frame: FrameType | None) -> None:
+        if self._asked:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        self._asked = True

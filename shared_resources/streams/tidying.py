@@ -1,0 +1,62 @@
+"""What processes that died left in quarantine: messages that were read again since.
+
+Belongs here: telling whether an entry's commit can still come, and closing those whose cannot.
+Does not belong here: the quarantine itself (`governance/quarantine/`).
+
+An entry is kept before the commit that names it. The commit is made only while each partition stands
+where the window began; so once one has moved on, and no version names the entry, none ever will: its
+messages were read again, and what was rejected of them is in another entry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from shared_resources.contracts.model import Contract
+from shared_resources.environment import Environment
+from shared_resources.governance.quarantine.quarantine import QuarantineEntry
+from shared_resources.stores.protocol import Version
+from shared_resources.streams.standing import Standing
+
+_PARTITION = re.compile(r"\[(\d+)\]$")
+BY = "mesh stream"
+REASON = "a process died before it committed this; the messages were read again"
+
+
+def withdraw_uncommitted(
+    environment: Environment, contract: Contract, at: Standing
+) -> tuple[QuarantineEntry, ...]:
+    """Close the entries that no commit will ever name, and give them."""
+    open_ = [
+        entry
+        for entry in environment.quarantine.list(contract.key)
+        if entry.kind == "messages" and entry.parent is None and entry.open
+    ]
+    if not open_:
+        return ()
+    versions = environment.stores_of(contract)[0].versions(contract.key)
+    named = {
+        id_
+        for version in versions
+        if (evidence := version.evidence_or_none) is not None
+        for id_ in evidence.quarantined
+    }
+    dead = [entry for entry in open_ if entry.id not in named and _is_passed(entry, versions, at)]
+    for entry in dead:
+        environment.quarantine.close(entry.id, by=BY, reason=REASON)
+    return tuple(dead)
+
+
+def _is_passed(entry: QuarantineEntry, versions: Sequence[Version], at: Standing) -> bool:
+    """Whether the product has moved past where the entry's window began, and every version that could
+    name it is still kept."""
+    oldest = versions[0].number if versions else 0
+    if at.position is None or entry.on_top_of is None or oldest > entry.on_top_of + 1:
+        return False
+    for where, range_ in entry.objects:
+        found = _PARTITION.search(where)
+        begin = int(range_.partition("..")[0])
+        if found and at.position.positions.get(int(found[1]), 0) > begin:
+            return True
+    return False
