@@ -6,10 +6,11 @@ Belongs here: comparing the two lists of names. Does not belong here: either of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from shared_resources.problems import MeshProblem
 
+Schema = dict[str, Any]  # a JSON Schema
 Said = TypeVar("Said")
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from shared_resources.reference.described import Schema
 from shared_resources.reference.pages.commands import commands_page
 from shared_resources.reference.pages.contract import contract_page
 from shared_resources.reference.pages.policies import policies_page
@@ -19,7 +20,6 @@ from shared_resources.reference.pages.settings import settings_page
 from shared_resources.reference.schemas.agreement import agreement_schema
 from shared_resources.reference.schemas.contract import contract_schema
 from shared_resources.reference.schemas.domain import central_schema, domain_schema
-from shared_resources.reference.schemas.mesh_properties import Schema
 
 REFERENCE = Path("docs/reference")
 SCHEMAS = REFERENCE / "schemas"

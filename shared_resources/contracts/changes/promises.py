@@ -19,6 +19,7 @@ from shared_resources.contracts.changes.change import (
 )
 from shared_resources.contracts.model import Contract, Landing, Partitioning, PreviousMajor
 from shared_resources.contracts.serving.model import Serving
+from shared_resources.contracts.streams.changes import stream_changes
 
 _PUBLISHES = ("active", "deprecated")
 _PROPERTIES = "customProperties"
@@ -34,6 +35,7 @@ def promise_changes(was: Contract, now: Contract) -> Iterator[Change]:
         yield compatible(
             f"{_PROPERTIES}.landing", "data lands otherwise; readers see no difference"
         )
+    yield from stream_changes(was.stream, now.stream)
     yield from _previous(was.previous_major, now.previous_major)
     if was.always_run != now.always_run:
         yield compatible(f"{_PROPERTIES}.alwaysRun", "it is made again at other times")

@@ -20,11 +20,11 @@ from shared_resources.contracts.reading.logical_types import (
 from shared_resources.contracts.reading.service_levels import DESCRIPTIVE, FRESHNESS, RETENTION
 from shared_resources.contracts.reading.standard import standard_schema
 from shared_resources.contracts.text_formats import STRING_FORMATS, SUPPORTED
-from shared_resources.reference.described import described
+from shared_resources.reference.described import Schema, described
 from shared_resources.reference.pages.contract_parts import PARTS, REFUSED, Part
 from shared_resources.reference.pages.markdown import code, page, table
 from shared_resources.reference.schemas.contract import contract_schema
-from shared_resources.reference.schemas.mesh_properties import PLACES, Schema
+from shared_resources.reference.schemas.mesh_properties import PLACES
 
 _INTRODUCTION = """
 A product's contract is one file of the Open Data Contract Standard (ODCS) 3.2,

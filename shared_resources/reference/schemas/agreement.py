@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 from shared_resources.mesh.agreements import oaas
 from shared_resources.mesh.agreements.model import Status
-from shared_resources.reference.described import described
-from shared_resources.reference.schemas.mesh_properties import Schema
+from shared_resources.reference.described import Schema, described
 
 _TEXT: Schema = {"type": "string", "minLength": 1}
 _MOMENT: Schema = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$"}

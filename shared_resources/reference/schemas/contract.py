@@ -28,7 +28,8 @@ from shared_resources.contracts.rules.items import SEVERITIES
 from shared_resources.contracts.rules.own.custom import KIND as CUSTOM
 from shared_resources.contracts.rules.rows.relationship import REFERENCE
 from shared_resources.contracts.serving.model import SERVING
-from shared_resources.reference.schemas.mesh_properties import PLACES, Schema, custom_properties
+from shared_resources.reference.described import Schema
+from shared_resources.reference.schemas.mesh_properties import PLACES, custom_properties
 
 _SERVERS = sorted({type_ for types in SERVER_TYPES.values() for type_ in types})
 _NAME: Schema = {"pattern": f"^{IDENTIFIER.pattern}$"}

@@ -13,8 +13,7 @@ from shared_resources.governance.catalogue import all_policies
 from shared_resources.governance.policy import Policy
 from shared_resources.mesh import central_file, domain_file
 from shared_resources.mesh.model import LONGEST_WAIVER_DAYS, Archetype
-from shared_resources.reference.described import described
-from shared_resources.reference.schemas.mesh_properties import Schema
+from shared_resources.reference.described import Schema, described
 
 _DRAFT = "https://json-schema.org/draft/2019-09/schema"
 _TEXT: Schema = {"type": "string", "minLength": 1}

@@ -10,7 +10,6 @@ can be added without one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from shared_resources.contracts.file_formats import OWN
 from shared_resources.contracts.model import LandingMode, Method
@@ -29,10 +28,10 @@ from shared_resources.contracts.roles.masks import GENERALISE, KINDS
 from shared_resources.contracts.rules.items import SEVERITIES
 from shared_resources.contracts.rules.own.custom import LIMITS
 from shared_resources.contracts.rules.rows.relationship import PROPERTIES as RELATIONSHIP_PROPERTIES
-from shared_resources.reference.described import described
+from shared_resources.contracts.streams.reading import STREAM_FIELDS
+from shared_resources.reference.described import Schema, described
 from shared_resources.reference.schemas.serving_properties import OF_A_SERVER
-
-Schema = dict[str, Any]
+from shared_resources.reference.schemas.stream_properties import STREAM
 
 _DAY: Schema = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
 _PERCENT: Schema = {"type": "number", "minimum": 0, "maximum": 100}
@@ -121,6 +120,11 @@ _OF_A_CONTRACT: Mapping[str, Schema] = {
     "landing": {
         **_mapping(_LANDING, LANDING_FIELDS, ["prefix", "format", "object"]),
         "description": "The product is an ingest: its rows come from objects in the landing zone.",
+    },
+    "stream": {
+        **_mapping(STREAM, STREAM_FIELDS, ["topic", "format"]),
+        "description": "The product is made of the messages of a topic, by `mesh stream`; needs "
+        "lossBudgetPercent.",
     },
     "partitions": {
         **_mapping(_PARTITIONS, PARTITION_FIELDS, ["cadence", "column", "start"]),

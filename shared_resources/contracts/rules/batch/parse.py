@@ -12,7 +12,6 @@ from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.rules import words
 from shared_resources.contracts.rules.kind import BatchFacts, BatchKind, Declared, Judged
 
-
 _OF = {"landing": "the landing object", "stream": "the messages"}
 
 

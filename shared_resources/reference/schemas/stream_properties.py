@@ -1,0 +1,69 @@
+"""The fields of a contract's `stream` as JSON Schema, with what each is for.
+
+Belongs here: what `contracts/streams/reading.py` knows.
+Does not belong here: the mesh's other properties (`mesh_properties.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shared_resources.contracts.streams.model import (
+    Delivery,
+    ExtraFields,
+    MessageFormat,
+    StreamEngine,
+    StreamMode,
+)
+from shared_resources.contracts.streams.reading import LONGEST_WINDOW, MOST_HOURS, SHORTEST_WINDOW
+from shared_resources.reference.described import Schema
+
+STREAM: Mapping[str, Schema] = {
+    "topic": {"type": "string", "description": "The topic of whose messages the product is made."},
+    "format": {
+        "enum": [*MessageFormat],
+        "description": "How a message's value is written; avro and protobuf are framed as a schema "
+        "registry's clients frame them.",
+    },
+    "mode": {
+        "enum": [*StreamMode],
+        "description": "`append` (default): each message is a row. `upsert`: of the messages with one "
+        "primary key the last is the row, and one without a value takes it away.",
+    },
+    "window": {
+        "type": "integer",
+        "minimum": SHORTEST_WINDOW,
+        "maximum": LONGEST_WINDOW,
+        "description": "For how many seconds messages are gathered for one commit; default 5.",
+    },
+    "gate": {"type": "string", "description": "The topic of the messages that keep the contract."},
+    "deadLetters": {
+        "type": "string",
+        "description": "The topic of those that do not, with reasons.",
+    },
+    "delivery": {
+        "enum": [*Delivery],
+        "description": "How often a message is in the gate's topic; default atLeastOnce.",
+    },
+    "engine": {
+        "enum": [*StreamEngine],
+        "description": "What reads the topic: the platform's own process (default), or a Flink job that "
+        "is made from the contract.",
+    },
+    "late": {
+        "type": "object",
+        "properties": {
+            "column": {"type": "string", "description": "When it was that the message is about."},
+            "hours": {"type": "integer", "minimum": 1, "maximum": MOST_HOURS},
+        },
+        "required": ["column", "hours"],
+        "additionalProperties": False,
+        "description": "Messages that come so long after that are set aside.",
+    },
+    "subject": {"type": "string", "description": "The registry's name of the values' schema."},
+    "extraColumns": {
+        "enum": [*ExtraFields],
+        "description": "`refuse` (default): a message with a field that the contract does not know is "
+        "set aside. `ignore`: the field is left out.",
+    },
+}
