@@ -43,7 +43,7 @@ def refused(environment: Environment, contract: Contract) -> list[dict[str, Any]
             "reason": "; ".join(f"{rule}: {message}" for rule, _, _, message in entry.reasons),
         }
         for entry in entries_of(environment, contract)
-        if entry.open and entry.kind != "rows"
+        if entry.open and not entry.beside_its_batch
         for key, _ in entry.objects
     ]
 

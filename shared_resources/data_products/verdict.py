@@ -141,7 +141,9 @@ class Auditor:
         assert self._made.messages is not None
         to = part.folder / "messages.parquet"
         kept = self._made.messages.keep(to, rejected, whole=rejected is None)
-        rejection = self._rejection("messages", part, report, rows)
+        rejection = self._rejection(
+            "window" if rejected is None else "messages", part, report, rows
+        )
         return self._attempt.environment.quarantine.put(
             rejection, files=[kept], rejects=part.rejects
         )

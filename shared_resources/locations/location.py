@@ -37,6 +37,7 @@ from shared_resources.locations.asset_spec import partitions_def, quiet_dagster_
 from shared_resources.locations.housekeeping_jobs import housekeeping
 from shared_resources.locations.product_asset import build_asset
 from shared_resources.locations.sensing.landing_sensor import landing_sensor
+from shared_resources.locations.sensing.stream_sensor import stream_sensor
 from shared_resources.locations.stopped_asset import stopped_asset
 from shared_resources.mesh import Domain, Mesh, ProductKind, look_at_mesh
 from shared_resources.mesh.circles import way_back
@@ -99,6 +100,7 @@ def build_domain(
         schedules=[*nightly[1], *drift.schedules, *own.schedules],
         sensors=[
             *_landing_sensors(domain.name, definitions),
+            *_stream_sensors(domain.name, definitions),
             automation(domain.name),
             *own.sensors,
         ],
@@ -199,6 +201,11 @@ def _landing_sensors(
 ) -> list[dg.SensorDefinition]:
     ingested = [one.contract for one in definitions if one.kind is ProductKind.INGEST]
     return [landing_sensor(domain, ingested)] if ingested else []
+
+
+def _stream_sensors(domain: str, definitions: list[ProductDefinition]) -> list[dg.SensorDefinition]:
+    streamed = [one.contract for one in definitions if one.kind is ProductKind.STREAM]
+    return [stream_sensor(domain, streamed)] if streamed else []
 
 
 def automation(location: str) -> dg.AutomationConditionSensorDefinition:

@@ -23,6 +23,7 @@ from shared_resources.mesh import ProductFolder
 from shared_resources.observing.agreed import agreed
 from shared_resources.observing.ended import ended
 from shared_resources.observing.health import Health, Kind, Reason, named
+from shared_resources.observing.messages_waiting import of_topic
 from shared_resources.observing.standing import (
     Standing,
     is_part,
@@ -94,6 +95,8 @@ class Observer:
         with _one_trouble(told, contract, "its runs"):
             told += self._runs(contract)
         current = versions[-1] if versions else None
+        with _one_trouble(told, contract, "its topic"):
+            told += of_topic(self._environment, contract, current)
         evidence: Evidence | None = None
         if current is not None:
             told += _stale(contract, current)
@@ -187,8 +190,8 @@ class Observer:
         return told
 
     def _behind(self, contract: Contract, number: int, evidence: Evidence) -> list[Reason]:
-        if contract.landing is not None:
-            return []  # it is made of what lands; what its rows were related to was right when they came
+        if contract.landing is not None or contract.stream is not None:
+            return []  # it is made of what came; what its rows were related to was right when they came
         moved = []
         for key, (store, ours) in evidence.input_versions.items():
             if self._current_number(key, store) not in (None, ours):

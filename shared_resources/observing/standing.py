@@ -105,7 +105,7 @@ def _refused(
     """Parts of which a refusal is open, with the entries; and those whose entry has expired."""
     open_: dict[str, list[QuarantineEntry]] = {}
     for entry in entries:
-        if entry.kind == "rows" or not entry.open:
+        if entry.kind in ("rows", "messages") or not entry.open:
             continue
         for partition in entry.partitions:
             word = last.get(partition)

@@ -63,7 +63,7 @@ def keep_broken(attempt: Attempt, made: Made, *, whole: bool) -> QuarantineEntry
         said += ", which is more than the loss budget: with them all that came in the window"
     rejection = Rejection(
         product=contract.key,
-        kind="messages",
+        kind="window" if whole else "messages",
         batch_id=attempt.batch_id,
         run_id=attempt.run.run_id,
         rows=rows,

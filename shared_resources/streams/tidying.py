@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
+from shared_resources.governance.quarantine.rejection import OF_MESSAGES
 from shared_resources.stores.protocol import Version
 from shared_resources.streams.standing import Standing
 
@@ -31,7 +32,7 @@ def withdraw_uncommitted(
     open_ = [
         entry
         for entry in environment.quarantine.list(contract.key)
-        if entry.kind == "messages" and entry.parent is None and entry.open
+        if entry.kind in OF_MESSAGES and entry.parent is None and entry.open
     ]
     if not open_:
         return ()

@@ -24,6 +24,7 @@ from shared_resources.data_products.compared.standing import entries_of, every_e
 from shared_resources.environment import Environment
 from shared_resources.governance.catalogue import data_time_rules
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
+from shared_resources.governance.quarantine.rejection import OF_MESSAGES
 from shared_resources.governance.quarantine.view import shown_rows
 from shared_resources.mesh import look_at_mesh, read_whole_mesh
 from shared_resources.running.selection import product_contract, product_folder
@@ -177,6 +178,7 @@ def replay(entry_id: str, force: bool) -> None:
     from shared_resources.data_products.replaying import replay as replay_entry
     from shared_resources.governance.stopped import makeable
     from shared_resources.reporting.outside_runs import report_version
+    from shared_resources.streams.replaying import replay_messages
 
     environment = wiring.current()
     entry = environment.quarantine.get(entry_id)
@@ -184,11 +186,14 @@ def replay(entry_id: str, force: bool) -> None:
     domain, folder = makeable(read_whole_mesh(environment), entry.product)
     definition = define_product(environment, domain, folder)
     run_id = f"replay-{uuid.uuid4()}"
-    inputs = {
-        product: open_pinned(environment, run_id, product)
-        for product in product_inputs(environment, definition)
-    }
-    done = replay_entry(environment, definition, entry, run_id, inputs, force=force)
+    if entry.kind in OF_MESSAGES:
+        done = replay_messages(environment, definition, entry, run_id, force=force)
+    else:
+        inputs = {
+            product: open_pinned(environment, run_id, product)
+            for product in product_inputs(environment, definition)
+        }
+        done = replay_entry(environment, definition, entry, run_id, inputs, force=force)
     if not done.versions:
         say(f"{entry.product}: refused again, nothing changed", err=True)
         for refusal in done.report.refusals:

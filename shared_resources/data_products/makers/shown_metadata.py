@@ -31,7 +31,7 @@ RESERVED = frozenset(
         ),
         *("attestation", "agreements", "column lineage", "columns are made from"),
         *("topic", "offsets", "messages", "messages rejected", "messages without a value"),
-        *("messages skipped", "windows in this run"),
+        *("messages skipped", "windows in this run", "versions since the last one here"),
     }
 )
 RESERVED_PREFIXES = ("dagster/", "dagster_", "mesh/", "mesh.", "__")

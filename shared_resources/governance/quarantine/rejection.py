@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 
 from shared_resources.contracts.model import UNPARTITIONED
 
-KINDS = ("batch", "rows", "object", "messages")
+KINDS = ("batch", "rows", "object", "messages", "window")
+OF_MESSAGES = ("messages", "window")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -22,10 +23,11 @@ class Rejection:
     """What was rejected, and why. `reasons` are (rule, clause, rows failed, message).
 
     `kind`: `batch`, refused whole; `rows`, set aside within the loss budget; `object`, a landing
-    object of which nothing could be read; `messages`, messages of a topic as they came, of which each or
-    all together break the contract. `inputs` are the upstream versions by product key, `objects` the
-    landing objects as (key, etag), or (topic[partition], offsets) of a stream, `parent` the entry that
-    was replayed, `on_top_of` the number of the leading store's version that was current then (0: none).
+    object of which nothing could be read; `messages`, messages of a topic as they came, of which each
+    breaks the contract; `window`, all messages of one, of which too many do. `inputs` are the upstream
+    versions by product key, `objects` the landing objects as (key, etag), or (topic[partition], offsets)
+    of a stream, `parent` the entry that was replayed, `on_top_of` the number of the leading store's
+    version that was current then (0: none).
     """
 
     product: str
@@ -90,7 +92,7 @@ class QuarantineEntry(Rejection):
     @property
     def beside_its_batch(self) -> bool:
         """Whether the others of its batch were published: then no later batch takes its place."""
-        return self.kind in ("rows", "messages")
+        return self.kind in ("rows", *OF_MESSAGES)
 
     @property
     def open(self) -> bool:

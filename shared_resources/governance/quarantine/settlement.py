@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
+from shared_resources.governance.quarantine.rejection import OF_MESSAGES
 from shared_resources.stores.protocol import Version
 from shared_resources.stores.versions import lineage
 
@@ -71,7 +72,7 @@ def _left(entry: QuarantineEntry, version: Version) -> bool:
 
 def _replacement(entry: QuarantineEntry, current: Iterable[Version], base: int) -> int | None:
     """The version, among those that what readers see came from, by which all of it was replaced."""
-    if entry.kind == "messages":
+    if entry.kind in OF_MESSAGES:
         return next((v.number for v in current if _replays(v, entry)), None)
     left = set(entry.partitions)
     for version in current:

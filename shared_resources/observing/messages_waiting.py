@@ -1,0 +1,46 @@
+"""The health of a product that is made of a topic: what of it waits, and what is gone.
+
+Belongs here: the reasons that the topic gives.
+Does not belong here: where a product stands in its topic (`streams/standing.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from shared_resources.contracts.model import Contract
+from shared_resources.environment import Environment
+from shared_resources.observing.health import Kind, Reason
+from shared_resources.stores.protocol import Version
+
+# A process that runs commits once a window. So many later it stands still, or is behind.
+WINDOWS = 10
+_SHORTEST = timedelta(minutes=1)
+
+
+def of_topic(environment: Environment, contract: Contract, current: Version | None) -> list[Reason]:
+    """Nothing of a product that is made otherwise. Raises what the log raises that does not answer."""
+    if contract.stream is None:
+        return []
+    from shared_resources.streams.standing import look_at_topic, standing, waiting
+
+    _, gap = look_at_topic(environment, contract, standing(environment, contract))
+    if gap is not None:
+        return [
+            Reason(
+                Kind.HOLES,
+                gap.why,
+                f"find what was in them, then `mesh stream skip {contract.key} --reason ...`",
+            )
+        ]
+    since = current.published_at if current is not None else datetime.min.replace(tzinfo=UTC)
+    patience = max(_SHORTEST, timedelta(seconds=WINDOWS * contract.stream.window_seconds))
+    if datetime.now(UTC) - since <= patience or not (lag := waiting(environment, contract)):
+        return []
+    return [
+        Reason(
+            Kind.BEHIND,
+            f"up to {lag:,} messages of {contract.stream.topic} wait",
+            f"`mesh stream {contract.key}` takes them, as long as it runs",
+        )
+    ]

@@ -1,0 +1,204 @@
+"""The process of a stream: it goes on from the product's own position, whatever ends or overtakes it."""
+
+import dataclasses
+import threading
+
+import pytest
+
+from shared_resources.cli.main import main
+from shared_resources.data_products.definition import define_product
+from shared_resources.mesh import read_whole_mesh
+from shared_resources.streams import process as process_module
+from shared_resources.streams.process import StreamProcess
+from shared_resources.streams.standing import AcceptedGaps, MessagesGone, look_at_topic, standing
+from tests.streams.receipts import PRODUCT, contract, receipt, send
+from tests.streams.test_to_the_lake import entries, numbers, position
+
+
+@pytest.fixture
+def shop(mesh):
+    mesh.environment.log.create("receipts", 2)
+    mesh.product(PRODUCT, contract())
+    return mesh
+
+
+def definition(mesh):
+    read = read_whole_mesh(mesh.environment)
+    domain = read.domain("shop")
+    return define_product(mesh.environment, domain, read.product(PRODUCT))
+
+
+def ends(mesh):
+    return mesh.environment.log.topic("receipts").ends
+
+
+def drain(mesh, run_id="r", **told):
+    StreamProcess(mesh.environment, definition(mesh), run_id, lambda: False, **told).run(ends(mesh))
+
+
+def test_two_processes_share_a_topic_and_each_message_is_a_row_once(shop):
+    send(shop, [receipt(n) for n in range(200)])
+    stop = threading.Event()
+    made = definition(shop)
+    both = [StreamProcess(shop.environment, made, f"r{n}", stop.is_set) for n in range(2)]
+    threads = [threading.Thread(target=one.run) for one in both]
+    for thread in threads:
+        thread.start()
+    try:
+        for first in range(200, 600, 100):
+            send(shop, [receipt(n) for n in range(first, first + 100)])
+        until = threading.Event()
+        for _ in range(120):
+            if shop.versions(PRODUCT) and sum(position(shop).positions.values()) == 600:
+                break
+            until.wait(0.5)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert numbers(shop) == list(range(600))
+    assert position(shop).positions == ends(shop)
+
+
+def test_who_has_read_what_another_committed_goes_on_from_there(shop, monkeypatch):
+    """A process that was stopped between reading and committing, and wakes."""
+    send(shop, [receipt(n) for n in range(10)])
+    commit = process_module.commit_window
+
+    def overtaken(environment, made, window, at, run_id):
+        monkeypatch.setattr(process_module, "commit_window", commit)
+        commit(
+            environment, made, dataclasses.replace(window, topic_id=window.topic_id), at, "other"
+        )
+        return commit(environment, made, window, at, run_id)
+
+    monkeypatch.setattr(process_module, "commit_window", overtaken)
+    drain(shop)
+    assert numbers(shop) == list(range(10))
+
+
+def test_a_window_that_was_kept_and_never_committed_is_not_kept_twice(shop, monkeypatch):
+    send(shop, [receipt(1), b"broken", receipt(2)], partition=0)
+
+    def dies(*given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shared_resources.streams.window.publish", dies)
+        with pytest.raises(KeyboardInterrupt):
+            drain(shop)
+    assert len(entries(shop)) == 1
+    # The next one takes more messages in its first window: another batch, with the same reject.
+    send(shop, [receipt(3), b"too"], partition=0)
+    drain(shop)
+    send(shop, [receipt(4)], partition=0)
+    drain(shop)
+    assert numbers(shop) == [1, 2, 3, 4]
+    assert sum(entry.rows for entry in entries(shop)) == 2
+
+
+def lose(shop, monkeypatch, partition, begin):
+    """The topic as it is when retention has taken what was before `begin`."""
+    log = shop.environment.log
+    topic = log.topic("receipts")
+    cut = dataclasses.replace(topic, begins={**topic.begins, partition: begin})
+    monkeypatch.setattr(type(log), "topic", lambda self, name: cut)
+
+
+def test_messages_that_went_before_they_were_read_stop_the_stream_until_somebody_accepts(
+    shop, monkeypatch, capsys
+):
+    send(shop, [receipt(1), receipt(2)], partition=0)
+    drain(shop)
+    send(shop, [receipt(n) for n in range(3, 9)], partition=0)
+    with monkeypatch.context() as patch:
+        lose(shop, patch, 0, 5)
+        with pytest.raises(MessagesGone, match="up to 3 messages went"):
+            drain(shop)
+        assert numbers(shop) == [1, 2]
+        with pytest.raises(SystemExit) as done:
+            main(["stream", "skip", PRODUCT, "--reason", "kept a day only"])
+        assert done.value.code == 0
+        drain(shop)
+    assert numbers(shop) == [1, 2, 6, 7, 8]
+    [skipped] = position(shop).skipped
+    assert (skipped.partition, skipped.messages, skipped.reason) == (0, 3, "kept a day only")
+    send(shop, [receipt(9)], partition=0)
+    drain(shop)
+    assert position(shop).skipped == ()
+
+
+def test_a_topic_that_was_made_anew_stops_the_stream(shop, monkeypatch):
+    send(shop, [receipt(1)])
+    drain(shop)
+    log = shop.environment.log
+    topic = dataclasses.replace(log.topic("receipts"), id="another")
+    monkeypatch.setattr(type(log), "topic", lambda self, name: topic)
+    with pytest.raises(MessagesGone, match="made anew"):
+        drain(shop)
+
+
+def test_an_acceptance_is_of_what_was_missing_then_and_of_nothing_later(shop, monkeypatch):
+    send(shop, [receipt(1)], partition=0)
+    drain(shop)
+    send(shop, [receipt(n) for n in range(2, 9)], partition=0)
+    with monkeypatch.context() as patch:
+        lose(shop, patch, 0, 3)
+        made = definition(shop).contract
+        _, gap = look_at_topic(shop.environment, made, standing(shop.environment, made))
+        AcceptedGaps(shop.environment.state, PRODUCT).accept(gap, "me", "because")
+    with monkeypatch.context() as patch:
+        lose(shop, patch, 0, 5)
+        with pytest.raises(MessagesGone):
+            drain(shop)
+
+
+def test_a_rollback_takes_the_position_back_and_the_messages_come_again(shop):
+    send(shop, [receipt(1)])
+    drain(shop)
+    send(shop, [receipt(2)])
+    drain(shop)
+    with pytest.raises(SystemExit):
+        main(["rollback", PRODUCT, "--to", "1"])
+    assert numbers(shop) == [1]
+    drain(shop)
+    assert numbers(shop) == [1, 2]
+
+
+def test_replayed_messages_are_rows_beside_what_came_since(shop):
+    send(shop, [receipt(1), {**receipt(2), "more": 1}, receipt(3)])
+    drain(shop)
+    send(shop, [receipt(4)])
+    drain(shop)
+    before = position(shop).positions
+    [entry] = entries(shop)
+    shop.product(PRODUCT, contract(extraColumns="ignore"))
+    with pytest.raises(SystemExit) as done:
+        main(["quarantine", "replay", entry.id])
+    assert done.value.code == 0
+    assert numbers(shop) == [1, 2, 3, 4]
+    assert position(shop).positions == before
+    assert entries(shop) == []
+    with pytest.raises(SystemExit) as done:
+        main(["quarantine", "replay", entry.id])
+    assert done.value.code == 1
+    assert numbers(shop) == [1, 2, 3, 4]
+
+
+def test_the_command_commits_what_is_there_and_says_so(shop, capsys):
+    send(shop, [receipt(1), b"broken"])
+    with pytest.raises(SystemExit) as done:
+        main(["stream", PRODUCT, "--until-empty"])
+    assert done.value.code == 0
+    assert "2 messages, 1 rejected, 1 rows" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["stream", "list"])
+    assert PRODUCT in capsys.readouterr().out
+
+
+def test_a_product_of_no_topic_is_no_stream(mesh, capsys):
+    mesh.product("shop/till", contract().replace("receipts", "till"))
+    with pytest.raises(SystemExit) as done:
+        main(["stream", "shop/till"])
+    assert done.value.code == 1
+    assert "no topic 'till'" in capsys.readouterr().err
