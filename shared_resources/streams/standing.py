@@ -39,11 +39,13 @@ class MessagesGone(MeshProblem):
 
 @dataclass(frozen=True)
 class Standing:
-    """The leading store's current version, 0 for none, and how far it goes; `rows` are what it has."""
+    """The leading store's current version, 0 for none, and how far it goes; `rows` are what it has, and
+    `restored` is the number of the last rollback, after which the same messages are another batch."""
 
     number: int
     rows: int
     position: StreamPosition | None
+    restored: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def standing(environment: Environment, contract: Contract) -> Standing:
     if not versions:
         return Standing(0, 0, None)
     last = versions[-1]
-    return Standing(last.number, last.rows, stream_in(last.properties))
+    restored = next((v.number for v in reversed(versions) if v.rollback_of is not None), 0)
+    return Standing(last.number, last.rows, stream_in(last.properties), restored)
 
 
 def group_of(contract: Contract) -> str:

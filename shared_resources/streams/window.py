@@ -63,11 +63,11 @@ class Window:
             for one in sorted(self.ends)
         )
 
-    @property
-    def batch_id(self) -> str:
-        """The same messages taken again are the same batch."""
+    def batch_id(self, at: Standing) -> str:
+        """The same messages taken again are the same batch, but after a rollback to before them."""
         where = [(p, self.begins[p], self.ends[p]) for p in sorted(self.ends)]
-        return f"stream-{hashlib.sha256(repr((self.topic_id, where)).encode()).hexdigest()[:24]}"
+        of = repr((self.topic_id, where, at.restored))
+        return f"stream-{hashlib.sha256(of.encode()).hexdigest()[:24]}"
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,14 @@ def commit_window(
     """
     contract, stream = definition.contract, definition.contract.stream
     assert stream is not None
-    if published := already_published(environment, contract, window.batch_id):
+    batch_id = window.batch_id(at)
+    if published := already_published(environment, contract, batch_id):
         return Committed(published)
     attempt = Attempt(
         environment,
         definition,
         Run(run_id),
-        window.batch_id,
+        batch_id,
         inputs_now(environment, definition),
         # What an upsert sets aside is set aside before: what then fails is among what is published.
         contract.loss_budget_percent if stream.appends else 0,
