@@ -201,8 +201,7 @@ class Landing:
 
 @dataclass(frozen=True)
 class PreviousMajor:
-    """The product is an earlier major version of the product `of` in its domain, served beside it until
-    the day `sunset` is over.
+    """The product is an earlier major version of `of` in its domain, served until `sunset` is over.
 
     `derived_by` is the SELECT from the current one that makes it, ``""`` where it is made by itself;
     `reads` are the columns that it reads there, None for all.
@@ -221,9 +220,8 @@ UNPARTITIONED = ""  # the partition key of a product without partitions
 
 @dataclass(frozen=True)
 class Partitioning:
-    """Daily partitions by one date or timestamp column. `end` is the first day that is out.
-
-    On the days `closed` nothing is due; what lands all the same is published.
+    """Daily partitions by one date or timestamp column. `end` is the first day that is out. On the days
+    `closed` nothing is due; what lands all the same is published.
     """
 
     column: str
