@@ -69,6 +69,7 @@ _ROOMS = {"access": "access."} | dict.fromkeys(
     ),
     "teams.",
 )
+_ROOMS.update(dict.fromkeys(("landing", "stream"), "arriving."))
 _ROOMS.update(dict.fromkeys(("erase", "evidence", "lineage", "policy"), "governing."))
 
 # Whose client says in its own words that it was refused, or could not reach anyone.

@@ -26,9 +26,8 @@ _PINNED = re.compile(rf"({_KEY.pattern})@(\d{{1,9}})")
 
 
 class ProductKind(StrEnum):
-    """How a product is made: by `product.py`, by a file for which another distribution has the maker,
-    by a dbt model, from its landing objects or the messages of a topic alone, or, an earlier major
-    version, from the current one."""
+    """How a product is made: by `product.py`, a file for which another distribution has the maker, a dbt
+    model, landing objects or a topic's messages alone; an earlier major version from the current one."""
 
     FUNCTION = "function"
     ADDED = "added"
@@ -63,10 +62,8 @@ class Waiver:
 
 @dataclass(frozen=True)
 class ProductReference:
-    """Where a product names another one. `columns` is None when it reads them all.
-
-    `pin` is how it is written where that pins a major version, `domain/product@1`; `key` is the
-    product that has it.
+    """Where a product names another one. `columns` is None when it reads them all. `pin` is how it is
+    written where that pins a major version, `domain/product@1`; `key` is the product that has it.
     """
 
     key: str

@@ -17,9 +17,9 @@ from shared_resources.contracts.changes.change import (
     cosmetic,
     either,
 )
+from shared_resources.contracts.changes.stream import stream_changes
 from shared_resources.contracts.model import Contract, Landing, Partitioning, PreviousMajor
 from shared_resources.contracts.serving.model import Serving
-from shared_resources.contracts.streams.changes import stream_changes
 
 _PUBLISHES = ("active", "deprecated")
 _PROPERTIES = "customProperties"

@@ -24,10 +24,10 @@ from shared_resources.contracts.numbers import Number, is_number
 from shared_resources.contracts.promise import major
 from shared_resources.contracts.reading.columns import DeclaredColumn
 from shared_resources.contracts.reading.constants import NotOfType, constant
+from shared_resources.contracts.reading.governed.stream import read_stream
 from shared_resources.contracts.reading.object_names import check_key, check_object_name
 from shared_resources.contracts.reading.vendor import texts, vendor_properties
 from shared_resources.contracts.streams.model import Stream
-from shared_resources.contracts.streams.reading import read_stream
 from shared_resources.contracts.types import MOMENTS, ColumnType, Family
 
 PROPERTIES = (

@@ -1,5 +1,6 @@
-"""Streams in contracts: which topic a product is made of, and what is promised of its messages.
+"""Streams in contracts: of which topic a product is made.
 
-Belongs here: the model of the property `stream`, reading it, which clauses hold where.
-Does not belong here: the log of messages and the process that reads it (the room `streams/` above).
+Belongs here: the model of the property `stream`.
+Does not belong here: reading it (`contracts/reading/`), comparing (`contracts/changes/`), the log of
+messages and the process that reads it (the room `streams/` above).
 """

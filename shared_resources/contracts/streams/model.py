@@ -1,7 +1,8 @@
 """What a contract says of the topic that its product is made of.
 
 Belongs here: the immutable type that `contracts/model.py` holds.
-Does not belong here: reading it from a file (`reading.py`), what is done by it (the room `streams/`).
+Does not belong here: reading it from a file (`contracts/reading/governed/`), what is done by it (the
+room `streams/`).
 """
 
 from __future__ import annotations

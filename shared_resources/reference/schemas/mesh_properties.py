@@ -16,6 +16,7 @@ from shared_resources.contracts.model import LandingMode, Method
 from shared_resources.contracts.reading.columns import COLUMN_PROPERTIES
 from shared_resources.contracts.reading.governed.roles import PROPERTIES as ROLE_PROPERTIES
 from shared_resources.contracts.reading.governed.serving import PROPERTIES as SERVER_PROPERTIES
+from shared_resources.contracts.reading.governed.stream import STREAM_FIELDS
 from shared_resources.contracts.reading.platform_properties import (
     LANDING_FIELDS,
     MOST_DAYS,
@@ -28,7 +29,6 @@ from shared_resources.contracts.roles.masks import GENERALISE, KINDS
 from shared_resources.contracts.rules.items import SEVERITIES
 from shared_resources.contracts.rules.own.custom import LIMITS
 from shared_resources.contracts.rules.rows.relationship import PROPERTIES as RELATIONSHIP_PROPERTIES
-from shared_resources.contracts.streams.reading import STREAM_FIELDS
 from shared_resources.reference.described import Schema, described
 from shared_resources.reference.schemas.serving_properties import OF_A_SERVER
 from shared_resources.reference.schemas.stream_properties import STREAM

@@ -1,6 +1,6 @@
 """The fields of a contract's `stream` as JSON Schema, with what each is for.
 
-Belongs here: what `contracts/streams/reading.py` knows.
+Belongs here: what `contracts/reading/governed/stream.py` knows.
 Does not belong here: the mesh's other properties (`mesh_properties.py`).
 """
 
@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from shared_resources.contracts.reading.governed.stream import (
+    LONGEST_WINDOW,
+    MOST_HOURS,
+    SHORTEST_WINDOW,
+)
 from shared_resources.contracts.streams.model import (
     Delivery,
     ExtraFields,
@@ -15,7 +20,6 @@ from shared_resources.contracts.streams.model import (
     StreamEngine,
     StreamMode,
 )
-from shared_resources.contracts.streams.reading import LONGEST_WINDOW, MOST_HOURS, SHORTEST_WINDOW
 from shared_resources.reference.described import Schema
 
 STREAM: Mapping[str, Schema] = {

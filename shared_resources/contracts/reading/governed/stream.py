@@ -1,7 +1,7 @@
 """Reading a contract's `stream`.
 
 Belongs here: the fields of the property, their values, what they ask of the rest of the contract.
-Does not belong here: the model (`model.py`), the process that reads the topic (the room
+Does not belong here: the model (`contracts/streams/model.py`), the process that reads the topic (the room
 `streams/` above).
 """
 
