@@ -45,6 +45,10 @@ KNOWN = frozenset(
         "MESH_PRINCIPAL",
         "MESH_ROOT",
         "MESH_SERVER_MEMORY",
+        "MESH_SERVING",
+        "MESH_SERVING_CA",
+        "MESH_SERVING_PASSWORD",
+        "MESH_SERVING_USER",
         "MESH_SIGNING_KEY",
         "MESH_VERIFY_KEYS",
     }

@@ -100,8 +100,11 @@ def is_served(environment: Environment, contract: Contract) -> bool:
 def lags(environment: Environment, contract: Contract) -> str:
     """How far the port is behind what is published, in words; empty when it is level."""
     port = environment.serving_port
-    if port is None or contract.serving is None:
+    if contract.serving is None:
         return ""
+    if port is None:
+        unset = "it is to be served by its key, and MESH_SERVING does not say where"
+        return unset if environment.is_production else ""
     _, versions = holding(environment, contract.key)
     if not versions:
         return ""

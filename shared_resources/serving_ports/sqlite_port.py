@@ -11,13 +11,11 @@ no more than those. The switch is committed with a sync of the disk: not even a 
 from __future__ import annotations
 
 import itertools
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from shared_resources.serving_ports.port import (
     Behind,
@@ -27,9 +25,9 @@ from shared_resources.serving_ports.port import (
     Held,
     Row,
     State,
-    Superseded,
 )
 from shared_resources.serving_ports.sqlite_files import SqliteFiles
+from shared_resources.serving_ports.written import generation_of, superseded, text_of
 from shared_resources.sql import quote_identifier
 
 ROWS_A_COMMIT = 5_000
@@ -59,7 +57,7 @@ class SqlitePort:
         with self._files.reading(product) as connection:
             rows = connection.execute(f"{_HELD} ORDER BY since").fetchall()
         return [
-            Held(_generation(text), State(state), datetime.fromisoformat(since), position)
+            Held(generation_of(text), State(state), datetime.fromisoformat(since), position)
             for text, state, since, position in rows
         ]
 
@@ -67,7 +65,7 @@ class SqlitePort:
         with self._files.changing(generation.product) as connection:
             connection.execute(
                 "INSERT INTO generations VALUES (?, ?, ?, ?, NULL)",
-                (generation.id, _text(generation), State.WRITING, _now()),
+                (generation.id, text_of(generation), State.WRITING, _now()),
             )
             table = _table(generation.id)
             connection.execute(
@@ -87,7 +85,7 @@ class SqlitePort:
             try:
                 rows = connection.execute(f"SELECT key, row FROM {_table(generation.id)}")
             except sqlite3.OperationalError as problem:
-                raise _gone(generation) from problem
+                raise superseded(generation) from problem
             yield from rows
 
     def written(self, generation: Generation, counted: Counted) -> None:
@@ -96,7 +94,7 @@ class SqlitePort:
             _check(connection, generation, State.WRITING)
             connection.execute(
                 "UPDATE generations SET generation = ?, state = ?, since = ? WHERE id = ?",
-                (_text(noted), State.WRITTEN, _now(), generation.id),
+                (text_of(noted), State.WRITTEN, _now(), generation.id),
             )
 
     def switch(self, generation: Generation, instead_of: str | None) -> bool:
@@ -179,7 +177,7 @@ class SqlitePort:
         ).fetchone()
         if len(self._read) > 1_000:
             self._read.clear()
-        self._read[id_] = _generation(text)
+        self._read[id_] = generation_of(text)
         return self._read[id_]
 
 
@@ -188,13 +186,7 @@ def _check(connection: sqlite3.Connection, generation: Generation, wanted: State
         "SELECT state FROM generations WHERE id = ?", (generation.id,)
     ).fetchone()
     if found is None or found[0] != wanted:
-        raise _gone(generation)
-
-
-def _gone(generation: Generation) -> Superseded:
-    return Superseded(
-        f"{generation.product}: the generation of version {generation.version} was replaced or taken away"
-    )
+        raise superseded(generation)
 
 
 def _table(id_: str) -> str:
@@ -203,21 +195,3 @@ def _table(id_: str) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat()
-
-
-def _text(generation: Generation) -> str:
-    said: dict[str, Any] = asdict(generation)
-    return json.dumps(said | {"published_at": generation.published_at.isoformat()})
-
-
-def _generation(text: str) -> Generation:
-    said = json.loads(text)
-    return Generation(
-        **{
-            **said,
-            "published_at": datetime.fromisoformat(said["published_at"]),
-            "columns": tuple((name, type_) for name, type_ in said["columns"]),
-            "key": tuple(said["key"]),
-            "shown": tuple(said["shown"]),
-        }
-    )

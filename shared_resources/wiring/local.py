@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared_resources.confinement.guard import refuse
+from shared_resources.confinement.guard import platform_variables, refuse
 from shared_resources.contracts.model import Server
 from shared_resources.environment import Environment
 
@@ -137,9 +137,16 @@ class LocalEnvironment(Environment):
 
     @cached_property
     def serving_port(self) -> ServingPort | None:
+        from shared_resources.serving_ports.cassandra.settings import read_settings
         from shared_resources.serving_ports.sqlite_port import SqlitePort
 
-        return SqlitePort(self.home / PORTS)
+        if (settings := read_settings(platform_variables())) is not None:
+            from shared_resources.serving_ports.cassandra.port import CassandraPort
+            from shared_resources.serving_ports.cassandra.session import CassandraSession
+
+            return CassandraPort(CassandraSession(settings))
+        # One machine's files are no place for a mesh of many machines.
+        return None if self.is_production else SqlitePort(self.home / PORTS)
 
     @cached_property
     def dbt_target(self) -> DbtTarget:

@@ -10,14 +10,31 @@ from pathlib import Path
 
 import pytest
 
+from shared_resources.serving_ports.cassandra.port import CassandraPort
+from shared_resources.serving_ports.cassandra.session import CassandraSession
+from shared_resources.serving_ports.cassandra.settings import read_settings
 from shared_resources.serving_ports.port import Behind, ServingPort, State, Superseded
 from shared_resources.serving_ports.sqlite_port import SqlitePort
 from tests.serving_ports.made import PRODUCT, generation, rows, written
+from tests.stand_ins.cassandra import Cassandra, running_cassandra
 
 
-@pytest.fixture
-def port(tmp_path: Path) -> Iterator[ServingPort]:
-    yield SqlitePort(tmp_path / "ports")
+@pytest.fixture(scope="module")
+def cassandra() -> Iterator[Cassandra]:
+    with running_cassandra() as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", pytest.param("cassandra", marks=pytest.mark.slow)])
+def port(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServingPort]:
+    if request.param == "sqlite":
+        yield SqlitePort(tmp_path / "ports")
+        return
+    settings = read_settings(request.getfixturevalue("cassandra").fresh())
+    assert settings is not None
+    session = CassandraSession(settings)
+    yield CassandraPort(session)
+    session.opened.cluster.shutdown()
 
 
 def test_nothing_is_served_before_the_switch(port: ServingPort) -> None:

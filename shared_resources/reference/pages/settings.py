@@ -55,6 +55,17 @@ _MESH: Mapping[str, tuple[str, str]] = {
         "made below `MESH_HOME`",
         "Secret of the masks that hash, at least 32 characters; needed in production where one is used.",
     ),
+    "MESH_SERVING": (
+        "SQLite below `MESH_HOME`; in production nowhere",
+        "Cassandra, where [rows are served by their key](../how-to/serving.md): "
+        "`cassandra://host[,host…][:port]/keyspace/datacenter`.",
+    ),
+    "MESH_SERVING_USER": ("", "Who logs in there."),
+    "MESH_SERVING_PASSWORD": ("", "Secret: its password."),
+    "MESH_SERVING_CA": (
+        "no TLS",
+        "File of the certificate that signed the servers' own; speaks TLS.",
+    ),
     "MESH_SERVER_MEMORY": ("2GB", "`mesh serve` replaces a code server that holds more."),
     "MESH_COPIES_BYTES": (
         "20 GiB",
