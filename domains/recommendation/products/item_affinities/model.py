@@ -145,16 +145,15 @@ def associated(pairs: Iterable[Counts], bought: Counts) -> Iterator[tuple[int, p
     one, other = np.divmod(found.keys, max(len(known.keys), 1))
     by_chance = known.counts[one] * (known.counts[other] / max(known.receipts, 1))
     kept = (found.counts >= LEAST_TOGETHER) & (found.counts > by_chance)
-    one, other, together, by_chance = (
-        values[kept] for values in (one, other, found.counts, by_chance)
-    )
+    one, other, together = one[kept], other[kept], found.counts[kept]
+    lift = together / by_chance[kept]
     sides = pa.table(
         {
             "product_id": known.keys[np.concatenate([one, other])],
             "other_product_id": known.keys[np.concatenate([other, one])],
             "receipts": known.counts[np.concatenate([one, other])],
             "receipts_together": np.tile(together, 2),
-            "lift": np.tile(together / by_chance, 2),
+            "lift": np.tile(lift, 2),
         }
     )
     shards = np.asarray(sides["product_id"]) % SHARDS
