@@ -76,7 +76,7 @@ def put_together(
     else:
         frame = pl.concat([part.frame for part in parts])
         positions = pl.concat([part.positions.cast(pl.UInt32) for part in parts])
-        if len(parts) > 1:
+        if not positions.is_sorted():
             order = positions.arg_sort()
             frame, positions = frame[order], positions.gather(order)
     found = sorted(undecodable, key=lambda one: one.position)

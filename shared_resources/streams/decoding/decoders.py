@@ -6,9 +6,11 @@ Does not belong here: decoding.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 
 from shared_resources.contracts.model import Contract
+from shared_resources.environment import EnvironmentProblem
 from shared_resources.landing.rejects import Reason
 from shared_resources.streams.decoding.avro.schemas import writer_of
 from shared_resources.streams.decoding.decoded import Decoder
@@ -16,6 +18,7 @@ from shared_resources.streams.decoding.json.messages import JsonDecoder
 from shared_resources.streams.decoding.registry import ConfluentRegistry, SchemaRegistry
 
 JSON, AVRO, PROTOBUF = "json", "avro", "protobuf"
+_OF_THE_EXTRA = ("confluent_kafka", "fastavro", "grpc_tools")
 # At these levels the registry lets a writer register what readers of the version before cannot read.
 _LOOSE = frozenset({"NONE", "FORWARD", "FORWARD_TRANSITIVE"})
 
@@ -32,12 +35,17 @@ def decoder_of(
 
     `variables` are the environment's: where the schema registry is (`registry.py`), if it is needed.
     Nothing is asked of it yet. Raises `ValueError` for another format, `RegistryUnreachable` when the
-    variables name no registry.
+    variables name no registry, `EnvironmentProblem` without the extra that reads the format.
     """
     if format_ == JSON:
         return JsonDecoder(contract, ignores_extra=ignores_extra)
     if format_ not in (AVRO, PROTOBUF):
         raise ValueError(f"no messages are written in {format_!r}")
+    missing = [name for name in _OF_THE_EXTRA if importlib.util.find_spec(name) is None]
+    if missing:
+        raise EnvironmentProblem(
+            f"messages in {format_} need {', '.join(missing)}: install the extra `streams`"
+        )
     registry = registry or ConfluentRegistry(variables)
     if format_ == AVRO:
         from shared_resources.streams.decoding.avro.messages import AvroDecoder

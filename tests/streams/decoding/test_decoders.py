@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from shared_resources.environment import EnvironmentProblem
 from shared_resources.streams.decoding.avro.messages import AvroDecoder
 from shared_resources.streams.decoding.decoders import decoder_of, unfit_versions
 from shared_resources.streams.decoding.json.messages import JsonDecoder
@@ -27,6 +28,12 @@ def test_a_format_has_its_decoder() -> None:
         decoder_of(CONTRACT, "avro", {})
     with pytest.raises(ValueError, match="xml"):
         decoder_of(CONTRACT, "xml", {})
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(EnvironmentProblem, match="extra `streams`"):
+        decoder_of(CONTRACT, "avro", {})
 
 
 def test_versions_that_would_be_rejected_are_named_before_they_come() -> None:

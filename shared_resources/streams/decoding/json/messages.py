@@ -69,25 +69,31 @@ class JsonDecoder:
         """Move what a layout matches from the one part in `doubtful` to `parts`; what is left, or is not
         sure, stays in `doubtful`."""
         left = doubtful.pop()
-        for known in list(self._layouts):
-            left = self._matched(known, left, parts, doubtful)
+        found: dict[Layout, int] = {}
+        for known in self._layouts:
+            left, found[known] = self._matched(known, left, parts, doubtful)
         for _ in range(MOST_LAYOUTS):
             if not left.frame.height:
                 break
-            learnt = self._learnt(left.frame.item(0, 0))
-            if learnt is None or learnt in self._layouts:
-                doubtful.append(Part(left.positions[:1], left.frame[:1]))
-                left = Part(left.positions[1:], left.frame[1:])
+            # Not the first: what stands in the middle is most often of a layout that many have.
+            at = left.frame.height // 2
+            learnt = self._learnt(left.frame.item(at, 0))
+            if learnt is None or learnt in found:
+                others = pl.int_range(left.frame.height, eager=True) != at
+                doubtful.append(Part(left.positions[at : at + 1], left.frame[at : at + 1]))
+                left = Part(left.positions.filter(others), left.frame.filter(others))
                 continue
-            # The last one learnt is looked for first: producers change, and do not change back.
-            self._layouts = [learnt, *self._layouts][:MOST_LAYOUTS]
-            left = self._matched(learnt, left, parts, doubtful)
+            left, found[learnt] = self._matched(learnt, left, parts, doubtful)
+        # Those of the most messages stay, and are looked for first.
+        self._layouts = sorted(found, key=lambda one: -found[one])[:MOST_LAYOUTS]
         doubtful.append(left)
 
-    def _matched(self, known: Layout, left: Part, parts: list[Part], doubtful: list[Part]) -> Part:
-        """What the layout does not match of `left`."""
+    def _matched(
+        self, known: Layout, left: Part, parts: list[Part], doubtful: list[Part]
+    ) -> tuple[Part, int]:
+        """What the layout does not match of `left`, and how many it does."""
         if not left.frame.height:
-            return left
+            return left, 0
         matched, texts = known.texts(left.frame.to_series())
         unmatched = Part(left.positions[:0], left.frame[:0])
         if not matched.all():
@@ -95,12 +101,13 @@ class JsonDecoder:
             left = Part(left.positions.filter(matched), left.frame.filter(matched))
             texts = texts.filter(matched)
         frame, sure = self._typed(texts)
+        number = texts.height
         if not sure.all():
             doubtful.append(Part(left.positions.filter(~sure), left.frame.filter(~sure)))
             left = Part(left.positions.filter(sure), left.frame)
             frame = frame.filter(sure)
         parts.append(Part(left.positions, frame))
-        return unmatched
+        return unmatched, number
 
     def _typed(self, texts: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
         frame, sure = typed(texts, self._plain)
