@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -24,7 +23,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from tests.stand_ins.certificates import write_certificates
 from tests.stand_ins.java_jars import class_path, jars
@@ -191,7 +190,7 @@ def running_kafka() -> Iterator[Broker]:
         broker.start()
         yield broker
     except BaseException:
-        _keep_log(folder)
+        _say(folder)
         raise
     finally:
         broker.kill()
@@ -208,10 +207,12 @@ def shared_kafka(run: str) -> Iterator[Broker]:
     jars(*JARS)  # here, where a test can be skipped
     folder = Path(tempfile.gettempdir()) / f"mesh-kafka-of-{run}"
     folder.mkdir(exist_ok=True)
-    with (folder / "users").open("w") as users:
-        with FileLock(folder / "starting.lock"):
-            fcntl.flock(users, fcntl.LOCK_SH)  # waits for one that is just stopping
-            broker = _running_in(folder) or _start_in(folder)
+    with FileLock(folder / "starting.lock"):
+        folder.mkdir(exist_ok=True)
+        users = (folder / "users").open("w")
+        fcntl.flock(users, fcntl.LOCK_SH)  # waits for one that is just stopping
+        broker = _running_in(folder) or _start_in(folder)
+    with users:
         yield broker
 
 
@@ -260,18 +261,19 @@ def _serve(folder: Path) -> None:
                     time.sleep(0.3)
             said.unlink()
             broker.kill()
+            with suppress(Timeout), FileLock(folder / "starting.lock", timeout=0):
+                shutil.rmtree(folder)  # else another is coming
     finally:
         broker.kill()
-        _keep_log(broker.folder)
+        _say(broker.folder)
         shutil.rmtree(broker.folder, ignore_errors=True)
 
 
-def _keep_log(folder: Path) -> None:
-    """What the broker said goes where a failed run's artifacts are looked for, where there is that."""
-    log, kept = folder / "broker.log", os.environ.get("MESH_KEPT_LOGS")
-    if kept and log.exists():
-        Path(kept).mkdir(parents=True, exist_ok=True)
-        shutil.copy(log, Path(kept) / f"{folder.name}.log")
+def _say(folder: Path) -> None:
+    """What the broker said last, where a failed test shows it."""
+    log = folder / "broker.log"
+    if log.exists():
+        print(log.read_text(errors="replace")[-3000:], file=sys.stderr)
 
 
 if __name__ == "__main__":

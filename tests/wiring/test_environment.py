@@ -18,7 +18,7 @@ from shared_resources.environment import EnvironmentProblem
 from shared_resources.production import aws_settings
 from shared_resources.production.checks import KNOWN, read_settings
 from shared_resources.production.settings import S3Location
-from shared_resources.wiring import LocalEnvironment, current
+from shared_resources.wiring import LocalEnvironment, ProductionEnvironment, current
 from tests.architecture.tree import ROOT, modules
 from tests.distributions import install
 from tests.stand_ins.servers import environment
@@ -511,7 +511,7 @@ def test_an_unknown_environment_is_said() -> None:
 
 
 OFFICES = """
-from shared_resources.wiring import LocalEnvironment, OtherEnvironment
+from shared_resources.wiring import ProductionEnvironment, LocalEnvironment, OtherEnvironment
 
 
 class Offices(LocalEnvironment):
@@ -545,3 +545,36 @@ def test_an_environment_goes_to_another_process_without_what_it_has_opened() -> 
         there = pickle.loads(pickle.dumps(here))
     assert there == here and all(opened)
     assert vars(there).keys() == {"root", "home", "settings"}
+
+
+def test_the_log_of_production_is_kafka_where_it_is_set_and_else_the_variable_is_named(
+    tmp_path,
+) -> None:
+    with pytest.raises(
+        EnvironmentProblem, match="KAFKA_BOOTSTRAP_SERVERS is not set; set it to the"
+    ):
+        _ = ProductionEnvironment(tmp_path, tmp_path / "home", read_settings(GOOD)).log
+    settings = read_settings(changed({"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}))
+    log = ProductionEnvironment(tmp_path, tmp_path / "home", settings).log
+    assert str(log) == "Kafka at 127.0.0.1:9"
+
+
+def test_kafkas_variables_are_checked_with_the_others() -> None:
+    told = problems({"KAFKA_BOOTSTRAP_SERVERS": "one", "MESH_LAKE": None})
+    assert any("'one' is no broker" in line for line in told)
+    assert any("MESH_LAKE" in line for line in told)
+
+
+def test_what_kafka_needs_and_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "shared_resources.production.checks._installed",
+        lambda name: "kafka" not in name and "msk" not in name,
+    )
+    given = {
+        "KAFKA_BOOTSTRAP_SERVERS": "one:9098",
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_SASL_MECHANISM": "AWS_MSK_IAM",
+    }
+    client, signer = problems(given)
+    assert "pip install 'dagster-data-mesh[streams]'" in client
+    assert "pip install aws-msk-iam-sasl-signer-python" in signer
