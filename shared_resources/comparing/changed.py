@@ -15,7 +15,12 @@ from shared_resources.contracts.changes.change import Change, Effect
 from shared_resources.contracts.changes.comparing import contract_changes
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.promise import goes_back, next_breaking
-from shared_resources.data_products.compared.consumers import Hit, consumers_hit, permitted
+from shared_resources.data_products.compared.consumers import (
+    Hit,
+    agreed_consumers,
+    hit_by_each,
+    permitted,
+)
 from shared_resources.mesh import Domain, Mesh, ProductFolder
 
 
@@ -76,7 +81,9 @@ def of_changes(
     worst = changes[0].effect if changes else None
     refused = ""
     broken = [one for one in changes if one.effect is Effect.BREAKING]
-    if broken and not permitted(before, now, consumers_hit(mesh, product.key, broken)):
+    each = iter(hit_by_each(mesh, product.key, broken))
+    hits = tuple(next(each) if one.effect is Effect.BREAKING else {} for one in changes)
+    if broken and not permitted(before, now, {who: () for hit in hits for who in hit}):
         refused = (
             f"take it back, or raise the version from {now} to {next_breaking(before)}, once the "
             "consumers are ready"
@@ -91,10 +98,7 @@ def of_changes(
         before,
         now,
         changes,
-        tuple(
-            consumers_hit(mesh, product.key, (one,)) if one.effect is Effect.BREAKING else {}
-            for one in changes
-        ),
+        hits,
         refused,
     )
 
@@ -137,9 +141,10 @@ def gone(mesh: Mesh, product: ProductFolder, against: str) -> Changed:
     """A product that is there no more; it may go where nobody reads it."""
     there = any(domain.name == product.domain for domain in mesh.own_domains)
     # Of a domain that is gone, what the registry still knows of it goes with it.
-    readers = tuple(
+    declared = (
         one.key for one in mesh.consumers(product.key) if there or one.domain != product.domain
     )
+    readers = tuple(sorted({*declared, *agreed_consumers(product)}))
     refused = "bring it back until they read something else" if readers else ""
     file = mesh.root / "domains" / product.domain / "products" / product.name
     version = product.contract.version if product.contract else ""

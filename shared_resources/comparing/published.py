@@ -32,9 +32,12 @@ from shared_resources.environment import Environment
 from shared_resources.findings import InvalidFile
 from shared_resources.mesh import Domain, Mesh, ProductFolder
 from shared_resources.mesh.kept_contracts import read_contract_anew
+from shared_resources.mesh.model import CONTRACT_FILE
 from shared_resources.mesh.promised import read_promised
+from shared_resources.stores.opening import holding
 
 DEPLOYED = "the release that is deployed"
+_FOLDERS = "products/*"
 _UNSAID = (
     "the contract that it was published under is neither in git nor in the registry: rules and "
     "whatever else no version says of itself were not compared"
@@ -49,11 +52,13 @@ def published_changes(
     domains = {key.partition("/")[0] for key in wanted}
     deployed = _deployed(place for domain, place in promises.items() if domain in domains)
     own = {product.key: product for product in mesh.own_products}
-    for key in sorted({*own, *deployed} & {*wanted}):
+    for key in sorted({*wanted}):
         product, earlier = own.get(key), deployed.get(key)
         if product is None:
             if earlier is not None:
                 yield gone(mesh, earlier, DEPLOYED)
+            elif there := _still_published(environment, mesh, key):
+                yield gone(mesh, *there)
             continue
         now = product.contract
         if now is None:
@@ -62,6 +67,39 @@ def published_changes(
             yield Changed(*where, refused=refused)
             continue
         yield from _of_product(environment, mesh, product, now, earlier)
+
+
+def gone_products(
+    environment: Environment, mesh: Mesh, promises: Mapping[str, Path]
+) -> Iterator[str]:
+    """What has no contract in this mesh any more and is still deployed or published, by key.
+
+    What is published of a domain that is known from the registry alone is that domain's affair.
+    """
+    own = {product.key for product in mesh.own_products}
+    there = {f"{name}/{at.name}" for name, place in promises.items() for at in place.glob(_FOLDERS)}
+    elsewhere = {*environment.registry.promised(None).promises} - {
+        domain.name for domain in mesh.own_domains
+    }
+    for store in environment.stores.values():
+        there |= {key for key in store.products() if key.partition("/")[0] not in elsewhere}
+    yield from sorted(there - own)
+
+
+def _still_published(
+    environment: Environment, mesh: Mesh, key: str
+) -> tuple[ProductFolder, str] | None:
+    """A product without a contract as it was published, and as which version."""
+    _, versions = holding(environment, key)
+    if not versions:
+        return None
+    current, (domain, _, name) = versions[-1], key.partition("/")
+    folder = mesh.root / "domains" / domain / "products" / name
+    evidence = current.evidence_or_none
+    text = evidence and environment.published_contracts.text(evidence.contract_digest)
+    contract = compiled(text, folder / CONTRACT_FILE) if text else None
+    against = f"version {current.number} of {key} in the {current.store}"
+    return ProductFolder(domain, name, folder, contract, None), against
 
 
 def _of_product(

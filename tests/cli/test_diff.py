@@ -76,7 +76,10 @@ def test_what_is_declared_to_be_made_from_what_breaks_is_named_further_down(
     ]
     assert told["changes"][1]["made_from_it"] == []
     shown = call("diff", "--against", "main", "order").out
-    assert "made from it, as is declared: sales/daily (total); sales/yearly (sum)" in shown
+    assert (
+        "made from it, as contracts and models say: sales/daily (total); sales/yearly (sum)"
+        in shown
+    )
 
 
 def test_who_read_what_breaks_lately_is_named_and_holds_nothing_up(changed: TinyMesh) -> None:
@@ -212,6 +215,34 @@ def test_what_is_deployed_counts_though_nothing_is_published(changed: TinyMesh) 
     shutil.rmtree(changed.root / "domains" / "order" / "products" / "lines")
     told = diffed(code=1)["order/lines gone"]
     assert told["consumers"] == ["sales/daily"] and "bring it back" in told["remedy"]
+
+
+def test_what_was_published_and_never_deployed_is_gone_too(changed: TinyMesh) -> None:
+    """Its contract is in no file and in no promise: what is published of it is."""
+    changed.land("order/lines/1.csv", "line_id,amount\n1,10\n")
+    assert changed.run("order/lines").success and changed.run("sales/daily").success
+    environment = changed.environment
+    log = log_of(environment.home_of_readers, environment.shared_access_log)
+    log.begin(reading_of("ana@example.com", "order/lines", 1, "lake", None, by="mesh read"))
+    shutil.rmtree(changed.root / "domains" / "order" / "products" / "lines")
+    told = diffed(code=1)["order/lines gone"]
+    assert told["against"] == "version 1 of order/lines in the lake"
+    assert told["versions"] == {"from": "1.0.0", "to": ""}
+    assert (told["consumers"], told["read_lately"]) == (["sales/daily"], ["ana@example.com"])
+    shown = call("diff").out
+    assert "order/lines 1.0.0 -> -: gone, against version 1 of order/lines in the lake" in shown
+    assert "read lately, by the access log: ana@example.com" in shown
+    shutil.rmtree(changed.root / "domains" / "sales")
+    assert diffed(code=0).keys() == {"order/lines gone", "sales/daily gone"}
+
+
+def test_what_is_published_of_a_domain_of_another_repository_is_not_gone(changed: TinyMesh) -> None:
+    changed.land("order/lines/1.csv", "line_id,amount\n1,10\n")
+    assert changed.run("order/lines").success
+    entry, files = promise(changed.root, "order")
+    changed.environment.registry.register(entry, files, None)
+    shutil.rmtree(changed.root / "domains" / "order")
+    assert diffed(code=0).keys() == {"sales/daily new"}
 
 
 def test_what_is_deployed_and_cannot_be_read_is_said(changed: TinyMesh) -> None:

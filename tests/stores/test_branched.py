@@ -111,6 +111,7 @@ def test_dropping_leaves_nothing(place: Place) -> None:
     before = _everything(place)
     branch = place.branch("try-out", store)
     publish(branch, SALES, "mine", [7])
+    assert branch.products() == store.products() == [KEY]
     publish(branch, SALES, "mine-again", [8])
     stage(branch, SALES, "unpublished", [9])
     for _ in range(2):

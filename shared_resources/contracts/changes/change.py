@@ -6,6 +6,7 @@ Does not belong here: finding changes (the modules beside this one).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -24,11 +25,17 @@ class Effect(StrEnum):
 @dataclass(frozen=True)
 class Change(Break):
     """`clause` is where it stands, as in `mesh check --clauses`; `line` the line there in the newer
-    contract, 0 of what it no longer has. `columns` are empty where it is about the whole product."""
+    contract, 0 of what it no longer has. `columns` are empty where it is about the whole product.
+
+    `role` is the one whose holders alone it is about. `seen_by` are the roles of the earlier contract
+    that show what changes, each with which of the columns; None where nobody knows that contract.
+    """
 
     effect: Effect
     clause: str
     line: int = 0
+    role: str = ""
+    seen_by: Mapping[str, tuple[str, ...]] | None = None
 
 
 def breaking(clause: str, message: str, *columns: str, line: int = 0) -> Change:

@@ -34,8 +34,28 @@ def contract_changes(was: Contract, now: Contract) -> tuple[Change, ...]:
         found += (_by_either_name(change, moved) for change in changes(earlier, now))
     if not found and was.digest != now.digest and was.version == now.version:
         found.append(cosmetic("", "it is written otherwise"))
-    placed = (_placed(change, now) for change in found)
+    placed = (
+        replace(_placed(change, now), seen_by=_seen_by(change, was, moved)) for change in found
+    )
     return tuple(sorted(placed, key=lambda change: _ORDER.index(change.effect)))
+
+
+def _seen_by(
+    change: Change, was: Contract, moved: Mapping[str, str]
+) -> Mapping[str, tuple[str, ...]]:
+    """Who was shown what changes: the later contract's roles may not name it any more."""
+    found = {}
+    for role in was.roles:
+        if change.role not in ("", role.name):
+            continue
+        columns = change.columns
+        if role.columns is not None:
+            # What its filter looks at decides which rows it shows.
+            shown = {*role.columns, *(role.rows.types if role.rows else ())}
+            columns = tuple(one for one in columns if {one, moved.get(one, one)} & shown)
+        if columns or not change.columns:
+            found[role.name] = columns
+    return found
 
 
 def _by_either_name(change: Change, moved: Mapping[str, str]) -> Change:

@@ -10,6 +10,7 @@ beside that, or no longer masked, breaks nobody; whether it may be shown is for 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from shared_resources.contracts.changes.change import Change, breaking, compatible, cosmetic
 from shared_resources.contracts.model import Contract
@@ -19,11 +20,11 @@ from shared_resources.contracts.roles.model import Role
 def role_changes(was: Contract, now: Contract) -> Iterator[Change]:
     for role in was.roles:
         if (later := now.role(role.name)) is None:
-            yield breaking(
-                "roles", f"the role {role.name} is gone: who has it sees nothing any more"
-            )
+            said = f"the role {role.name} is gone: who has it sees nothing any more"
+            yield replace(breaking("roles", said), role=role.name)
         else:
-            yield from _changes(role, later, was, now)
+            changes = _changes(role, later, was, now)
+            yield from (replace(change, role=role.name) for change in changes)
     for role in now.roles:
         if was.role(role.name) is None:
             yield compatible("roles", f"the role {role.name} is new", line=role.line)

@@ -9,10 +9,11 @@ whoever relies on a product has an agreement or declares it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from shared_resources.access.log import Reading, log_of
+from shared_resources.contracts.changes.change import Change, Effect
 from shared_resources.data_products.compared.consumers import Hit
 from shared_resources.environment import Environment
 from shared_resources.mesh.model import is_product_key
@@ -25,11 +26,14 @@ def readings_lately(
     environment: Environment, product: str, now: datetime | None = None
 ) -> tuple[Reading, ...]:
     """What was read of the product since `LATELY`, but by products: what they read, they declare."""
-    since = (now or datetime.now(UTC)) - LATELY
     log = log_of(environment.home_of_readers, environment.shared_access_log)
-    return tuple(
-        one for one in log.readings(product) if one.at >= since and not is_product_key(one.by)
-    )
+    return tuple(lately(log.readings(product), now or datetime.now(UTC)))
+
+
+def lately(readings: Iterable[Reading], now: datetime) -> Iterator[Reading]:
+    for one in readings:
+        if one.at >= now - LATELY and not is_product_key(one.by):
+            yield one
 
 
 def read_among(readings: Iterable[Reading], columns: Collection[str]) -> Hit:
@@ -41,3 +45,30 @@ def read_among(readings: Iterable[Reading], columns: Collection[str]) -> Hit:
         if used or not columns:
             found.setdefault(reading.who, set()).update(used)
     return {who: tuple(sorted(used)) for who, used in sorted(found.items())}
+
+
+def read_beside(
+    changes: Sequence[Change],
+    hits: Sequence[Hit],
+    readings: Sequence[Reading],
+    present: Mapping[str, str],
+) -> list[Hit]:
+    """By change, who read what breaks and is not among its `hits`; nobody where nothing breaks.
+
+    `present` are the columns by the names that they had: who read one so reads the column. What a role
+    shows breaks those who have it, and they are known from agreements.
+    """
+    found: list[Hit] = []
+    for change, hit in zip(changes, hits, strict=True):
+        if change.effect is not Effect.BREAKING or change.role:
+            found.append({})
+            continue
+        had = {old for old, name in present.items() if name in change.columns}
+        read = read_among(readings, {*change.columns, *had} if change.columns else ())
+        now = {
+            who: {*used, *(present.get(name, name) for name in used)} & {*change.columns}
+            for who, used in read.items()
+            if who not in hit
+        }
+        found.append({who: tuple(sorted(used)) for who, used in now.items()})
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -48,7 +49,7 @@ def diff(selection: tuple[str, ...], against: str | None, as_json: bool) -> None
     if as_json:
         from shared_resources.cli.tables import print_json
 
-        print_json([_as_json(one, mesh, _read_lately(environment, one)) for one in found])
+        print_json([_as_json(one, mesh, _read_lately(environment, mesh, one)) for one in found])
     else:
         _show(environment, found, mesh)
     if any(one.refused for one in found):
@@ -74,16 +75,13 @@ def _against_published(
     environment: Environment, mesh: Mesh, selection: Sequence[str]
 ) -> list[Changed]:
     from shared_resources.comparing.changed import keys
-    from shared_resources.comparing.published import published_changes
+    from shared_resources.comparing.published import gone_products, published_changes
 
     own = keys(mesh.own_domains)
-    # What is gone of a domain of ours is still deployed, and known from the registry.
+    # What is gone of a domain of ours is still deployed, or published by whoever deployed nothing.
     names = {domain.name for domain in mesh.own_domains}
     deployed = environment.registry.promised(names).promises
-    gone = {
-        f"{name}/{place.name}" for name, at in deployed.items() for place in at.glob("products/*")
-    }
-    wanted = _wanted(selection, own | gone)
+    wanted = _wanted(selection, own | {*gone_products(environment, mesh, deployed)})
     return list(published_changes(environment, mesh, deployed, wanted))
 
 
@@ -103,15 +101,17 @@ def _show(environment: Environment, found: Sequence[Changed], mesh: Mesh) -> Non
             continue
         versions = f"{one.before or '-'} -> {one.now or '-'}"
         say(f"{one.key} {versions}: {one.verdict}, against {one.against}")
-        lately = _read_lately(environment, one)
-        for change, hit, read in zip(one.changes, one.hits, lately, strict=True):
+        lately = _read_lately(environment, mesh, one)
+        for change, hit, read in zip(one.changes, one.hits, lately.by_change, strict=True):
             say(f"  {change.effect}: {change.message}{_breaks(hit)}")
             if made := _made_from(mesh, one.key, change):
-                say(f"    made from it, as is declared: {in_words(made)}")
+                say(f"    made from it, as contracts and models say: {in_words(made)}")
             if read:
                 say(f"    read lately, by the access log: {in_words(read)}")
         if one.readers:
             say(f"  read by {', '.join(one.readers)}")
+        if lately.of_gone:
+            say(f"  read lately, by the access log: {', '.join(lately.of_gone)}")
         for text in filter(None, (one.unsaid, one.refused)):
             say(f"  {text}")
     counted = [
@@ -130,31 +130,38 @@ def _breaks(hit: Any) -> str:
 
 
 def _made_from(mesh: Mesh, key: str, change: Change) -> Hit:
-    """What is declared to be made from the columns of a change that breaks."""
+    """What is known to be made from the columns of a change that breaks."""
     from shared_resources.contracts.changes.change import Effect
     from shared_resources.data_products.compared.downstream import made_from
 
     return made_from(mesh, key, change.columns) if change.effect is Effect.BREAKING else {}
 
 
-def _read_lately(environment: Environment, one: Changed) -> list[Hit]:
-    """By change, who is named by the access log and by no file; nobody where nothing breaks."""
+@dataclass(frozen=True)
+class Lately:
+    """Who is named by the access log and by no file: `by_change`, and of a product that is gone."""
+
+    by_change: Sequence[Hit]
+    of_gone: tuple[str, ...] = ()
+
+
+def _read_lately(environment: Environment, mesh: Mesh, one: Changed) -> Lately:
+    from shared_resources.comparing.changed import Verdict
     from shared_resources.contracts.changes.change import Effect
-    from shared_resources.data_products.compared.read_lately import read_among, readings_lately
+    from shared_resources.data_products.compared.consumers import present_names
+    from shared_resources.data_products.compared.read_lately import read_beside, readings_lately
 
-    breaks = [change.effect is Effect.BREAKING for change in one.changes]
-    readings = readings_lately(environment, one.key) if any(breaks) else ()
-    return [
-        {
-            who: used
-            for who, used in read_among(readings, change.columns).items()
-            if breaking and who not in hit
-        }
-        for change, hit, breaking in zip(one.changes, one.hits, breaks, strict=True)
-    ]
+    if one.verdict is Verdict.GONE:
+        who = {reading.who for reading in readings_lately(environment, one.key)}
+        return Lately((), tuple(sorted(who - {*one.readers})))
+    if not any(change.effect is Effect.BREAKING for change in one.changes):
+        return Lately([{} for _ in one.changes])
+    readings = readings_lately(environment, one.key)
+    present = present_names(mesh.product(one.key))
+    return Lately(read_beside(one.changes, one.hits, readings, present))
 
 
-def _as_json(one: Changed, mesh: Mesh, lately: Sequence[Hit]) -> dict[str, Any]:
+def _as_json(one: Changed, mesh: Mesh, lately: Lately) -> dict[str, Any]:
     root = mesh.root
     file = one.file.relative_to(root) if one.file.is_relative_to(root) else one.file
     return {
@@ -182,7 +189,8 @@ def _as_json(one: Changed, mesh: Mesh, lately: Sequence[Hit]) -> dict[str, Any]:
                     {"reader": who, "columns": list(used)} for who, used in read.items()
                 ],
             }
-            for change, hit, read in zip(one.changes, one.hits, lately, strict=True)
+            for change, hit, read in zip(one.changes, one.hits, lately.by_change, strict=True)
         ],
         "consumers": list(one.hit),
+        "read_lately": sorted({who for hit in lately.by_change for who in hit} | {*lately.of_gone}),
     }
