@@ -21,13 +21,16 @@ import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from shared_resources.access.shared_log import SharedLog, send_soon
+from shared_resources.mesh.model import is_product_key
 
 PATIENCE = 0.25
+# A quarter: what is read once a quarter (a report, a closing) is among what was read lately.
+LATELY = timedelta(days=92)
 _MOST_KEPT = 10_000
 _log = logging.getLogger(__name__)
 
@@ -87,10 +90,15 @@ class AccessLog:
         if self._shared is not None:
             self._shared.send(self._folder)
 
-    def readings(self, product: str | None = None) -> Iterator[Reading]:
-        """What is noted, oldest day first; of lines that a crash has cut, what is whole."""
+    def readings(
+        self, product: str | None = None, since: datetime | None = None
+    ) -> Iterator[Reading]:
+        """What is noted, oldest day first; of lines that a crash has cut, what is whole. With `since`
+        days before that one are not read: what began on them may be among it."""
         local = {day.name for day in self._folder.glob("*/")}
         days = local.union(self._shared.days() if self._shared is not None else ())
+        if since is not None:
+            days = {day for day in days if day >= since.date().isoformat()}
         before: dict[
             str, dict[str, Any]
         ] = {}  # who began the day before may have ended on this one
@@ -205,6 +213,16 @@ def _append(folder: Path, line: bytes) -> None:
 
 def log_of(home: Path, shared: SharedLog | None = None) -> AccessLog:
     return AccessLog(home / "access" / "log", shared)
+
+
+def lately(log: AccessLog, product: str, now: datetime) -> list[Reading]:
+    """What was read of the product since `LATELY`, but by products: what they read, they declare."""
+    since = now - LATELY
+    return [
+        one
+        for one in log.readings(product, since)
+        if one.at >= since and not is_product_key(one.by)
+    ]
 
 
 def reading_of(

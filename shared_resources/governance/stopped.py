@@ -13,12 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from shared_resources.contracts.model import Contract
-from shared_resources.environment import Environment
 from shared_resources.findings import Finding
-from shared_resources.governance.catalogue import PolicyViolation, check_domain, utc_today
+from shared_resources.governance.catalogue import PolicyViolation, check_domain
 from shared_resources.governance.waivers import product_of
-from shared_resources.mesh import Domain, Mesh, ProductFolder, look_at_mesh
-from shared_resources.mesh.majors import why_retired
+from shared_resources.mesh import Domain, Mesh, ProductFolder
 from shared_resources.problems import MeshProblem
 
 
@@ -43,14 +41,6 @@ def why_resting(contract: Contract) -> str | None:
         f"{contract.key} publishes nothing: its contract {why}. What is published stays; it is made "
         f"again once {contract.path} says `status: active`"
     )
-
-
-def why_over(environment: Environment, contract: Contract) -> str | None:
-    """Why an earlier major version is made no more. Who reads it is asked only after its sunset."""
-    previous, today = contract.previous_major, utc_today()
-    if previous is None or previous.sunset >= today:
-        return None
-    return why_retired(look_at_mesh(environment), contract, today)
 
 
 def stopped_products(mesh: Mesh, domain: Domain) -> dict[str, str]:

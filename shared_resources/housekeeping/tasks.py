@@ -19,8 +19,8 @@ from shared_resources.data_products.compared.standing import entries_of, note_re
 from shared_resources.data_products.publishing import behind, finish_publishing, product_lock
 from shared_resources.engines.embedded_views.following import follow
 from shared_resources.environment import Environment
+from shared_resources.governance.earlier_majors import why_over
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
-from shared_resources.governance.stopped import why_over
 from shared_resources.housekeeping.retention import (
     GRACE,
     expired_entries,

@@ -25,7 +25,8 @@ from shared_resources.data_products.definition import (
 )
 from shared_resources.data_products.function import ProductProblem
 from shared_resources.environment import Environment
-from shared_resources.governance.catalogue import PolicyViolation, utc_today
+from shared_resources.governance.catalogue import PolicyViolation
+from shared_resources.governance.earlier_majors import why_over
 from shared_resources.governance.stopped import (
     stopped_products,
     why_resting,
@@ -42,7 +43,6 @@ from shared_resources.locations.stopped_asset import stopped_asset
 from shared_resources.mesh import Domain, Mesh, ProductKind, look_at_mesh
 from shared_resources.mesh.circles import way_back
 from shared_resources.mesh.code.definitions_file import definitions_findings
-from shared_resources.mesh.majors import why_retired
 from shared_resources.state.private_files import keep_files_private
 
 _KEY = re.compile(r"[A-Za-z0-9_]+/[A-Za-z0-9_]+")
@@ -75,7 +75,7 @@ def build_domain(
     refuse_other_definitions(domain.folder)
     _refuse_overrides(environment, domain.name, resource_overrides)
     stopped = stopped_products(mesh, domain)
-    resting = _resting(mesh, domain, stopped)
+    resting = _resting(environment, mesh, domain, stopped)
     made = dict(_made(environment, domain, stopped, resting))
     reads = {one.key: one.reads for one in mesh.products}
     reads |= {key: inputs for key, (_, inputs, _) in made.items()}
@@ -137,10 +137,18 @@ def _stopped_assets(
             yield stopped_asset(product, after, resting[key], broken=False)
 
 
-def _resting(mesh: Mesh, domain: Domain, stopped: Collection[str]) -> dict[str, str]:
-    """Why the products that publish nothing by their contract's status do not, by key."""
+def _resting(
+    environment: Environment, mesh: Mesh, domain: Domain, stopped: Collection[str]
+) -> dict[str, str]:
+    """Why the products that publish nothing do not: by their contract's status, or retired; by key.
+
+    Who reads what would retire stands in a shared log elsewhere, where there is one: nothing is asked
+    over a network while a location loads, and the run that would make it finds out.
+    """
+    asked = environment.shared_access_log is None
     found = {
-        product.key: why_resting(contract) or why_retired(mesh, contract, utc_today())
+        product.key: why_resting(contract)
+        or (why_over(environment, contract, mesh) if asked else None)
         for product, contract in domain.contracts
     }
     return {key: why for key, why in found.items() if why and key not in stopped}

@@ -34,7 +34,7 @@ from shared_resources.data_products.publishing import (
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import NoEvidence
 from shared_resources.governance.audit.report import AuditReport
-from shared_resources.governance.stopped import why_over
+from shared_resources.governance.earlier_majors import why_over
 from shared_resources.landing.errors import LandingError
 from shared_resources.locations.asset_spec import asset_spec, check_specs, pool_of
 from shared_resources.locations.sensing.run_requests import OBJECT_TAG

@@ -1,6 +1,7 @@
 """Two major versions of a product at once: whom a pin leads to, who reads the earlier one, until when.
 
-Belongs here: resolving `domain/product@1`, and the earlier majors of a mesh with their readers.
+Belongs here: resolving `domain/product@1`, the earlier majors of a mesh with the products that read
+them.
 Does not belong here: the property (`contracts/reading/platform_properties.py`), what is said
 about it (`governance/policies/`, `observing/`).
 """
@@ -46,19 +47,26 @@ def with_pins(domains: Collection[Domain]) -> tuple[Domain, ...]:
 
 @dataclass(frozen=True)
 class EarlierMajor:
-    """A product that is an earlier major version of `current`, and the keys of those who read it."""
+    """A product that is an earlier major version of `current`, and the keys of the products that read
+    it. `lately` are the people, agents and teams who did of late by the access log, where that was
+    asked."""
 
     key: str
     current: str
     major: int
     sunset: date
     readers: tuple[str, ...]
+    lately: tuple[str, ...] = ()
 
     def is_over(self, today: date) -> bool:
         return self.sunset < today
 
     def __str__(self) -> str:
-        read = f"read by {', '.join(self.readers)}" if self.readers else "nobody reads it"
+        parts = (
+            f"read by {', '.join(self.readers)}" if self.readers else "",
+            f"read lately, by the access log, by {', '.join(self.lately)}" if self.lately else "",
+        )
+        read = "; ".join(filter(None, parts)) or "nobody reads it"
         return f"major version {self.major} of {self.current} until {self.sunset}; {read}"
 
 
@@ -72,10 +80,9 @@ def earlier_major(mesh: Mesh, contract: Contract) -> EarlierMajor | None:
     return EarlierMajor(contract.key, current, major(contract.version), previous.sunset, readers)
 
 
-def why_retired(mesh: Mesh, contract: Contract, today: date) -> str | None:
+def why_retired(earlier: EarlierMajor, contract: Contract, today: date) -> str | None:
     """Why an earlier major version is made no more: its sunset is over, and nobody reads it."""
-    earlier = earlier_major(mesh, contract)
-    if earlier is None or not earlier.is_over(today) or earlier.readers:
+    if not earlier.is_over(today) or earlier.readers or earlier.lately:
         return None
     return (
         f"{earlier.key} is retired: as {earlier}, and that is over. Remove its folder, or give it a "

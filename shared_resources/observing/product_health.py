@@ -19,7 +19,9 @@ from shared_resources.contracts.model import UNPARTITIONED, Contract
 from shared_resources.dagster_instance.last_runs import BadRun, last_bad_runs
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import Evidence
-from shared_resources.mesh import ProductFolder
+from shared_resources.governance.earlier_majors import read_earlier_major
+from shared_resources.mesh import Mesh, ProductFolder, look_at_mesh
+from shared_resources.mesh.majors import EarlierMajor
 from shared_resources.observing.agreed import agreed
 from shared_resources.observing.ended import ended
 from shared_resources.observing.health import Health, Kind, Reason, named
@@ -43,13 +45,15 @@ _ENDS = {"CANCELED": "was canceled", "FAILURE": "failed"}
 
 @dataclass(frozen=True)
 class Observed:
-    """A product as it stands: its current version, if it can be read and there is one."""
+    """A product as it stands: its current version, if it can be read and there is one. `earlier` is said
+    of an earlier major version: who still reads it."""
 
     health: Health
     current: Version | None = None
     evidence: Evidence | None = None
     standing: Standing = field(default_factory=Standing)
     never_came: tuple[str, ...] = ()
+    earlier: EarlierMajor | None = None
 
 
 class Observer:
@@ -109,7 +113,15 @@ class Observer:
                 told += agreed(self._environment, contract.key, evidence)
         elif not any(one.kind is Kind.UNREADABLE for one in told):
             told.append(Reason(Kind.NEVER, "it was never published", f"`mesh run +{contract.key}`"))
-        return Observed(Health.of(told), current, evidence, found, missing)
+        earlier: EarlierMajor | None = None
+        if contract.previous_major is not None:
+            with _one_trouble(told, contract, "who reads it"):
+                earlier = read_earlier_major(self._environment, self._mesh, contract)
+        return Observed(Health.of(told), current, evidence, found, missing, earlier)
+
+    @cached_property
+    def _mesh(self) -> Mesh:
+        return look_at_mesh(self._environment)
 
     def _attempts(self, contract: Contract) -> list[LastAttempt]:
         if self._of_all:

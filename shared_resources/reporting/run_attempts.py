@@ -19,8 +19,8 @@ from shared_resources.data_products.batch import AuditedBatch, Run
 from shared_resources.data_products.makers.choice_of_objects import NothingToIngest
 from shared_resources.data_products.makers.errors import text_of
 from shared_resources.environment import Environment
-from shared_resources.observing.health import NAMED, Health
-from shared_resources.observing.product_health import Observer
+from shared_resources.observing.health import NAMED
+from shared_resources.observing.product_health import Observed, Observer
 from shared_resources.state.attempt import Outcome
 from shared_resources.state.last_attempts import LastAttempts
 from shared_resources.state.leases import lease
@@ -113,7 +113,7 @@ def in_words(problem: BaseException) -> str:
 
 def health_result(environment: Environment, contract: Contract) -> dg.AssetCheckResult:
     """The product's health as the result of its check: failed while something stands."""
-    return result_of(contract, Observer(environment).observe_contract(contract).health)
+    return result_of(contract, Observer(environment).observe_contract(contract))
 
 
 def evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
@@ -129,8 +129,8 @@ def evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
     )
 
 
-def result_of(contract: Contract, health: Health) -> dg.AssetCheckResult:
-    failing = health.failing
+def result_of(contract: Contract, observed: Observed) -> dg.AssetCheckResult:
+    health, failing = observed.health, observed.health.failing
     return dg.AssetCheckResult(
         asset_key=asset_key(contract.key),
         check_name=HEALTH_CHECK,
@@ -141,6 +141,7 @@ def result_of(contract: Contract, health: Health) -> dg.AssetCheckResult:
         metadata={
             "state": health.state,
             **{f"reason {n}": str(one) for n, one in enumerate(health.reasons[:NAMED], 1)},
+            **({"two majors": str(observed.earlier)} if observed.earlier else {}),
         },
     )
 

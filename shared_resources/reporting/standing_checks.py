@@ -36,7 +36,7 @@ def results_of(
     """The same, of a product that was looked at already."""
     own = check_results(report) if report is not None else []
     days = broken_rules(observed)
-    return [*(_with_standing(one, days) for one in own), result_of(contract, observed.health)]
+    return [*(_with_standing(one, days) for one in own), result_of(contract, observed)]
 
 
 def refusals_standing(environment: Environment, contract: Contract) -> Days:

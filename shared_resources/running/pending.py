@@ -17,7 +17,8 @@ from shared_resources.arrivals.whole_prefix import look, newest_extract
 from shared_resources.contracts.days import has_day, rows_of_days
 from shared_resources.contracts.model import Contract, Partitioning
 from shared_resources.environment import Environment
-from shared_resources.governance.stopped import why_over, why_resting
+from shared_resources.governance.earlier_majors import why_over
+from shared_resources.governance.stopped import why_resting
 from shared_resources.landing.zones.zone import LandingObject
 from shared_resources.mesh import ProductFolder
 from shared_resources.problems import MeshProblem

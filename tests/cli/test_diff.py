@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared_resources.access.log import log_of, reading_of
-from shared_resources.data_products.compared.read_lately import LATELY
+from shared_resources.access.log import LATELY, log_of, reading_of
 from tests.cli.commands import call
 from tests.registry.test_registry import promise
 from tests.reviewing.repositories import (

@@ -15,11 +15,12 @@ from functools import cache
 
 import pytest
 
+from shared_resources.access.log import Reading, lately
 from shared_resources.comparing.changed import mesh_changes
 from shared_resources.contracts.odcs import read_contract_text
 from shared_resources.data_products.compared.consumers import Hit, present_names
 from shared_resources.data_products.compared.downstream import made_from
-from shared_resources.data_products.compared.read_lately import lately, read_beside
+from shared_resources.data_products.compared.read_lately import read_beside
 from shared_resources.mesh import Mesh, read_mesh
 from tests.comparing.twelve_products import (
     CATALOG,
@@ -29,7 +30,7 @@ from tests.comparing.twelve_products import (
     LOOKED,
     NOW,
     USERS,
-    readings,
+    write_log,
     write_mesh,
 )
 from tests.contracts.changes.test_every_clause_has_a_direction import TABLE
@@ -277,6 +278,11 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Mesh:
     return read_mesh(write_mesh(tmp_path_factory.mktemp("mesh")))
 
 
+@pytest.fixture(scope="module")
+def looked_at(tmp_path_factory: pytest.TempPathFactory) -> list[Reading]:
+    return lately(write_log(tmp_path_factory.mktemp("log")), LINES, NOW)
+
+
 def _with(mesh: Mesh, key: str, text: str) -> Mesh:
     """The mesh with another contract of that product."""
     was = mesh.product(key)
@@ -328,7 +334,7 @@ def _union(hits: Iterable[Hit]) -> dict[str, set[str]]:
 @pytest.mark.parametrize("back", [False, True], ids=["there", "back"])
 @pytest.mark.parametrize("name", TRUTH)
 def test_a_change_hits_whom_the_truth_says_by_the_columns_that_it_says(
-    mesh: Mesh, name: str, back: bool
+    mesh: Mesh, looked_at: list[Reading], name: str, back: bool
 ) -> None:
     truth, said = TRUTH[name], TRUTH[name].said[back]
     after = _with(mesh, LINES, truth.after)
@@ -341,7 +347,7 @@ def test_a_change_hits_whom_the_truth_says_by_the_columns_that_it_says(
     assert _union(found.hits) == hit
     assert found.hit == tuple(sorted(hit))
     present = present_names(now.product(LINES))
-    beside = _union(read_beside(found.changes, found.hits, list(lately(readings(), NOW)), present))
+    beside = _union(read_beside(found.changes, found.hits, looked_at, present))
     assert beside == looked
 
 

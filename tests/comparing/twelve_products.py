@@ -14,16 +14,14 @@ Does not belong here: what changes of it do (`test_the_truth_of_changes.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import yaml
 
-from shared_resources.access.log import Reading, reading_of
+from shared_resources.access.log import LATELY, AccessLog, reading_of
 from shared_resources.access.principal import principal_named
-from shared_resources.data_products.compared.read_lately import LATELY
 from shared_resources.mesh import read_mesh
 from shared_resources.mesh.agreements.folder import file_name
 from shared_resources.mesh.agreements.model import Agreement, Status
@@ -153,12 +151,14 @@ def _agree(
     file.write_text(agreement_text(agreement, "order-lines", "1.0.0"))
 
 
-def readings() -> Iterator[Reading]:
-    """What the access log says: a look of long ago counts for nothing."""
+def write_log(folder: Path) -> AccessLog:
+    """What the access log says: a look of long ago counts for nothing, and what a product reads, it
+    declares."""
+    log = AccessLog(folder)
     for who, columns in LOOKED.items():
         named = None if len(columns) == len(USERS) else columns
-        yield reading_of(who, LINES, 1, "lake", named, by="mesh read")
-    # What a product reads, it declares.
-    yield reading_of("shop", LINES, 1, "lake", None, by="shop/sales")
+        log.begin(reading_of(who, LINES, 1, "lake", named, by="mesh read"))
+    log.begin(reading_of("shop", LINES, 1, "lake", None, by="shop/sales"))
     once = reading_of("once@example.com", LINES, 1, "lake", None, by="read()")
-    yield replace(once, at=once.at - LATELY - timedelta(hours=1))
+    log.begin(replace(once, at=once.at - LATELY - timedelta(hours=1)))
+    return log

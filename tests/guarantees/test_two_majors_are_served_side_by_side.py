@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,10 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from shared_resources import read
+from shared_resources.access.log import LATELY, log_of, reading_of
 from shared_resources.cli.commands.check import check
 from shared_resources.cli.commands.read import read as read_command
 from shared_resources.cli.commands.status import status
 from shared_resources.consuming import NoSuchMajor
+from shared_resources.contracts.model import HEALTH_CHECK
 from shared_resources.contracts.odcs import read_contract_text
 from shared_resources.findings import InvalidFile
 from shared_resources.housekeeping.tasks import Task, perform
@@ -146,6 +150,7 @@ def test_status_and_check_say_who_reads_it_and_until_when(two: TinyMesh) -> None
         "major": 1,
         "sunset": TOMORROW,
         "readers": ["sales/sums"],
+        "read_lately": [],
     }
     said = f"major version 1 of {KEY} until {TOMORROW}; read by sales/sums"
     checked = CliRunner().invoke(check, [])
@@ -197,6 +202,48 @@ def test_it_retires_by_itself_when_nobody_reads_it_and_its_sunset_is_over(mesh: 
     (done,) = perform(two.environment, contract, Task.EXPIRE, now=later)
     assert done.details["versions_removed"] == [1] and len(two.versions(EARLIER)) == 1
     assert CliRunner().invoke(check, ["--static"]).exit_code == 0
+
+
+def looked(mesh: TinyMesh, who: str, days: int = 0, by: str = "mesh read") -> None:
+    environment = mesh.environment
+    log = log_of(environment.home_of_readers, environment.shared_access_log)
+    reading = reading_of(who, EARLIER, 1, "lake", ("amount",), by=by)
+    log.begin(replace(reading, at=reading.at - timedelta(days=days)))
+
+
+def test_it_waits_for_people_and_agents_who_read_it_lately_by_the_access_log(
+    mesh: TinyMesh,
+) -> None:
+    two = serve(mesh, YESTERDAY)
+    shutil.rmtree(two.root / "domains/sales")
+    looked(two, "ana@example.com", days=LATELY.days - 1)
+    looked(two, "agent:planner", days=3)
+    said = "read lately, by the access log, by agent:planner, ana@example.com"
+    rows = json.loads(CliRunner().invoke(status, ["--json"]).stdout)
+    (row,) = (one for one in rows if one["key"] == EARLIER)
+    assert row["previous_major"]["readers"] == []
+    assert row["previous_major"]["read_lately"] == ["agent:planner", "ana@example.com"]
+    for command in (status, check):
+        assert said in CliRunner().invoke(command, []).stdout
+    land_orders(two, [350.0])
+    assert two.run(KEY).success
+    assert tasks_of(two.environment, EARLIER, None)
+    made = two.run(EARLIER)
+    assert made.success and len(two.versions(EARLIER)) == 2
+    [health] = [one for one in made.get_asset_check_evaluations() if one.check_name == HEALTH_CHECK]
+    assert said in str(health.metadata["two majors"].value)  # in the UI
+
+
+def test_who_read_it_long_ago_or_as_a_product_keeps_nothing_alive(mesh: TinyMesh) -> None:
+    two = serve(mesh, YESTERDAY)
+    shutil.rmtree(two.root / "domains/sales")
+    looked(two, "ana@example.com", days=LATELY.days + 1)
+    looked(two, "sales/sums", by="sales/sums")
+    with pytest.raises(UpToDate, match="nobody reads it"):
+        tasks_of(two.environment, EARLIER, None)
+    made = two.definitions("order").resolve_asset_graph().get(_asset(EARLIER))
+    assert not made.is_executable or "retired" in str(made.metadata)
+    assert "nobody reads it" in CliRunner().invoke(status, []).stdout
 
 
 WRONG = {

@@ -18,6 +18,7 @@ import click
 
 from shared_resources import wiring
 from shared_resources.cli.output import say
+from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.findings import Finding
 from shared_resources.governance.catalogue import (
@@ -30,7 +31,7 @@ from shared_resources.governance.decisions import central_findings
 from shared_resources.governance.unconfirmed import unconfirmed
 from shared_resources.mesh import Domain, Mesh, ProductFolder, read_whole_mesh
 from shared_resources.mesh.locations import location_findings
-from shared_resources.mesh.majors import earlier_major, past_sunset
+from shared_resources.mesh.majors import EarlierMajor, earlier_major, past_sunset
 
 
 @dataclass(frozen=True)
@@ -138,9 +139,18 @@ def _check(
             f"{earlier.key}: {earlier}"
             for domain in domains
             for _, contract in domain.contracts
-            if (earlier := earlier_major(mesh, contract)) is not None
+            if (earlier := _earlier(mesh, contract, published)) is not None
         ),
     )
+
+
+def _earlier(mesh: Mesh, contract: Contract, published: Environment | None) -> EarlierMajor | None:
+    """Who reads it of late is known where something is published."""
+    if published is None or contract.previous_major is None:
+        return earlier_major(mesh, contract)
+    from shared_resources.governance.earlier_majors import read_earlier_major
+
+    return read_earlier_major(published, mesh, contract)
 
 
 def _show(result: _Result, root: Path) -> None:

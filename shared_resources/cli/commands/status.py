@@ -17,7 +17,6 @@ from shared_resources.cli.branch_option import branch_option
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.mesh import ProductFolder, look_at_mesh
-from shared_resources.mesh.majors import earlier_major
 from shared_resources.observing.health import Kind
 from shared_resources.observing.product_health import Observed, Observer, is_fresh
 
@@ -53,11 +52,7 @@ def status(as_json: bool) -> None:
     observer = Observer(environment, of_all=True)
     observed = {product.key: observer.observe(product) for product in products}
     rows = [_row(product, observed[product.key]) for product in products]
-    earlier = {
-        product.key: found
-        for product in products
-        if product.contract and (found := earlier_major(mesh, product.contract))
-    }
+    earlier = {key: one.earlier for key, one in observed.items() if one.earlier}
     for row in rows:
         if found := earlier.get(row["key"]):
             row["previous_major"] = {
@@ -65,6 +60,7 @@ def status(as_json: bool) -> None:
                 "major": found.major,
                 "sunset": found.sunset.isoformat(),
                 "readers": list(found.readers),
+                "read_lately": list(found.lately),
             }
     if as_json:
         print_json(rows)

@@ -9,31 +9,21 @@ whoever relies on a product has an agreement or declares it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
-from shared_resources.access.log import Reading, log_of
+from shared_resources.access.log import Reading, lately, log_of
 from shared_resources.contracts.changes.change import Change, Effect
 from shared_resources.data_products.compared.consumers import Hit
 from shared_resources.environment import Environment
-from shared_resources.mesh.model import is_product_key
-
-# A quarter: what is read once a quarter (a report, a closing) is among it.
-LATELY = timedelta(days=92)
 
 
 def readings_lately(
     environment: Environment, product: str, now: datetime | None = None
-) -> tuple[Reading, ...]:
-    """What was read of the product since `LATELY`, but by products: what they read, they declare."""
+) -> list[Reading]:
+    """What was read of the product lately (`access/log.py` says how long that is)."""
     log = log_of(environment.home_of_readers, environment.shared_access_log)
-    return tuple(lately(log.readings(product), now or datetime.now(UTC)))
-
-
-def lately(readings: Iterable[Reading], now: datetime) -> Iterator[Reading]:
-    for one in readings:
-        if one.at >= now - LATELY and not is_product_key(one.by):
-            yield one
+    return lately(log, product, now or datetime.now(UTC))
 
 
 def read_among(readings: Iterable[Reading], columns: Collection[str]) -> Hit:
