@@ -27,12 +27,11 @@ from shared_resources.comparing.git_history import NoBase, repository
 from shared_resources.contracts.changes.change import breaking
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.compared.breaks import Compared, compared
-from shared_resources.data_products.compared.kept import compiled
+from shared_resources.data_products.compared.kept import as_published, compiled
 from shared_resources.environment import Environment
 from shared_resources.findings import InvalidFile
 from shared_resources.mesh import Domain, Mesh, ProductFolder
 from shared_resources.mesh.kept_contracts import read_contract_anew
-from shared_resources.mesh.model import CONTRACT_FILE
 from shared_resources.mesh.promised import read_promised
 from shared_resources.stores.opening import holding
 
@@ -57,8 +56,10 @@ def published_changes(
         if product is None:
             if earlier is not None:
                 yield gone(mesh, earlier, DEPLOYED)
-            elif there := _still_published(environment, mesh, key):
-                yield gone(mesh, *there)
+            elif left := as_published(environment, key):
+                current = holding(environment, key)[1][-1]
+                against = f"version {current.number} of {key} in the {current.store}"
+                yield gone(mesh, left, against)
             continue
         now = product.contract
         if now is None:
@@ -84,22 +85,6 @@ def gone_products(
     for store in environment.stores.values():
         there |= {key for key in store.products() if key.partition("/")[0] not in elsewhere}
     yield from sorted(there - own)
-
-
-def _still_published(
-    environment: Environment, mesh: Mesh, key: str
-) -> tuple[ProductFolder, str] | None:
-    """A product without a contract as it was published, and as which version."""
-    _, versions = holding(environment, key)
-    if not versions:
-        return None
-    current, (domain, _, name) = versions[-1], key.partition("/")
-    folder = mesh.root / "domains" / domain / "products" / name
-    evidence = current.evidence_or_none
-    text = evidence and environment.published_contracts.text(evidence.contract_digest)
-    contract = compiled(text, folder / CONTRACT_FILE) if text else None
-    against = f"version {current.number} of {key} in the {current.store}"
-    return ProductFolder(domain, name, folder, contract, None), against
 
 
 def _of_product(

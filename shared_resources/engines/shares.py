@@ -10,12 +10,13 @@ that is over is not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared_resources.access.terms import Terms, problems_with, terms_of
+from shared_resources.access.terms import Terms, by_either_name, problems_with, terms_of
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.promise import aliases
 from shared_resources.mesh.agreements.folder import agreement_files, read_all
 from shared_resources.mesh.agreements.model import Agreement, Consumer, Status
 from shared_resources.mesh.model import Central, Mesh, ProductFolder
@@ -39,6 +40,18 @@ class Share:
     def product(self) -> str:
         """The product's key, `domain/name`."""
         return self.contract.key
+
+    @property
+    def former(self) -> Mapping[str, str]:
+        """The former names of what it shows that readers are still given, each with the present one."""
+        return {
+            old: new for old, new in aliases(self.contract).items() if new in self.terms.columns
+        }
+
+    @property
+    def by_either_name(self) -> Share:
+        """The same with the former names: each shows what its column does, as it does at the door."""
+        return replace(self, terms=by_either_name(self.terms, self.contract))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from shared_resources.mesh.agreements.oaas import agreement_text
 from tests.access.test_door import PURPOSES as FEW
 from tests.access.test_door import people_contract
 from tests.mesh_files import write_central, write_domain, write_product
+from tests.tiny_mesh import custom
 
 KEY = "crm/people"
 PURPOSES = {**FEW, "more": FEW["care"]}
@@ -64,5 +65,23 @@ class People:
         file.write_text(agreement_text(agreement, f"{domain}-{name}", "1.0.0"))
         return file
 
+    def rename(self, roles: dict[str, Any], former: Any) -> None:
+        """The column `email` is called `address` from now on; `roles` name it so."""
+        domain, _, name = self.key.partition("/")
+        file = self.root / "domains" / domain / "products" / name / "contract.odcs.yaml"
+        file.write_text(renamed(file.read_text(), roles, former))
+
     def shares(self, now: datetime = NOW) -> Shares:
         return shares_of(read_mesh(self.root), now)
+
+
+def renamed(contract: str, roles: dict[str, Any], former: Any) -> str:
+    """The contract of people, whose column `email` is called `address`; with other roles."""
+    said = {**yaml.safe_load(contract), "version": "2.0.0"}
+    [email] = [one for one in said["schema"][0]["properties"] if one["name"] == "email"]
+    email |= {"name": "address", "physicalName": "email"}
+    email["customProperties"] = custom(renamedFrom=former)
+    said["roles"] = [
+        {"role": role, "customProperties": custom(**sees)} for role, sees in roles.items()
+    ]
+    return yaml.safe_dump(said, sort_keys=False)

@@ -15,6 +15,7 @@ from shared_resources.access.grants import Grant
 from shared_resources.access.principal import principal_named
 from shared_resources.access.terms import by_either_name, terms_of
 from shared_resources.cli.commands.check import check
+from shared_resources.cli.commands.governing.evidence import evidence
 from shared_resources.cli.commands.read import read as read_command
 from shared_resources.cli.commands.rollback import rollback
 from shared_resources.mesh import read_mesh
@@ -180,3 +181,23 @@ def test_an_agreement_shows_the_same_of_either_name_and_of_every_version(
         rows = shown.batches().read_all().to_pylist()
         wanted = [] if number == mesh.versions(KEY)[0].number else [(2, 0.0, 0.0)]
         assert [(row["order_id"], row["price"], row["amount"]) for row in rows] == wanted
+
+
+def test_what_was_attested_is_verified_across_it(before: TinyMesh) -> None:
+    """Bytes, chain, contracts and inputs of every version, with the rules run again in the names that
+    each was audited in; after the former name is served no more, too."""
+    mesh = before
+    assert mesh.run("sales/sums").success
+    declare(mesh, "price", {"name": "amount", "until": LATER})
+    land(mesh, DAYS[2], 3)
+    assert mesh.run(KEY, partitions=[DAYS[2]]).success and mesh.run("sales/sums").success
+    first = mesh.versions(KEY)[0].number
+    done = CliRunner().invoke(rollback, [KEY, "--to", str(first), "--reason", "a test"])
+    assert done.exit_code == 0, done.output
+    for _ in range(2):
+        for key in (KEY, "sales/sums"):
+            verified = CliRunner().invoke(evidence, [key, "--verify", "--rerun"])
+            assert verified.exit_code == 0, verified.output
+            assert "compared; no differences" in verified.output
+            assert "not be; no differences" in verified.output
+        declare(mesh, "price", "amount", version="2.0.0")

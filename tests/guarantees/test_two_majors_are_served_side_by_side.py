@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from shared_resources import read
 from shared_resources.access.log import LATELY, log_of, reading_of
 from shared_resources.cli.commands.check import check
+from shared_resources.cli.commands.governing.evidence import evidence
 from shared_resources.cli.commands.read import read as read_command
 from shared_resources.cli.commands.status import status
 from shared_resources.consuming import NoSuchMajor
@@ -244,6 +245,45 @@ def test_who_read_it_long_ago_or_as_a_product_keeps_nothing_alive(mesh: TinyMesh
     made = two.definitions("order").resolve_asset_graph().get(_asset(EARLIER))
     assert not made.is_executable or "retired" in str(made.metadata)
     assert "nobody reads it" in CliRunner().invoke(status, []).stdout
+
+
+def test_what_was_attested_of_a_major_version_is_verified_after_it_has_retired(
+    mesh: TinyMesh,
+) -> None:
+    """While its folder stands, after housekeeping, and without it: what is published of it stays."""
+    two = serve(mesh, YESTERDAY)
+    land_orders(two, [350.0])
+    assert two.run(KEY).success and two.run(EARLIER).success
+    assert "no differences" in verified(EARLIER)
+    two.product("sales/sums", contract_text("sales/sums", SUMS), NOTHING_READ)
+    folder = two.root / "domains/order/products/orders_v1"
+    contract = read_contract_text(earlier_text(YESTERDAY), folder / "contract.odcs.yaml")
+    later = datetime.now(UTC) + timedelta(days=3)
+    (done,) = perform(two.environment, contract, Task.EXPIRE, now=later)
+    assert done.details["versions_removed"] == [1]
+    for _ in range(2):
+        # Its reader's version was made from one that has expired since.
+        for key in (EARLIER, KEY, "sales/sums"):
+            assert "no differences" in verified(key)
+        shutil.rmtree(folder, ignore_errors=True)
+    shown = CliRunner().invoke(evidence, ["order/orders_v0", "--verify"])
+    assert shown.exception is not None and "orders_v0" in str(shown.exception)
+
+
+NOTHING_READ = """
+    import pandas as pd
+    from shared_resources import data_product
+
+    @data_product()
+    def sums():
+        return pd.DataFrame({"amount": [1.0]})
+"""
+
+
+def verified(key: str) -> str:
+    done = CliRunner().invoke(evidence, [key, "--verify"])
+    assert done.exit_code == 0, done.output or done.exception
+    return done.output
 
 
 WRONG = {

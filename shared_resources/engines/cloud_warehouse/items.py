@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from shared_resources.contracts.model import Classification, Contract
+from shared_resources.contracts.model import Classification
 from shared_resources.contracts.roles.model import Mask, columns_of
 from shared_resources.contracts.types import ColumnType
 from shared_resources.engines.cloud_warehouse import masks
@@ -160,11 +160,14 @@ class Unsayable(ValueError):
 
 
 def items_of(share: Share, published: Collection[str]) -> Iterator[SnowflakeItem]:
-    """What the agreement comes to, given the columns that the product's view has.
+    """What the agreement comes to, given the columns that the product's view has: of those that are
+    called otherwise it has the former names, too, while they are served.
 
     Raises `Unsayable` when Snowflake cannot say one of its masks, or its columns are not there.
     """
     types = {column.name: column.type for column in share.contract.columns}
+    types |= {old: types[new] for old, new in share.former.items()}
+    share = share.by_either_name
     shown = [name for name in share.terms.columns if name in published]
     hiding = _masks(share, shown, types)
     looked_at = {name for row in share.terms.rows for name in columns_of(row.condition)}
@@ -258,7 +261,7 @@ def _view(
     share: Share, shown: list[str], source: SnowflakeItem, hiding: Mapping[str, SnowflakeItem]
 ) -> SnowflakeItem:
     consumer, named = str(share.consumer), view_name(share)
-    described = ", ".join(_described(share.contract, name, hiding.get(name)) for name in shown)
+    described = ", ".join(_described(share, name, hiding.get(name)) for name in shown)
     select = f"SELECT {names(shown)} FROM {source.name}"
     says = digest(f"{described} {select}")
     mark = Mark(share.product, consumer, share.purpose, share.agreement, says)
@@ -275,9 +278,10 @@ def _view(
     return view_item(VIEW, named, select, policies, mark, needs, make)
 
 
-def _described(contract: Contract, name: str, mask: SnowflakeItem | None) -> str:
+def _described(share: Share, name: str, mask: SnowflakeItem | None) -> str:
     """A column that nobody classified is taken for the worst, as in the product's own view."""
-    level = (contract.column(name).classification or Classification.RESTRICTED).value
+    column = share.contract.column(share.former.get(name, name))
+    level = (column.classification or Classification.RESTRICTED).value
     policy = f" WITH MASKING POLICY {mask.name}" if mask else ""
     tag = f"{Name(TAGS_SCHEMA, CLASSIFICATION)} = {text(level)}"
     return f"{quote_identifier(name)}{policy} WITH TAG ({tag})"

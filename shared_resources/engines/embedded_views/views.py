@@ -162,10 +162,10 @@ class EmbeddedViews:
             views_file.change(file, product, None, {})
 
     def _view(self, share: Share) -> View:
-        snapshot = open_product(self._environment, share.product)
+        snapshot = open_product(self._environment, share.product, served=True)
         assert isinstance(snapshot, SqlSnapshot), "an embedded store reads with DuckDB"
         key = hmac_keys(self._environment)[0] if needs_key(share.terms) else None
-        return view_of(share, snapshot, key)
+        return view_of(share.by_either_name, snapshot, key)
 
     def _through_the_door(self, share: Share, number: int) -> pa.RecordBatchReader:
         """What the reader sees, masked; the reading is noted as his. Raises `NoAgreement`."""
@@ -175,7 +175,7 @@ class EmbeddedViews:
             raise NoAgreement(
                 f"{share.consumer} reads {share.product} by another agreement now; plan again"
             )
-        return shown.batches(share.terms.columns)
+        return shown.batches(share.by_either_name.terms.columns)
 
     def _writing(self, file: Path) -> AbstractContextManager[None]:
         name = "/".join(file.relative_to(self._root).parts)

@@ -98,13 +98,18 @@ def grant_item(table: Table, principal: str, shown: Shown, reader: str, purpose:
 
 
 def compiled(share: Share, table: Table, principal: str) -> tuple[list[Item], list[Withheld]]:
-    """The share's items, and what of it is withheld: masked columns, or all of it."""
+    """The share's items, and what of it is withheld: masked columns, former names, or all of it."""
     reader, masks = str(share.consumer), share.terms.masks
     there = [name for name in share.terms.columns if name in table.columns]
     unsaid = [
         withheld(share, f"Lake Formation has no masks: {masks[name]} is none of it", name)
         for name in there
         if name in masks
+    ]
+    unsaid += [
+        withheld(share, f"the lake's table has it under one name alone: read {new}", old)
+        for old, new in share.former.items()
+        if new in there and new not in masks
     ]
     columns = [name for name in there if name not in masks]
     if not columns:

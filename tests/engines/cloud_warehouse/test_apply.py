@@ -280,3 +280,22 @@ def test_at_each_step_a_role_sees_what_it_saw_or_will_see_or_nothing(
         for role in roles:
             for view, query in shown[role].items():
                 assert query in (before[role].get(view), after[role].get(view))
+
+
+def test_a_former_name_is_in_the_view_while_the_product_s_own_view_serves_it(
+    snowflake: Governance, people: People
+) -> None:
+    sees = {"columns": ["id", "address"], "masks": {"address": "mask-to-fixed-value"}}
+    people.rename({"reader": sees}, {"name": "email", "until": "2099-12-31"})
+    called = PEOPLE.rename_columns(["address" if n == "email" else n for n in PEOPLE.column_names])
+    both = called.append_column("email", called["address"])
+    for published, columns in ((called, ["id", "address"]), (both, ["id", "address", "email"])):
+        snowflake.publish(KEY, published)
+        people.agree("marketing", "reader")
+        applied(snowflake, people.shares())
+        assert snowflake.views[VIEW].columns == columns
+    shown = rows(snowflake, VIEW, DURING)
+    assert shown and all(row["address"] == row["email"] for row in shown)
+    assert {"email": "restricted", "address": "restricted"}.items() <= snowflake.views[
+        VIEW
+    ].tags.items()

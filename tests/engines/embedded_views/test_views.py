@@ -33,6 +33,7 @@ from shared_resources.engines.shares import shares_of
 from shared_resources.mesh import read_mesh
 from tests.access.test_door import PEOPLE, PURPOSES, ROLES, agree, people_contract
 from tests.cli.commands import call
+from tests.engines.people import renamed
 from tests.tiny_mesh import TinyMesh, custom, failures
 
 NOW = datetime.now(UTC)
@@ -369,3 +370,22 @@ def test_who_may_not_read_a_file_reads_none_that_is_being_made(
     assert people.run(KEY).success
     assert modes == [0o700] and views(people).stat().st_mode & 0o777 == 0o600
     assert [row["id"] for row in seen(views(people))] == [2, 3]
+
+
+@pytest.mark.parametrize("mask", ["mask-to-fixed-value", "keyed-hash"])
+def test_a_former_name_is_in_the_view_while_it_is_served(people: TinyMesh, mask: str) -> None:
+    """Behind the same mask as the present one, over a version from before the rename, too."""
+    sees = {"columns": ["id", "address"], "masks": {"address": mask}}
+    file = people.root / "domains" / "crm" / "products" / "people" / "contract.odcs.yaml"
+    text = file.read_text()
+    file.write_text(renamed(text, {"reader": sees}, {"name": "email", "until": "2099-12-31"}))
+    agree(people, "marketing", "reader")
+    assert apply(people) == ["make"]
+    rows = seen(views(people))
+    assert rows == through_the_door(people) and len(rows) == 3
+    assert all([*row] == ["id", "address", "email"] for row in rows)
+    assert all(row["address"] == row["email"] for row in rows)
+    file.write_text(renamed(text, {"reader": sees}, "email"))
+    assert plan(people).differs
+    apply(people)
+    assert [*seen(views(people))[0]] == ["id", "address"]

@@ -346,3 +346,13 @@ def test_words_are_commands_of_aws(lake: Lake) -> None:
             assert head.startswith("aws lakeformation ")
             parameters = json.loads(sent[1:-1].replace("'\\''", "'"))
             assert "123456789012" in json.dumps(parameters)
+
+
+def test_a_former_name_is_said_to_be_none_of_the_table(lake: Lake) -> None:
+    """A table of the lake has each column once; who reads it there reads the present name."""
+    sees = {"columns": ["id", "address"]}
+    lake.rename({"reader": sees}, {"name": "email", "until": "2099-12-31"})
+    lake.publish("id", "address", *COLUMNS[2:])
+    lake.agree("marketing", "reader")
+    (unsaid,) = plan_for(lake.engine, lake.shares()).withheld
+    assert (unsaid.column, "read address" in unsaid.why) == ("email", True)

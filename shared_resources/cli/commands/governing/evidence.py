@@ -24,6 +24,7 @@ from shared_resources.attesting.verifying import Proof, ProvenVersion, evidence_
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.environment import Environment
+from shared_resources.mesh import ProductFolder
 from shared_resources.running.selection import product_folder
 from shared_resources.stores.protocol import NotPublished
 from shared_resources.wiring.signing import trusted_keys
@@ -74,7 +75,7 @@ def evidence(
         if file is not None and not file.parent.is_dir():
             raise click.BadParameter(f"there is no folder {file.parent}", param_hint=option)
     environment = wiring.without_branch()
-    folder = product_folder(environment, product, anew=again)
+    folder = _folder(environment, product, anew=again)
     if folder.contract is None:
         raise NotPublished(f"{product} has no contract that can be read: `mesh check` says why")
     keys, verify = trusted_keys(), verify or export is not None
@@ -82,7 +83,7 @@ def evidence(
     if not any(proof.versions or proof.differences for proof in proofs):
         which = f"version {number} of {product}" if number else product
         raise NotPublished(f"{which} is not published; `mesh versions {product}` lists what is")
-    reruns = _reruns(environment, product, proofs) if again else []
+    reruns = _reruns(environment, folder, proofs) if again else []
     if statement is not None:
         _write_statement(statement, proofs, product)
     if export is not None:
@@ -95,9 +96,19 @@ def evidence(
         raise click.exceptions.Exit(1)
 
 
-def _reruns(environment: Environment, product: str, proofs: Sequence[Proof]) -> list[Rerun]:
+def _folder(environment: Environment, product: str, *, anew: bool) -> ProductFolder:
+    """Where its folder is gone, as an earlier major version's that has retired, as it was published."""
+    from shared_resources.data_products.compared.kept import as_published
+    from shared_resources.mesh import read_product
+
+    found = read_product(environment, product, anew=anew) or as_published(environment, product)
+    return found or product_folder(environment, product)
+
+
+def _reruns(
+    environment: Environment, folder: ProductFolder, proofs: Sequence[Proof]
+) -> list[Rerun]:
     """Of every version that says what it was checked against."""
-    folder = product_folder(environment, product)
     stores = {store.name: store for store in environment.stores.values()}
     return [
         rerun(
