@@ -38,6 +38,40 @@ json.dump(found, open(sys.argv[2], "w"))
 """
 
 
+_HEAD = """# Verdicts on changes of a contract
+
+Written by `python -m benchmarks.changes --peer PYTHON --write docs/changes.md`, with datacontract-cli
+1.2.8 (`datacontract breaking`) in an environment of its own. Each change is one of our own test
+(`tests/contracts/changes/`), made to one contract that says everything, and taken back. A verdict is
+the strongest of what a change comes to: of ours breaking, compatible, cosmetic; of the peer's breaking
+(an error), warning, compatible (an information). A warning lets the change pass.
+"""
+_WHY = """## Where they differ, and why
+
+- **What the peer does not look at** is compatible to it, and breaks readers here: roles with their
+  columns, masks and filters, stores, status, partitions, service levels, retention, the loss budget,
+  empty versions, classification (people see a column masked from then on), columns that files may lack,
+  anonymised values, formats of text, zones of moments, the order of a key's columns, rules of the
+  domain's own functions. Most of these are properties of this platform's or clauses that only who
+  enforces them can judge: the peer is asked about any ODCS contract.
+- **What nobody can decide** (another pattern, another query, a threshold in another unit) is a warning
+  there, which lets the change pass, and breaking here.
+- **Directions that the peer takes otherwise**: a narrower float, smaller steps (`multipleOf`), fewer
+  forbidden numbers (`mustNotBeBetween`), a reference that only warns now: breaking here, compatible
+  there.
+- **What is no break for readers here**: a column that is served under both of its names, a decimal of
+  more digits, a shorter text, another name in landed files (`physicalName`: here the name that
+  producers use), a reference that only warned, a number of rows in other words.
+- **Cosmetic** is a word that the peer does not have: what only differs in words is compatible to it, or
+  a warning (a query in another layout).
+
+Neither count says who is right: the changes are ours, and so is the idea of a reader. What the peer's
+verdict is about, and what each consumer uses, `mesh diff` alone asks.
+
+## Each change
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer", type=Path)
@@ -46,10 +80,15 @@ def main() -> None:
     texts = dict(_texts())
     ours = {name: _verdict(*pair) for name, pair in texts.items()}
     theirs = _theirs(options.peer, texts) if options.peer else {}
-    lines = [*_summary(ours, theirs), "", *_table(ours, theirs)]
-    print("\n".join(lines))
+    print("\n".join([*_summary(ours, theirs), "", *_table(ours, theirs)]))
     if options.write:
-        options.write.write_text("\n".join(lines) + "\n", "utf-8")
+        options.write.write_text(page(ours, theirs), "utf-8")
+
+
+def page(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
+    """The verdicts as a page of the documentation, by change and direction."""
+    lines = [_HEAD, *_summary(ours, theirs), "", _WHY, *_table(ours, theirs)]
+    return "\n".join(lines) + "\n"
 
 
 def _texts() -> Iterator[tuple[str, tuple[str, str]]]:
@@ -103,6 +142,13 @@ def _summary(ours: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[str
         for verdict in counted:
             row = " | ".join(str(both[verdict, said]) for said in PEER.values())
             yield f"| {verdict} | {row} |"
+        alone = sum(ours[name] == "breaking" != said for name, said in theirs.items())
+        reverse = sum(said == "breaking" != ours[name] for name, said in theirs.items())
+        yield ""
+        yield (
+            f"Of {len(ours)} verdicts {alone + reverse} disagree on whether readers break: {alone} are "
+            f"breaking here alone, {reverse} there alone."
+        )
 
 
 def _counts(counted: Mapping[str, int]) -> str:
