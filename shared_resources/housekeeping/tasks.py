@@ -28,7 +28,8 @@ from shared_resources.housekeeping.retention import (
     versions_kept_since,
 )
 from shared_resources.problems import MeshProblem
-from shared_resources.serving_ports.following import bring_level, is_served, lags
+from shared_resources.serving_ports.following import bring_level, is_served
+from shared_resources.serving_ports.lagging import lags
 from shared_resources.stores.protocol import (
     ORPHAN_AGE,
     Compaction,

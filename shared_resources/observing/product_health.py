@@ -34,7 +34,7 @@ from shared_resources.observing.standing import (
     run_again,
     standing,
 )
-from shared_resources.serving_ports.following import lags
+from shared_resources.serving_ports.lagging import lags
 from shared_resources.state.attempt import AttemptsOfAll, LastAttempt, Outcome
 from shared_resources.stores.protocol import ProductStore, Unreadable, Version
 from shared_resources.wording import duration

@@ -97,28 +97,6 @@ def is_served(environment: Environment, contract: Contract) -> bool:
     return port is not None and (contract.serving is not None or bool(port.held(contract.key)))
 
 
-def lags(environment: Environment, contract: Contract) -> str:
-    """How far the port is behind what is published, in words; empty when it is level."""
-    port = environment.serving_port
-    if contract.serving is None:
-        return ""
-    if port is None:
-        unset = "it is to be served by its key, and MESH_SERVING does not say where"
-        return unset if environment.is_production else ""
-    _, versions = holding(environment, contract.key)
-    if not versions:
-        return ""
-    current, held = versions[-1], port.current(contract.key)
-    if held is None:
-        return f"version {current.number} is published, and none is served by its key"
-    if held.generation.batch_id != current.batch_id:
-        return (
-            f"version {current.number} is published, and version {held.generation.version} is served by "
-            "its key"
-        )
-    return ""
-
-
 def renew(environment: Environment, contract: Contract) -> Iterator[tuple[str, str]]:
     """Serve what is left after rows were erased, and leave nothing of what was served before. Yields the
     port that could not be, and why."""

@@ -14,7 +14,8 @@ from shared_resources.housekeeping.tasks import Task, perform
 from shared_resources.mesh import look_at_mesh
 from shared_resources.observing.product_health import Observer
 from shared_resources.serving_ports import following
-from shared_resources.serving_ports.following import bring_level, lags, renew, serve_current
+from shared_resources.serving_ports.following import bring_level, renew, serve_current
+from shared_resources.serving_ports.lagging import lags
 from shared_resources.serving_ports.port import Found, State
 from shared_resources.serving_ports.rows import CannotBeServed
 from tests.serving_ports.made import PRODUCT, generation, publish, rows, served_people
