@@ -18,9 +18,9 @@ from shared_resources.cli.output import say, visible
 from shared_resources.cli.plain_table import table_lines
 
 _RIGHT = (int, float, Decimal)
-_PIPE_WIDTH = 160
 _NO = "no"
-_WHOLE = frozenset({"key", "id", "product", "rule", "published_at"})  # what a person copies
+# What a person copies: a terminal folds the others.
+_WHOLE = frozenset({"at", "id", "key", "product", "published_at", "rule"})
 
 
 def print_json(value: object) -> None:
@@ -37,7 +37,8 @@ def columns_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
 def print_table(
     rows: Sequence[Mapping[str, Any]], columns: Iterable[str], *, data: bool = False
 ) -> None:
-    """Rows as a table; wide enough to stay whole when the output is piped.
+    """Rows as a table. Where no terminal shows it, each row is one line, however long: whoever cuts
+    moments or keys out of lines finds them whole.
 
     With `data` they are a product's own rows: values are shown as they are, ids without separators.
     """
@@ -47,7 +48,7 @@ def print_table(
     if sys.stdout.isatty():
         _print_at_terminal(names, cells, numbers, data)
         return
-    for line in table_lines(names, cells, width=_PIPE_WIDTH, right=numbers, whole=_WHOLE):
+    for line in table_lines(names, cells, right=numbers):
         say(line)
 
 

@@ -72,8 +72,37 @@ def test_a_reader_whom_nothing_here_is_called_is_said_before_anybody_approves(
 
 
 def test_a_log_of_a_product_that_is_none_is_refused(people: TinyMesh) -> None:
-    call("access", "log", "--product", "crm/peple").refused("there is no product 'crm/peple'")
+    for mistyped in (
+        ("log", "--product", "crm/peple"),
+        ("explain", "marketing", "crm/peple"),
+        ("list", "crm/peple"),
+        ("approve", "crm/peple", "--for", "marketing"),
+    ):
+        refused = call("access", *mistyped)
+        refused.refused("there is no product 'crm/peple'; did you mean crm/people?")
+    call("access", "list", "zz/zz").refused("there is no product 'zz/zz'; there are ")
     assert "nobody has read crm/people yet" in call("access", "log", "--product", "crm/people").out
+
+
+def test_why_somebody_sees_nothing_is_json_where_json_is_asked_for(people: TinyMesh) -> None:
+    refused = call("access", "explain", "finance", "crm/people", "--purpose", "care", "--json")
+    assert refused.code == 1 and refused.json["columns"] == [] == refused.json["grant"]
+    assert "finance may not read crm/people" in refused.json["refused"]
+    agree(people, "marketing", "north")
+    explained = call("access", "explain", "marketing", "crm/people", "--json")
+    assert explained.code == 0 and explained.json["refused"] is None and explained.json["grant"]
+
+
+def test_a_reading_is_one_line_where_no_terminal_shows_it(people: TinyMesh) -> None:
+    people.land("crm/people/people.parquet", PEOPLE)
+    assert people.run("crm/people").success
+    agree(people, "marketing", "north")
+    for _ in range(2):
+        assert call("read", "crm/people", "--as", "marketing").code == 0
+    noted = call("access", "log", "--json").json
+    lines = call("access", "log").out.splitlines()
+    assert len(noted) == 2 and len(lines) == 3
+    assert [line.split("  ")[0] for line in lines[1:]] == [one["at"] for one in noted]
 
 
 def test_who_mistypes_is_told_what_there_is_and_not_to_ask_for_it(people: TinyMesh) -> None:

@@ -34,7 +34,8 @@ def asked(python: Path, script: str, cases: Sequence[Mapping[str, Any]]) -> dict
     with tempfile.TemporaryDirectory(prefix="mesh-bench-") as temporary:
         plan, said = Path(temporary) / "plan.json", Path(temporary) / "said.json"
         plan.write_text(json.dumps(list(cases), default=str), "utf-8")
-        command = [str(python), str(Path(__file__).with_name(script)), str(plan), str(said)]
+        # Without the folder on its path: modules there are called as the peers are.
+        command = [str(python), "-P", str(Path(__file__).with_name(script)), str(plan), str(said)]
         subprocess.run(command, check=True, cwd=temporary)
         found: dict[str, str] = json.loads(said.read_text("utf-8"))
         return found

@@ -7,6 +7,7 @@ Does not belong here: agreements, grants and the log themselves (`access/`).
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -167,12 +168,18 @@ def list_(products: tuple[str, ...], as_json: bool) -> None:
 def explain(who: str, product: str, column: str | None, purpose: str | None, as_json: bool) -> None:
     """What WHO sees of a product, and by which agreement; or why not. Exit 1 for who sees nothing."""
     from shared_resources.access.explaining import explain_columns, explain_grant
-    from shared_resources.access.grants import decide
+    from shared_resources.access.grants import NoAgreement, decide
     from shared_resources.access.principal import principal_named
 
     mesh, folder = _product(product)
     owners = mesh.domain(folder.domain).owners
-    grant = decide(folder, owners, mesh.central, principal_named(who), purpose)
+    try:
+        grant = decide(folder, owners, mesh.central, principal_named(who), purpose)
+    except NoAgreement as refused:
+        if as_json:
+            # Whoever reads JSON finds the reason in it, and the exit code says the rest.
+            print_json({"grant": [], "columns": [], "refused": str(refused)})
+        raise
     assert folder.contract is not None
     explained = explain_columns(grant, folder.contract)
     if column is not None:
@@ -182,7 +189,7 @@ def explain(who: str, product: str, column: str | None, purpose: str | None, as_
             raise click.BadParameter(f"{product} has no column {column!r}; it has {names}")
     rows = [{**vars(one), "shown": one.shown or "not at all"} for one in explained]
     if as_json:
-        print_json({"grant": explain_grant(grant), "columns": rows})
+        print_json({"grant": explain_grant(grant), "columns": rows, "refused": None})
         return
     for sentence in explain_grant(grant):
         say(sentence)
@@ -225,8 +232,10 @@ def _product(key: str) -> tuple[Mesh, ProductFolder]:
     try:
         folder = mesh.product(key)
     except KeyError as problem:
-        known = ", ".join(product.key for product in mesh.products)
-        raise _Unknown(f"there is no product {key!r}; there are {known}") from problem
+        known = [product.key for product in mesh.products]
+        close = get_close_matches(key, known, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+        raise _Unknown(f"there is no product {key!r}; {hint}") from problem
     if folder.contract is None:
         raise _Unknown(f"the contract of {key} cannot be read; `mesh check` says why")
     return mesh, folder
