@@ -1,4 +1,4 @@
-"""A run that is killed in the middle of its pipeline changed nothing, and leaves nothing that works on."""
+"""A run that is killed in the middle of its pipeline changed nothing, and nothing works on for it."""
 
 from __future__ import annotations
 
