@@ -164,7 +164,7 @@ def test_a_message_is_what_the_line_would_be(lines: list[str]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=600, deadline=None, derandomize=True, suppress_health_check=CHECKS)
+@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=CHECKS)
 @given(messages())
 def test_a_message_is_what_the_line_would_be_often(lines: list[str]) -> None:
     both_ways(lines)

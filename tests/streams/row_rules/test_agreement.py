@@ -137,7 +137,7 @@ def test_every_row_rule_gives_each_row_the_audits_verdict(data: st.DataObject) -
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=CHECKS)
+@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=CHECKS)
 @given(st.data())
 def test_every_row_rule_gives_each_row_the_audits_verdict_often(data: st.DataObject) -> None:
     agree(data)
