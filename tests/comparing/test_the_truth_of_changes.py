@@ -155,6 +155,10 @@ _ALONE = """
     it is hashed | returned | returned
     what other tools read | cosmetic | cosmetic
     a price | cosmetic | cosmetic
+    it is served by its key no more | * | compatible
+    a column is served by the key no more | paid_on | compatible
+    a generation is kept shorter | compatible | compatible
+    fewer generations are kept | compatible | compatible
 """
 _FORMER = '{property: renamedFrom, vendor: mesh, value: {name: price, until: "2999-12-31"}}'
 # What is replaced in order/lines, each once, and what that comes to, there and back.
