@@ -1,0 +1,185 @@
+"""Two processes make a product of a topic and are killed at random, or stopped and woken: each message
+that keeps the contract is a row once, each other one is in quarantine once, what was aborted is nowhere,
+and readers meanwhile see whole versions only."""
+
+import collections
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from shared_resources.streams.kept_messages import kept_messages
+from shared_resources.wiring.local import LocalEnvironment
+from tests.nightly import times
+from tests.streams.log.logs import Place
+from tests.streams.receipts import PRODUCT, contract, messages, receipt
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
+KILLS = times(8, 100)
+BROKEN = 10  # one message of so many
+
+
+@pytest.fixture(params=["embedded", "kafka"])
+def place(request, tmp_path):
+    if request.param == "embedded":
+        where = f"embedded:{tmp_path / 'log'}"
+    else:
+        where = f"kafka:{request.getfixturevalue('kafka').address}"
+    made = Place(where, f"receipts-{uuid.uuid4().hex[:8]}")
+    yield made
+    made.close()
+
+
+class Upstream:
+    """Sends receipts in transactions of which every third is aborted, until it is told to stop."""
+
+    def __init__(self, log, topic):
+        self._log, self._topic = log, topic
+        self.good, self.bad = set(), set()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+    def _send(self):
+        writer = self._log.writer("till")
+        number = 0
+        for round_ in range(1_000_000):
+            if self._stop.is_set():
+                writer.close()
+                return
+            sent = range(number, number + 20)
+            number += 20
+            values = [receipt(n, paid=-1 if n % BROKEN == 0 else 1) for n in sent]
+            try:
+                with writer.transaction():
+                    writer.send(self._topic, messages(values))
+                    if round_ % 3 == 2:
+                        raise _Aborted
+            except _Aborted:
+                continue
+            self.good |= {n for n in sent if n % BROKEN}
+            self.bad |= {n for n in sent if n % BROKEN == 0}
+            time.sleep(0.05)
+
+
+class _Aborted(Exception):
+    pass
+
+
+class Reader:
+    """Looks at what is published all the while."""
+
+    def __init__(self, mesh):
+        self._mesh = mesh
+        self.wrong = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+    def _look(self):
+        before = 0
+        while not self._stop.wait(0.2):
+            versions = self._mesh.versions(PRODUCT)
+            if not versions:
+                continue
+            rows = self._mesh.rows(PRODUCT, versions[-1].number)
+            seen = [row["receipt_id"] for row in rows]
+            if len(seen) != len(set(seen)) or len(seen) < before or len(seen) != versions[-1].rows:
+                self.wrong.append((versions[-1].number, len(seen), len(set(seen)), before))
+            if any(row["paid"] < 0 for row in rows):
+                self.wrong.append((versions[-1].number, "a row that breaks a rule"))
+            before = len(seen)
+
+
+def begin(where):
+    command = [sys.executable, "-m", "tests.streams.stream_process", PRODUCT, where]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def hear(process, word, seconds=120):
+    """Until it has said so."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        for line in process.stdout:
+            if line.strip() == word:
+                return
+        raise AssertionError(f"the process ended before it said {word!r}")
+    finally:
+        timer.cancel()
+
+
+def test_each_message_is_published_once_whatever_is_killed(mesh, place, monkeypatch):
+    log = place.open()
+    monkeypatch.setattr(LocalEnvironment, "log", property(lambda self: log))
+    log.create(place.topic, 4)
+    mesh.product(PRODUCT, contract(topic=place.topic, budget=50))
+    chance = random.Random(11)
+    running = [begin(place.where), begin(place.where)]
+    try:
+        with Reader(mesh) as reader, Upstream(log, place.topic) as upstream:
+            for one in running:
+                hear(one, "ready")
+            for kill in range(KILLS):
+                which = chance.randrange(2)
+                time.sleep(chance.uniform(0.1, 2.0))
+                if kill % 4 == 3:  # one that is stopped for longer than its session, and wakes
+                    running[which].send_signal(signal.SIGSTOP)
+                    time.sleep(3)
+                    running[which].send_signal(signal.SIGCONT)
+                    continue
+                running[which].kill()
+                running[which].wait()
+                running[which] = begin(place.where)
+                hear(running[which], "ready")
+        until = time.monotonic() + 120
+        while time.monotonic() < until and not _has_all(mesh, upstream):
+            time.sleep(0.5)
+    finally:
+        for one in running:
+            one.terminate()
+        for one in running:
+            one.wait(60)
+    published = collections.Counter(row["receipt_id"] for row in mesh.rows(PRODUCT))
+    assert set(published) == upstream.good
+    assert set(published.values()) == {1}
+    assert reader.wrong == []
+    assert kept(mesh) == dict.fromkeys(upstream.bad, 1)
+
+
+def _has_all(mesh, upstream):
+    """Whether every good message is a row; what was rejected is kept before that."""
+    versions = mesh.versions(PRODUCT)
+    return bool(versions) and versions[-1].rows >= len(upstream.good)
+
+
+def kept(mesh):
+    """How often each message is in what is still open of the quarantine."""
+    found = collections.Counter()
+    for entry in mesh.environment.quarantine.list(PRODUCT):
+        if entry.open:
+            for file in mesh.environment.quarantine.files(entry):
+                for value in kept_messages(file).column("value").to_pylist():
+                    found[int(value.split(b":")[1].split(b",")[0])] += 1
+    return dict(found)
