@@ -22,7 +22,7 @@ from shared_resources.governance.quarantine.quarantine import QuarantineEntry, R
 from shared_resources.landing.rejects import Reason
 from shared_resources.parquet import write_parquet
 from shared_resources.stores.protocol import UNPARTITIONED, StagedBatch, StagedFile
-from shared_resources.streams.decoded import Decoded
+from shared_resources.streams.window_rows import WindowRows
 
 
 def breaks_alone(rule: Rule) -> bool:
@@ -30,7 +30,7 @@ def breaks_alone(rule: Rule) -> bool:
     return rule.severity is Severity.BLOCKING and isinstance(kind_of(rule), RowKind | ReferenceKind)
 
 
-def whole_rows(attempt: Attempt, decoded: Decoded, folder: Path) -> Decoded:
+def whole_rows(attempt: Attempt, decoded: WindowRows, folder: Path) -> WindowRows:
     """Without the rows that break a rule by themselves."""
     contract = attempt.contract
     path = folder / "alone.parquet"

@@ -1,7 +1,7 @@
 """Messages that are kept in quarantine: whole, byte for byte, with what is wrong with each.
 
 Belongs here: which messages of a window are kept, the file of them, reading it again.
-Does not belong here: the quarantine (`governance/quarantine/`), what is wrong (`decoded.py`, the audit).
+Does not belong here: the quarantine (`governance/quarantine/`), what is wrong with each (`window_rows.py`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from shared_resources.governance.audit.loss import PLACE, REASONS
 from shared_resources.landing.rejects import Reason
-from shared_resources.streams.decoded import Decoded
 from shared_resources.streams.log.port import message_schema
+from shared_resources.streams.window_rows import WindowRows
 
 UNREADABLE = "parse"
 
@@ -26,7 +26,7 @@ class WindowMessages:
     """`data_products.batch.MessagesOfBatch`: the messages of a window, and what they were read as."""
 
     messages: pa.Table
-    decoded: Decoded
+    decoded: WindowRows
 
     def keep(self, to: Path, rejected: Path | None = None, *, whole: bool = False) -> Path:
         broken = {place: [_said(why[0])] for place, why in self.decoded.faults.items()}

@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 
 from shared_resources.contracts.model import Contract
 from shared_resources.landing.rejects import Reason
-from shared_resources.streams.decoded import Decoded
+from shared_resources.streams.window_rows import WindowRows
 
 _MICROSECONDS_AN_HOUR = 3_600_000_000
 
 
-def set_late_apart(contract: Contract, decoded: Decoded, messages: pa.Table) -> Decoded:
+def set_late_apart(contract: Contract, decoded: WindowRows, messages: pa.Table) -> WindowRows:
     """Without the rows that are late by the log's own timestamp of their message."""
     late = contract.stream.late if contract.stream else None
     if late is None or not decoded.places:

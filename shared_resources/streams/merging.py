@@ -23,14 +23,14 @@ from shared_resources.governance.audit.engine.connection import audit_connection
 from shared_resources.landing.rejects import Reason
 from shared_resources.sql import quote_identifier
 from shared_resources.stores.reading.called import in_names_of
-from shared_resources.streams.decoded import Decoded
+from shared_resources.streams.window_rows import WindowRows
 
 _PUBLISHED = "_mesh_published"
 _GONE = "_mesh_gone"
 ROWS_PER_BATCH = 65_536
 
 
-def last_of_each_key(contract: Contract, decoded: Decoded, messages: pa.Table) -> Decoded:
+def last_of_each_key(contract: Contract, decoded: WindowRows, messages: pa.Table) -> WindowRows:
     """Of the rows with one key the last, of those after which no tombstone of it came; and the faults
     of tombstones whose key cannot be read. Messages of a key are in one partition, in their order."""
     names = contract.primary_key
@@ -49,7 +49,7 @@ def last_of_each_key(contract: Contract, decoded: Decoded, messages: pa.Table) -
         if read not in last or last[read][0] < place:
             last[read] = (place, None)
     kept = sorted(row for _, row in last.values() if row is not None)
-    return Decoded(
+    return WindowRows(
         decoded.rows.take(pa.array(kept, pa.int64())),
         tuple(decoded.places[row] for row in kept),
         faults,
@@ -84,7 +84,7 @@ def read_key(contract: Contract, key: bytes | None) -> tuple[Any, ...] | Reason:
     return tuple(values)
 
 
-def merge(attempt: Attempt, decoded: Decoded, messages: pa.Table, number: int, to: Path) -> int:
+def merge(attempt: Attempt, decoded: WindowRows, messages: pa.Table, number: int, to: Path) -> int:
     """Write the product's next content to `to`; the number of its rows. What is published stands first,
     without the keys that the window is about."""
     contract = attempt.contract
@@ -102,7 +102,7 @@ def merge(attempt: Attempt, decoded: Decoded, messages: pa.Table, number: int, t
 
 def _untouched(
     attempt: Attempt,
-    decoded: Decoded,
+    decoded: WindowRows,
     messages: pa.Table,
     number: int,
     names: tuple[str, ...],

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -21,7 +22,7 @@ from shared_resources.contracts.streams.model import Stream
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.environment import Environment
 from shared_resources.evidence.stream_position import Skipped
-from shared_resources.stores.protocol import MovedOn
+from shared_resources.stores.protocol import MovedOn, Overtaken
 from shared_resources.streams.log.port import LogReader, Positions, TopicState, message_schema
 from shared_resources.streams.standing import (
     AcceptedGaps,
@@ -40,6 +41,7 @@ from shared_resources.streams.window import Committed, Window, commit_window
 MOST_MESSAGES = 500_000
 MOST_BYTES = 256 << 20
 PATIENCE = 30.0
+COMMITS_PER_COMPACTION = 100
 _LONGEST_WAIT = 0.5  # how long a stop may be waited for
 
 
@@ -58,6 +60,7 @@ class StreamProcess:
     _begins: dict[int, int] = field(default_factory=dict)  # where the next window begins
     _skipped: tuple[Skipped, ...] = ()
     _gathered: list[pa.Table] = field(default_factory=list)
+    _commits: int = 0
 
     @property
     def _contract(self) -> Contract:
@@ -190,7 +193,17 @@ class StreamProcess:
             self._skipped = ()
             reader.show(window.ends)
             self.told(committed, window)
+            self._compact()
             return
+
+    def _compact(self) -> None:
+        """Each window is a file: once in a while the small ones become fewer, and the version stays."""
+        self._commits += 1
+        if self._commits % COMMITS_PER_COMPACTION:
+            return
+        for store in self.environment.stores_of(self._contract):
+            with suppress(Overtaken):  # by the other processes: the next one has its turn
+                store.compact(self._contract)
 
 
 def _read_by_others(window: Window, at: Standing) -> dict[int, int] | None:

@@ -18,7 +18,7 @@ from shared_resources.landing.rejects import Reason
 from shared_resources.problems import MeshProblem
 from shared_resources.sql import quote_identifier
 from shared_resources.stores.reading.called import in_names_of
-from shared_resources.streams.decoded import Decoded
+from shared_resources.streams.window_rows import WindowRows
 
 # Each window reads the keys of everything published: 5 million took 90 ms (2 cores).
 MOST_ROWS = 20_000_000
@@ -38,7 +38,7 @@ def unique_rules(rules: Sequence[Rule]) -> list[Rule]:
     ]
 
 
-def set_taken_apart(attempt: Attempt, decoded: Decoded, number: int) -> Decoded:
+def set_taken_apart(attempt: Attempt, decoded: WindowRows, number: int) -> WindowRows:
     """Without the rows of which version `number` has the key. Raises `TooManyKeys`."""
     rules = unique_rules(attempt.definition.rules)
     if not rules or not decoded.places:

@@ -1,7 +1,7 @@
 """A window of messages as a batch: made, audited and published like any other.
 
 Belongs here: from messages to staged rows, and the commit that moves the product's position.
-Does not belong here: reading the log (`process.py`), decoding (`decoded.py`), the audit, the stores.
+Does not belong here: reading the log (`process.py`), decoding (`window_rows.py`), the audit, the stores.
 
     messages -> rows staged -> (audit) -> quarantine of what is broken -> one commit with the position
 """
@@ -35,12 +35,12 @@ from shared_resources.stores.protocol import (
     Version,
 )
 from shared_resources.streams.broken_alone import keep_broken, whole_rows
-from shared_resources.streams.decoded import decode
 from shared_resources.streams.kept_messages import WindowMessages
 from shared_resources.streams.late import set_late_apart
 from shared_resources.streams.merging import last_of_each_key, merge
 from shared_resources.streams.standing import Standing
 from shared_resources.streams.taken_keys import set_taken_apart
+from shared_resources.streams.window_rows import read_rows
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def make_window(attempt: Attempt, window: Window, at: Standing) -> Made:
     store = environment.stores_of(contract)[0]
     store.discard(contract, attempt.batch_id)
     folder = store.staging_folder(contract, attempt.batch_id)
-    decoded = set_late_apart(contract, decode(contract, window.messages, folder), window.messages)
+    decoded = set_late_apart(contract, read_rows(contract, window.messages), window.messages)
     path = folder / "part-00000.parquet"
     if attempt.appends:
         if at.number:

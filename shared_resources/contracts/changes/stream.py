@@ -1,6 +1,6 @@
 """Changes of what a contract says of its topic.
 
-Belongs here: what readers of the product, and consumers of the gate's topic, lose or get by one.
+Belongs here: what readers of the product lose or get by one.
 Does not belong here: other clauses (`contracts/changes/`).
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from shared_resources.contracts.changes.change import Change, breaking, compatible, either
-from shared_resources.contracts.streams.model import Delivery, Stream
+from shared_resources.contracts.streams.model import Stream
 
 _CLAUSE = "customProperties.stream"
 
@@ -20,12 +20,10 @@ def stream_changes(was: Stream | None, now: Stream | None) -> Iterator[Change]:
         if was is not now:
             made = "a topic's messages" if now else "no topic any more"
             yield compatible(_CLAUSE, f"it is made of {made}; its rules are the same")
-            yield from _gate(was, now)
         return
     if was.mode is not now.mode:
         said = "rows are added" if now.appends else "of each key the last row stays"
         yield breaking(f"{_CLAUSE}.mode", f"{said} now, and before it was otherwise")
-    yield from _gate(was, now)
     hours = [one.late.hours if one.late else None for one in (was, now)]
     columns = [one.late.column if one.late else "" for one in (was, now)]
     if (hours, columns) != (hours[::-1], columns[::-1]):
@@ -38,23 +36,7 @@ def stream_changes(was: Stream | None, now: Stream | None) -> Iterator[Change]:
         yield compatible(_CLAUSE, "its messages are taken otherwise; its rules are the same")
 
 
-def _gate(was: Stream | None, now: Stream | None) -> Iterator[Change]:
-    gates = [one.gate if one else "" for one in (was, now)]
-    clause = f"{_CLAUSE}.gate"
-    if gates[0] != gates[1]:
-        if gates[0]:
-            yield breaking(clause, f"nothing is written to the topic {gates[0]} any more")
-        if gates[1]:
-            yield compatible(clause, f"what keeps the contract is written to the topic {gates[1]}")
-    elif was and now and gates[0] and was.delivery is not now.delivery:
-        once = now.delivery is Delivery.EXACTLY_ONCE
-        said = "once" if once else "at least once"
-        yield either(not once, f"{_CLAUSE}.delivery", f"each message is in {gates[0]} {said}")
-
-
 def _taken(stream: Stream) -> Stream:
     """What readers do not see of it."""
     plain = Stream("", stream.format)
-    return replace(
-        stream, mode=plain.mode, gate="", delivery=plain.delivery, late=None, line=plain.line
-    )
+    return replace(stream, mode=plain.mode, late=None, line=plain.line)

@@ -27,20 +27,6 @@ class StreamMode(StrEnum):
     UPSERT = "upsert"
 
 
-class Delivery(StrEnum):
-    """How often a message that keeps the contract is in the gate's topic."""
-
-    AT_LEAST_ONCE = "atLeastOnce"
-    EXACTLY_ONCE = "exactlyOnce"
-
-
-class StreamEngine(StrEnum):
-    """`MESH`: the platform's own process. `FLINK`: a job that is made from the contract."""
-
-    MESH = "mesh"
-    FLINK = "flink"
-
-
 class ExtraFields(StrEnum):
     """What becomes of a message with fields that the contract does not know."""
 
@@ -60,9 +46,8 @@ class Late:
 class Stream:
     """The product is made of the messages of `topic`.
 
-    `window_seconds`, 1 to 60: how long messages are gathered for one commit. `gate` is the topic of
-    those that keep the contract, `dead_letters` that of the others, "" where there is none; `late` are
-    set aside. `subject` is the registry's name of the values' schema. `ignores_extra`: fields that the
+    `window_seconds`, 1 to 60: how long messages are gathered for one commit. `late` are set aside.
+    `subject` is the registry's name of the values' schema. `ignores_extra`: fields that the
     contract does not know are left out.
     """
 
@@ -70,10 +55,6 @@ class Stream:
     format: MessageFormat
     mode: StreamMode = StreamMode.APPEND
     window_seconds: int = 5
-    gate: str = ""
-    dead_letters: str = ""
-    delivery: Delivery = Delivery.AT_LEAST_ONCE
-    engine: StreamEngine = StreamEngine.MESH
     late: Late | None = None
     subject: str = ""
     ignores_extra: bool = False

@@ -14,10 +14,8 @@ from shared_resources.contracts.reading.governed.stream import (
     SHORTEST_WINDOW,
 )
 from shared_resources.contracts.streams.model import (
-    Delivery,
     ExtraFields,
     MessageFormat,
-    StreamEngine,
     StreamMode,
 )
 from shared_resources.reference.described import Schema
@@ -40,19 +38,9 @@ STREAM: Mapping[str, Schema] = {
         "maximum": LONGEST_WINDOW,
         "description": "For how many seconds messages are gathered for one commit; default 5.",
     },
-    "gate": {"type": "string", "description": "The topic of the messages that keep the contract."},
     "deadLetters": {
         "type": "string",
         "description": "The topic of those that do not, with reasons.",
-    },
-    "delivery": {
-        "enum": [*Delivery],
-        "description": "How often a message is in the gate's topic; default atLeastOnce.",
-    },
-    "engine": {
-        "enum": [*StreamEngine],
-        "description": "What reads the topic: the platform's own process (default), or a Flink job that "
-        "is made from the contract.",
     },
     "late": {
         "type": "object",

@@ -16,12 +16,10 @@ from shared_resources.contracts.model import Column
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import is_number
 from shared_resources.contracts.streams.model import (
-    Delivery,
     ExtraFields,
     Late,
     MessageFormat,
     Stream,
-    StreamEngine,
     StreamMode,
 )
 from shared_resources.contracts.types import Family
@@ -31,10 +29,6 @@ STREAM_FIELDS = (
     "format",
     "mode",
     "window",
-    "gate",
-    "deadLetters",
-    "delivery",
-    "engine",
     "late",
     "subject",
     "extraColumns",
@@ -60,27 +54,17 @@ def read_stream(
     for name in ("topic", "format"):
         if node.get(name) is None:
             node.problem(f"lacks the field {name!r}", f"add `{name}:`")
-    topics = {name: _topic(node, name) for name in ("topic", "gate", "deadLetters")}
-    _check_apart(node, topics)
     mode = _choice(node, "mode", StreamMode.APPEND)
     stream = Stream(
-        topic=topics["topic"],
+        topic=_topic(node),
         format=_choice(node, "format", MessageFormat.JSON),
         mode=mode,
         window_seconds=_whole(node, "window", SHORTEST_WINDOW, LONGEST_WINDOW, 5),
-        gate=topics["gate"],
-        dead_letters=topics["deadLetters"],
-        delivery=_choice(node, "delivery", Delivery.AT_LEAST_ONCE),
-        engine=_choice(node, "engine", StreamEngine.MESH),
         late=_late(node.get("late"), columns),
         subject=_text(node, "subject"),
         ignores_extra=_choice(node, "extraColumns", ExtraFields.REFUSE) is ExtraFields.IGNORE,
         line=node.line,
     )
-    if (delivery := node.get("delivery")) is not None and not stream.gate:
-        delivery.problem(
-            "is about the gate's topic, and there is none", "add `gate:`, or remove it"
-        )
     _check_rest(node, stream, columns, beside)
     return stream if len(node.findings) == before else None
 
@@ -111,8 +95,8 @@ def _check_rest(
         )
 
 
-def _topic(node: Node, name: str) -> str:
-    field = node.get(name)
+def _topic(node: Node) -> str:
+    field = node.get("topic")
     if field is None:
         return ""
     if not isinstance(field.value, str) or not _TOPIC.fullmatch(field.value):
@@ -121,15 +105,6 @@ def _topic(node: Node, name: str) -> str:
         )
         return ""
     return field.value
-
-
-def _check_apart(node: Node, topics: Mapping[str, str]) -> None:
-    taken: dict[str, str] = {}
-    for name, topic in topics.items():
-        if topic and taken.setdefault(topic, name) != name:
-            (node.get(name) or node).problem(
-                f"is {topic!r}, which is the {taken[topic]!r}, too", "give each a topic of its own"
-            )
 
 
 def _choice(node: Node, name: str, default: _Choice) -> _Choice:
