@@ -1,7 +1,7 @@
 """Messages that are kept in quarantine: whole, byte for byte, with what is wrong with each.
 
 Belongs here: which messages of a window are kept, the file of them, reading it again.
-Does not belong here: the quarantine (`governance/quarantine/`), what is wrong with each (`window_rows.py`).
+Does not belong here: the quarantine (`governance/quarantine/`), what is wrong (`window_rows.py`).
 """
 
 from __future__ import annotations

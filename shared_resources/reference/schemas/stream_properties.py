@@ -38,10 +38,6 @@ STREAM: Mapping[str, Schema] = {
         "maximum": LONGEST_WINDOW,
         "description": "For how many seconds messages are gathered for one commit; default 5.",
     },
-    "deadLetters": {
-        "type": "string",
-        "description": "The topic of those that do not, with reasons.",
-    },
     "late": {
         "type": "object",
         "properties": {
