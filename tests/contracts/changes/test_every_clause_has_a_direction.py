@@ -576,6 +576,7 @@ def test_the_table_has_eighty_kinds_and_every_clause_that_is_enforced() -> None:
     for kind in all_kinds().values():
         enforced |= {*kind.enforces, *kind.enforces_options}
     named.add("previousMajor")  # it takes a product of another name: the test below
+    named.add("stream")  # it takes a product without `landing`: `test_streams.py`
     # What the reader takes in one form only cannot change; a version is judged with what changes.
     fixed = {"apiVersion", "kind", "domain", "version", "semanticType", "partitioned"}
     fixed |= {"partitionKeyPosition", "items", "map", "properties"}
