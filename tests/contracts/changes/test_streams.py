@@ -9,7 +9,7 @@ from tests.streams.receipts import contract
 from tests.tiny_mesh import column
 
 B, C = Effect.BREAKING, Effect.COMPATIBLE
-AT = column("paid_at", "TIMESTAMP")
+AT = {**column("paid_at", "TIMESTAMP"), "physicalType": "TIMESTAMPTZ"}
 TABLE = {
     "of each key the last row stays": ({}, {"mode": "upsert"}, B, B, "of each key the last row stays"),
     "another topic": ({}, {"topic": "sales"}, C, C, "taken otherwise"),
