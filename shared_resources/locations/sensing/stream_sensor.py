@@ -66,8 +66,8 @@ def _news(environment: Environment, contract: Contract, told: dict[str, int]) ->
     metadata = version_metadata(stream_metadata(current), [current])
     yield dg.AssetMaterialization(asset_key(contract.key), metadata={**metadata, **windows})
     yield from _checks(contract, current)
-    health = Observer(environment).observe_contract(contract).health
-    yield evaluation(result_of(contract, health))
+    observed = Observer(environment).observe_contract(contract)
+    yield evaluation(result_of(contract, observed))
 
 
 def _checks(contract: Contract, current: Version) -> Iterator[_Event]:

@@ -24,7 +24,6 @@ from shared_resources.stores.attested.attestor import NOT_ATTESTING, Attestor
 from shared_resources.stores.branched.names import without_branches
 from shared_resources.stores.cleared import check_cleared, check_not_overtaken
 from shared_resources.stores.commit_attempts import Attempts, advisory_lock
-from shared_resources.stores.embedded_warehouse import erasing
 from shared_resources.stores.embedded_warehouse import housekeeping as warehouse_housekeeping
 from shared_resources.stores.embedded_warehouse.files import build, merge, parquet_query
 from shared_resources.stores.embedded_warehouse.manifest import DataFile, Manifest
@@ -116,9 +115,13 @@ class WarehouseStore:
         return warehouse_housekeeping.expire(self.manifests(contract.key), before, self.attestor)
 
     def erase(self, contract: Contract, without: Without) -> list[Rewritten]:
+        from shared_resources.stores.embedded_warehouse import erasing
+
         return erasing.erase(self, self.manifests(contract.key), contract, without)
 
     def would_erase(self, contract: Contract, without: Without) -> list[Rewritten]:
+        from shared_resources.stores.embedded_warehouse import erasing
+
         return erasing.count(self.manifests(contract.key), without)
 
     # -- publishing ------------------------------------------------------------------------------

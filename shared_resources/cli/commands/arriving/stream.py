@@ -46,7 +46,7 @@ def stream() -> None:
     """
 
 
-@stream.command(epilog="Example: mesh stream order/purchases --until-empty")
+@stream.command(epilog="Example: mesh stream run order/purchases --until-empty")
 @click.argument("product", metavar="DOMAIN/PRODUCT")
 @click.option("--until-empty", is_flag=True, help="End when what the topic holds now is committed.")
 def run(product: str, until_empty: bool) -> None:
