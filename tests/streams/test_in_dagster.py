@@ -1,0 +1,105 @@
+"""What Dagster and people are told of a stream, whose process waits for neither."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from shared_resources.data_products.definition import define_product
+from shared_resources.mesh import read_whole_mesh
+from shared_resources.observing import messages_waiting
+from shared_resources.observing.health import Kind
+from shared_resources.observing.product_health import Observer
+from shared_resources.streams.process import StreamProcess
+from tests.streams.receipts import PRODUCT, contract, receipt, send
+
+
+@pytest.fixture
+def shop(mesh):
+    mesh.environment.log.create("receipts", 1)
+    mesh.product(PRODUCT, contract())
+    return mesh
+
+
+def made(mesh):
+    read = read_whole_mesh(mesh.environment)
+    return define_product(mesh.environment, read.domain("shop"), read.product(PRODUCT))
+
+
+def commit(mesh, values):
+    send(mesh, values)
+    ends = mesh.environment.log.topic("receipts").ends
+    StreamProcess(mesh.environment, made(mesh), "r", lambda: False).run(ends)
+
+
+def tick(mesh, cursor=None):
+    definitions = mesh.definitions("shop")
+    [sensor] = [one for one in definitions.sensors if one.name == "shop_streams"]
+    context = dg.build_sensor_context(
+        instance=mesh.instance, cursor=cursor, definitions=definitions
+    )
+    return sensor.evaluate_tick(context)
+
+
+def test_the_newest_version_is_told_once_with_its_offsets_and_checks(shop):
+    commit(shop, [receipt(1), b"broken"])
+    commit(shop, [receipt(2), receipt(3)])
+    first = tick(shop)
+    [told] = [one for one in first.asset_events if isinstance(one, dg.AssetMaterialization)]
+    assert told.metadata["version"].value == 2
+    assert told.metadata["offsets"].value == {"0": 4}
+    assert told.metadata["dagster/row_count"].value == 3
+    checks = {one.check_name: one.passed for one in first.asset_events if one is not told}
+    assert checks["parse"] and checks["mesh_health"]
+    assert tick(shop, first.cursor).asset_events == []
+    commit(shop, [receipt(4)])
+    [again] = [
+        one
+        for one in tick(shop, first.cursor).asset_events
+        if isinstance(one, dg.AssetMaterialization)
+    ]
+    assert again.metadata["versions since the last one here"].value == 1
+    assert again.metadata["messages rejected"].value == 0
+
+
+def test_a_topic_without_a_version_tells_nothing(shop):
+    assert tick(shop).asset_events == []
+
+
+def test_a_run_takes_what_is_there_and_says_how_far_it_is(shop):
+    send(shop, [receipt(1)])
+    result = shop.run(PRODUCT)
+    [event] = result.asset_materializations_for_node("shop__receipts")
+    assert event.metadata["messages"].value == 1
+    assert event.metadata["windows in this run"].value == 1
+
+
+def health(mesh):
+    return Observer(mesh.environment).observe_contract(made(mesh).contract).health
+
+
+def test_health_says_what_waits_when_nothing_was_committed_for_a_while(shop, monkeypatch):
+    commit(shop, [receipt(1)])
+    send(shop, [receipt(2), receipt(3)])
+    assert health(shop).reasons == ()
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return datetime.now(UTC) + timedelta(minutes=2)
+
+    monkeypatch.setattr(messages_waiting, "datetime", Later)
+    [reason] = health(shop).reasons
+    assert reason.kind is Kind.BEHIND
+    assert "up to 2 messages of receipts wait" in reason.reason
+
+
+def test_a_window_that_was_refused_whole_is_a_reason_until_it_is_settled(shop):
+    commit(shop, [receipt(1)])
+    commit(shop, [b"one", b"two", receipt(2)])
+    [reason] = health(shop).reasons
+    assert reason.failing
+    [entry] = [one for one in shop.environment.quarantine.list(PRODUCT) if one.open]
+    assert entry.kind == "window"
+    shop.environment.quarantine.close(entry.id, by="me", reason="a test of the till")
+    assert health(shop).reasons == ()
