@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.streams.model import Stream
 from shared_resources.data_products.compared.standing import entries_of, note_replacements
 from shared_resources.data_products.publishing import behind, finish_publishing, product_lock
 from shared_resources.engines.embedded_views.following import follow
@@ -93,6 +94,8 @@ def perform(
     ]
     if task is Task.QUARANTINE:
         places = [partial(_expire_quarantine, environment, contract, made_at, dry_run)]
+    if task is Task.EXPIRE and contract.stream is not None:
+        places.append(partial(_expire_messages, environment, contract, contract.stream, dry_run))
     if task is Task.ORPHANS and is_served(environment, contract):
         places.append(partial(_serve, environment, contract, made_at, dry_run))
     done, problems = [], []
@@ -211,6 +214,16 @@ def _expire_quarantine(
     if gone:
         summary = f"{len(gone):,} removed, {len(undecided):,} of them never decided on"
     return Done(contract.key, Task.QUARANTINE, "quarantine", bool(gone), summary, details)
+
+
+def _expire_messages(
+    environment: Environment, contract: Contract, stream: Stream, dry_run: bool
+) -> Done:
+    """What its topic keeps no longer, in a log that does not see to that by itself. What a dry run would
+    remove is not counted: messages grow old by the second."""
+    changed = not dry_run and environment.log.keep_house(stream.topic)
+    summary = f"what {stream.topic} keeps no longer" if changed else NOTHING
+    return Done(contract.key, Task.EXPIRE, "log", changed, summary, {"topic": stream.topic})
 
 
 def _serve(environment: Environment, contract: Contract, now: datetime, dry_run: bool) -> Done:

@@ -79,7 +79,7 @@ class StreamProcess:
         """
         topic = self._check()
         reader = self.environment.log.reader(topic.name, group_of(self._contract), self)
-        alone_since = time.monotonic()
+        alone_since = time.monotonic()  # since when it has no partition
         try:
             while not self.stopping():
                 window = self._gather(reader, topic, hurry=until is not None)
@@ -88,9 +88,11 @@ class StreamProcess:
                 positions = reader.positions()
                 if until is None or window is not None:
                     continue
-                if positions and all(positions[p] >= until.get(p, 0) for p in positions):
-                    return
-                if not positions and time.monotonic() - alone_since > patience:
+                if positions:
+                    alone_since = time.monotonic()
+                    if all(positions[p] >= until.get(p, 0) for p in positions):
+                        return
+                elif time.monotonic() - alone_since > patience:
                     return  # others have all of its partitions
         finally:
             reader.close()

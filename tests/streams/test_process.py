@@ -7,6 +7,7 @@ import pytest
 
 from shared_resources.cli.main import main
 from shared_resources.data_products.definition import define_product
+from shared_resources.housekeeping.tasks import Task, perform
 from shared_resources.mesh import read_whole_mesh
 from shared_resources.streams import process as process_module
 from shared_resources.streams.process import StreamProcess
@@ -194,6 +195,28 @@ def test_the_command_commits_what_is_there_and_says_so(shop, capsys):
     with pytest.raises(SystemExit):
         main(["stream", "list"])
     assert PRODUCT in capsys.readouterr().out
+
+
+def test_housekeeping_removes_what_the_topic_keeps_no_longer(mesh):
+    log = mesh.environment.log
+    log.create("receipts", 1, compacted=True)
+    mesh.product(PRODUCT, contract())
+    made = definition(mesh).contract
+
+    def expire(**how):
+        [done] = [
+            d for d in perform(mesh.environment, made, Task.EXPIRE, **how) if d.place == "log"
+        ]
+        return done
+
+    for n in range(3):
+        send(mesh, [receipt(n)], keys=[b"the same"])
+    drain(mesh)
+    assert not expire(dry_run=True).changed
+    assert expire().changed
+    assert not expire().changed
+    drain(mesh)
+    assert numbers(mesh) == [0, 1, 2]
 
 
 def test_a_product_of_no_topic_is_no_stream(mesh, capsys):

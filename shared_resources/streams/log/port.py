@@ -192,6 +192,11 @@ class Log(Protocol):
         """Delete the topic with all its messages; nothing happens when there is none."""
         ...
 
+    def keep_house(self, topic: str) -> bool:
+        """Remove what the topic keeps no longer, and of a compacted one each key's earlier messages, if
+        the log does not do so by itself; whether anything went. Nothing happens without such a topic."""
+        ...
+
     def shown(self, topic: str, group: str) -> Positions:
         """What the group showed last."""
         ...

@@ -50,10 +50,13 @@ def _rewrite(
     )
     if stay.all():
         return
-    end = int(
-        offsets[-1]
-    )  # a row keeps its place by its last offset, whether that message stays or not
-    at = (topic, partition, end)
+    # A row keeps its place by its first `last`, whether that message stays or not: after that went, the
+    # row is the next one that ends at or behind what it still has.
+    found = connection.execute(
+        "SELECT min(last) FROM chunks WHERE topic = ? AND partition = ? AND last >= ?",
+        (topic, partition, int(offsets[-1])),
+    ).fetchone()
+    at = (topic, partition, found[0])
     where = "WHERE topic = ? AND partition = ? AND last = ?"
     if not stay.any():
         connection.execute(f"DELETE FROM chunks {where}", at)

@@ -112,19 +112,24 @@ class EmbeddedLog:
         self._file.make()
         return EmbeddedWriter(self._file, name)
 
-    def keep_house(self) -> None:
-        """Delete what topics keep no longer, and earlier messages of a key where a topic is compacted."""
+    def keep_house(self, topic: str) -> bool:
         with self._file.opened(durable=True) as connection:
             if connection is None:
-                return
-            for number, compacted in connection.execute(
-                "SELECT number, compacted FROM topics"
-            ).fetchall():
-                with writing(connection):
-                    Retention().apply(connection, number)
-                if compacted:
-                    compact(connection, number)
+                return False
+            found = connection.execute(
+                "SELECT number, compacted FROM topics WHERE name = ?", (topic,)
+            ).fetchone()
+            if found is None:
+                return False
+            number, compacted = found
+            before = connection.total_changes
+            with writing(connection):
+                Retention().apply(connection, number)
+            if compacted:
+                compact(connection, number)
+            changed = connection.total_changes > before
             give_space_back(connection)
+        return changed
 
     def _positions(self, topic: str, group: str, kind: str) -> Positions:
         with self._file.opened() as connection:
