@@ -47,7 +47,8 @@ class Stream:
     """The product is made of the messages of `topic`.
 
     `window_seconds`, 1 to 60: how long messages are gathered for one commit. `late` are set aside.
-    `subject` is the registry's name of the values' schema. `ignores_extra`: fields that the
+    `subject` is the registry's name of the values' schema, of which the process says when it starts which
+    versions do not fit. `ignores_extra`: fields that the
     contract does not know are left out.
     """
 

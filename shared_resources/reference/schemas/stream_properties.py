@@ -48,7 +48,11 @@ STREAM: Mapping[str, Schema] = {
         "additionalProperties": False,
         "description": "Messages that come so long after that are set aside.",
     },
-    "subject": {"type": "string", "description": "The registry's name of the values' schema."},
+    "subject": {
+        "type": "string",
+        "description": "The registry's name of the values' schema, of Avro or Protobuf: `mesh stream` "
+        "says when it starts which of its versions do not fit.",
+    },
     "extraColumns": {
         "enum": [*ExtraFields],
         "description": "`refuse` (default): a message with a field that the contract does not know is "

@@ -15,7 +15,11 @@ from shared_resources.landing.rejects import Reason
 from shared_resources.streams.decoding.avro.schemas import writer_of
 from shared_resources.streams.decoding.decoded import Decoder
 from shared_resources.streams.decoding.json.messages import JsonDecoder
-from shared_resources.streams.decoding.registry import ConfluentRegistry, SchemaRegistry
+from shared_resources.streams.decoding.registry import (
+    ConfluentRegistry,
+    SchemaRegistry,
+    UnknownSchema,
+)
 
 JSON, AVRO, PROTOBUF = "json", "avro", "protobuf"
 _OF_THE_EXTRA = ("confluent_kafka", "fastavro", "grpc_tools")
@@ -56,20 +60,54 @@ def decoder_of(
     return ProtobufDecoder(contract, registry, ignores_extra=ignores_extra)
 
 
-def unfit_versions(
-    contract: Contract, subject: str, registry: SchemaRegistry, *, ignores_extra: bool = False
+def unfit_writers(
+    contract: Contract, variables: Mapping[str, str], registry: SchemaRegistry | None = None
 ) -> tuple[str, ...]:
-    """What a stream's process says when it starts: each registered Avro version whose messages would all
-    be rejected, with the reasons, and a level that lets more of them come.
+    """What a stream's process says when it starts, of the subject that its contract names: which of its
+    versions do not fit the contract, or that it has none yet. Nothing where no subject is named.
+
+    Raises `RegistryUnreachable`.
+    """
+    stream = contract.stream
+    if stream is None or not stream.subject:
+        return ()
+    try:
+        return unfit_versions(
+            contract,
+            stream.subject,
+            registry or ConfluentRegistry(variables),
+            format_=stream.format,
+            ignores_extra=stream.ignores_extra,
+        )
+    except UnknownSchema as unknown:
+        return (str(unknown),)
+
+
+def unfit_versions(
+    contract: Contract,
+    subject: str,
+    registry: SchemaRegistry,
+    *,
+    format_: str = AVRO,
+    ignores_extra: bool = False,
+) -> tuple[str, ...]:
+    """Each registered version whose messages would all be rejected, with the reasons, and a level that
+    lets more of them come. Of Protobuf the fields are not looked at: which of a schema's messages is
+    sent, each message says itself.
 
     Raises `UnknownSchema` for a subject without a schema, `RegistryUnreachable`.
     """
     found = registry.subject(subject)
     said = []
     for number, stored in found.versions.items():
-        if stored.kind == "AVRO" and not stored.refers:
+        where = f"{subject}, version {number}"
+        if stored.kind.lower() != format_:
+            said.append(f"{where}: is {stored.kind.capitalize()}, and the contract says {format_}")
+        elif stored.refers:
+            said.append(f"{where}: refers to other schemas, which is not supported")
+        elif format_ == AVRO:
             problems = writer_of(stored.text, contract, ignores_extra).problems
-            said += [f"version {number}: {_said(reason)}" for reason in problems]
+            said += [f"{where}: {_said(reason)}" for reason in problems]
     if found.level in _LOOSE:
         said.append(
             f"the registry holds new schemas of {subject} to {found.level}: a writer may leave out what "

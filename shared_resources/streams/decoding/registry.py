@@ -24,6 +24,7 @@ _SETTINGS = {
     "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO": "basic.auth.user.info",
     "SCHEMA_REGISTRY_SSL_CA_LOCATION": "ssl.ca.location",
 }
+VARIABLES = frozenset({URL, *_SETTINGS})
 _SECONDS = 10
 _RETRIES = 2
 T = TypeVar("T")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 
+from shared_resources.contracts.streams.model import MessageFormat, Stream
 from shared_resources.environment import EnvironmentProblem
 from shared_resources.streams.decoding.avro.messages import AvroDecoder
-from shared_resources.streams.decoding.decoders import decoder_of, unfit_versions
+from shared_resources.streams.decoding.decoders import decoder_of, unfit_versions, unfit_writers
 from shared_resources.streams.decoding.json.messages import JsonDecoder
 from shared_resources.streams.decoding.protobuf.messages import ProtobufDecoder
 from shared_resources.streams.decoding.registry import ConfluentRegistry, RegistryUnreachable
@@ -43,7 +45,28 @@ def test_versions_that_would_be_rejected_are_named_before_they_come() -> None:
         registry = ConfluentRegistry({"SCHEMA_REGISTRY_URL": server.url})
         said = unfit_versions(CONTRACT, "lines-value", registry)
         assert len(said) == 2
-        assert "version 2: int32: the writer's long" in said[0] and "version 3" in said[1]
+        assert (
+            "lines-value, version 2: int32: the writer's long" in said[0] and "version 3" in said[1]
+        )
         server.level = "NONE"
         registry = ConfluentRegistry({"SCHEMA_REGISTRY_URL": server.url})
         assert "set BACKWARD" in unfit_versions(CONTRACT, "lines-value", registry)[-1]
+
+
+def test_a_stream_says_at_its_start_what_of_its_subject_does_not_fit() -> None:
+    def said(format_: MessageFormat = MessageFormat.AVRO, subject: str = "lines-value") -> str:
+        stream = Stream("lines", format_, subject=subject)
+        contract = dataclasses.replace(CONTRACT, stream=stream)
+        return "; ".join(unfit_writers(contract, {"SCHEMA_REGISTRY_URL": server.url}))
+
+    with schema_registry() as server:
+        assert "subject lines-value is not known" in said()
+        server.register("lines-value", json.dumps(record(int32="int")))
+        assert said() == ""
+        assert "is Avro, and the contract says protobuf" in said(MessageFormat.PROTOBUF)
+        server.register("lines-value", json.dumps(record(int32="long")))
+        assert "version 2: int32: the writer's long" in said()
+        asked = len(server.asked)
+        assert said(subject="") == "" and len(server.asked) == asked
+    with pytest.raises(RegistryUnreachable):
+        said()

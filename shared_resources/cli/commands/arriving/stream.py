@@ -19,6 +19,7 @@ from shared_resources import wiring
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.cli.user import user
+from shared_resources.confinement.guard import platform_variables
 from shared_resources.contracts.model import Contract
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.environment import Environment
@@ -51,6 +52,7 @@ def stream() -> None:
 @click.option("--until-empty", is_flag=True, help="End when what the topic holds now is committed.")
 def run(product: str, until_empty: bool) -> None:
     """Commit windows of the product's topic; exit 1 when messages are gone that were not read."""
+    from shared_resources.streams.decoding.decoders import unfit_writers
     from shared_resources.streams.process import StreamProcess
     from shared_resources.streams.standing import look_at_topic, standing
     from shared_resources.streams.window import Committed, Window
@@ -76,6 +78,8 @@ def run(product: str, until_empty: bool) -> None:
     process = StreamProcess(environment, definition, f"stream-{uuid.uuid4()}", stop.asked, told)
     contract = definition.contract
     topic, _ = look_at_topic(environment, contract, standing(environment, contract))
+    for said in unfit_writers(contract, platform_variables()):
+        say(f"{product}: {said}", err=True)
     say(f"{product}: reads {topic.name} ({topic.partitions} partitions) as process {os.getpid()}")
     process.run(until=topic.ends if until_empty else None)
     if refused:

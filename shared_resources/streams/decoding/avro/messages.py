@@ -23,6 +23,7 @@ from shared_resources.landing.rejects import Reason
 from shared_resources.streams.decoding.avro.cursors import (
     BRANCH,
     DIGITS,
+    MORE,
     PROBLEMS,
     SYMBOL,
     YEARS,
@@ -153,13 +154,13 @@ class AvroDecoder:
             stream = io.BytesIO(body)
             try:
                 row: Any = fastavro.schemaless_reader(stream, writer.parsed, None)
-                if stream.tell() != len(body):
-                    raise ValueError(PROBLEMS[2])
-                rows.append({own: row[name] for name, own in names})
+                said = PROBLEMS[MORE] if stream.tell() < len(body) else ""
             except Exception as problem:  # noqa: BLE001 -- whatever is wrong with its bytes
                 said = f"cannot be read by its schema ({type(problem).__name__})"
+            if said:
                 refused.append(Undecodable(position, (Reason(None, None, said),)))
                 continue
+            rows.append({own: row[name] for name, own in names})
             places.append(position)
         frame = (
             pl.DataFrame(rows, schema=self._schema) if rows else pl.DataFrame(schema=self._schema)

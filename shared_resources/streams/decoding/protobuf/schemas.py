@@ -25,6 +25,7 @@ from shared_resources.contracts.model import Column, Contract
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.landing.formats.json_fields import UNKNOWN, JsonColumns
 from shared_resources.landing.rejects import Reason
+from shared_resources.problems import MeshProblem
 
 _COMPILE_SECONDS = 60
 TIMESTAMP = "google.protobuf.Timestamp"
@@ -70,17 +71,27 @@ def refused(problem: str) -> Writer:
     return Writer(None, (), (Reason(None, None, problem),))
 
 
+class CompilesTooLong(MeshProblem):
+    """A schema was not compiled in time. No message is rejected for that."""
+
+
 def file_of(text: str) -> Any | None:
-    """The file that a schema's text describes; None for a text that is none."""
+    """The file that a schema's text describes; None for a text that is none. Raises `CompilesTooLong`."""
     with tempfile.TemporaryDirectory(prefix="mesh-schema-") as folder:
         source, compiled = Path(folder) / "schema.proto", Path(folder) / "compiled"
         source.write_text(text, encoding="utf-8")
         # In a process of its own: its compiler is C++, and the text another's.
         command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{folder}", "--include_imports"]
-        done = subprocess.run(
-            [*command, f"--descriptor_set_out={compiled}", source.name],
-            cwd=folder, capture_output=True, timeout=_COMPILE_SECONDS, check=False,
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                [*command, f"--descriptor_set_out={compiled}", source.name],
+                cwd=folder, capture_output=True, timeout=_COMPILE_SECONDS, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise CompilesTooLong(
+                f"a Protobuf schema was not compiled within {_COMPILE_SECONDS} s; start the stream again "
+                "when the machine is less busy: no message was passed over"
+            ) from None
         if done.returncode != 0:
             return None
         files = descriptor_pb2.FileDescriptorSet.FromString(compiled.read_bytes())
