@@ -50,7 +50,8 @@ RUNS_DOMAIN_CODE = "RUNS_CODE_OF_DOMAIN"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # A domain's own secrets it may name; these are the platform's, or would change how it is run.
 _RESERVED = re.compile(
-    r"(AWS|SNOWFLAKE|SF|MESH|DAGSTER|DBT|KAFKA|PYTHON|LD|DYLD|PG|POSTGRES|POSTGRESQL|SQLALCHEMY)_?.*"
+    r"(AWS|SNOWFLAKE|SF|MESH|DAGSTER|DBT|KAFKA|SCHEMA_REGISTRY|PYTHON|LD|DYLD)_?.*"
+    r"|(PG|POSTGRES|POSTGRESQL|SQLALCHEMY)_?.*"
     r"|(.*_)?(DATABASE|DB|POSTGRES|POSTGRESQL|PG|SQLALCHEMY)_?(URL|URI|DSN|PASSWORD)"
     r"|(.*_)?PROXY",
     re.IGNORECASE,

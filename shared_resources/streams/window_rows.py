@@ -7,7 +7,6 @@ Does not belong here: decoding (`decoding/`), the rules (`governance/audit/`), k
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from shared_resources.confinement.guard import platform_variables
 from shared_resources.contracts.model import Contract
 from shared_resources.contracts.types import arrow_schema
 from shared_resources.landing.rejects import Reason, Reject, RejectsWriter
@@ -63,7 +63,9 @@ class WindowRows:
 def _decoder(contract: Contract) -> Decoder:
     stream = contract.stream
     assert stream is not None
-    return decoder_of(contract, stream.format, os.environ, ignores_extra=stream.ignores_extra)
+    return decoder_of(
+        contract, stream.format, platform_variables(), ignores_extra=stream.ignores_extra
+    )
 
 
 def read_rows(contract: Contract, messages: pa.Table) -> WindowRows:

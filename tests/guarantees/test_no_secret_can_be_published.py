@@ -28,7 +28,9 @@ from shared_resources.data_products.dbt.model import DbtModels
 from shared_resources.data_products.dbt.on_snowflake.target import SnowflakeTarget
 from shared_resources.environment import Environment
 from shared_resources.production.checks import KNOWN
+from shared_resources.production.kafka.settings import VARIABLES as OF_KAFKA
 from shared_resources.production.snowflake_settings import VARIABLES, read_login
+from shared_resources.streams.decoding.registry import VARIABLES as OF_THE_REGISTRY
 from tests.data_products.dbt_toy import COLUMNS, contract_file, toy, write, write_contract
 from tests.mesh_files import DOMAIN
 from tests.stand_ins import StandIns
@@ -164,7 +166,10 @@ def test_a_model_is_compiled_anew_when_a_variable_that_it_sees_changes(
 
 
 @pytest.mark.parametrize(
-    "name", sorted((KNOWN | VARIABLES | PLANTED) - {"SLACK_HOOK", "ANY_OTHER"})
+    "name",
+    sorted(
+        (KNOWN | VARIABLES | OF_KAFKA | OF_THE_REGISTRY | PLANTED) - {"SLACK_HOOK", "ANY_OTHER"}
+    ),
 )
 def test_no_variable_of_the_platform_is_passed(name: str) -> None:
     assert name not in PASSED

@@ -13,6 +13,7 @@ from shared_resources.production.kafka.settings import VARIABLES as OF_KAFKA
 from shared_resources.production.snowflake_settings import VARIABLES
 from shared_resources.reference.described import described
 from shared_resources.reference.pages.markdown import code, page, table
+from shared_resources.streams.decoding.registry import VARIABLES as OF_THE_REGISTRY
 
 _INTRODUCTION = """
 Settings are environment variables. With `MESH_ENV=production` every `mesh` command and every code
@@ -101,7 +102,8 @@ def settings_page() -> str:
         table(("variable", "default", "what it is for"), rows),
         "## Of AWS, Snowflake and Kafka",
         f"Production reads boto3's own variables (`AWS_…`) and the Snowflake connector's: "
-        f"{code(sorted(VARIABLES))}. Where there are streams, it reads {code(sorted(OF_KAFKA))}. "
+        f"{code(sorted(VARIABLES))}. Where there are streams, it reads "
+        f"{code(sorted(OF_KAFKA | OF_THE_REGISTRY))}. "
         "[What each is for](../production.md#7-variables), with the accounts that they name.",
         "## Of a domain",
         "A domain's code sees none of these. It sees what every process needs, and the variables that "
