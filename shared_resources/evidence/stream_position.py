@@ -45,11 +45,6 @@ class StreamPosition:
     tombstones: int = 0
     skipped: tuple[Skipped, ...] = ()
 
-    @property
-    def nothing_new(self) -> StreamPosition:
-        """The same position, of a commit that took no message."""
-        return StreamPosition(self.topic, self.topic_id, self.positions)
-
     def on(self, before: StreamPosition | None) -> StreamPosition:
         """With the partitions that others have read, as `before` has them."""
         if before is None or before.topic_id != self.topic_id:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
@@ -146,27 +146,6 @@ def _matching(pattern: re.Pattern[str], text: str) -> str:
     if found is None:
         raise ValueError
     return found[0]
-
-
-def rows_given(rows: Sequence[Mapping[str, Any]], generation: Generation) -> dict[str, str]:
-    """Rows of Python values as the generation has them. Raises `CannotBeServed` for a value that is not
-    of its column's type, and for a column that is unknown or missing."""
-    import pyarrow as pa
-
-    from shared_resources.contracts.types import arrow_schema
-
-    schema = arrow_schema(tuple(generation.types.items()))
-    for row in rows:
-        if row.keys() != generation.types.keys():
-            odd = sorted(row.keys() ^ generation.types.keys())
-            raise CannotBeServed(f"{generation.product}: {', '.join(odd)} is missing or unknown")
-    try:
-        batch = pa.RecordBatch.from_pylist([dict(row) for row in rows], schema=schema)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as problem:
-        raise CannotBeServed(
-            f"{generation.product}: a row has a value of another type ({type(problem).__name__})"
-        ) from None
-    return dict(rows_of(batch, generation))
 
 
 def _json(values: Sequence[Any]) -> str:

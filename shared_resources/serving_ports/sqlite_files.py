@@ -111,8 +111,8 @@ class SqliteFiles:
     def _problems(self, product: str) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.OperationalError, sqlite3.DatabaseError) as problem:
+        except sqlite3.DatabaseError as problem:
             raise PortUnreachable(
                 f"{self.file(product)}: {problem}; a serving port is made anew from what is published: "
-                f"remove the file and run `mesh housekeeping run {product}`"
+                f"remove the file and run `mesh housekeeping {product}`"
             ) from problem

@@ -20,7 +20,7 @@ from shared_resources.data_products.replaying import NotReplayable, Replayed
 from shared_resources.environment import Environment
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
 from shared_resources.stores.protocol import MovedOn
-from shared_resources.streams.kept_messages import kept_messages
+from shared_resources.streams.kept_messages import WindowMessages, kept_messages
 from shared_resources.streams.standing import standing
 from shared_resources.streams.window import Window, inputs_now, make_window
 
@@ -83,7 +83,8 @@ def _try(
     made = make_window(attempt, window, at)
     audited = audit_batch(attempt, made)
     rows = audited.staged.rows if audited.staged else 0
-    grown = rows if attempt.appends else len(made.messages.decoded.places)  # type: ignore[union-attr]
+    assert isinstance(made.messages, WindowMessages)
+    grown = rows if attempt.appends else len(made.messages.decoded.places)
     if not grown:
         environment.stores_of(contract)[0].discard(contract, attempt.batch_id)
         return Replayed(audited.report)

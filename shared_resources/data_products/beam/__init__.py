@@ -3,6 +3,6 @@
 Belongs here: everything that knows Beam: its runner, what workers read and write, its failures.
 Does not belong here: which inputs a product has, auditing or publishing what a pipeline wrote.
 
-Beam is an extra (`beam`): only `pipeline.py`, `transforms.py` and `downloads.py` import it, when a
+Beam is an extra (`beam`): only `pipeline.py`, `transforms.py` and `elsewhere.py` import it, when a
 pipeline is run.
 """
