@@ -4,4 +4,7 @@ Belongs here: which rule a message alone decides, which needs a window or the pr
 many messages at once.
 Does not belong here: the condition of a kind of rule (`contracts/rules/`), decoding messages
 (`streams/decoding/`), what becomes of a rejected message.
+
+A window is decided by the audit. This is held to the same verdicts and measured; no process of the
+platform passes single messages on yet.
 """
