@@ -43,6 +43,8 @@ _NOT_TEXT = frozenset(
         "lake",
         "landing",
         "locks",
+        # What a producer sent, to be read as it came: messages with stars in them would be published.
+        "log",
         "ports",
         "quarantine",
         "registry",
@@ -206,6 +208,12 @@ class _CarryingOut:
         if not self._entry.text_searched:
             left.append(_NOT_SEARCHED)
         notes = [_IN_POSTGRES] if self._environment.database_url is not None else []
+        notes += [
+            f"the topic {one.contract.stream.topic} of {one.contract.key} holds what was sent as long as "
+            "it keeps it: who reads from an earlier position, as after a rollback, reads it again"
+            for one in known
+            if one.contract.stream is not None
+        ]
         whole = [one for one in places if not one.get("problem")]
         return whole, derived(self._mesh, known), left, notes
 

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from shared_resources.contracts.file_formats import COMPRESSIONS
 from shared_resources.contracts.model import Column
 from shared_resources.environment import Environment
+from shared_resources.erasing.in_messages import of_subjects
 from shared_resources.erasing.in_text import Words
 from shared_resources.erasing.rewritten_objects import (
     NotRewritable,
@@ -38,8 +39,10 @@ from shared_resources.governance.quarantine.quarantine import (
     QuarantineEntry,
     place_of,
 )
+from shared_resources.governance.quarantine.rejection import OF_MESSAGES
 from shared_resources.landing.rejects import CELLS, TEXT
 from shared_resources.stores.branched.registry import Branches
+from shared_resources.streams.log.port import message_schema
 from shared_resources.wiring.branch import BRANCHES
 
 _NO_LINES = frozenset({".parquet", *COMPRESSIONS})
@@ -97,6 +100,7 @@ class _Entry:
         self._place = place_of(entry.product, entry.id)
         self._quarantine = quarantine
         self._written: dict[str, Path] = {}
+        self._messages_gone: set[tuple[int, int]] = set()  # by partition and offset
         self._rows = 0
         stored = quarantine.store.read(self._place)
         self._said: bytes = stored.entry if stored is not None else b"{}"
@@ -111,10 +115,14 @@ class _Entry:
         for name, path in self._files():
             if self._entry.kind == "object":
                 self._object(name, path)
+            elif self._entry.kind in OF_MESSAGES:
+                self._messages(name, path)
             else:
                 self._parquet(name, path, self._is_row)
         rejects = self._quarantine.rejects(self._entry)
-        if rejects is not None:
+        if rejects is not None and self._entry.kind in OF_MESSAGES:
+            self._parquet(REJECTS, rejects, self._is_of_message, counted=False)
+        elif rejects is not None:
             self._parquet(REJECTS, rejects, self._is_reject)
         return self._rows
 
@@ -152,25 +160,39 @@ class _Entry:
         to.write_bytes(b"".join(left))
         return len(lines) - len(left)
 
-    def _parquet(self, name: str, path: Path, goes: Any) -> None:
-        try:
-            table = pq.read_table(path)
-        except (pa.ArrowException, OSError) as problem:
-            raise NotRewritable(f"{name} is no whole Parquet file") from problem
+    def _messages(self, name: str, path: Path) -> None:
+        table = _table(name, path)
+        goes = of_subjects(
+            table.select(message_schema().names).cast(message_schema()), self._known, self._who
+        )
+        gone = table.select(["partition", "offset"]).filter(pa.array(goes, pa.bool_()))
+        self._messages_gone |= {(one["partition"], one["offset"]) for one in gone.to_pylist()}
+        if any(goes):
+            to = self._new(name)
+            pq.write_table(rest_of(table, goes), to, compression="zstd")
+            self._note(name, to, sum(goes))
+
+    def _parquet(self, name: str, path: Path, goes: Any, *, counted: bool = True) -> None:
+        table = _table(name, path)
         names = [one for one in table.column_names if one in self._needed]
         rows = [goes(row) for row in table.select(names).to_pylist()]
         if any(rows):
             to = self._new(name)
             pq.write_table(rest_of(table, rows), to, compression="zstd")
-            self._note(name, to, sum(rows))
+            self._note(name, to, sum(rows), counted=counted)
 
     @property
     def _needed(self) -> set[str]:
-        return {*self._known.names, "_raw", "_reasons"}
+        return {*self._known.names, "_object", "_row", "_raw", "_reasons"}
 
     def _is_row(self, row: Mapping[str, Any]) -> bool:
         by_name = self._known.by_name.items()
         return any(is_one(row.get(name), column, self._who) for name, column in by_name)
+
+    def _is_of_message(self, row: Mapping[str, Any]) -> bool:
+        """Whether it says what is wrong with a message that goes: it quotes its values."""
+        partition = str(row["_object"]).rpartition("[")[2].rstrip("]")
+        return (int(partition), row["_row"]) in self._messages_gone
 
     def _is_reject(self, row: Mapping[str, Any]) -> bool:
         try:
@@ -192,7 +214,14 @@ class _Entry:
     def _new(self, name: str) -> Path:
         return self._folder / f"{len(self._written):05d}{PurePosixPath(name).suffix}"
 
-    def _note(self, name: str, written: Path, rows: int) -> None:
+    def _note(self, name: str, written: Path, rows: int, *, counted: bool = True) -> None:
         if rows:
             self._written[name] = written
-            self._rows += rows
+            self._rows += rows if counted else 0
+
+
+def _table(name: str, path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowException, OSError) as problem:
+        raise NotRewritable(f"{name} is no whole Parquet file") from problem

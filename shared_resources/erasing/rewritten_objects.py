@@ -143,10 +143,11 @@ def _json_rows(text: TextFile, landing: Landing, columns: Keys, who: Subjects) -
         if text.start:
             lines.read(1)
         for line in lines:
-            yield len(line), _json_goes(line, columns, who, words)
+            yield len(line), json_goes(line, columns, who, words)
 
 
-def _json_goes(line: str, columns: Keys, who: Subjects, words: Words) -> bool:
+def json_goes(line: str, columns: Keys, who: Subjects, words: Words) -> bool:
+    """Whether one JSON object is theirs; what is none, when it holds a key as a word of its own."""
     try:
         said = json.loads(line)
     except ValueError:
