@@ -42,6 +42,8 @@ MOST_MESSAGES = 500_000
 MOST_BYTES = 256 << 20
 PATIENCE = 30.0
 COMMITS_PER_COMPACTION = 100
+# For how long a window is tried that is refused for an erasure: those of a mesh take minutes.
+REFUSED_SECONDS = 600.0
 _LONGEST_WAIT = 0.5  # how long a stop may be waited for
 
 
@@ -75,7 +77,8 @@ class StreamProcess:
         """Commit windows until it is stopped; with `until` until its partitions are as far as that, and
         no longer than `patience` seconds without any.
 
-        Raises `MessagesGone` when the topic has lost messages that were not read, and `LogProblem`.
+        Raises `MessagesGone` when the topic has lost messages that were not read, `LogProblem`, and
+        `MovedOn` when an erasure does not end.
         """
         topic = self._check()
         reader = self.environment.log.reader(topic.name, group_of(self._contract), self)
@@ -178,9 +181,17 @@ class StreamProcess:
         return skipped.partition in self._begins
 
     def _commit(self, reader: LogReader, window: Window) -> None:
-        """Commit the window; who finds that another has read the same goes on from there."""
+        """Commit the window; who finds that another has read the same goes on from there.
+
+        Raises `MovedOn` when it is refused for long although nobody has published meanwhile: an erasure
+        is under way, or was never ended.
+        """
+        refused_since = time.monotonic()
+        before: int | None = None
         while True:
             at = standing(self.environment, self._contract)
+            if before is not None and at.number != before:
+                refused_since = time.monotonic()
             if (theirs := _read_by_others(window, at)) is not None:
                 self._begins |= theirs
                 reader.seek(theirs)
@@ -190,6 +201,13 @@ class StreamProcess:
                     self.environment, self.definition, window, at, self.run_id
                 )
             except MovedOn:
+                if at.number == before:
+                    if self.stopping():
+                        return  # nothing of it is committed: whoever comes next reads it again
+                    if time.monotonic() - refused_since > REFUSED_SECONDS:
+                        raise
+                    time.sleep(_LONGEST_WAIT)
+                before = at.number
                 continue
             self._begins |= window.ends
             self._skipped = ()

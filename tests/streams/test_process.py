@@ -9,6 +9,7 @@ from shared_resources.cli.main import main
 from shared_resources.data_products.definition import define_product
 from shared_resources.housekeeping.tasks import Task, perform
 from shared_resources.mesh import read_whole_mesh
+from shared_resources.stores.protocol import MovedOn
 from shared_resources.streams import process as process_module
 from shared_resources.streams.process import StreamProcess
 from shared_resources.streams.standing import AcceptedGaps, MessagesGone, look_at_topic, standing
@@ -76,6 +77,29 @@ def test_who_has_read_what_another_committed_goes_on_from_there(shop, monkeypatc
     monkeypatch.setattr(process_module, "commit_window", overtaken)
     drain(shop)
     assert numbers(shop) == list(range(10))
+
+
+def test_a_window_that_is_refused_for_an_erasure_is_tried_again_and_not_for_ever(shop, monkeypatch):
+    send(shop, [receipt(1)])
+    commit, refusals = process_module.commit_window, []
+
+    def refused(*given):
+        refusals.append(given)
+        if len(refusals) == 5:
+            return commit(*given)
+        raise MovedOn("a customer was erased since this batch was begun")
+
+    monkeypatch.setattr(process_module, "commit_window", refused)
+    monkeypatch.setattr(process_module, "_LONGEST_WAIT", 0.01)
+    with monkeypatch.context() as patch:
+        patch.setattr(process_module, "REFUSED_SECONDS", 0)
+        with pytest.raises(MovedOn, match="was erased"):
+            drain(shop)
+    stopped = StreamProcess(shop.environment, definition(shop), "r", lambda: len(refusals) > 3)
+    stopped.run(ends(shop))
+    assert len(refusals) == 4 and not shop.versions(PRODUCT)
+    drain(shop)
+    assert numbers(shop) == [1]
 
 
 def test_a_window_that_was_kept_and_never_committed_is_not_kept_twice(shop, monkeypatch):
