@@ -36,9 +36,10 @@ class Volume(BatchKind):
             Fraction(rule.arguments["lowestPercent"]),
             Fraction(rule.arguments["highestPercent"]),
         )
+        what = "product" if facts.published else "batch"
         passed = usual * low <= rows * 100 <= usual * high
         said = (
-            f"the batch has {words.amount(rows)} rows; {words.amount(round(usual))} are usual "
+            f"the {what} has {words.amount(rows)} rows; {words.amount(round(usual))} are usual "
             f"(median of {len(before)} batches before it)"
         )
         if not passed:
