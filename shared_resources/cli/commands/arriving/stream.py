@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import uuid
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -103,6 +104,27 @@ def skip(product: str, reason: str) -> None:
         return
     AcceptedGaps(environment.state, contract.key).accept(gap, user(), reason.strip())
     say(f"{gap.why}. Accepted by {user()}: the next version says so")
+
+
+@stream.command(
+    epilog="Example: mesh stream send receipts 2017.jsonl --key receipt_id --partitions 4"
+)
+@click.argument("topic")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--key", help="The field of each line whose value is the message's key.")
+@click.option("--partitions", type=click.IntRange(1), help="Make the topic, if there is none.")
+def send(topic: str, file: Path, key: str | None, partitions: int | None) -> None:
+    """Send each line of FILE to TOPIC as a message: to try a stream where nobody writes to it yet."""
+    from shared_resources.streams.log.lines import send_lines
+
+    log = wiring.without_branch().log
+    if partitions is not None:
+        log.create(topic, partitions)
+    elif log.topic(topic) is None:
+        raise click.UsageError(
+            f"there is no topic {topic!r} in {log}; --partitions NUMBER makes it"
+        )
+    say(f"{send_lines(log, topic, file, key):,} messages sent to {topic}")
 
 
 @stream.command("list", epilog="Example: mesh stream list --json")
