@@ -33,6 +33,7 @@ from shared_resources.stores.reading.called import in_names_of
 
 def audit_batch(attempt: Attempt, made: Made) -> AuditedBatch:
     """Audit every part, keep aside what is rejected, and say what may be published."""
+    attempt = replace(attempt, adds_nothing=made.position_only)
     auditor = Auditor(attempt, made)
     readable = auditor.audit_readable(made.parts)
     verdicts = [

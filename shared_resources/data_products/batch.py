@@ -83,6 +83,7 @@ class Made:
     stream: StreamPosition | None = None  # how far the batch goes into the product's topic
     messages: MessagesOfBatch | None = None  # which its rows were: they are kept, and not the rows
     set_aside: tuple[QuarantineEntry, ...] = ()  # what was kept of it before
+    position_only: bool = False  # it has no row, and what is published stays, whatever the mode
 
     @property
     def grants(self) -> dict[str, str]:
@@ -97,7 +98,7 @@ class Attempt:
     `inputs` are all products that the product reads or refers to, by key, at their pinned versions.
     `loss_budget_percent` is the contract's, but for a replay. `replay_of` is the quarantined batch
     that is tried again. `on_top_of` is the leading store's current version when the attempt was
-    begun, 0 for none.
+    begun, 0 for none. `adds_nothing`: it moves a stream's position, and no row.
     """
 
     environment: Environment
@@ -108,6 +109,7 @@ class Attempt:
     loss_budget_percent: Number = 0
     replay_of: QuarantineEntry | None = None
     on_top_of: int | None = None
+    adds_nothing: bool = False
 
     @property
     def contract(self) -> Contract:
@@ -117,7 +119,7 @@ class Attempt:
     def appends(self) -> bool:
         """Whether its rows are added to what is published, and replace nothing."""
         stream = self.contract.stream
-        return stream is not None and stream.appends
+        return stream is not None and (stream.appends or self.adds_nothing)
 
     @property
     def pins(self) -> tuple[Pin, ...]:

@@ -153,11 +153,12 @@ def check_on_top_of(contract: Contract, current: int, wanted: int) -> None:
 def check_batch(contract: Contract, staged: StagedBatch, *, append: bool = False) -> None:
     """Raise `PublishError` for a batch that would wipe the product, or that is another product's.
 
-    The audit refuses an empty batch first; this holds even for who forgot to ask it.
+    The audit refuses an empty batch first; this holds even for who forgot to ask it. What a stream
+    keeps the last row of each key of may have none left: each went by a message of its own.
     """
     if staged.product != contract.key:
         raise PublishError(f"a batch of {staged.product} cannot be published as {contract.key}")
-    if not staged.rows and not contract.allow_empty and not append:
+    if not (staged.rows or contract.allow_empty or append or contract.stream):
         raise PublishError(
             f"{contract.key}: batch {staged.batch_id} is empty and would replace what is "
             f"published. If that is meant, set allowEmpty in {contract.path}."

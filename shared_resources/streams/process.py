@@ -63,6 +63,9 @@ class StreamProcess:
     _skipped: tuple[Skipped, ...] = ()
     _gathered: list[pa.Table] = field(default_factory=list)
     _commits: int = 0
+    _untidy: bool = (
+        False  # whether an entry may be left that is known as dead after the next commit
+    )
 
     @property
     def _contract(self) -> Contract:
@@ -102,20 +105,21 @@ class StreamProcess:
 
     def _check(self) -> TopicState:
         """The topic as it is, of which nothing is gone but what somebody said may be."""
-        topic, gap, _ = self._look()
-        if gap is not None and not self._skipped:
-            raise MessagesGone(
-                f"{gap.why}. Nothing was changed. If it is to go on without them: "
-                f'`mesh stream skip {self.definition.key} --reason "…"`'
-            )
+        topic, _, _ = self._look()
         return topic
 
     def _look(self) -> tuple[TopicState, Gap | None, Standing]:
+        """Raises `MessagesGone` for a gap that nobody has accepted, whenever it came to be."""
         at = standing(self.environment, self._contract)
         topic, gap = look_at_topic(self.environment, self._contract, at)
         self._skipped = ()
         if gap is not None:
             self._skipped = AcceptedGaps(self.environment.state, self._contract.key).skipped(gap)
+        if gap is not None and gap.lost and not self._skipped:
+            raise MessagesGone(
+                f"{gap.why}. Nothing was changed. If it is to go on without them: "
+                f'`mesh stream skip {self.definition.key} --reason "…"`'
+            )
         return topic, gap, at
 
     # -- the partitions ----------------------------------------------------------------------------
@@ -126,6 +130,7 @@ class StreamProcess:
         begins = dict(begin_at(topic, at, gap, partitions))
         self._begins |= begins
         withdraw_uncommitted(self.environment, self._contract, at)
+        self._untidy = True
         return begins
 
     def taken(self, partitions: Sequence[int]) -> None:
@@ -188,6 +193,7 @@ class StreamProcess:
         """
         refused_since = time.monotonic()
         before: int | None = None
+        self._check_it_is_the_same_topic(window)
         while True:
             at = standing(self.environment, self._contract)
             if before is not None and at.number != before:
@@ -195,12 +201,14 @@ class StreamProcess:
             if (theirs := _read_by_others(window, at)) is not None:
                 self._begins |= theirs
                 reader.seek(theirs)
+                self._tidy(at)
                 return
             try:
                 committed = commit_window(
                     self.environment, self.definition, window, at, self.run_id
                 )
             except MovedOn:
+                self._untidy = True
                 if at.number == before:
                     if self.stopping():
                         return  # nothing of it is committed: whoever comes next reads it again
@@ -213,8 +221,26 @@ class StreamProcess:
             self._skipped = ()
             reader.show(window.ends)
             self.told(committed, window)
+            self._tidy()
             self._compact()
             return
+
+    def _check_it_is_the_same_topic(self, window: Window) -> None:
+        """Asked after the messages were read: a client may go on reading in one of the same name."""
+        topic = self.environment.log.topic(window.topic)
+        if topic is None or topic.id != window.topic_id:
+            raise MessagesGone(
+                f"{self.definition.key}: the topic {window.topic} was deleted, or made anew, while it "
+                "was read; what was read since the last commit was left out. Start the stream again"
+            )
+
+    def _tidy(self, at: Standing | None = None) -> None:
+        """What died before its commit is known as dead once the position is past it: not later, when
+        the versions that tell so may have expired."""
+        if self._untidy:
+            at = at or standing(self.environment, self._contract)
+            withdraw_uncommitted(self.environment, self._contract, at)
+            self._untidy = False
 
     def _compact(self) -> None:
         """Each window is a file: once in a while the small ones become fewer, and the version stays."""
@@ -227,12 +253,28 @@ class StreamProcess:
 
 
 def _read_by_others(window: Window, at: Standing) -> dict[int, int] | None:
-    """Where the window's partitions are, if the product does not stand any more where it begins."""
-    if at.position is None or at.position.topic_id != window.topic_id:
+    """Where the window's partitions are, if the product does not stand any more where it begins.
+
+    Raises `MessagesGone` when it goes on with another topic.
+    """
+    if at.position is None:
         return None
-    skipped = {one.partition for one in window.skipped}
     positions = at.position.positions
-    theirs = {p: positions.get(p, begin) for p, begin in window.begins.items() if p not in skipped}
-    if all(theirs[partition] == window.begins[partition] for partition in theirs):
-        return None
-    return theirs
+    if at.position.topic_id != window.topic_id:
+        if {one.partition: one.first for one in window.skipped} == dict(positions):
+            return None
+        raise MessagesGone(
+            f"the product went on with another topic than the {window.topic} that was read here; nothing "
+            "was published. Start the stream again"
+        )
+    # Where a gap was accepted the product stands before it, and the window begins after it.
+    passed = {
+        s.partition: s.first for s in window.skipped if window.begins.get(s.partition) == s.next
+    }
+    theirs = {
+        p: begin
+        if p in passed and positions.get(p, begin) == passed[p]
+        else positions.get(p, begin)
+        for p, begin in window.begins.items()
+    }
+    return None if theirs == dict(window.begins) else theirs

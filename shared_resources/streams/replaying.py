@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from shared_resources.contracts.model import Contract
 from shared_resources.data_products.auditing import audit_batch
 from shared_resources.data_products.batch import Attempt, Run
 from shared_resources.data_products.definition import ProductDefinition
@@ -19,9 +20,12 @@ from shared_resources.data_products.publishing import already_published, publish
 from shared_resources.data_products.replaying import NotReplayable, Replayed
 from shared_resources.environment import Environment
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
-from shared_resources.stores.protocol import MovedOn
+from shared_resources.governance.quarantine.settlement import with_replacements
+from shared_resources.stores.protocol import MovedOn, Version
+from shared_resources.stores.versions import lineage
 from shared_resources.streams.kept_messages import WindowMessages, kept_messages
 from shared_resources.streams.standing import standing
+from shared_resources.streams.tidying import comes_again, withdraw_uncommitted
 from shared_resources.streams.window import Window, inputs_now, make_window
 
 _ATTEMPTS = 20  # a stream that commits each second overtakes a replay of a minute now and then
@@ -39,23 +43,43 @@ def replay_messages(
 
     Raises `NotReplayable`, and `MovedOn` when the stream commits faster than this can.
     """
-    contract, batch_id = definition.contract, f"replay-{entry.id}"
     quarantine = environment.quarantine
-    if (published := already_published(environment, contract, batch_id)) is not None:
-        quarantine.mark_replayed(entry.id, published[0].number)
-        raise NotReplayable(
-            f"{entry.id} was replayed before, as version {published[0].number} of {contract.key}"
-        )
-    if not force and (why := _why_not(definition, entry)):
-        raise NotReplayable(why)
     messages = pa.concat_tables([kept_messages(file) for file in quarantine.files(entry)])
     for attempt in range(_ATTEMPTS):
+        entry = _still_there(environment, definition, entry, force=force)
         try:
             return _try(environment, definition, entry, Run(run_id), messages)
         except MovedOn:
             if attempt == _ATTEMPTS - 1:
                 raise
     raise AssertionError("the last attempt raises")
+
+
+def _still_there(
+    environment: Environment, definition: ProductDefinition, entry: QuarantineEntry, *, force: bool
+) -> QuarantineEntry:
+    """The entry as it is now. Raises `NotReplayable` when it was replayed, or has lost its place."""
+    contract = definition.contract
+    at, versions = standing(environment, contract), _versions(environment, contract)
+    for version in lineage(versions):
+        evidence = version.evidence_or_none
+        if evidence and evidence.replay_of and evidence.replay_of.entry == entry.id:
+            # A replay that died between publishing and noting it is brought to its end here.
+            already_published(environment, contract, version.batch_id)
+            environment.quarantine.mark_replayed(entry.id, version.number)
+            raise NotReplayable(
+                f"{entry.id} was replayed before, as version {version.number} of {contract.key}"
+            )
+    withdraw_uncommitted(environment, contract, at)
+    [entry] = with_replacements([environment.quarantine.get(entry.id)], versions)
+    why = _why_not(definition, entry, comes_again=comes_again(entry, versions, at))
+    if why and not force:
+        raise NotReplayable(why)
+    return entry
+
+
+def _versions(environment: Environment, contract: Contract) -> list[Version]:
+    return environment.stores_of(contract)[0].versions(contract.key)
 
 
 def _try(
@@ -73,7 +97,8 @@ def _try(
         environment,
         definition,
         run,
-        f"replay-{entry.id}",
+        # After a rollback to before it, it is replayed anew.
+        f"replay-{entry.id}" + (f"-{at.restored}" if at.restored else ""),
         inputs_now(environment, definition),
         100,  # whatever fails stays in quarantine
         replay_of=entry,
@@ -94,7 +119,17 @@ def _try(
     return Replayed(audited.report, versions, rest)
 
 
-def _why_not(definition: ProductDefinition, entry: QuarantineEntry) -> str | None:
+def _why_not(
+    definition: ProductDefinition, entry: QuarantineEntry, *, comes_again: bool
+) -> str | None:
+    if comes_again:
+        return (
+            f"the messages of {entry.id} are read again: their window was not committed, or the product "
+            f"went back to before it. Run `mesh stream {definition.key}` first; with --force they would "
+            "be rows twice"
+        )
+    if entry.superseded_by is not None or entry.replaced_by is not None:
+        return f"{entry.id} was {entry.settled}; use --force to publish it all the same"
     if entry.closed is not None:
         closed = entry.closed
         return (

@@ -173,15 +173,20 @@ class AcceptedGaps:
             connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values))
 
     def skipped(self, gap: Gap) -> tuple[Skipped, ...]:
-        """What is said in the next commit of a gap that was accepted; nothing of one that was not."""
-        its = (_ACCEPTED.c.product == self._product) & (_ACCEPTED.c.gap == gap.name)
-        columns = (_ACCEPTED.c.by, _ACCEPTED.c.reason, _ACCEPTED.c.at)
+        """What is said in the next commit of a gap that was accepted; nothing of one that was not.
+
+        Of several partitions one may be committed before the others: what is left is accepted, too.
+        """
+        columns = (_ACCEPTED.c.gap, _ACCEPTED.c.by, _ACCEPTED.c.reason, _ACCEPTED.c.at)
+        wanted = sa.select(*columns).where(_ACCEPTED.c.product == self._product)
         with self._database.begin() as connection:
-            row = connection.execute(sa.select(*columns).where(its)).one_or_none()
-        if row is None:
-            return ()
-        by, reason, at = row._tuple()
-        return tuple(Skipped(*one, by, reason, at) for one in gap.lost)
+            rows = connection.execute(wanted.order_by(_ACCEPTED.c.at.desc())).all()
+        for row in rows:
+            name, by, reason, at = row._tuple()
+            topic_id, lost = json.loads(name)
+            if topic_id == gap.topic_id and set(gap.lost) <= set(map(tuple, lost)):
+                return tuple(Skipped(*one, by, reason, at) for one in gap.lost)
+        return ()
 
 
 def begin_at(

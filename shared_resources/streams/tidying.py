@@ -18,6 +18,7 @@ from shared_resources.environment import Environment
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
 from shared_resources.governance.quarantine.rejection import OF_MESSAGES
 from shared_resources.stores.protocol import Version
+from shared_resources.stores.versions import lineage
 from shared_resources.streams.standing import Standing
 
 _PARTITION = re.compile(r"\[(\d+)\]$")
@@ -51,13 +52,31 @@ def withdraw_uncommitted(
 
 def _is_passed(entry: QuarantineEntry, versions: Sequence[Version], at: Standing) -> bool:
     """Whether the product has moved past where the entry's window began, and every version that could
-    name it is still kept."""
-    oldest = versions[0].number if versions else 0
-    if at.position is None or entry.on_top_of is None or oldest > entry.on_top_of + 1:
+    name it is still kept: of those in between some may have expired."""
+    if at.position is None or entry.on_top_of is None:
         return False
+    numbers = {version.number for version in versions}
+    if not numbers.issuperset(range(entry.on_top_of + 1, versions[-1].number + 1)):
+        return False
+    positions = at.position.positions
+    return any(positions.get(p, 0) > begin for p, begin, _ in ranges_of(entry))
+
+
+def comes_again(entry: QuarantineEntry, versions: Sequence[Version], at: Standing) -> bool:
+    """Whether the stream has the entry's messages still before it: nothing that readers see names it, for
+    its process died, or a rollback went to before it."""
+    said = (version.evidence_or_none for version in lineage(versions))
+    if any(evidence is not None and entry.id in evidence.quarantined for evidence in said):
+        return False
+    positions = at.position.positions if at.position is not None else {}
+    return any(positions.get(p, 0) < end for p, _, end in ranges_of(entry))
+
+
+def ranges_of(entry: QuarantineEntry) -> list[tuple[int, int, int]]:
+    """(partition, first offset, one after the last) of its window; none of what a replay left."""
+    found = []
     for where, range_ in entry.objects:
-        found = _PARTITION.search(where)
-        begin = int(range_.partition("..")[0])
-        if found and at.position.positions.get(int(found[1]), 0) > begin:
-            return True
-    return False
+        begin, _, end = range_.partition("..")
+        if partition := _PARTITION.search(where):
+            found.append((int(partition[1]), int(begin), int(end)))
+    return found

@@ -26,6 +26,7 @@ from shared_resources.evidence.stream_position import Skipped, StreamPosition
 from shared_resources.governance.audit.report import AuditReport
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
 from shared_resources.parquet import write_parquet
+from shared_resources.problems import MeshProblem
 from shared_resources.stores.opening import open_product
 from shared_resources.stores.pins import pin_of
 from shared_resources.stores.protocol import (
@@ -70,6 +71,10 @@ class Window:
         return f"stream-{hashlib.sha256(of.encode()).hexdigest()[:24]}"
 
 
+class StuckStream(MeshProblem):
+    """What is published breaks a rule by itself, so that nothing can go on top of it."""
+
+
 @dataclass(frozen=True)
 class Committed:
     """What became of a window. `report` is None of one that had been published before; `refused` is that
@@ -93,7 +98,7 @@ def commit_window(
     run_id: str,
 ) -> Committed:
     """Publish what keeps the contract, keep what does not, and move the position: in one commit on top
-    of the version `at`. Raises `MovedOn` when that is not the current one any more.
+    of the version `at`. Raises `MovedOn` when that is not the current one any more, and `StuckStream`.
     """
     contract, stream = definition.contract, definition.contract.stream
     assert stream is not None
@@ -115,6 +120,13 @@ def commit_window(
     refused = audited.report if audited.cleared is None else None
     if audited.cleared is None:
         audited = audit_batch(attempt, _without_rows(attempt, made, audited.quarantined))
+    if audited.cleared is None:
+        raise StuckStream(
+            f"{contract.key}: no window can be published, not even one without any row, as "
+            f"{audited.report.refusals[0].rule.clause}: {audited.report.refusals[0].message}. The window "
+            f"is in quarantine and its messages are read again; correct {contract.path}, or what is "
+            "published, and start the stream again"
+        )
     return Committed(publish(audited), audited.report, refused)
 
 
@@ -184,4 +196,6 @@ def _without_rows(attempt: Attempt, made: Made, kept: tuple[QuarantineEntry, ...
     write_parquet(path, arrow_schema(tuple((c.name, c.type) for c in contract.columns)), ())
     file = StagedFile(path, UNPARTITIONED, 0)
     empty = StagedBatch(contract.key, attempt.batch_id, folder, (file,))
-    return Made((empty,), objects=made.objects, stream=made.stream, set_aside=kept)
+    return Made(
+        (empty,), objects=made.objects, stream=made.stream, set_aside=kept, position_only=True
+    )

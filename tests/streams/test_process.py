@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from shared_resources.cli.main import main
+from shared_resources.data_products.compared.standing import entries_of
 from shared_resources.data_products.definition import define_product
 from shared_resources.housekeeping.tasks import Task, perform
 from shared_resources.mesh import read_whole_mesh
@@ -163,6 +164,81 @@ def test_a_topic_that_was_made_anew_stops_the_stream(shop, monkeypatch):
         drain(shop)
 
 
+def test_messages_that_go_while_a_partition_is_waited_for_are_not_passed_in_silence(
+    shop, monkeypatch
+):
+    send(shop, [receipt(1), receipt(2)], partition=0)
+    drain(shop)
+    send(shop, [receipt(n) for n in range(3, 9)], partition=0)
+    process = StreamProcess(shop.environment, definition(shop), "r", lambda: False)
+    checked = process._check()
+    monkeypatch.setattr(process, "_check", lambda: checked)
+    lose(shop, monkeypatch, 0, 5)
+    with pytest.raises(MessagesGone, match="up to 3 messages went"):
+        process.run(ends(shop))
+    assert numbers(shop) == [1, 2]
+
+
+def test_a_topic_that_is_made_anew_while_it_is_read_is_not_taken_for_the_old_one(shop, monkeypatch):
+    send(shop, [receipt(1)])
+    drain(shop)
+    send(shop, [receipt(2)])
+    log = shop.environment.log
+    before = log.topic("receipts")
+    asked = iter([before, before])  # by the process when it begins, and when it is given partitions
+    anew = dataclasses.replace(before, id="another")
+    monkeypatch.setattr(type(log), "topic", lambda self, name: next(asked, anew))
+    with pytest.raises(MessagesGone, match="made anew"):
+        StreamProcess(shop.environment, definition(shop), "r", lambda: False).run(before.ends)
+    assert numbers(shop) == [1]
+
+
+def test_after_an_accepted_gap_who_read_the_same_publishes_nothing_twice(shop, monkeypatch):
+    send(shop, [receipt(1), receipt(2)], partition=0)
+    drain(shop)
+    send(shop, [receipt(n) for n in range(3, 9)], partition=0)
+    lose(shop, monkeypatch, 0, 5)
+    made = definition(shop).contract
+    _, gap = look_at_topic(shop.environment, made, standing(shop.environment, made))
+    AcceptedGaps(shop.environment.state, PRODUCT).accept(gap, "me", "because")
+    commit = process_module.commit_window
+
+    def overtaken(environment, made, window, at, run_id):
+        monkeypatch.setattr(process_module, "commit_window", commit)
+        shorter = dataclasses.replace(
+            window, messages=window.messages.slice(0, 2), ends={**window.ends, 0: 7}
+        )
+        commit(environment, made, shorter, at, "other")
+        raise MovedOn
+
+    monkeypatch.setattr(process_module, "commit_window", overtaken)
+    drain(shop)
+    assert numbers(shop) == [1, 2, 6, 7, 8]
+    assert entries(shop) == []
+
+
+def test_what_is_accepted_of_two_partitions_may_be_committed_one_by_one(shop, monkeypatch):
+    for partition in (0, 1):
+        send(
+            shop,
+            [receipt(n) for n in range(10 * partition, 10 * partition + 5)],
+            partition=partition,
+        )
+    drain(shop)
+    log = shop.environment.log
+    topic = log.topic("receipts")
+    gone = dataclasses.replace(topic, begins={0: 7, 1: 8}, ends={0: 9, 1: 9})
+    monkeypatch.setattr(type(log), "topic", lambda self, name: gone)
+    made = definition(shop).contract
+    at = standing(shop.environment, made)
+    _, gap = look_at_topic(shop.environment, made, at)
+    AcceptedGaps(shop.environment.state, PRODUCT).accept(gap, "me", "because")
+    later = dataclasses.replace(at.position, positions={**at.position.positions, 0: 9})
+    _, left = look_at_topic(shop.environment, made, dataclasses.replace(at, position=later))
+    [skipped] = AcceptedGaps(shop.environment.state, PRODUCT).skipped(left)
+    assert (skipped.partition, skipped.messages) == (1, 3)
+
+
 def test_an_acceptance_is_of_what_was_missing_then_and_of_nothing_later(shop, monkeypatch):
     send(shop, [receipt(1)], partition=0)
     drain(shop)
@@ -208,6 +284,94 @@ def test_replayed_messages_are_rows_beside_what_came_since(shop):
         main(["quarantine", "replay", entry.id])
     assert done.value.code == 1
     assert numbers(shop) == [1, 2, 3, 4]
+
+
+def killed_before_its_commit(shop, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("shared_resources.streams.window.publish", dies)
+        with pytest.raises(KeyboardInterrupt):
+            drain(shop)
+
+
+def dies(*given):
+    raise KeyboardInterrupt
+
+
+def replay(entry, *options):
+    with pytest.raises(SystemExit) as done:
+        main(["quarantine", "replay", entry.id, *options])
+    return done.value.code
+
+
+def test_what_a_dead_process_kept_is_not_replayed_as_its_messages_come_again(
+    shop, monkeypatch, capsys
+):
+    send(shop, [receipt(0)], partition=0)
+    drain(shop)
+    send(shop, [receipt(1), {**receipt(2), "more": 1}], partition=0)
+    killed_before_its_commit(shop, monkeypatch)
+    [entry] = entries(shop)
+    shop.product(PRODUCT, contract(extraColumns="ignore"))
+    assert replay(entry) == 1
+    assert "read again" in capsys.readouterr().err
+    drain(shop)
+    assert numbers(shop) == [0, 1, 2]
+    assert replay(entry) == 1
+    assert entries(shop) == []
+    assert numbers(shop) == [0, 1, 2]
+
+
+def test_a_dead_entry_is_closed_by_the_next_commit_of_its_messages(shop, monkeypatch):
+    send(shop, [receipt(1), b"broken"], partition=0)
+    killed_before_its_commit(shop, monkeypatch)
+    send(shop, [b"too", receipt(2)], partition=0)
+    drain(shop)
+    assert [entry.rows for entry in entries(shop)] == [2]
+
+
+def standing_entries(shop):
+    read = definition(shop).contract
+    return [one for one in entries_of(shop.environment, read) if one.open]
+
+
+def test_what_a_rollback_took_back_is_in_quarantine_once_when_it_came_again(shop):
+    send(shop, [receipt(1)], partition=0)
+    drain(shop)
+    send(shop, [b"broken", receipt(2), {**receipt(3), "more": 1}, receipt(4)], partition=0)
+    drain(shop)
+    [before] = standing_entries(shop)
+    with pytest.raises(SystemExit):
+        main(["rollback", PRODUCT, "--to", "1"])
+    assert replay(before) == 1
+    drain(shop)
+    [after] = standing_entries(shop)
+    assert after.id != before.id
+    assert after.rows == 2
+    shop.product(PRODUCT, contract(extraColumns="ignore"))
+    assert replay(before) == 1
+    assert replay(after) == 0
+    assert numbers(shop) == [1, 2, 3, 4]
+    # Taken back with the rows, the replay is open again; and so is what stood in its place.
+    with pytest.raises(SystemExit):
+        main(["rollback", PRODUCT, "--to", "2"])
+    assert before.id in {one.id for one in standing_entries(shop)}
+
+
+def test_a_replay_that_was_rolled_back_may_be_done_again(shop):
+    send(shop, [receipt(1), {**receipt(2), "more": 1}], partition=0)
+    drain(shop)
+    [entry] = standing_entries(shop)
+    shop.product(PRODUCT, contract(extraColumns="ignore"))
+    assert replay(entry) == 0
+    assert numbers(shop) == [1, 2]
+    with pytest.raises(SystemExit):
+        main(["rollback", PRODUCT, "--to", "1"])
+    assert numbers(shop) == [1]
+    assert [one.id for one in standing_entries(shop)] == [entry.id]
+    assert replay(entry) == 0
+    assert numbers(shop) == [1, 2]
+    assert replay(entry) == 1
+    assert numbers(shop) == [1, 2]
 
 
 def test_the_command_commits_what_is_there_and_says_so(shop, capsys):

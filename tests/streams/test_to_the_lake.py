@@ -60,6 +60,14 @@ BROKEN = {
     "a required value that is missing": {"receipt_id": 91, "paid": 1},
     "a number out of range": receipt(92, paid=-1),
     "too many decimals": {"receipt_id": 93, "till": "a", "paid": 1.234},
+    "deeper than anybody reads": b"[" * 200_000,
+    "deeper in a field": b'{"receipt_id": 94, "till": "a", "paid": '
+    + b"[" * 50_000
+    + b"]" * 50_000
+    + b"}",
+    "a number of many digits": b'{"receipt_id": ' + b"9" * 10_000 + b', "till": "a", "paid": 1}',
+    "half of a pair": b'{"receipt_id": 95, "till": "\\ud800", "paid": 1}',
+    "nothing at all": b"",
 }
 
 

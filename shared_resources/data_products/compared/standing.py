@@ -24,7 +24,7 @@ from shared_resources.stores.protocol import Version
 def entries_of(environment: Environment, contract: Contract) -> list[QuarantineEntry]:
     """All entries of the product, oldest first, each with what became of it."""
     entries = environment.quarantine.list(contract.key)
-    if all(not entry.open for entry in entries):
+    if not any(entry.may_stand for entry in entries):
         return entries
     return with_replacements(entries, environment.stores_of(contract)[0].versions(contract.key))
 
@@ -40,7 +40,7 @@ def every_entry(
     entries = sorted(environment.quarantine.list(), key=lambda entry: entry.product)
     for product, group in groupby(entries, key=lambda entry: entry.product):
         own = list(group)
-        if any(entry.open for entry in own):
+        if any(entry.may_stand for entry in own):
             own = with_replacements(own, _versions(environment, product, contracts.get(product)))
         found.extend(own)
     return sorted(found, key=lambda entry: (entry.at, entry.id))

@@ -98,3 +98,10 @@ class QuarantineEntry(Rejection):
     def open(self) -> bool:
         """Whether there is still something to decide."""
         return not self.settled
+
+    @property
+    def may_stand(self) -> bool:
+        """Whether it is open, or is again by a rollback to before its replay."""
+        return self.open or (
+            self.kind in OF_MESSAGES and bool(self.replays) and self.closed is None
+        )

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
-from shared_resources.governance.quarantine.rejection import OF_MESSAGES
+from shared_resources.governance.quarantine.rejection import OF_MESSAGES, Replay
 from shared_resources.stores.protocol import Version
 from shared_resources.stores.versions import lineage
 
@@ -30,7 +30,13 @@ def with_replacements(
     proven = (version for version in lineage(versions) if version.evidence_or_none)
     current = sorted(proven, key=lambda version: version.number)
     return [
-        replace(entry, replaced_by=_replacement(entry, current, made_on(entry, versions)))
+        replace(
+            entry,
+            replays=_standing_replays(entry, current),
+            replaced_by=_replacement(
+                entry, current, made_on(entry, versions), _undone(entry, versions, current)
+            ),
+        )
         if entry.replaced_by is None
         else entry
         for entry in entries
@@ -70,10 +76,36 @@ def _left(entry: QuarantineEntry, version: Version) -> bool:
     return evidence is not None and entry.id in evidence.quarantined
 
 
-def _replacement(entry: QuarantineEntry, current: Iterable[Version], base: int) -> int | None:
+def _standing_replays(entry: QuarantineEntry, current: Iterable[Version]) -> tuple[Replay, ...]:
+    """Without those that a rollback has taken back: then its messages are nowhere else."""
+    if entry.kind not in OF_MESSAGES:
+        return entry.replays
+    jumps = [(v.rollback_of, v.number) for v in current if v.rollback_of is not None]
+    return tuple(
+        one for one in entry.replays if not any(to < one.version < number for to, number in jumps)
+    )
+
+
+def _undone(
+    entry: QuarantineEntry, versions: Sequence[Version], current: Sequence[Version]
+) -> int | None:
+    """The rollback after which the stream reads the entry's messages again: what breaks the contract of
+    them is in another entry then."""
+    if entry.kind not in OF_MESSAGES or any(_left(entry, version) for version in current):
+        return None
+    named = next((version.number for version in versions if _left(entry, version)), None)
+    if named is None:
+        return None
+    back = (v.number for v in current if v.rollback_of is not None and v.number > named)
+    return next(back, None)
+
+
+def _replacement(
+    entry: QuarantineEntry, current: Iterable[Version], base: int, undone: int | None
+) -> int | None:
     """The version, among those that what readers see came from, by which all of it was replaced."""
     if entry.kind in OF_MESSAGES:
-        return next((v.number for v in current if _replays(v, entry)), None)
+        return next((v.number for v in current if _replays(v, entry)), undone)
     left = set(entry.partitions)
     for version in current:
         if version.number <= base or version.rollback_of is not None:
