@@ -63,9 +63,7 @@ class StreamProcess:
     _skipped: tuple[Skipped, ...] = ()
     _gathered: list[pa.Table] = field(default_factory=list)
     _commits: int = 0
-    _untidy: bool = (
-        False  # whether an entry may be left that is known as dead after the next commit
-    )
+    _untidy: bool = False  # whether the next commit may show that an entry is a dead process's
 
     @property
     def _contract(self) -> Contract:
