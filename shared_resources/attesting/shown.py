@@ -15,6 +15,7 @@ from shared_resources.attesting.rerunning import Rerun
 from shared_resources.attesting.signatures import Signed
 from shared_resources.attesting.verifying import Proof, ProvenVersion
 from shared_resources.evidence.record import Evidence
+from shared_resources.evidence.stream_position import StreamPosition
 from shared_resources.stores.erased import erasures_of
 
 NOT_ATTESTED = "not attested"
@@ -87,6 +88,7 @@ def version_shown(one: ProvenVersion) -> dict[str, Any]:
         "inputs": _inputs(evidence) if evidence else [],
         "objects": [list(pair) for pair in (evidence.objects if evidence else ())],
         "quarantined": list(evidence.quarantined) if evidence else [],
+        "stream": _stream(evidence.stream) if evidence and evidence.stream else None,
         "agreements": terms.get("agreements"),
         "code": evidence.code if evidence else None,
         "release": terms.get("release"),
@@ -101,6 +103,12 @@ def _inputs(evidence: Evidence) -> list[dict[str, str | None]]:
         {"product": product, "read": pin, "attestation": evidence.input_attestations.get(product)}
         for product, pin in evidence.inputs.items()
     ]
+
+
+def _stream(at: StreamPosition) -> dict[str, Any]:
+    """How far into its topic the version goes, and what this commit took, rejected and went without."""
+    shown: dict[str, Any] = json.loads(at.text())
+    return shown
 
 
 def _lineage(evidence: Evidence) -> dict[str, Any] | None:
@@ -126,7 +134,7 @@ def not_checked(one: ProvenVersion) -> list[dict[str, str]]:
 
 
 def approvals(one: ProvenVersion) -> list[dict[str, str]]:
-    """Who let something pass: waivers, a rollback, a promotion."""
+    """Who let something pass: waivers, a rollback, a promotion, messages that were gone."""
     terms = (one.attested.predicate.get("terms") if one.attested else None) or {}
     found = [
         {
@@ -150,4 +158,10 @@ def approvals(one: ProvenVersion) -> list[dict[str, str]]:
     if evidence is not None and evidence.promoted is not None:
         branch = evidence.promoted.branch
         found.append({"by": evidence.promoted.by, "what": f"the promotion of {branch}", "why": ""})
+    if evidence is not None and evidence.stream is not None:
+        topic = evidence.stream.topic
+        found += [
+            {"by": skip.by, "what": f"{skip.told} of {topic}, which were gone", "why": skip.reason}
+            for skip in evidence.stream.skipped
+        ]
     return found

@@ -29,6 +29,13 @@ class Skipped:
         """At most: aborted ones and the log's own marks are among them."""
         return max(0, self.next - self.first)
 
+    @property
+    def told(self) -> str:
+        """For people. Of a topic that was made anew, nobody knows how many were left in the old one."""
+        if self.messages:
+            return f"offsets {self.first} to {self.next - 1} of partition {self.partition}"
+        return f"what was in partition {self.partition} from offset {self.first} on"
+
 
 @dataclass(frozen=True)
 class StreamPosition:

@@ -22,10 +22,10 @@ def of_topic(environment: Environment, contract: Contract, current: Version | No
     """Nothing of a product that is made otherwise. Raises what the log raises that does not answer."""
     if contract.stream is None:
         return []
-    from shared_resources.streams.standing import look_at_topic, standing, waiting
+    from shared_resources.streams.standing import AcceptedGaps, look_at_topic, standing, waiting
 
     _, gap = look_at_topic(environment, contract, standing(environment, contract))
-    if gap is not None:
+    if gap is not None and not AcceptedGaps(environment.state, contract.key).skipped(gap):
         return [
             Reason(
                 Kind.HOLES,

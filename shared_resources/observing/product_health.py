@@ -35,8 +35,9 @@ from shared_resources.observing.standing import (
     standing,
 )
 from shared_resources.serving_ports.lagging import lags
-from shared_resources.state.attempt import AttemptsOfAll, LastAttempt, Outcome
+from shared_resources.state.attempt import OF_A_STREAM, AttemptsOfAll, LastAttempt, Outcome
 from shared_resources.stores.protocol import ProductStore, Unreadable, Version
+from shared_resources.streams.log.port import LogProblem
 from shared_resources.wording import duration
 
 SHOWN_OBJECTS = 20
@@ -173,7 +174,10 @@ class Observer:
         """The last runs, of the product and of its days, that failed before its own attempt began."""
         if self._bad_runs is None:
             self._bad_runs = last_bad_runs(self._environment)
-        began = {one.run_id for one in self._attempts(contract)}
+        attempts = self._attempts(contract)
+        began = {one.run_id for one in attempts}
+        if any(one.run_id.startswith(OF_A_STREAM) for one in attempts):
+            return []  # the stream's process was the last to make it, and is no run of Dagster's
         bad = [
             one
             for one in self._bad_runs.get(contract.key, ())
@@ -238,6 +242,8 @@ def _one_trouble(told: list[Reason], contract: Contract, what: str) -> Iterator[
         yield
     except Unreadable as problem:
         told.append(Reason(Kind.UNREADABLE, f"{problem.file} {problem.problem}", problem.remedy))
+    except LogProblem as problem:
+        told.append(Reason(Kind.UNREADABLE, str(problem), "`mesh stream list` shows it"))
     except Exception as problem:  # noqa: BLE001 - of whichever store: it is this product's own
         said = str(problem).strip().splitlines() or [""]
         told.append(

@@ -146,6 +146,9 @@ def _refusals(contract: Contract, found: Standing, held: frozenset[str]) -> list
     told = []
     for partition, entries in sorted(found.refused.items()):
         newest = entries[-1]
+        if newest.kind == "window":
+            told.append(_windows(contract, entries))
+            continue
         why = "; ".join(f"{rule}: {message}" for rule, _, _, message in newest.reasons)
         told.append(
             _refusal(contract, partition, held, why, ", ".join(e.id for e in entries[-SHOWN_IDS:]))
@@ -153,6 +156,20 @@ def _refusals(contract: Contract, found: Standing, held: frozenset[str]) -> list
     for partition, word in sorted(found.refused_long_ago.items()):
         told.append(_refusal(contract, partition, held, word.message, ""))
     return told
+
+
+def _windows(contract: Contract, entries: Sequence[QuarantineEntry]) -> Reason:
+    """The stream has gone on without them; only a replay brings their messages."""
+    newest = entries[-1]
+    why = "; ".join(f"{rule}: {message}" for rule, _, _, message in newest.reasons)
+    many = "a window" if len(entries) == 1 else f"each of {len(entries)} windows"
+    rows = sum(entry.rows for entry in entries)
+    return Reason(
+        Kind.HOLES,
+        f"{rows:,} messages are lacking: {many} of {contract.key} was refused whole ({why})",
+        f"see `mesh quarantine show {newest.id}`; mend it and `mesh quarantine replay {newest.id}`, or "
+        f"`mesh quarantine close {newest.id} --reason ...`",
+    )
 
 
 def _refusal(

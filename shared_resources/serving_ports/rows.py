@@ -107,7 +107,7 @@ def key_of(said: Sequence[str], generation: Generation) -> str:
         except (ValueError, KeyError, TypeError, InvalidOperation):
             type_ = generation.types[name]
             raise NotAKey(
-                f"{name} of {generation.product} is a {type_.family}; what was given is none"
+                f"{name} of {generation.product} is of type {type_.family}; what was given is not"
             ) from None
     return key_text(parts)
 

@@ -18,6 +18,7 @@ from shared_resources.state.looking import look
 
 # Where no partition is meant: the one part of a product without partitions, or all of another.
 WHOLE = UNPARTITIONED
+OF_A_STREAM = "stream-"  # begins the run ids of streams' processes, which are no runs of Dagster's
 # Of a row, in the order of `LastAttempt.of`.
 COLUMNS = ("partition", "run_id", "outcome", "message", "entry", "lease", "at")
 

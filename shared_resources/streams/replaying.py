@@ -28,6 +28,7 @@ from shared_resources.streams.standing import standing
 from shared_resources.streams.tidying import comes_again, withdraw_uncommitted
 from shared_resources.streams.window import Window, inputs_now, make_window
 
+BY = "mesh quarantine replay"
 _ATTEMPTS = 20  # a stream that commits each second overtakes a replay of a minute now and then
 
 
@@ -112,6 +113,9 @@ def _try(
     grown = rows if attempt.appends else len(made.messages.decoded.places)
     if not grown:
         environment.stores_of(contract)[0].discard(contract, attempt.batch_id)
+        for again in audited.quarantined:
+            if again.id != entry.id:  # the same messages, which `entry` keeps and goes on keeping
+                environment.quarantine.close(again.id, by=BY, reason=f"refused again: {entry.id}")
         return Replayed(audited.report)
     versions = publish(audited)
     environment.quarantine.mark_replayed(entry.id, versions[0].number)

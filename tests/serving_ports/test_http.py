@@ -172,7 +172,7 @@ def test_no_token_is_kept_or_logged(mesh, client, caplog) -> None:
 def test_what_is_no_key_is_said(mesh, client) -> None:
     headers = bearer(mesh, "crm")
     for key, said in (
-        ("x", "id of crm/people is a integer"), ("1/2", "has the key id, and 2 parts were given"),
+        ("x", "id of crm/people is of type integer"), ("1/2", "has the key id, and 2 parts were given"),
         ("1.0", "integer"), ("%FF", "not UTF-8"), ("1_0", "integer"), ("", "integer"),
     ):  # fmt: skip
         found = client.get(f"/{PRODUCT}/{key}", headers=headers)
@@ -223,8 +223,10 @@ def test_reading_is_noted_once_a_spell_with_how_many_rows(mesh) -> None:
 
 
 def test_beyond_this_machine_a_certificate_is_needed(mesh) -> None:
+    said: list[str] = []
     with pytest.raises(EnvironmentProblem, match="tokens would be sent to it in clear"):
-        serve_products(mesh.environment, "0.0.0.0", 1)
+        serve_products(mesh.environment, "0.0.0.0", 1, begins=lambda: said.append("serving"))
+    assert not said
     with pytest.raises(EnvironmentProblem, match="belong together"):
         serve_products(mesh.environment, "127.0.0.1", 1, certificate=Path("x"))
 

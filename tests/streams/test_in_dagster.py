@@ -10,6 +10,7 @@ from shared_resources.mesh import read_whole_mesh
 from shared_resources.observing import messages_waiting
 from shared_resources.observing.health import Kind
 from shared_resources.observing.product_health import Observer
+from shared_resources.state.attempt import OF_A_STREAM
 from shared_resources.streams.process import StreamProcess
 from tests.streams.receipts import PRODUCT, contract, receipt, send
 
@@ -29,7 +30,7 @@ def made(mesh):
 def commit(mesh, values):
     send(mesh, values)
     ends = mesh.environment.log.topic("receipts").ends
-    StreamProcess(mesh.environment, made(mesh), "r", lambda: False).run(ends)
+    StreamProcess(mesh.environment, made(mesh), f"{OF_A_STREAM}r", lambda: False).run(ends)
 
 
 def tick(mesh, cursor=None):
@@ -101,5 +102,22 @@ def test_a_window_that_was_refused_whole_is_a_reason_until_it_is_settled(shop):
     assert reason.failing
     [entry] = [one for one in shop.environment.quarantine.list(PRODUCT) if one.open]
     assert entry.kind == "window"
+    assert reason.kind is Kind.HOLES
+    assert "3 messages are lacking: a window of shop/receipts was refused whole" in reason.reason
+    assert f"`mesh quarantine replay {entry.id}`" in reason.remedy
+    commit(shop, [receipt(3)])  # the stream goes on, and brings nothing of it
+    assert health(shop).reasons == (reason,)
     shop.environment.quarantine.close(entry.id, by="me", reason="a test of the till")
+    assert health(shop).reasons == ()
+
+
+def test_what_a_run_failed_of_is_told_until_the_process_of_the_stream_makes_the_product(shop):
+    log = shop.environment.log
+    log.delete("receipts")
+    assert not shop.run(PRODUCT).success
+    reasons = [one.reason for one in health(shop).reasons]
+    assert any("there is no topic 'receipts' in the log" in one for one in reasons)
+    assert not any("cannot be read (LogProblem" in one for one in reasons)
+    log.create("receipts", 1)
+    commit(shop, [receipt(1)])  # as `mesh stream` does, which is no run of Dagster's
     assert health(shop).reasons == ()

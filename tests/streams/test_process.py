@@ -10,6 +10,7 @@ from shared_resources.data_products.compared.standing import entries_of
 from shared_resources.data_products.definition import define_product
 from shared_resources.housekeeping.tasks import Task, perform
 from shared_resources.mesh import read_whole_mesh
+from shared_resources.observing.product_health import Observer
 from shared_resources.stores.protocol import MovedOn
 from shared_resources.streams import process as process_module
 from shared_resources.streams.process import StreamProcess
@@ -123,6 +124,10 @@ def test_a_window_that_was_kept_and_never_committed_is_not_kept_twice(shop, monk
     assert sum(entry.rows for entry in entries(shop)) == 2
 
 
+def health_of(shop, made):
+    return Observer(shop.environment).observe_contract(made).health
+
+
 def lose(shop, monkeypatch, partition, begin):
     """The topic as it is when retention has taken what was before `begin`."""
     log = shop.environment.log
@@ -145,10 +150,22 @@ def test_messages_that_went_before_they_were_read_stop_the_stream_until_somebody
         with pytest.raises(SystemExit) as done:
             main(["stream", "skip", PRODUCT, "--reason", "kept a day only"])
         assert done.value.code == 0
+        capsys.readouterr()
+        with pytest.raises(SystemExit):
+            main(["stream", "list"])
+        assert "Accepted by" in capsys.readouterr().out
+        made = definition(shop).contract
+        assert not health_of(shop, made).reasons
         drain(shop)
     assert numbers(shop) == [1, 2, 6, 7, 8]
     [skipped] = position(shop).skipped
     assert (skipped.partition, skipped.messages, skipped.reason) == (0, 3, "kept a day only")
+    with pytest.raises(SystemExit):
+        main(["evidence", PRODUCT, "--version", "2"])
+    said = capsys.readouterr().out
+    assert "offsets 2 to 4 of partition 0 of receipts, which were gone" in said
+    assert "kept a day only" in said
+    assert "topic   receipts, partition 0 to 8" in said
     send(shop, [receipt(9)], partition=0)
     drain(shop)
     assert position(shop).skipped == ()
@@ -264,6 +281,24 @@ def test_a_rollback_takes_the_position_back_and_the_messages_come_again(shop):
     assert numbers(shop) == [1]
     drain(shop)
     assert numbers(shop) == [1, 2]
+
+
+def test_messages_that_are_refused_again_stay_one_entry(shop):
+    send(shop, [receipt(1), b"broken", {**receipt(2), "more": 1}, receipt(3)])
+    drain(shop)
+    [entry] = entries(shop)
+    for _ in range(2):
+        with pytest.raises(SystemExit) as done:
+            main(["quarantine", "replay", entry.id])
+        assert done.value.code == 1
+        assert [one.id for one in entries(shop)] == [entry.id]
+    shop.product(PRODUCT, contract(extraColumns="ignore"))
+    with pytest.raises(SystemExit) as done:
+        main(["quarantine", "replay", entry.id])
+    assert done.value.code == 0
+    assert numbers(shop) == [1, 2, 3]
+    [rest] = entries(shop)
+    assert (rest.rows, rest.parent) == (1, entry.id)
 
 
 def test_replayed_messages_are_rows_beside_what_came_since(shop):

@@ -7,6 +7,7 @@ Does not belong here: what it answers (`app.py`).
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from pathlib import Path
 
 from shared_resources.environment import Environment, EnvironmentProblem
@@ -18,8 +19,10 @@ def serve_products(
     port: int,
     certificate: Path | None = None,
     private_key: Path | None = None,
+    *,
+    begins: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, which lets requests that have begun end.
+    """Serve until SIGTERM or SIGINT, which lets requests that have begun end; `begins` is called before.
 
     Raises `EnvironmentProblem` for an address beyond this machine without a certificate: tokens and rows
     would be sent for everybody to read.
@@ -35,6 +38,7 @@ def serve_products(
 
     from shared_resources.serving_ports.http.app import application
 
+    begins()
     uvicorn.run(
         application(environment),
         host=host,

@@ -26,6 +26,7 @@ from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.environment import Environment
 from shared_resources.mesh import read_whole_mesh
 from shared_resources.running.selection import product_contract
+from shared_resources.state.attempt import OF_A_STREAM
 
 
 class _OfAProduct(click.Group):
@@ -76,7 +77,9 @@ def run(product: str, until_empty: bool) -> None:
             why = "; ".join(f"{one.rule.name}: {one.message}" for one in committed.refused.refusals)
             say(f"{product}: all of the window is in quarantine: {why}", err=True)
 
-    process = StreamProcess(environment, definition, f"stream-{uuid.uuid4()}", stop.asked, told)
+    process = StreamProcess(
+        environment, definition, f"{OF_A_STREAM}{uuid.uuid4()}", stop.asked, told
+    )
     contract = definition.contract
     topic, _ = look_at_topic(environment, contract, standing(environment, contract))
     for said in unfit_writers(contract, platform_variables()):
@@ -142,7 +145,7 @@ def list_(as_json: bool) -> None:
 
 def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
     from shared_resources.streams.log.port import LogProblem
-    from shared_resources.streams.standing import look_at_topic, standing, waiting
+    from shared_resources.streams.standing import AcceptedGaps, look_at_topic, standing, waiting
 
     at = standing(environment, contract)
     assert contract.stream is not None
@@ -159,7 +162,10 @@ def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
     try:
         _, gap = look_at_topic(environment, contract, at)
         row["waiting"] = waiting(environment, contract)
-        row["missing"] = gap.why if gap else ""
+        if gap is not None:
+            accepted = AcceptedGaps(environment.state, contract.key).skipped(gap)
+            by = f". Accepted by {accepted[0].by}" if accepted else ""
+            row["missing"] = f"{gap.why}{by}"
     except LogProblem as problem:
         row["missing"] = str(problem)
     return row

@@ -202,6 +202,14 @@ def _print_version(proof: Proof, one: ProvenVersion) -> None:
         say(
             f"  read    {read['product']} {read['read']}, attestation {read['attestation'] or 'none'}"
         )
+    if at := shown["stream"]:
+        where = ", ".join(f"{one} to {offset}" for one, offset in at["positions"].items())
+        say(
+            f"  topic   {at['topic']}, partition {where}: {at['messages']:,} messages, of them "
+            f"{at['rejected']:,} rejected"
+        )
+    for let in shown["approvals"][len(shown["waivers"] or ()) :]:  # waivers come first in it
+        say(f"  allowed {let['what']}, by {let['by']}{': ' if let['why'] else ''}{let['why']}")
     for name, made in (shown["lineage"] or {"columns": {}})["columns"].items():
         say(f"  column  {name} from {', '.join(made) or 'no product'} ({shown['lineage']['how']})")
     for one_not in shown["not_checked"]:

@@ -30,5 +30,12 @@ def products(host: str, port: int, certificate: Path | None, private_key: Path |
 
     environment = outside_branches("nobody reads from one")
     scheme = "https" if certificate else "http"
-    say(f"serving rows at {scheme}://{host}:{port}; Ctrl-C stops it")
-    serve_products(environment, host, port, certificate, private_key)
+    where = f"{scheme}://{host}:{port}"
+    serve_products(
+        environment,
+        host,
+        port,
+        certificate,
+        private_key,
+        begins=lambda: say(f"serving rows at {where}; Ctrl-C stops it"),
+    )

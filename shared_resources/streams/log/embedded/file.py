@@ -141,7 +141,10 @@ class LogFile:
                 ) from problem
             raise LogProblem(f"{self} cannot be used: {problem}.") from problem
         except sqlite3.DatabaseError as problem:
-            raise LogProblem(f"{self} cannot be read: {problem}.") from problem
+            raise LogProblem(
+                f"{self} cannot be read: {problem}. Put it back from a backup; or move it away, make the "
+                "topics anew, and accept what is gone with `mesh stream skip`."
+            ) from problem
         except OSError as problem:
             raise LogProblem(f"{self} cannot be used: {problem.strerror or problem}.") from problem
 
