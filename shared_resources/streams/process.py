@@ -127,8 +127,7 @@ class StreamProcess:
         topic, gap, at = self._look()
         begins = dict(begin_at(topic, at, gap, partitions))
         self._begins |= begins
-        withdraw_uncommitted(self.environment, self._contract, at)
-        self._untidy = True
+        self._untidy = withdraw_uncommitted(self.environment, self._contract, at)
         return begins
 
     def taken(self, partitions: Sequence[int]) -> None:
@@ -237,8 +236,7 @@ class StreamProcess:
         the versions that tell so may have expired."""
         if self._untidy:
             at = at or standing(self.environment, self._contract)
-            withdraw_uncommitted(self.environment, self._contract, at)
-            self._untidy = False
+            self._untidy = withdraw_uncommitted(self.environment, self._contract, at)
 
     def _compact(self) -> None:
         """Each window is a file: once in a while the small ones become fewer, and the version stays."""

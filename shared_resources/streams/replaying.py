@@ -10,6 +10,8 @@ decide (`force`).
 
 from __future__ import annotations
 
+import hashlib
+
 import pyarrow as pa
 
 from shared_resources.contracts.model import Contract
@@ -98,8 +100,8 @@ def _try(
         environment,
         definition,
         run,
-        # After a rollback to before it, it is replayed anew.
-        f"replay-{entry.id}" + (f"-{at.restored}" if at.restored else ""),
+        # Of two at once neither clears away what the other has staged.
+        f"replay-{entry.id}-{hashlib.sha256(run.run_id.encode()).hexdigest()[:8]}",
         inputs_now(environment, definition),
         100,  # whatever fails stays in quarantine
         replay_of=entry,

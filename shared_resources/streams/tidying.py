@@ -26,17 +26,16 @@ BY = "mesh stream"
 REASON = "a process died before it committed this; the messages were read again"
 
 
-def withdraw_uncommitted(
-    environment: Environment, contract: Contract, at: Standing
-) -> tuple[QuarantineEntry, ...]:
-    """Close the entries that no commit will ever name, and give them."""
+def withdraw_uncommitted(environment: Environment, contract: Contract, at: Standing) -> bool:
+    """Close the entries that no commit will ever name; whether there are some of which it is not known
+    yet, as their messages are still to be read again."""
     open_ = [
         entry
         for entry in environment.quarantine.list(contract.key)
         if entry.kind in OF_MESSAGES and entry.parent is None and entry.open
     ]
     if not open_:
-        return ()
+        return False
     versions = environment.stores_of(contract)[0].versions(contract.key)
     named = {
         id_
@@ -44,10 +43,11 @@ def withdraw_uncommitted(
         if (evidence := version.evidence_or_none) is not None
         for id_ in evidence.quarantined
     }
-    dead = [entry for entry in open_ if entry.id not in named and _is_passed(entry, versions, at)]
+    unnamed = [entry for entry in open_ if entry.id not in named]
+    dead = [entry for entry in unnamed if _is_passed(entry, versions, at)]
     for entry in dead:
         environment.quarantine.close(entry.id, by=BY, reason=REASON)
-    return tuple(dead)
+    return any(comes_again(entry, versions, at) for entry in unnamed if entry not in dead)
 
 
 def _is_passed(entry: QuarantineEntry, versions: Sequence[Version], at: Standing) -> bool:

@@ -64,10 +64,11 @@ class Window:
             for one in sorted(self.ends)
         )
 
-    def batch_id(self, at: Standing) -> str:
-        """The same messages taken again are the same batch, but after a rollback to before them."""
+    def batch_id(self, at: Standing, run_id: str) -> str:
+        """The same messages taken again by a process are the same batch, but after a rollback to before
+        them. Another process's is another: neither clears away what the other has staged."""
         where = [(p, self.begins[p], self.ends[p]) for p in sorted(self.ends)]
-        of = repr((self.topic_id, where, at.restored))
+        of = repr((self.topic_id, where, at.restored, run_id))
         return f"stream-{hashlib.sha256(of.encode()).hexdigest()[:24]}"
 
 
@@ -102,7 +103,7 @@ def commit_window(
     """
     contract, stream = definition.contract, definition.contract.stream
     assert stream is not None
-    batch_id = window.batch_id(at)
+    batch_id = window.batch_id(at, run_id)
     if published := already_published(environment, contract, batch_id):
         return Committed(published)
     attempt = Attempt(

@@ -13,8 +13,10 @@ from shared_resources.mesh import read_whole_mesh
 from shared_resources.observing.product_health import Observer
 from shared_resources.stores.protocol import MovedOn
 from shared_resources.streams import process as process_module
+from shared_resources.streams import window as window_module
 from shared_resources.streams.process import StreamProcess
 from shared_resources.streams.standing import AcceptedGaps, MessagesGone, look_at_topic, standing
+from shared_resources.streams.window import Window, commit_window
 from tests.streams.receipts import PRODUCT, contract, receipt, send
 from tests.streams.test_to_the_lake import entries, numbers, position
 
@@ -448,3 +450,41 @@ def test_a_product_of_no_topic_is_no_stream(mesh, capsys):
         main(["stream", "shop/till"])
     assert done.value.code == 1
     assert "no topic 'till'" in capsys.readouterr().err
+
+
+def test_who_takes_the_same_messages_leaves_alone_what_another_has_staged(shop, monkeypatch):
+    """A process that was stopped before it published, another with the same window, and it wakes."""
+    send(shop, [receipt(1), receipt(2)], partition=0)
+    publish = window_module.publish
+
+    def overtaken(audited):
+        monkeypatch.setattr(window_module, "publish", dies)
+        with pytest.raises(KeyboardInterrupt):  # staged as far as that
+            drain_beside(shop)
+        monkeypatch.setattr(window_module, "publish", publish)
+        return publish(audited)
+
+    monkeypatch.setattr(window_module, "publish", overtaken)
+    drain(shop)
+    assert numbers(shop) == [1, 2]
+
+
+def drain_beside(shop):
+    """The same window by another process, which has read it, too."""
+    made = definition(shop)
+    at = standing(shop.environment, made.contract)
+    topic, _ = look_at_topic(shop.environment, made.contract, at)
+    reader = shop.environment.log.reader("receipts", "another group", Everything())
+    messages = reader.take(100, 5)
+    reader.close()
+    begins = {0: 0}
+    window = Window("receipts", topic.id, messages, begins, {0: 2})
+    commit_window(shop.environment, made, window, at, "beside")
+
+
+class Everything:
+    def given(self, partitions):
+        return dict.fromkeys(partitions, 0)
+
+    def taken(self, partitions):
+        pass

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from shared_resources.cli.main import main
 from shared_resources.streams.kept_messages import kept_messages
 from tests.streams.receipts import PRODUCT, contract, messages, receipt, send
+from tests.tiny_mesh import column
 
 
 @pytest.fixture
@@ -84,6 +86,28 @@ def test_a_broken_message_is_kept_whole_and_the_others_are_published(shop, broke
     assert found["key"] == b"2"
     assert position(shop).rejected == 1
     assert sum(position(shop).positions.values()) == 5
+
+
+def test_what_a_message_says_is_not_shown_whatever_columns_are_called(mesh, capsys):
+    mesh.environment.log.create("receipts", 1)
+    told = [
+        column("value", "VARCHAR"),
+        {**column("mail", "VARCHAR"), "classification": "restricted"},
+    ]
+    mesh.product(PRODUCT, contract(columns=told))
+    secret = {"value": "plain", "mail": "ann@example.com"}
+    send(mesh, [{**receipt(1), **secret}, {**receipt(2, paid=-1), **secret}])
+    mesh.run(PRODUCT)
+    [entry] = entries(mesh)
+    capsys.readouterr()
+    for options in ([], ["--json"]):
+        with pytest.raises(SystemExit) as done:
+            main(["quarantine", "show", entry.id, *options])
+        said = capsys.readouterr()
+        assert done.value.code == 0
+        assert "paid_minimum" in said.out or "paid" in said.out
+        assert "offset" in said.out
+        assert "ann@" not in said.out + said.err
 
 
 def test_beyond_the_budget_the_whole_window_is_kept_and_the_stream_goes_on(shop):

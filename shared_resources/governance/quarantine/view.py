@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from shared_resources.contracts.model import Contract, Rule
+from shared_resources.contracts.model import MASK, Contract, Rule
 from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.contracts.values.moments import as_text, first_outside, is_moment
 from shared_resources.environment import EnvironmentProblem
@@ -21,7 +21,9 @@ from shared_resources.governance.audit.engine.columns import check_columns
 from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.audit.loss import REASONS, bad_rows, separates
 from shared_resources.governance.audit.samples import masked, reject_sample
+from shared_resources.governance.audit.samples import shown as as_shown
 from shared_resources.governance.quarantine.quarantine import Quarantine, QuarantineEntry
+from shared_resources.governance.quarantine.rejection import OF_MESSAGES
 from shared_resources.stores.protocol import Snapshot, StagedBatch, StagedFile
 
 
@@ -40,13 +42,14 @@ def shown_rows(
     `references` are the versions that its relationships look into. The first rows are shown when
     no row can be blamed. Columns that the contract does not know are masked too: nobody has said
     what they hold; so is text in which personal data was found. The bytes of an unreadable object
-    are never shown.
+    are never shown, nor what a message says, whatever the contract's columns are called.
     """
     broken = [rule for rule in rules if any(rule.name == name for name, *_ in entry.reasons)]
     personal = {column for rule in broken if kind_of(rule).conceals for column in rule.columns}
     failing = _failing(quarantine, entry, contract, broken, references or {}, limit)
     kept = iter(failing) if failing else quarantine.rows(entry)
-    shown = list(islice(_plain(kept, contract, personal), limit))
+    plain = _messages(kept) if entry.kind in OF_MESSAGES else _plain(kept, contract, personal)
+    shown = list(islice(plain, limit))
     if len(shown) < limit:
         rejects = quarantine.rejects(entry)
         shown.extend(reject_sample(rejects, contract, limit - len(shown)))
@@ -93,6 +96,22 @@ def _plain(
             (plain,) = masked(columns, [[row[name] for name in columns]], contract, personal)
             reasons = row.get(REASONS)
             yield {**plain, REASONS: ", ".join(reasons)} if reasons else plain
+
+
+def _messages(
+    batches: Iterator[pa.RecordBatch] | pa.RecordBatchReader,
+) -> Iterator[Mapping[str, Any]]:
+    """Where each message was in its topic, when it came, and what is wrong with it."""
+    for batch in batches:
+        for row in batch.to_pylist():
+            said = {name: None if row[name] is None else MASK for name in ("key", "value")}
+            came = {name: row[name] for name in ("partition", "offset")}
+            yield (
+                came
+                | {"timestamp": as_shown(row["timestamp"])}
+                | said
+                | {REASONS: ", ".join(row[REASONS])}
+            )
 
 
 def _readable(batch: pa.RecordBatch) -> pa.RecordBatch:
