@@ -20,7 +20,7 @@ from shared_resources.environment import EnvironmentProblem
 from shared_resources.governance.audit.engine.columns import check_columns
 from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.audit.loss import REASONS, bad_rows, separates
-from shared_resources.governance.audit.samples import masked, reject_sample
+from shared_resources.governance.audit.samples import masked, public_problem, reject_sample
 from shared_resources.governance.audit.samples import shown as as_shown
 from shared_resources.governance.quarantine.quarantine import Quarantine, QuarantineEntry
 from shared_resources.governance.quarantine.rejection import OF_MESSAGES
@@ -48,7 +48,9 @@ def shown_rows(
     personal = {column for rule in broken if kind_of(rule).conceals for column in rule.columns}
     failing = _failing(quarantine, entry, contract, broken, references or {}, limit)
     kept = iter(failing) if failing else quarantine.rows(entry)
-    plain = _messages(kept) if entry.kind in OF_MESSAGES else _plain(kept, contract, personal)
+    plain = (
+        _messages(kept, contract) if entry.kind in OF_MESSAGES else _plain(kept, contract, personal)
+    )
     shown = list(islice(plain, limit))
     if len(shown) < limit:
         rejects = quarantine.rejects(entry)
@@ -99,7 +101,7 @@ def _plain(
 
 
 def _messages(
-    batches: Iterator[pa.RecordBatch] | pa.RecordBatchReader,
+    batches: Iterator[pa.RecordBatch] | pa.RecordBatchReader, contract: Contract
 ) -> Iterator[Mapping[str, Any]]:
     """Where each message was in its topic, when it came, and what is wrong with it."""
     for batch in batches:
@@ -110,7 +112,7 @@ def _messages(
                 came
                 | {"timestamp": as_shown(row["timestamp"])}
                 | said
-                | {REASONS: ", ".join(row[REASONS])}
+                | {REASONS: ", ".join(public_problem(None, one, contract) for one in row[REASONS])}
             )
 
 
