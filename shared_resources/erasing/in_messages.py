@@ -19,7 +19,7 @@ from shared_resources.erasing.in_text import Words
 from shared_resources.erasing.rewritten_objects import NotRewritable, is_one, json_goes
 from shared_resources.erasing.subjects import Known, Subjects, columns_by_landed_name
 from shared_resources.problems import MeshProblem
-from shared_resources.streams.merging import read_key
+from shared_resources.streams.merging import read_keys
 from shared_resources.streams.window_rows import read_rows
 
 
@@ -30,15 +30,11 @@ def of_subjects(messages: pa.Table, known: Known, who: Subjects) -> list[bool]:
     if stream is None:
         raise NotRewritable("its contract names no topic any more, and so no form of its messages")
     in_values = _in_json if stream.format is MessageFormat.JSON else _in_frames
-    found = in_values(messages, known, who)
-    words = Words(who.distinctive)
-    beside = zip(
-        messages.column("key").to_pylist(), messages.column("headers").to_pylist(), strict=True
-    )
-    return [
-        one or _is_key(key, known, who) or _said(words, key, headers)
-        for one, (key, headers) in zip(found, beside, strict=True)
-    ]
+    keys, words = messages.column("key").to_pylist(), Words(who.distinctive)
+    headers = messages.column("headers").to_pylist()
+    said = [_said(words, *beside) for beside in zip(keys, headers, strict=True)]
+    found = (in_values(messages, known, who), _in_keys(keys, known, who), said)
+    return [any(one) for one in zip(*found, strict=True)]
 
 
 def _in_json(messages: pa.Table, known: Known, who: Subjects) -> list[bool]:
@@ -71,19 +67,20 @@ def _in_frames(messages: pa.Table, known: Known, who: Subjects) -> list[bool]:
     return found
 
 
-def _is_key(key: bytes | None, known: Known, who: Subjects) -> bool:
-    names = known.contract.primary_key
-    if key is None or not names:
-        return False
-    read = read_key(known.contract, key)
-    if not isinstance(read, tuple):
-        return False
-    columns = known.by_name
-    return any(
-        is_one(value, columns[name], who)
-        for name, value in zip(names, read, strict=True)
-        if name in columns
-    )
+def _in_keys(keys: Sequence[bytes | None], known: Known, who: Subjects) -> list[bool]:
+    """By the primary key, which the key of a message may be."""
+    names, columns = known.contract.primary_key, known.by_name
+    if not columns.keys() & {*names}:
+        return [False] * len(keys)
+    return [
+        isinstance(read, tuple)
+        and any(
+            is_one(value, columns[name], who)
+            for name, value in zip(names, read, strict=True)
+            if name in columns
+        )
+        for read in read_keys(known.contract, keys)
+    ]
 
 
 def _said(words: Words, key: bytes | None, headers: Sequence[dict[str, Any]] | None) -> bool:

@@ -150,7 +150,7 @@ def json_goes(line: str, columns: Keys, who: Subjects, words: Words) -> bool:
     """Whether one JSON object is theirs; what is none, when it holds a key as a word of its own."""
     try:
         said = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return words.found_in(line.encode())
     if not isinstance(said, dict):
         return words.found_in(line.encode())
