@@ -61,6 +61,7 @@ class StreamProcess:
     told: Callable[[Committed, Window], None] = lambda committed, window: None
     _begins: dict[int, int] = field(default_factory=dict)  # where the next window begins
     _skipped: tuple[Skipped, ...] = ()
+    _unsaid: set[int] = field(default_factory=set)  # of which no commit says where they stand
     _gathered: list[pa.Table] = field(default_factory=list)
     _commits: int = 0
     _untidy: bool = False  # whether the next commit may show that an entry is a dead process's
@@ -127,6 +128,8 @@ class StreamProcess:
         topic, gap, at = self._look()
         begins = dict(begin_at(topic, at, gap, partitions))
         self._begins |= begins
+        known = at.position.positions if at.position is not None else {}
+        self._unsaid |= begins.keys() - known.keys()
         self._untidy = withdraw_uncommitted(self.environment, self._contract, at)
         return begins
 
@@ -166,7 +169,9 @@ class StreamProcess:
         if not messages.num_rows:
             return None
         # After a gap that was accepted the product stands where the log begins, if nothing came yet.
-        over = {s.partition: self._begins[s.partition] for s in self._skipped if self._has(s)}
+        # And one that was never read stands there too: what goes from it later was not read.
+        said = {s.partition for s in self._skipped} | self._unsaid
+        over = {p: self._begins[p] for p in said if p in self._begins}
         ends_at = over | moved
         begins = {partition: self._begins[partition] for partition in ends_at}
         return Window(topic.name, topic.id, messages, begins, ends_at, self._skipped)
@@ -178,9 +183,6 @@ class StreamProcess:
     @property
     def _bytes(self) -> int:
         return sum(table.nbytes for table in self._gathered)
-
-    def _has(self, skipped: Skipped) -> bool:
-        return skipped.partition in self._begins
 
     def _commit(self, reader: LogReader, window: Window) -> None:
         """Commit the window; who finds that another has read the same goes on from there.
@@ -215,6 +217,7 @@ class StreamProcess:
                 before = at.number
                 continue
             self._begins |= window.ends
+            self._unsaid -= window.ends.keys()
             self._skipped = ()
             reader.show(window.ends)
             self.told(committed, window)

@@ -1,7 +1,9 @@
 """The process of a stream: it goes on from the product's own position, whatever ends or overtakes it."""
 
 import dataclasses
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -256,6 +258,19 @@ def test_what_is_accepted_of_two_partitions_may_be_committed_one_by_one(shop, mo
     _, left = look_at_topic(shop.environment, made, dataclasses.replace(at, position=later))
     [skipped] = AcceptedGaps(shop.environment.state, PRODUCT).skipped(left)
     assert (skipped.partition, skipped.messages) == (1, 3)
+
+
+def test_what_went_before_the_product_was_begun_is_not_missing(shop):
+    """A partition that is empty since, of which the first windows have nothing."""
+    with closing(sqlite3.connect(shop.environment.home / "log" / "log.db")) as file, file:
+        file.execute("UPDATE partitions SET begins = 50, ends = 50 WHERE partition = 1")
+    assert shop.environment.log.topic("receipts").begins == {0: 0, 1: 50}
+    send(shop, [receipt(1)], partition=0)
+    drain(shop)
+    assert position(shop).positions == {0: 1, 1: 50}
+    send(shop, [receipt(2)], partition=1)
+    drain(shop)
+    assert numbers(shop) == [1, 2]
 
 
 def test_an_acceptance_is_of_what_was_missing_then_and_of_nothing_later(shop, monkeypatch):
