@@ -96,16 +96,16 @@ def check_not_overtaken(
     """Raise `MovedOn` when somebody replaced the same rows since the batch was begun.
 
     `versions` are the store's, as the commit is made on top of them. Other partitions may have been
-    replaced, and rows appended. What is itself appended is made on top of one version and no other:
-    its position in a topic goes on from there.
+    replaced, and rows appended. What is itself appended is in nobody's place, but a position in a topic
+    goes on from one version and no other.
     """
     base = cleared.on_top_of
     if base is None:
         return
     newest = versions[-1].number if versions else 0
     if append:
-        if newest != base:
-            raise _moved_on(contract, cleared, newest, "rows are added to what was looked at")
+        if cleared.evidence.stream is not None and newest != base:
+            raise _moved_on(contract, cleared, newest, "its topic was read on from there")
         return
     later = [version for version in versions if version.number > base]
     if len(later) < newest - base:

@@ -167,7 +167,7 @@ class ProductStore(Protocol):
         replaced: the rows, if there are any, are added to the version that it is made on top of.
         Publishing a `batch_id` that is already published returns that version and changes nothing.
         Other writers' versions are never lost: on a conflict the commit is made again on top of theirs,
-        but of one that appends to a certain version.
+        but of one that carries a position in a topic.
 
         Raises `PublishError` when the product's published schema cannot take the contract's, or the
         batch is not what the audit let through; and `MovedOn` when, since it was begun, somebody
