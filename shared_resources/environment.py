@@ -128,6 +128,11 @@ class Environment(ABC):
         Raises `EnvironmentProblem` where none is set up."""
 
     @property
+    def group_of_readers(self) -> str:
+        """What the names of those begin with who share topics here: a branch reads them beside others."""
+        return "mesh"
+
+    @property
     @abstractmethod
     def quarantine(self) -> Quarantine: ...
 

@@ -83,7 +83,8 @@ class StreamProcess:
         `MovedOn` when an erasure does not end.
         """
         topic = self._check()
-        reader = self.environment.log.reader(topic.name, group_of(self._contract), self)
+        group = group_of(self.environment, self._contract)
+        reader = self.environment.log.reader(topic.name, group, self)
         alone_since = time.monotonic()  # since when it has no partition
         try:
             while not self.stopping():

@@ -72,9 +72,9 @@ def standing(environment: Environment, contract: Contract) -> Standing:
     return Standing(last.number, last.rows, stream_in(last.properties), restored)
 
 
-def group_of(contract: Contract) -> str:
+def group_of(environment: Environment, contract: Contract) -> str:
     """The name of the product's readers in the log, whose positions there are for displays alone."""
-    return f"mesh.{contract.domain}.{contract.name}"
+    return f"{environment.group_of_readers}.{contract.domain}.{contract.name}"
 
 
 def look_at_topic(

@@ -64,6 +64,10 @@ class BranchEnvironment(Environment):
         return self.base.shared_access_log
 
     @property
+    def group_of_readers(self) -> str:
+        return f"{self.base.group_of_readers}.branch.{self.branch}"
+
+    @property
     def is_production(self) -> bool:
         return self.base.is_production
 

@@ -17,8 +17,15 @@ from shared_resources.stores.protocol import MovedOn
 from shared_resources.streams import process as process_module
 from shared_resources.streams import window as window_module
 from shared_resources.streams.process import StreamProcess
-from shared_resources.streams.standing import AcceptedGaps, MessagesGone, look_at_topic, standing
+from shared_resources.streams.standing import (
+    AcceptedGaps,
+    MessagesGone,
+    group_of,
+    look_at_topic,
+    standing,
+)
 from shared_resources.streams.window import Window, commit_window
+from shared_resources.wiring.branch import BranchEnvironment
 from tests.streams.receipts import PRODUCT, contract, receipt, send
 from tests.streams.test_to_the_lake import entries, numbers, position
 
@@ -503,3 +510,10 @@ class Everything:
 
     def taken(self, partitions):
         pass
+
+
+def test_a_branch_shares_no_partitions_with_what_it_stands_on(shop):
+    made = definition(shop).contract
+    branch = BranchEnvironment(shop.root, shop.environment.home / "b", shop.environment, "b")
+    names = {group_of(one, made) for one in (shop.environment, branch)}
+    assert names == {"mesh.shop.receipts", "mesh.branch.b.shop.receipts"}

@@ -41,10 +41,17 @@ def _said(case: dict[str, Any], batches: Any) -> str:
         given = {name: value for name, value in given.items() if value is not None}
         if kind.startswith(("ExpectTable", "ExpectColumnValuesToBeInType")):
             given.pop("mostly", None)
+        if kind == "ExpectColumnValuesToBeBetween" and _is_moment(frame, given["column"]):
+            for bound in {"min_value", "max_value"} & given.keys():
+                given[bound] = pd.Timestamp(given[bound]).to_pydatetime()
         suite.add_expectation(getattr(gx.expectations, kind)(**given))
     result = batches.get_batch(batch_parameters={"dataframe": frame}).validate(suite)
     failed = [one for one in result.results if not one.success]
     return f"`{failed[0].expectation_config.type}`" if failed else ""
+
+
+def _is_moment(frame: pd.DataFrame, column: str) -> bool:
+    return column in frame and pd.api.types.is_datetime64_any_dtype(frame[column])
 
 
 def _frame(case: dict[str, Any]) -> pd.DataFrame:
@@ -59,8 +66,6 @@ def _frame(case: dict[str, Any]) -> pd.DataFrame:
         frame = pd.read_json(file, lines=True)
         for name in case["dates"]:
             frame[name] = pd.to_datetime(frame[name], format="%Y-%m-%d")
-            # Its bounds are texts, which dates are not compared with.
-            frame[name] = frame[name].dt.strftime("%Y-%m-%d")
         return frame
     return pd.read_parquet(file)
 
