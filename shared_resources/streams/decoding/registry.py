@@ -82,19 +82,19 @@ class ConfluentRegistry:
             )
         settings = {own: self.variables[name] for name, own in _SETTINGS.items()
                     if self.variables.get(name)}  # fmt: skip
-        self._client: Any = SchemaRegistryClient(
+        self._confluent: Any = SchemaRegistryClient(
             {"url": url, "timeout": _SECONDS, "max.retries": _RETRIES, **settings}
         )
 
     def schema(self, id_: int) -> StoredSchema:
-        found = self._asked(lambda: self._client.get_schema(id_), f"schema id {id_}")
+        found = self._asked(lambda: self._confluent.get_schema(id_), f"schema id {id_}")
         return _stored(found)
 
     def subject(self, name: str) -> Subject:
-        numbers = self._asked(lambda: self._client.get_versions(name), f"subject {name}")
+        numbers = self._asked(lambda: self._confluent.get_versions(name), f"subject {name}")
         versions = {
             number: self._asked(
-                partial(self._client.get_version, name, number),
+                partial(self._confluent.get_version, name, number),
                 f"version {number} of subject {name}",
             )
             for number in numbers
@@ -107,11 +107,11 @@ class ConfluentRegistry:
         from confluent_kafka.schema_registry.error import SchemaRegistryError
 
         try:
-            return str(self._client.get_compatibility(name))
+            return str(self._confluent.get_compatibility(name))
         except SchemaRegistryError as problem:
             if problem.http_status_code != 404:
                 raise
-        return str(self._client.get_compatibility())
+        return str(self._confluent.get_compatibility())
 
     def _asked(self, ask: Callable[[], T], what: str) -> T:
         from confluent_kafka.schema_registry.error import SchemaRegistryError
