@@ -7,70 +7,56 @@ Does not belong here: whether groups are as large as they should be, which the a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from shared_resources.contracts.model import Classification, Contract
+from shared_resources.contracts.model import Classification
 from shared_resources.findings import Finding
 from shared_resources.governance.example import Changes, fails, passes
+from shared_resources.governance.lineage.column_sources import (
+    Sources,
+    column_in,
+    declared_sources,
+    published_sources,
+)
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.governance.published import Published
-from shared_resources.mesh import Domain, Mesh, ProductFolder
+from shared_resources.mesh import Domain, Mesh
 
 NAME = "classification_kept"
 _LEVELS = list(Classification)
-# Of each column, the columns that it is made from, as (product, column).
-Lineage = Mapping[str, Sequence[tuple[str, str]]]
 
 
 def check(domain: Domain, mesh: Mesh) -> Iterator[Finding]:
     """A column that loses its classification on the way is seen by people who may not see it."""
-    for product, contract in domain.contracts:
-        lineage = {c.name: c.made_from for c in contract.columns if c.made_from is not None}
-        yield from _falls(mesh, product, contract, lineage, "by its contract")
+    for sources in declared_sources(domain):
+        yield from _falls(mesh, sources)
 
 
 def of_published(domain: Domain, mesh: Mesh, published: Published) -> Iterator[Finding]:
     """The same of what dbt derived, or was observed, when the version that readers see was made."""
-    for product, contract in domain.contracts:
-        declared = {c.name for c in contract.columns if c.made_from is not None}
-        for version in published(product.key)[:1]:
-            recorded = version.evidence.lineage if version.evidence else None
-            if recorded is not None:
-                left = {
-                    name: sources
-                    for name, sources in recorded.columns.items()
-                    if name not in declared
-                }
-                how = f"as was {recorded.how.value} of version {version.number}"
-                yield from _falls(mesh, product, contract, left, how)
+    for sources in published_sources(domain, published):
+        yield from _falls(mesh, sources)
 
 
-def _falls(
-    mesh: Mesh, product: ProductFolder, contract: Contract, lineage: Lineage, how: str
-) -> Iterator[Finding]:
-    known = {one.key: one.contract for one in mesh.products if one.contract is not None}
-    for column in contract.columns:
+def _falls(mesh: Mesh, sources: Sources) -> Iterator[Finding]:
+    product = sources.product
+    for column in sources.contract.columns:
         if column.classification is None or column.anonymisation is not None:
             continue
-        for key, name in lineage.get(column.name, ()):
-            source = known.get(key)
-            level = _classification(source, name)
+        for key, name in sources.columns.get(column.name, ()):
+            source = column_in(mesh, key, name)
+            level = source.classification if source is not None else None
             if level is not None and _LEVELS.index(level) > _LEVELS.index(column.classification):
                 yield Finding(
                     product.contract_file,
                     column.line,
                     NAME,
                     f"{product.key}: column {column.name!r} is {column.classification} and made from "
-                    f"{name} of {key}, which is {level} ({how})",
+                    f"{name} of {key}, which is {level} ({sources.how})",
                     f"classify it {level}, or say how it was anonymised: "
                     "{property: anonymisation, vendor: mesh, value: {method: aggregation | keyedHash | "
                     "generalisation}}",
                 )
-
-
-def _classification(contract: Contract | None, name: str) -> Classification | None:
-    columns = contract.columns if contract is not None else ()
-    return next((one.classification for one in columns if one.name == name), None)
 
 
 _ORDERS = "schema.orders.properties.note"

@@ -9,49 +9,43 @@ about that has the name and the kind of type of the key, and is made from nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
-from shared_resources.contracts.model import Column, Contract
 from shared_resources.findings import Finding
 from shared_resources.governance.example import Changes, fails, passes
+from shared_resources.governance.lineage.column_sources import (
+    Sources,
+    column_in,
+    declared_sources,
+    published_sources,
+)
 from shared_resources.governance.policy import LoadTimePolicy
 from shared_resources.governance.published import Published
-from shared_resources.mesh import Domain, Mesh, ProductFolder
+from shared_resources.mesh import Domain, Mesh
 
 NAME = "subject_kept"
-# Of each column, the columns that it is made from, as (product, column).
-Lineage = Mapping[str, Sequence[tuple[str, str]]]
 
 
 def check(domain: Domain, mesh: Mesh) -> Iterator[Finding]:
     """A key that no contract declares stays in every version when its subject is erased."""
-    for product, contract in domain.contracts:
-        lineage = {c.name: c.made_from for c in contract.columns if c.made_from is not None}
-        yield from _lost(mesh, product, contract, lineage, "by its contract")
+    for sources in declared_sources(domain):
+        yield from _lost(mesh, sources)
 
 
 def of_published(domain: Domain, mesh: Mesh, published: Published) -> Iterator[Finding]:
     """The same of what dbt derived, or was observed, when the version that readers see was made."""
-    for product, contract in domain.contracts:
-        declared = {c.name for c in contract.columns if c.made_from is not None}
-        for version in published(product.key)[:1]:
-            recorded = version.evidence.lineage if version.evidence else None
-            if recorded is not None:
-                left = {n: made for n, made in recorded.columns.items() if n not in declared}
-                how = f"as was {recorded.how.value} of version {version.number}"
-                yield from _lost(mesh, product, contract, left, how)
+    for sources in published_sources(domain, published):
+        yield from _lost(mesh, sources)
 
 
-def _lost(
-    mesh: Mesh, product: ProductFolder, contract: Contract, lineage: Lineage, how: str
-) -> Iterator[Finding]:
-    known = {one.key: one.contract for one in mesh.products if one.contract is not None}
-    for column in contract.columns:
-        made_from = lineage.get(column.name, ())
+def _lost(mesh: Mesh, sources: Sources) -> Iterator[Finding]:
+    product = sources.product
+    for column in sources.contract.columns:
+        made_from = sources.columns.get(column.name, ())
         if column.subject or column.anonymisation is not None or len(made_from) != 1:
             continue
         [(key, name)] = made_from
-        source = _column(known.get(key), name)
+        source = column_in(mesh, key, name)
         if source is None or not source.subject or name != column.name:
             continue
         if source.type.family is column.type.family:
@@ -60,15 +54,10 @@ def _lost(
                 column.line,
                 NAME,
                 f"{product.key}: column {name!r} is made from {name} of {key} alone, which is the key of "
-                f"a {source.subject} ({how}): `mesh erase` would not find it here",
+                f"a {source.subject} ({sources.how}): `mesh erase` would not find it here",
                 f"add {{property: subject, vendor: mesh, value: {source.subject}}} to it, or say how it "
                 "was anonymised",
             )
-
-
-def _column(contract: Contract | None, name: str) -> Column | None:
-    columns = contract.columns if contract is not None else ()
-    return next((one for one in columns if one.name == name), None)
 
 
 _KEY = "schema.orders.properties.order_id"
