@@ -1,6 +1,6 @@
-"""Two processes make a product of a topic and are killed at random, or stopped and woken: each message
-that keeps the contract is a row once, each other one is in quarantine once, what was aborted is nowhere,
-and readers meanwhile see whole versions only."""
+"""Two processes make a product of a topic and are killed at random, or stopped and woken, and the
+broker is killed or restarted: each message that keeps the contract is a row once, each other one is in
+quarantine once, what was aborted is nowhere, and readers meanwhile see whole versions only."""
 
 import collections
 import random
@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from shared_resources.streams.kept_messages import kept_messages
 from shared_resources.wiring.local import LocalEnvironment
 from tests.nightly import times
+from tests.stand_ins.kafka import running_kafka
 from tests.streams.log.logs import Place
 from tests.streams.receipts import PRODUCT, contract, messages, receipt
 
@@ -28,13 +30,17 @@ BROKEN = 10  # one message of so many
 
 @pytest.fixture(params=["embedded", "kafka"])
 def place(request, tmp_path):
-    if request.param == "embedded":
-        where = f"embedded:{tmp_path / 'log'}"
-    else:
-        where = f"kafka:{request.getfixturevalue('kafka').address}"
-    made = Place(where, f"receipts-{uuid.uuid4().hex[:8]}")
-    yield made
-    made.close()
+    """The log; and the broker, which is this test's own to kill."""
+    topic = f"receipts-{uuid.uuid4().hex[:8]}"
+    with ExitStack() as opened:
+        if request.param == "embedded":
+            broker, where = None, f"embedded:{tmp_path / 'log'}"
+        else:
+            broker = opened.enter_context(running_kafka())
+            where = f"kafka:{broker.address}"
+        made = Place(where, topic)
+        yield made, broker
+        made.close()
 
 
 class Upstream:
@@ -43,6 +49,7 @@ class Upstream:
     def __init__(self, log, topic):
         self._log, self._topic = log, topic
         self.good, self.bad = set(), set()
+        self.failed = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._send)
 
@@ -55,6 +62,12 @@ class Upstream:
         self._thread.join()
 
     def _send(self):
+        try:
+            self._send_all()
+        except Exception as problem:  # noqa: BLE001
+            self.failed = problem  # in a thread nobody else would hear of it
+
+    def _send_all(self):
         writer = self._log.writer("till")
         number = 0
         for round_ in range(1_000_000):
@@ -130,7 +143,27 @@ def hear(process, word, seconds=120):
         timer.cancel()
 
 
+def trouble(number, running, place, broker, chance):
+    """One more of all that goes wrong: each time a process is killed, now and then another is stopped for
+    longer than its session, and wakes as a zombie; and now and then the broker is away."""
+    which = chance.randrange(2)
+    if number % 4 == 3:
+        running[which].send_signal(signal.SIGSTOP)
+        time.sleep(3)
+        running[which].send_signal(signal.SIGCONT)
+        time.sleep(chance.uniform(0.0, 1.0))
+    if number % 6 == 5 and broker is not None:
+        broker.kill() if number % 12 == 5 else broker.stop()
+        broker.start()
+    which = chance.randrange(2)
+    running[which].kill()
+    running[which].wait()
+    running[which] = begin(place.where)
+    hear(running[which], "ready")
+
+
 def test_each_message_is_published_once_whatever_is_killed(mesh, place, monkeypatch):
+    place, broker = place
     log = place.open()
     monkeypatch.setattr(LocalEnvironment, "log", property(lambda self: log))
     log.create(place.topic, 4)
@@ -141,18 +174,10 @@ def test_each_message_is_published_once_whatever_is_killed(mesh, place, monkeypa
         with Reader(mesh) as reader, Upstream(log, place.topic) as upstream:
             for one in running:
                 hear(one, "ready")
-            for kill in range(KILLS):
-                which = chance.randrange(2)
+            for number in range(KILLS):
                 time.sleep(chance.uniform(0.1, 2.0))
-                if kill % 4 == 3:  # one that is stopped for longer than its session, and wakes
-                    running[which].send_signal(signal.SIGSTOP)
-                    time.sleep(3)
-                    running[which].send_signal(signal.SIGCONT)
-                    continue
-                running[which].kill()
-                running[which].wait()
-                running[which] = begin(place.where)
-                hear(running[which], "ready")
+                trouble(number, running, place, broker, chance)
+        assert upstream.failed is None
         until = time.monotonic() + 120
         while time.monotonic() < until and not _has_all(mesh, upstream):
             time.sleep(0.5)
