@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from shared_resources.environment import EnvironmentProblem
 from shared_resources.production.aws_settings import check_aws, region_of
-from shared_resources.production.kafka.settings import MSK_IAM, read_kafka
+from shared_resources.production.kafka.settings import is_embedded, read_log
 from shared_resources.production.quoting import quoted
 from shared_resources.production.settings import ProductionSettings, S3Location
 from shared_resources.production.snowflake_settings import read_login
@@ -41,6 +41,7 @@ KNOWN = frozenset(
         "MESH_KMS_KEY",
         "MESH_LANDING_EVENTS",
         "MESH_LANDING_QUEUE",
+        "MESH_LOG",
         "MESH_MASKING_KEY",
         "MESH_PRINCIPAL",
         "MESH_ROOT",
@@ -86,7 +87,7 @@ def read_settings(variables: Mapping[str, str]) -> ProductionSettings:
     problems.extend(_odd_names(variables))
     problems.extend(_wrong_database(variables))
     queue = _queue(variables, problems)
-    kafka = read_kafka(variables, region, problems)
+    kafka = read_log(variables, region, problems, is_production=True)
     problems.extend(_wrong_limits(variables))
     problems.extend(_misspelt(variables))
     if problems or not (lake and landing and quarantine and snowflake and region):
@@ -105,32 +106,17 @@ def read_settings(variables: Mapping[str, str]) -> ProductionSettings:
         landing_queue=queue,
         database_url=variables.get("MESH_DATABASE_URL") or None,
         kafka=kafka,
+        embedded_log=is_embedded(variables, is_production=True),
     )
 
 
 def _missing_packages(variables: Mapping[str, str]) -> Iterator[str]:
     wanted = [*_PACKAGES, *(["dagster_postgres"] if variables.get("MESH_DATABASE_URL") else [])]
-    if variables.get("KAFKA_BOOTSTRAP_SERVERS"):
-        yield from _missing_of_kafka(variables)
     missing = [name for name in wanted if not _installed(name)]
     if missing:
         yield (
             f"the packages of production are not installed ({', '.join(missing)}); run "
             "`pip install 'dagster-data-mesh[production]'`, or `make setup`"
-        )
-
-
-def _missing_of_kafka(variables: Mapping[str, str]) -> Iterator[str]:
-    if not _installed("confluent_kafka"):
-        yield (
-            "KAFKA_BOOTSTRAP_SERVERS is set, but Kafka's client is not installed; run `pip install "
-            "'dagster-data-mesh[streams]'`, or unset it"
-        )
-    signs = (variables.get("KAFKA_SASL_MECHANISM") or "").upper() == MSK_IAM
-    if signs and not _installed("aws_msk_iam_sasl_signer"):
-        yield (
-            f"KAFKA_SASL_MECHANISM={MSK_IAM} needs what signs for Amazon MSK; run `pip install "
-            "aws-msk-iam-sasl-signer-python`"
         )
 
 

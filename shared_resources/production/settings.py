@@ -64,6 +64,7 @@ class ProductionSettings:
     landing_queue: str | None = None
     database_url: str | None = field(default=None, repr=False)
     kafka: KafkaSettings | None = None
+    embedded_log: bool = False  # topics lie below the home of this machine, which is the only one
 
     def s3_resource(self, patience: Patience = RUN) -> S3Resource:
         """dagster-aws's resource; credentials and endpoint are boto3's own."""

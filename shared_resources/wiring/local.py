@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from shared_resources.confinement.guard import platform_variables, refuse
 from shared_resources.contracts.model import Server
-from shared_resources.environment import Environment
+from shared_resources.environment import Environment, EnvironmentProblem
 
 if TYPE_CHECKING:
     from shared_resources.data_products.dbt.target import DbtTarget
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 # Below the home: `serving/` is of the code servers.
 PORTS = "ports"
+LOG = "log"
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,23 @@ class LocalEnvironment(Environment):
 
     @cached_property
     def log(self) -> Log:
+        """The mesh's own, unless `MESH_LOG` says otherwise: variables of Kafka alone, which a developer
+        may have for other programs, lead no local mesh to a company's brokers."""
+        from shared_resources.production.aws_settings import region_of
+        from shared_resources.production.kafka.settings import read_log
+
+        variables = platform_variables()
+        problems: list[str] = []
+        kafka = read_log(variables, region_of(variables), problems, is_production=False)
+        if problems:
+            raise EnvironmentProblem("No stream can be read: " + "; ".join(problems))
+        if kafka is not None:
+            from shared_resources.streams.log.kafka.log import KafkaLog
+
+            return KafkaLog(kafka)
         from shared_resources.streams.log.embedded.log import EmbeddedLog
 
-        return EmbeddedLog(self.home / "log")
+        return EmbeddedLog(self.home / LOG)
 
     @cached_property
     def quarantine(self) -> Quarantine:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from shared_resources.contracts.model import Contract, Server
 from shared_resources.environment import EnvironmentProblem
-from shared_resources.wiring.local import LocalEnvironment
+from shared_resources.wiring.local import LOG, LocalEnvironment
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -94,9 +94,13 @@ class ProductionEnvironment(LocalEnvironment):
             from shared_resources.streams.log.kafka.log import KafkaLog
 
             return KafkaLog(self.settings.kafka)
+        if self.settings.embedded_log:
+            from shared_resources.streams.log.embedded.log import EmbeddedLog
+
+            return EmbeddedLog(self.home / LOG)
         raise EnvironmentProblem(
             "No stream can be read: KAFKA_BOOTSTRAP_SERVERS is not set; set it to the brokers, as "
-            "host:port,host:port (docs/production.md)."
+            "host:port,host:port, or MESH_LOG=embedded on a machine that is alone (docs/production.md)."
         )
 
     @cached_property

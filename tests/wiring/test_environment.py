@@ -559,6 +559,36 @@ def test_the_log_of_production_is_kafka_where_it_is_set_and_else_the_variable_is
     assert str(log) == "Kafka at 127.0.0.1:9"
 
 
+def test_a_local_mesh_reads_kafka_when_it_is_told_to_and_never_by_kafkas_variables_alone(
+    tmp_path,
+) -> None:
+    brokers = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}
+    local = {"MESH_ENV": "local", "MESH_HOME": str(tmp_path)}
+    with environment({**local, **brokers}):
+        assert str(tmp_path) in str(current().log)
+    with environment({**local, **brokers, "MESH_LOG": "kafka"}):
+        assert str(current().log) == "Kafka at 127.0.0.1:9"
+    with (
+        environment({**local, "MESH_LOG": "kafka"}),
+        pytest.raises(EnvironmentProblem, match="KAFKA_BOOTSTRAP_SERVERS is not set, but MESH_LOG"),
+    ):
+        _ = current().log
+    with (
+        environment({**local, "MESH_LOG": "rabbit"}),
+        pytest.raises(EnvironmentProblem, match="MESH_LOG='rabbit' is no log; set it to embedded"),
+    ):
+        _ = current().log
+
+
+def test_production_on_one_machine_may_keep_its_topics_there(tmp_path) -> None:
+    given = {"MESH_LOG": "embedded", "KAFKA_BOOTSTRAP_SERVERS": "one:9092"}
+    settings = read_settings(changed(given))
+    assert settings.kafka is None
+    log = ProductionEnvironment(tmp_path, tmp_path / "home", settings).log
+    assert str(tmp_path / "home") in str(log)
+    assert any("MESH_LOG='Kafka' is no log" in line for line in problems({"MESH_LOG": "Kafka"}))
+
+
 def test_kafkas_variables_are_checked_with_the_others() -> None:
     told = problems({"KAFKA_BOOTSTRAP_SERVERS": "one", "MESH_LAKE": None})
     assert any("'one' is no broker" in line for line in told)
@@ -566,10 +596,7 @@ def test_kafkas_variables_are_checked_with_the_others() -> None:
 
 
 def test_what_kafka_needs_and_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "shared_resources.production.checks._installed",
-        lambda name: "kafka" not in name and "msk" not in name,
-    )
+    monkeypatch.setattr("shared_resources.production.kafka.settings._installed", lambda name: False)
     given = {
         "KAFKA_BOOTSTRAP_SERVERS": "one:9098",
         "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",

@@ -1,13 +1,15 @@
 """How to reach Kafka: the ecosystem's variables, read and checked without the network.
 
-Belongs here: `KAFKA_…`, what is wrong with them, the clients' configuration that they come to.
-Does not belong here: the clients themselves (`streams/log/kafka/`), other settings (`checks.py`).
+Belongs here: `MESH_LOG` and `KAFKA_…`, what is wrong with them, the clients' configuration that they
+come to. Does not belong here: the clients themselves (`streams/log/kafka/`), other settings
+(`checks.py`).
 
 A problem is one line: the variable, what is wrong with it, what to set. It never holds a secret.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +18,9 @@ from typing import Any
 
 from shared_resources.production.quoting import holds_login, quoted
 
+# Where topics are: in the mesh's own log below its home, or in Kafka.
+LOG = "MESH_LOG"
+EMBEDDED, KAFKA = "embedded", "kafka"
 SERVERS = "KAFKA_BOOTSTRAP_SERVERS"
 # How the brokers of Amazon MSK are logged in to with a role of AWS's.
 MSK_IAM = "AWS_MSK_IAM"
@@ -85,6 +90,35 @@ def _token_of_aws(region: str | None) -> Callable[[str], tuple[str, float]]:
     return token
 
 
+def is_embedded(variables: Mapping[str, str], *, is_production: bool) -> bool:
+    """Whether `MESH_LOG` names the mesh's own log, which is what a local mesh has by default."""
+    return (variables.get(LOG) or (KAFKA if is_production else EMBEDDED)) == EMBEDDED
+
+
+def read_log(
+    variables: Mapping[str, str],
+    region: str | None,
+    problems: list[str],
+    *,
+    is_production: bool,
+) -> KafkaSettings | None:
+    """The settings of Kafka where `MESH_LOG` names it, or production does not name another; None where
+    topics are in the mesh's own log, where nothing is set, or `problems` say what is wrong."""
+    named = variables.get(LOG, "")
+    if named not in ("", EMBEDDED, KAFKA):
+        problems.append(f"{LOG}={quoted(named)} is no log; set it to {EMBEDDED} or {KAFKA}")
+        return None
+    if is_embedded(variables, is_production=is_production):
+        return None
+    if named == KAFKA and not variables.get(SERVERS, "").strip():
+        problems.append(
+            f"{SERVERS} is not set, but {LOG}={KAFKA} needs it; set it to host:port,host:port"
+        )
+    if variables.get(SERVERS, "").strip():
+        problems.extend(_not_installed(variables))
+    return read_kafka(variables, region, problems)
+
+
 def read_kafka(
     variables: Mapping[str, str], region: str | None, problems: list[str]
 ) -> KafkaSettings | None:
@@ -112,6 +146,24 @@ def read_kafka(
         key_password=variables.get("KAFKA_SSL_KEY_PASSWORD") or None,
         region=region,
     )
+
+
+def _not_installed(variables: Mapping[str, str]) -> Iterator[str]:
+    if not _installed("confluent_kafka"):
+        yield (
+            f"{SERVERS} is set, but Kafka's client is not installed; run `pip install "
+            "'dagster-data-mesh[streams]'`, or unset it"
+        )
+    signs = (variables.get("KAFKA_SASL_MECHANISM") or "").upper() == MSK_IAM
+    if signs and not _installed("aws_msk_iam_sasl_signer"):
+        yield (
+            f"KAFKA_SASL_MECHANISM={MSK_IAM} needs what signs for Amazon MSK; run `pip install "
+            "aws-msk-iam-sasl-signer-python`"
+        )
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
 def _wrong_servers(servers: str) -> Iterator[str]:

@@ -67,6 +67,11 @@ _MESH: Mapping[str, tuple[str, str]] = {
         "no TLS",
         "File of the certificate that signed the servers' own; speaks TLS.",
     ),
+    "MESH_LOG": (
+        "`embedded`; in production `kafka`",
+        "Where [topics](../how-to/streams.md) are: `embedded`, in SQLite below `MESH_HOME`, or `kafka`, "
+        "where Kafka's variables say.",
+    ),
     "MESH_SERVER_MEMORY": ("2GB", "`mesh serve` replaces a code server that holds more."),
     "MESH_COPIES_BYTES": (
         "20 GiB",
