@@ -60,7 +60,8 @@ class WindowRows:
 
 
 @lru_cache(maxsize=4)  # a process makes one product; tests and replays others
-def _decoder(contract: Contract) -> Decoder:
+def decoder_for(contract: Contract) -> Decoder:
+    """Of a stream's messages, by its contract; kept. Raises what `decoder_of` raises."""
     stream = contract.stream
     assert stream is not None
     return decoder_of(
@@ -70,7 +71,7 @@ def _decoder(contract: Contract) -> Decoder:
 
 def read_rows(contract: Contract, messages: pa.Table) -> WindowRows:
     """Read each message's value by the contract. Raises `RegistryUnreachable`."""
-    found = _decoder(contract).decode(messages.column("value").combine_chunks())
+    found = decoder_for(contract).decode(messages.column("value").combine_chunks())
     schema = arrow_schema(tuple((c.name, c.type) for c in contract.columns))
     rows = found.frame.to_arrow().select(schema.names).cast(schema)
     return WindowRows(
