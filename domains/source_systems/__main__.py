@@ -1,6 +1,7 @@
-"""`python -m domains.source_systems`: land the real data, as the operational systems would.
+"""`python -m domains.source_systems`: land the real data, as the operational systems would, or with
+`replay` send receipts to a topic, as tills would.
 
-Belongs here: the command line. Does not belong here: what is sent (`systems.py`).
+Belongs here: the command line. Does not belong here: what is sent (`systems.py`, `replay.py`).
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from datetime import date
 from pathlib import Path
 
 from domains.source_systems.objects import LandingWriter
@@ -19,6 +21,9 @@ from shared_resources.environment import EnvironmentProblem
 from shared_resources.landing.errors import LandingError
 from shared_resources.landing.zones.folder import FolderLandingZone
 from shared_resources.landing.zones.zone import LandingZone
+from shared_resources.problems import MeshProblem
+
+PARTITIONS = 4
 
 
 def land(
@@ -44,21 +49,37 @@ def land(
     return sent
 
 
+def send(options: argparse.Namespace) -> None:
+    """Replay receipts to the topic, which is made if there is none."""
+    from domains.source_systems.replay import Lines, Pace, replay
+
+    log = wiring.without_branch().log
+    if log.topic(options.topic) is None:
+        log.create(options.topic, options.partitions)
+    lines = Lines(options.first, options.days, options.limit, options.household).read()
+    started, sent = time.monotonic(), 0
+    try:
+        for sent in replay(log, options.topic, lines, Pace(options.speed, options.rate)):
+            _progress(f"sent {sent:,} of {lines.height:,} lines of receipts to {options.topic}")
+    finally:
+        _progress("")
+        seconds = time.monotonic() - started
+        print(
+            f"sent {sent:,} lines of receipts to {options.topic} in {log} ({seconds:.1f} s)",
+            file=sys.stderr,
+        )
+
+
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
         print(f"\r\x1b[2K{text}", end="", file=sys.stderr, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 0 landed, 1 the source or the disk is at fault, 2 wrong use."""
-    parser = argparse.ArgumentParser(prog="python -m domains.source_systems", description=__doc__)
-    parser.add_argument(
-        "--to", type=Path, metavar="DIR", help="the landing zone (default: the environment's)"
-    )
-    parser.add_argument(
-        "--days", type=int, metavar="N", help="only the first N days of tills and promotions"
-    )
-    options = parser.parse_args(arguments)
+    """Returns the exit code: 0 done, 1 the source, the disk or the log is at fault, 2 wrong use."""
+    options = _parser().parse_args(arguments)
+    if options.command == "replay":
+        return _replay(options)
     try:
         to = FolderLandingZone(options.to) if options.to else wiring.current().landing_zone
         land(to, options.days, SYSTEMS.keys())
@@ -66,6 +87,70 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"nothing more was landed: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    try:
+        send(options)
+    except (SourceMissing, OSError, MeshProblem) as error:
+        print(f"nothing more was sent: {error}", file=sys.stderr)
+        return error.exit_code if isinstance(error, MeshProblem) else 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m domains.source_systems", description=__doc__)
+    parser.add_argument(
+        "--to", type=Path, metavar="DIR", help="the landing zone (default: the environment's)"
+    )
+    parser.add_argument(
+        "--days", type=int, metavar="N", help="only the first N days of tills and promotions"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="replay")
+    live = commands.add_parser(
+        "replay",
+        help="send receipts to a topic, as tills would",
+        description="Send the lines of receipts to a topic in order of time, each with its own moment.",
+        epilog="Example: python -m domains.source_systems replay --from 2017-12-01 --days 7 --speed 3600",
+    )
+    live.add_argument(
+        "--topic", default="purchases", help="made if there is none (default: %(default)s)"
+    )
+    live.add_argument(
+        "--partitions", type=_positive(int), default=PARTITIONS, help="of a topic that is made"
+    )
+    live.add_argument(
+        "--from",
+        dest="first",
+        type=date.fromisoformat,
+        metavar="DAY",
+        help="the first day (2017-01-01)",
+    )
+    many = live.add_mutually_exclusive_group()
+    many.add_argument("--days", type=_positive(int), metavar="N", help="so many days")
+    many.add_argument("--limit", type=_positive(int), metavar="N", help="so many lines")
+    live.add_argument("--household", type=int, metavar="ID", help="of this household alone")
+    pace = live.add_mutually_exclusive_group()
+    pace.add_argument(
+        "--speed", type=_positive(float), metavar="FACTOR", help="so many times as fast as it was"
+    )
+    pace.add_argument(
+        "--rate", type=_positive(float), metavar="PER_SECOND", help="so many lines a second"
+    )
+    return parser
+
+
+def _positive(number: type[int] | type[float]) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        value = number(text)
+        if not 0 < value < float("inf"):
+            raise ValueError
+        return value
+
+    read.__name__ = "number above 0"  # as argparse says what was expected
+    return read
 
 
 if __name__ == "__main__":

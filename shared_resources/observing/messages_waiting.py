@@ -24,6 +24,8 @@ def of_topic(environment: Environment, contract: Contract, current: Version | No
         return []
     from shared_resources.streams.standing import AcceptedGaps, look_at_topic, standing, waiting
 
+    if current is None and environment.log.topic(contract.stream.topic) is None:
+        return []  # nobody has sent anything yet: that it was never published is said already
     _, gap = look_at_topic(environment, contract, standing(environment, contract))
     if gap is not None and not AcceptedGaps(environment.state, contract.key).skipped(gap):
         return [

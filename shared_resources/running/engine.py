@@ -28,6 +28,7 @@ from shared_resources.running.workers.worker import Worker
 from shared_resources.state.attempt import WHOLE
 from shared_resources.state.attempt import Outcome as AttemptOutcome
 from shared_resources.state.last_attempts import LastAttempts
+from shared_resources.streams.log.port import LogProblem
 
 
 @dataclass
@@ -152,7 +153,7 @@ class Engine:
             except NothingLanded as missing:
                 self._note(product, str(missing), AttemptOutcome.MISSING)
                 self._fail(product, str(missing))
-            except LandingError as problem:
+            except (LandingError, LogProblem) as problem:
                 self._fail(product, str(problem))
             else:
                 self._queues[product] = deque(tasks)

@@ -82,8 +82,13 @@ def tasks_of(
 
 def _stream(environment: Environment, contract: Contract) -> list[Task]:
     """The run that takes what the topic holds now. Its messages are read once, whatever has changed."""
-    from shared_resources.streams.standing import waiting
+    from shared_resources.streams.standing import standing, waiting
 
+    assert contract.stream is not None
+    topic = contract.stream.topic
+    # Who produces makes the topic: until then there is as little as in one that is empty.
+    if environment.log.topic(topic) is None and not standing(environment, contract).number:
+        raise UpToDate(f"nobody has made its topic {topic} yet")
     if not waiting(environment, contract):
         raise UpToDate("nothing new is in its topic")
     return [Task(contract.key)]

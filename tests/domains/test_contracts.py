@@ -31,6 +31,7 @@ EXPECTED = {
     "marketing/redemptions",
     "order/baskets",
     "order/daily_sales",
+    "order/purchases",
     "order/transactions",
     "product/catalog",
     "recommendation/household_recommendations",
@@ -61,7 +62,8 @@ def test_a_product_has_one_maker(key: str):
     contract, folder = contract_of(key), folder_of(key)
     domain, name = key.split("/")
     model = folder.parents[3] / "dbt_project" / "models" / domain / f"{name}.sql"
-    makers = [contract.landing is not None, (folder / "product.py").is_file(), model.is_file()]
+    makers = [contract.landing is not None, contract.stream is not None]
+    makers += [(folder / "product.py").is_file(), model.is_file()]
     previous = contract.previous_major
     makers.append(previous is not None and bool(previous.derived_by))
     assert makers.count(True) == 1

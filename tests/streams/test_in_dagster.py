@@ -10,7 +10,9 @@ from shared_resources.mesh import read_whole_mesh
 from shared_resources.observing import messages_waiting
 from shared_resources.observing.health import Kind
 from shared_resources.observing.product_health import Observer
+from shared_resources.running.pending import UpToDate, tasks_of
 from shared_resources.state.attempt import OF_A_STREAM
+from shared_resources.streams.log.port import LogProblem
 from shared_resources.streams.process import StreamProcess
 from tests.streams.receipts import PRODUCT, contract, receipt, send
 
@@ -121,3 +123,16 @@ def test_what_a_run_failed_of_is_told_until_the_process_of_the_stream_makes_the_
     log.create("receipts", 1)
     commit(shop, [receipt(1)])  # as `mesh stream` does, which is no run of Dagster's
     assert health(shop).reasons == ()
+
+
+def test_a_topic_that_nobody_has_made_yet_is_nothing_to_take_and_no_failure(mesh):
+    """Who produces makes it; one that is gone is another matter."""
+    mesh.product(PRODUCT, contract())
+    with pytest.raises(UpToDate, match="nobody has made its topic receipts yet"):
+        tasks_of(mesh.environment, PRODUCT, None)
+    assert [one.kind for one in health(mesh).reasons] == [Kind.NEVER]
+    mesh.environment.log.create("receipts", 1)
+    commit(mesh, [receipt(1)])
+    mesh.environment.log.delete("receipts")
+    with pytest.raises(LogProblem, match="there is no topic"):
+        tasks_of(mesh.environment, PRODUCT, None)

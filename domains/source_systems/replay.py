@@ -1,0 +1,120 @@
+"""The tills, live: the year's receipts sent to a topic in the order in which they were printed.
+
+Belongs here: which lines, in which order, as which messages, and how fast.
+Does not belong here: the command line (`__main__.py`), the log (`shared_resources/streams/log/`), what
+the tills send by the day (`systems.py`).
+
+A message is a line of a receipt, as JSON, and its key is the household. The moment of the purchase is in
+the message; the log's own timestamp is that of the replay, as retention would delete what is years old.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from domains.source_systems.source import table_path
+from shared_resources.streams.log.port import Log, message_schema
+
+COLUMNS = (
+    "household_id",
+    "store_id",
+    "basket_id",
+    "product_id",
+    "quantity",
+    "sales_value",
+    "transaction_timestamp",
+)
+AT_ONCE = 20_000
+TICK = 0.01  # seconds between what is sent at a limited speed: no message is later than that
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Which lines are sent: those of `days` days from `first` on, at most `most`, in order of time."""
+
+    first: date | None = None
+    days: int | None = None
+    most: int | None = None
+    household: int | None = None
+
+    def read(self) -> pl.DataFrame:
+        """Raises `SourceMissing`."""
+        lines = pl.scan_parquet(table_path("transactions")).select(COLUMNS)
+        moment = pl.col("transaction_timestamp")
+        lines = lines.with_columns(moment.cast(pl.Datetime("us")))
+        first = self.first or date(2017, 1, 1)
+        begins = datetime.combine(first, datetime.min.time())
+        lines = lines.filter(moment >= begins)
+        if self.days is not None:
+            lines = lines.filter(moment < begins + timedelta(days=self.days))
+        if self.household is not None:
+            lines = lines.filter(pl.col("household_id") == self.household)
+        lines = lines.sort("transaction_timestamp", "basket_id", "product_id")
+        return (lines if self.most is None else lines.head(self.most)).collect()
+
+
+@dataclass(frozen=True)
+class Pace:
+    """`speed`: how many times as fast as it was; `rate`: so many messages a second; neither: at once."""
+
+    speed: float | None = None
+    rate: float | None = None
+
+    def due(self, lines: pl.DataFrame) -> Callable[[float], int]:
+        """How many of the lines are to be sent so many seconds after the first."""
+        if self.rate is not None:
+            rate = self.rate
+            return lambda seconds: min(lines.height, int(seconds * rate) + 1)
+        if self.speed is not None:
+            speed = self.speed
+            printed = lines["transaction_timestamp"].dt.epoch("us").to_numpy()
+            since = (printed - printed[:1].sum()) / 1e6
+            return lambda seconds: int(np.searchsorted(since, seconds * speed, side="right"))
+        return lambda seconds: lines.height
+
+
+def replay(log: Log, topic: str, lines: pl.DataFrame, pace: Pace) -> Iterator[int]:
+    """Send the lines; yields how many were sent, now and then. Raises `LogProblem`."""
+    due, sent = pace.due(lines), 0
+    writer = log.writer()
+    try:
+        began = time.monotonic()
+        while sent < lines.height:
+            until = min(due(time.monotonic() - began), sent + AT_ONCE)
+            if until == sent:
+                time.sleep(TICK)
+                continue
+            writer.send(topic, messages(lines.slice(sent, until - sent)))
+            if pace != Pace():
+                writer.flush()
+            sent = until
+            yield sent
+        writer.flush()
+    finally:
+        writer.close()
+
+
+def messages(lines: pl.DataFrame) -> pa.Table:
+    """The lines as messages of `message_schema()`, of now."""
+    moment = pl.col("transaction_timestamp").dt.strftime("%Y-%m-%dT%H:%M:%S")
+    written = lines.select(
+        pl.col("household_id").cast(pl.String).cast(pl.Binary).alias("key"),
+        pl.struct(*COLUMNS[:-1], moment).struct.json_encode().cast(pl.Binary).alias("value"),
+    ).to_arrow()
+    count, now = lines.height, time.time_ns() // 1_000_000
+    columns = {
+        "partition": pa.array([-1] * count, pa.int32()),  # the key decides
+        "offset": pa.array([-1] * count, pa.int64()),  # the log gives it
+        "timestamp": pa.array([now] * count, pa.int64()).cast(pa.timestamp("ms", "UTC")),
+        "key": written["key"].cast(pa.binary()),
+        "value": written["value"].cast(pa.binary()),
+        "headers": pa.nulls(count, message_schema().field("headers").type),
+    }
+    return pa.table(columns, schema=message_schema())
