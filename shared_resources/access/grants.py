@@ -22,7 +22,7 @@ from shared_resources.mesh.agreements.folder import files_of, read_all
 from shared_resources.mesh.agreements.model import Agreement, Status
 from shared_resources.mesh.agreements.oaas import written
 from shared_resources.mesh.domain_file import owners_named, same_person
-from shared_resources.mesh.model import Central, ProductFolder
+from shared_resources.mesh.model import Central, ProductFolder, is_product_key
 from shared_resources.mesh.read import central_of, read_product
 from shared_resources.problems import MeshProblem
 
@@ -91,8 +91,12 @@ def grant_of(
 ) -> Grant:
     """What the principal sees of the product, by the files and the registry of this moment.
 
-    Raises `NoAgreement`. A product that is unknown here is nobody's to see but its own domain's.
+    Raises `NoAgreement`. A product that is unknown here is nobody's to see but its own domain's, and what
+    is no product's key is nobody's.
     """
+    if not is_product_key(product):
+        # Its first part would say whose it is, and a store might find another's behind the rest.
+        raise NoAgreement(f"{product!r} is no product key; write it as domain/product")
     if principal.operator or principal.domain == product.partition("/")[0]:
         return Grant(product, principal)
     folder = read_product(environment, product, anew=False)

@@ -49,6 +49,7 @@ KNOWN = frozenset(
         "MESH_SERVING",
         "MESH_SERVING_CA",
         "MESH_SERVING_PASSWORD",
+        "MESH_SERVING_PLAINTEXT",
         "MESH_SERVING_USER",
         "MESH_SIGNING_KEY",
         "MESH_VERIFY_KEYS",

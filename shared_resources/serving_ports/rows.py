@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from shared_resources.access.one_row.values import encoder
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from shared_resources.serving_ports.port import Generation, Row
 
 _SPACE = 1 << 128
+# Python's own context has 28 digits, a column up to 38.
+_EXACT = Context(prec=80, traps=[InvalidOperation])
 _WHOLE = re.compile("-?[0-9]{1,19}")
 _TRUTH = {"true": True, "false": False}
 
@@ -122,8 +124,8 @@ def _typed(text: str, type_: ColumnType) -> Any:
         case Family.BOOLEAN:
             return _TRUTH[text.lower()]
         case Family.DECIMAL:
-            value = Decimal(text)
-            exact = value.quantize(Decimal(1).scaleb(-type_.scale))
+            value = _EXACT.create_decimal(text)
+            exact = _EXACT.quantize(value, Decimal(1).scaleb(-type_.scale))
             if exact != value:
                 raise ValueError
             return format(exact, "f")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from shared_resources.mesh.model import is_product_key
 from shared_resources.serving_ports.port import PortUnreachable
 from shared_resources.state.sqlite_file import make_database
 
@@ -38,6 +39,9 @@ class SqliteFiles:
         return sorted(f"{one.parent.name}/{one.stem}" for one in self._root.glob("*/*.db"))
 
     def file(self, product: str) -> Path:
+        """Raises `ValueError` for what is no product's key: its path could lead to another's."""
+        if not is_product_key(product):
+            raise ValueError(f"{product!r} is no product key")
         return self._root / f"{product}.db"
 
     def there(self, product: str) -> bool:

@@ -461,3 +461,10 @@ def test_a_break_hits_whom_an_agreement_shows_the_column(people: TinyMesh) -> No
     assert consumers_hit(mesh, "crm/people", [Break(("email",), "gone")]) == {
         "marketing": ("email",)
     }
+
+
+@pytest.mark.parametrize("product", ["crm/../ops/orders", "crm", "crm/", "crm/a/b", "crm/Orders\n"])
+def test_what_is_no_products_key_is_nobodys_to_see(mesh: TinyMesh, product: str) -> None:
+    for who in (Principal(domain="crm"), Principal(operator=True)):
+        with pytest.raises(NoAgreement, match="is no product key"):
+            grant_of(mesh.environment, product, who)

@@ -17,6 +17,7 @@ from shared_resources.access.log import log_of
 from shared_resources.environment import EnvironmentProblem
 from shared_resources.serving_ports import reading
 from shared_resources.serving_ports.http import app as http_app
+from shared_resources.serving_ports.http import askers
 from shared_resources.serving_ports.http.app import application
 from shared_resources.serving_ports.http.running import serve_products
 from shared_resources.serving_ports.http.tokens import NoToken, Tokens
@@ -34,6 +35,7 @@ ROLES = {
 def mesh(tmp_path: Path, monkeypatch) -> Iterator[TinyMesh]:
     monkeypatch.setattr(reading, "FRESH", 0.0)
     monkeypatch.setattr(http_app, "FRESH", 0.0)
+    monkeypatch.setattr(askers, "FRESH", 0.0)
     with tiny_mesh(tmp_path) as made:
         made.central(
             open=["public"],
@@ -240,7 +242,7 @@ def test_a_key_of_several_parts_may_hold_anything(mesh, client) -> None:
 
     rows = {
         "day": [datetime(2024, 2, 29).date()] * 2,
-        "name": ["a/b c?%", "ü"],
+        "name": ["a/b c?%", "ü\r\n"],
         "n": [1.5, float("nan")],
     }
     mesh.land(f"{key}/pairs.parquet", pa.table(rows, schema=pa.schema(
@@ -249,7 +251,7 @@ def test_a_key_of_several_parts_may_hold_anything(mesh, client) -> None:
     headers = bearer(mesh, "crm")
     found = client.get(f"/{key}/2024-02-29/a%2Fb%20c%3F%25", headers=headers)
     assert found.json() == {"day": "2024-02-29", "name": "a/b c?%", "n": 1.5}
-    assert client.get(f"/{key}/2024-02-29/%C3%BC", headers=headers).json()["n"] == "nan"
+    assert client.get(f"/{key}/2024-02-29/%C3%BC%0D%0A", headers=headers).json()["n"] == "nan"
 
 
 def test_rows_are_json_of_the_same_values_as_read(mesh, client) -> None:

@@ -72,6 +72,11 @@ _MESH: Mapping[str, tuple[str, str]] = {
         "Where [topics](../how-to/streams.md) are: `embedded`, in SQLite below `MESH_HOME`, or `kafka`, "
         "where Kafka's variables say.",
     ),
+    "MESH_SERVING_PLAINTEXT": (
+        "",
+        "`allowed`: the password may go to another machine without TLS, over a network that is encrypted "
+        "itself.",
+    ),
     "MESH_SERVER_MEMORY": ("2GB", "`mesh serve` replaces a code server that holds more."),
     "MESH_COPIES_BYTES": (
         "20 GiB",

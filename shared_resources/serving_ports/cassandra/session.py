@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from shared_resources.problems import MeshProblem
-from shared_resources.serving_ports.cassandra.settings import CassandraSettings
+from shared_resources.serving_ports.cassandra.settings import CassandraSettings, is_here
 from shared_resources.serving_ports.port import PortUnreachable
 
 GENERATIONS = "mesh_generations"
@@ -87,7 +87,11 @@ class CassandraSession:
             from cassandra import ConsistencyLevel
             from cassandra.auth import PlainTextAuthProvider
             from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
-            from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
+            from cassandra.policies import (
+                DCAwareRoundRobinPolicy,
+                HostFilterPolicy,
+                TokenAwarePolicy,
+            )
         except ModuleNotFoundError as missing:
             raise NotInstalled(
                 "the driver of Cassandra is not installed; run "
@@ -95,6 +99,8 @@ class CassandraSession:
             ) from missing
         said = self._settings
         near = TokenAwarePolicy(DCAwareRoundRobinPolicy(said.datacenter))
+        if said.stays_here:
+            near = HostFilterPolicy(near, lambda host: is_here(host.address))
         profile = ExecutionProfile(
             near,
             consistency_level=ConsistencyLevel.LOCAL_QUORUM,

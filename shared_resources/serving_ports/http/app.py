@@ -21,6 +21,7 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -28,20 +29,31 @@ from starlette.routing import Route
 
 from shared_resources.access.door import Reader
 from shared_resources.environment import Environment
+from shared_resources.mesh.model import is_product_key
 from shared_resources.problems import MeshProblem
+from shared_resources.serving_ports.http.askers import Askers
 from shared_resources.serving_ports.http.openapi import description
 from shared_resources.serving_ports.http.problems import answer_to, problem
 from shared_resources.serving_ports.http.tokens import Tokens
-from shared_resources.serving_ports.reading import FRESH, Answer, PointReader
+from shared_resources.serving_ports.reading import FRESH, Answer, NotServed, PointReader
 from shared_resources.serving_ports.rows import NotAKey
 
 _Made = TypeVar("_Made")
-_MOST_TOKENS = 10_000
+LONGEST_PATH = 8 * 1024
 _WHO = {"WWW-Authenticate": "Bearer"}
 _NO_TOKEN = (
     "send the header `Authorization: Bearer …` with a token in force; `mesh access token new` makes "
     "one"
 )
+
+
+class _AnyKey(PathConvertor):
+    """A key may hold a line's end, too, which Starlette's own `path` does not take."""
+
+    regex = r"(?s:.)*"
+
+
+register_url_convertor("any_key", _AnyKey())
 
 
 def application(environment: Environment) -> Starlette:
@@ -61,7 +73,7 @@ def application(environment: Environment) -> Starlette:
         routes=[
             Route("/health", served.health),
             Route("/openapi.json", served.openapi),
-            Route("/{domain}/{product}/{key:path}", served.row),
+            Route("/{domain}/{product}/{key:any_key}", served.row),
         ],
         exception_handlers={HTTPException: _not_so},
         lifespan=lifespan,
@@ -71,21 +83,25 @@ def application(environment: Environment) -> Starlette:
 async def _not_so(request: Request, raised: Exception) -> Response:
     assert isinstance(raised, HTTPException)
     detail = "read a row at /domain/product/key; /openapi.json describes what there is"
-    return problem(request, raised.status_code, detail)
+    return problem(request, raised.status_code, detail, dict(raised.headers or {}))
 
 
 class _Served:
     def __init__(self, environment: Environment) -> None:
         self.points = PointReader(environment)
-        self._tokens = Tokens(environment.state)
-        self._known: dict[str, tuple[float, Reader | None]] = {}
+        self._askers = Askers(Tokens(environment.state))
+        self._health: tuple[float, int] = (0.0, 0)
 
     async def row(self, request: Request) -> Response:
+        raw = request.scope.get("raw_path") or request.scope["path"].encode()
+        if len(raw) > LONGEST_PATH:
+            detail = f"a path has at most {LONGEST_PATH:,} bytes, percent-encoded"
+            return problem(request, 414, detail, instance="")
         try:
             reader = await self._reader(request)
             if reader is None:
                 return problem(request, 401, _NO_TOKEN, _WHO)
-            product, key = _asked_for(request)
+            product, key = _asked_for(raw)
             answer = await self._ask(lambda: self.points.read(product, reader, key))
         except MeshProblem as raised:
             return answer_to(request, raised)
@@ -106,13 +122,16 @@ class _Served:
         return JSONResponse(description(found), headers={"Cache-Control": "no-store"})
 
     async def health(self, request: Request) -> Response:
-        """Says whether rows can be read, and nothing of which."""
-        try:
-            products = await run_in_threadpool(self.points.port.products)
-        except MeshProblem as raised:
-            return answer_to(request, raised)
+        """Says whether rows can be read, and nothing of which. Anybody may ask: the port is asked for
+        it once in `FRESH` seconds."""
+        if self._health[0] < time.monotonic():
+            try:
+                products = await run_in_threadpool(self.points.port.products)
+            except MeshProblem as raised:
+                return answer_to(request, raised)
+            self._health = (time.monotonic() + FRESH, len(products))
         return JSONResponse(
-            {"status": "ok", "port": self.points.port.name, "served": len(products)}
+            {"status": "ok", "port": self.points.port.name, "served": self._health[1]}
         )
 
     async def tick(self) -> None:
@@ -124,27 +143,17 @@ class _Served:
         return await run_in_threadpool(read) if self.points.port.remote else read()
 
     async def _reader(self, request: Request) -> Reader | None:
-        """Who the request is of; a token that was revoked is known as such within `FRESH` seconds."""
-        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not secret:
-            return None
-        known = self._known.get(secret)
-        now = time.monotonic()
-        if known is None or known[0] < now:
-            token = await run_in_threadpool(self._tokens.find, secret)
-            if len(self._known) >= _MOST_TOKENS:
-                self._known.clear()
-            known = self._known[secret] = (now + FRESH, token.reader if token else None)
-        return known[1]
+        return await self._askers.reader(request.headers.get("authorization", ""))
 
 
-def _asked_for(request: Request) -> tuple[str, list[str]]:
+def _asked_for(raw: bytes) -> tuple[str, list[str]]:
     """The product, and the parts of the key as they were before their slashes were decoded."""
-    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-    domain, product, *key = raw.split(b"/")[1:]
+    domain, name, *key = raw.split(b"/")[1:]
+    product = f"{domain.decode('latin-1')}/{name.decode('latin-1')}"
+    if not is_product_key(product):
+        raise NotServed("the path names no product; it is /domain/product/key")
     try:
-        parts = [unquote_to_bytes(part).decode() for part in key]
-        return f"{unquote_to_bytes(domain).decode()}/{unquote_to_bytes(product).decode()}", parts
+        return product, [unquote_to_bytes(part).decode() for part in key]
     except UnicodeDecodeError:
         raise NotAKey("the path is not UTF-8") from None
 

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 
 from shared_resources.access.grants import NoAgreement
 from shared_resources.problems import MeshProblem
+from shared_resources.serving_ports.http.askers import TooManyGuesses
 from shared_resources.serving_ports.reading import NotServed
 from shared_resources.serving_ports.rows import NotAKey
 
@@ -23,6 +24,8 @@ _TITLES = {
     403: "No agreement",
     404: "Not found",
     405: "Only read",
+    414: "Longer than any key",
+    429: "Too many unknown tokens",
     500: "Failed",
     503: "Not available now",
 }
@@ -36,14 +39,20 @@ class ProblemResponse(JSONResponse):
 
 
 def problem(
-    request: Request, status: int, detail: str, headers: dict[str, str] | None = None
+    request: Request,
+    status: int,
+    detail: str,
+    headers: dict[str, str] | None = None,
+    *,
+    instance: str | None = None,
 ) -> ProblemResponse:
+    """`instance` is the request's path where none is given."""
     said = {
         "type": "about:blank",
         "title": _TITLES.get(status, "Failed"),
         "status": status,
         "detail": detail,
-        "instance": request.url.path,
+        "instance": request.url.path if instance is None else instance,
     }
     return ProblemResponse(said, status, {"Cache-Control": "no-store", **(headers or {})})
 
@@ -57,6 +66,8 @@ def answer_to(request: Request, raised: MeshProblem) -> ProblemResponse:
             return problem(request, 403, str(raised))
         case NotServed():
             return problem(request, 404, str(raised))
+        case TooManyGuesses():
+            return problem(request, 429, str(raised), {"Retry-After": "1"})
         case _:
             _log.error("%s: %s", type(raised).__name__, raised)
             return problem(request, 503, UNAVAILABLE, {"Retry-After": "1"})

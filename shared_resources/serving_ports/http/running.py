@@ -37,6 +37,7 @@ def serve_products(
     import uvicorn
 
     from shared_resources.serving_ports.http.app import application
+    from shared_resources.serving_ports.http.connections import BoundedConnection
 
     begins()
     uvicorn.run(
@@ -47,6 +48,8 @@ def serve_products(
         log_level="warning",
         server_header=False,
         proxy_headers=False,
+        http=BoundedConnection,
+        ws="none",
         ssl_certfile=certificate,
         ssl_keyfile=str(private_key) if private_key else None,
         timeout_graceful_shutdown=10,

@@ -10,6 +10,7 @@ log, which is why none is ever part of a message here.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from shared_resources.state.database import TABLES, StateDatabase, Words
 PREFIX = "mesh_"
 BY = "mesh serve products"
 LONGEST = timedelta(days=366)
+_WRITTEN = re.compile(PREFIX + "[A-Za-z0-9_-]{43}")
 
 _TOKENS = sa.Table(
     "mesh_tokens",
@@ -130,6 +132,11 @@ _QUERY = sa.select(
         for name in ("id", "principal", "purpose", "made_by", "made_at", "ends", "revoked_at")
     )
 )
+
+
+def is_written_as_one(secret: str) -> bool:
+    """Whether a token is written so, whatever became of it."""
+    return _WRITTEN.fullmatch(secret) is not None
 
 
 def _token(row: Any) -> Token:
