@@ -22,11 +22,12 @@ def of_topic(environment: Environment, contract: Contract, current: Version | No
     """Nothing of a product that is made otherwise. Raises what the log raises that does not answer."""
     if contract.stream is None:
         return []
-    from shared_resources.streams.standing import AcceptedGaps, look_at_topic, standing, waiting
+    from shared_resources.streams.standing import AcceptedGaps, look_at_topic, standing, unread
 
     if current is None and environment.log.topic(contract.stream.topic) is None:
         return []  # nobody has sent anything yet: that it was never published is said already
-    _, gap = look_at_topic(environment, contract, standing(environment, contract))
+    at = standing(environment, contract)
+    topic, gap = look_at_topic(environment, contract, at)
     if gap is not None and not AcceptedGaps(environment.state, contract.key).skipped(gap):
         return [
             Reason(
@@ -37,7 +38,7 @@ def of_topic(environment: Environment, contract: Contract, current: Version | No
         ]
     since = current.published_at if current is not None else datetime.min.replace(tzinfo=UTC)
     patience = max(_SHORTEST, timedelta(seconds=WINDOWS * contract.stream.window_seconds))
-    if datetime.now(UTC) - since <= patience or not (lag := waiting(environment, contract)):
+    if datetime.now(UTC) - since <= patience or not (lag := unread(topic, at)):
         return []
     return [
         Reason(

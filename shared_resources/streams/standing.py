@@ -89,9 +89,14 @@ def look_at_topic(
 
 
 def waiting(environment: Environment, contract: Contract) -> int:
-    """How many offsets of the topic the product has not read: at most so many messages."""
+    """How many offsets of the topic the product has not read. Raises as `look_at_topic`."""
     at = standing(environment, contract)
     topic, _ = look_at_topic(environment, contract, at)
+    return unread(topic, at)
+
+
+def unread(topic: TopicState, at: Standing) -> int:
+    """How many offsets of the topic come after where the product stands: at most so many messages."""
     begins = begin_at(topic, at, None, sorted(topic.ends))
     return sum(max(0, end - begins[partition]) for partition, end in topic.ends.items())
 

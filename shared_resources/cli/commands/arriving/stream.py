@@ -145,7 +145,7 @@ def list_(as_json: bool) -> None:
 
 def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
     from shared_resources.streams.log.port import LogProblem
-    from shared_resources.streams.standing import AcceptedGaps, look_at_topic, standing, waiting
+    from shared_resources.streams.standing import AcceptedGaps, look_at_topic, standing, unread
 
     at = standing(environment, contract)
     assert contract.stream is not None
@@ -160,8 +160,8 @@ def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
         "missing": "",
     }
     try:
-        _, gap = look_at_topic(environment, contract, at)
-        row["waiting"] = waiting(environment, contract)
+        topic, gap = look_at_topic(environment, contract, at)
+        row["waiting"] = unread(topic, at)
         if gap is not None:
             accepted = AcceptedGaps(environment.state, contract.key).skipped(gap)
             by = f". Accepted by {accepted[0].by}" if accepted else ""
