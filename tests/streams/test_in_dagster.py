@@ -1,11 +1,14 @@
 """What Dagster and people are told of a stream, whose process waits for neither."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 
+from shared_resources.data_products import publishing
 from shared_resources.data_products.definition import define_product
+from shared_resources.locations.sensing import stream_sensor
 from shared_resources.mesh import read_whole_mesh
 from shared_resources.observing import messages_waiting
 from shared_resources.observing.health import Kind
@@ -136,3 +139,118 @@ def test_a_topic_that_nobody_has_made_yet_is_nothing_to_take_and_no_failure(mesh
     mesh.environment.log.delete("receipts")
     with pytest.raises(LogProblem, match="there is no topic"):
         tasks_of(mesh.environment, PRODUCT, None)
+
+
+def materializations(result):
+    return [one for one in result.asset_events if isinstance(one, dg.AssetMaterialization)]
+
+
+def evaluations(result, name="mesh_health"):
+    checks = [one for one in result.asset_events if isinstance(one, dg.AssetCheckEvaluation)]
+    return [one for one in checks if one.check_name == name]
+
+
+def later(monkeypatch, **by):
+    """The sensor, and health, so much later."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return datetime.now(UTC) + timedelta(**by)
+
+    monkeypatch.setattr(messages_waiting, "datetime", Later)
+    monkeypatch.setattr(stream_sensor, "datetime", Later)
+
+
+def test_a_thousand_windows_since_the_last_tick_are_one_materialization_that_counts_them(shop):
+    commit(shop, [receipt(0)])
+    first = tick(shop)
+    for number in range(1, 8):
+        commit(shop, [receipt(number), b"broken"])
+    send(shop, [receipt(9), receipt(10)])
+    [told] = materializations(second := tick(shop, first.cursor))
+    assert told.metadata["version"].value == 8
+    assert told.metadata["versions since the last one here"].value == 7
+    assert told.metadata["messages in these"].value == 14
+    assert told.metadata["messages rejected of these"].value == 7
+    assert told.metadata["messages"].value == 2  # of the version itself
+    assert told.metadata["messages waiting"].value == 2
+    assert materializations(tick(shop, second.cursor)) == []
+
+
+@pytest.mark.parametrize("cursor", ["not json", "[1]", '{"shop/receipts": 7}', '{"gone/away": {}}'])
+def test_a_cursor_that_is_none_costs_nothing_but_that_the_newest_version_is_told(shop, cursor):
+    commit(shop, [receipt(1)])
+    result = tick(shop, cursor)
+    assert [one.metadata["version"].value for one in materializations(result)] == [1]
+    assert set(json.loads(result.cursor)) == {PRODUCT}
+
+
+def test_what_a_run_has_told_is_not_told_again(shop):
+    commit(shop, [receipt(1)])
+    first = tick(shop)
+    send(shop, [receipt(2)])
+    assert shop.run(PRODUCT).success
+    assert materializations(second := tick(shop, first.cursor)) == []
+    assert json.loads(second.cursor)[PRODUCT]["version"] == 2
+    assert materializations(tick(shop)) == []  # under a cursor that was cleared
+
+
+def test_a_product_that_was_made_anew_is_told_although_its_number_is_known(shop):
+    commit(shop, [receipt(1)])
+    cursor = json.loads(tick(shop).cursor)
+    cursor[PRODUCT] |= {"version": 1, "published": "2020-01-01T00:00:00+00:00"}
+    [told] = materializations(tick(shop, json.dumps(cursor)))
+    assert told.metadata["version"].value == 1
+    cursor[PRODUCT]["version"] = 5
+    [told] = materializations(tick(shop, json.dumps(cursor)))
+    assert "versions since the last one here" not in told.metadata
+
+
+def test_a_rollback_is_told_as_the_version_that_it_is(shop):
+    commit(shop, [receipt(1)])
+    commit(shop, [receipt(2)])
+    first = tick(shop)
+    publishing.rollback(shop.environment, made(shop).contract, 1, by="us")
+    [told] = materializations(tick(shop, first.cursor))
+    assert told.metadata["version"].value == 3
+    assert told.metadata["offsets"].value == {"0": 1}
+    assert told.metadata["messages waiting"].value == 1
+
+
+def test_that_a_process_died_is_told_although_there_is_no_new_version(shop, monkeypatch):
+    commit(shop, [receipt(1)])
+    first = tick(shop)
+    assert [one.passed for one in evaluations(first)] == [True]
+    send(shop, [receipt(2)])
+    assert tick(shop, first.cursor).asset_events == []
+    later(monkeypatch, minutes=2)
+    second = tick(shop, first.cursor)
+    [told] = evaluations(second)
+    assert told.metadata["state"].value == "behind"
+    assert "up to 1 messages of receipts wait" in told.metadata["reason 1"].value
+    send(shop, [receipt(3)])
+    later(monkeypatch, minutes=4)
+    third = tick(shop, second.cursor)
+    assert third.asset_events == []  # it is behind as before, by more
+    assert "up to 2 messages of receipts wait" in third.skip_message
+    shop.environment.log.delete("receipts")
+    shop.environment.log.create("receipts", 1)
+    later(monkeypatch, minutes=6)
+    [told] = evaluations(tick(shop, third.cursor))
+    assert not told.passed
+    assert "the topic was deleted and made anew" in told.description
+
+
+def test_a_log_that_does_not_answer_keeps_no_version_from_being_told(shop):
+    commit(shop, [receipt(1)])
+    shop.environment.log.delete("receipts")
+    result = tick(shop)
+    [told] = materializations(result)
+    assert "messages waiting" not in told.metadata
+    assert [one.passed for one in evaluations(result)] == [False]
+
+
+def test_a_tick_without_news_says_what_it_has_seen(shop):
+    result = tick(shop)
+    assert "receipts: no version" in tick(shop, result.cursor).skip_message

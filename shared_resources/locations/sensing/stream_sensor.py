@@ -1,13 +1,16 @@
 """The stream sensor of a domain: what its streams have committed, told to Dagster at a bounded rate.
 
-Belongs here: one materialization a tick and product, of the newest version, with its checks.
-Does not belong here: committing (`streams/`), which never waits for Dagster.
+Belongs here: one materialization a tick and product, of the newest version, with its checks; the
+product's health when it changes; what a tick says to people.
+Does not belong here: committing (`streams/`), which never waits for Dagster; what a cursor holds
+(`stream_cursor.py`).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
@@ -15,12 +18,20 @@ from shared_resources import wiring
 from shared_resources.contracts.model import Contract, Severity
 from shared_resources.dagster_instance.asset_keys import asset_key
 from shared_resources.environment import Environment
-from shared_resources.observing.product_health import Observer
+from shared_resources.evidence.record import stream_in
+from shared_resources.locations.sensing.stream_cursor import Told, read_cursor, write_cursor
+from shared_resources.observing.product_health import Observed, Observer
+from shared_resources.problems import MeshProblem
 from shared_resources.reporting.metadata import stream_metadata, version_metadata
 from shared_resources.reporting.run_attempts import evaluation, result_of
-from shared_resources.stores.protocol import Unreadable, Version
+from shared_resources.stores.protocol import Version
+from shared_resources.streams.log.port import LogProblem
+from shared_resources.streams.standing import waiting
 
 INTERVAL_SECONDS = 15
+HEALTH_SECONDS = (
+    60.0  # a product of which nothing is new may have fallen behind, or its process died
+)
 _Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
 
 
@@ -33,14 +44,32 @@ def stream_sensor(
     """The sensor `<domain>_streams` of a domain's products that are made of topics."""
 
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        told: dict[str, int] = json.loads(context.cursor) if context.cursor else {}
+        known = read_cursor(context.cursor)
+        told: dict[str, Told] = {}
         events: list[_Event] = []
+        said: list[str] = []
+        failures: list[Exception] = []
         for contract in contracts:
+            before = known.get(contract.key, Told())
+            tick = _Tick(environment(), contract, before, context)
             try:
-                events += _news(environment(), contract, told)
-            except Unreadable as problem:
-                context.log.warning(str(problem))
-        return dg.SensorResult(asset_events=events, cursor=json.dumps(told))
+                events += list(tick.news())
+            except MeshProblem as problem:
+                tick.said = str(problem)
+                context.log.warning(f"{contract.key}: {problem}")
+            except Exception as problem:  # of whatever: the other products go on
+                tick.said = f"{type(problem).__name__}: {problem}"
+                context.log.exception(f"{contract.key} was not looked at")
+                failures.append(problem)
+            told[contract.key] = tick.told
+            said.append(f"{contract.name}: {tick.said}")
+        if len(failures) == len(contracts):
+            raise failures[0]  # the tick is a failed one to Dagster, too
+        return dg.SensorResult(
+            asset_events=events,
+            skip_reason=None if events else dg.SkipReason("\n".join(said)),
+            cursor=write_cursor(told),
+        )
 
     return dg.SensorDefinition(
         name=f"{domain}_streams",
@@ -50,24 +79,93 @@ def stream_sensor(
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Tells of the newest version that `mesh stream` has published of "
         + ", ".join(one.name for one in contracts)
-        + ". The process does not wait for it.",
+        + ", and of its health when that changes. It starts nothing, and the process of a stream does "
+        "not wait for it.",
     )
 
 
-def _news(environment: Environment, contract: Contract, told: dict[str, int]) -> Iterator[_Event]:
-    store = environment.stores_of(contract)[0]
-    versions = store.versions(contract.key)
-    if not versions or versions[-1].number == told.get(contract.key):
-        return
-    current = versions[-1]
-    before = told.get(contract.key, 0)
-    windows = {"versions since the last one here": current.number - before} if before else {}
-    told[contract.key] = current.number
-    metadata = version_metadata(stream_metadata(current), [current])
-    yield dg.AssetMaterialization(asset_key(contract.key), metadata={**metadata, **windows})
-    yield from _checks(contract, current)
-    observed = Observer(environment).observe_contract(contract)
-    yield evaluation(result_of(contract, observed))
+class _Tick:
+    """One product's turn. `told` is what Dagster knows of it then, `said` a sentence for people."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        contract: Contract,
+        before: Told,
+        context: dg.SensorEvaluationContext,
+    ) -> None:
+        self._environment = environment
+        self._contract = contract
+        self._instance = context.instance
+        self.told = before
+        self.said = ""
+
+    def news(self) -> Iterator[_Event]:
+        """Events of the newest version, if it is new, and of the health, if that changed. Raises what
+        the store raises that cannot be read."""
+        versions = self._environment.stores_of(self._contract)[0].versions(self._contract.key)
+        current = versions[-1] if versions else None
+        before = self.told
+        if current is not None and not before.is_of(current):
+            self.told = before.now(current)
+            if not self._is_told(current):
+                yield from self._version(current, _since(versions, before))
+        elif datetime.now(UTC).timestamp() - before.looked_at < HEALTH_SECONDS:
+            self.said = f"{_named(current)}, nothing new"
+            return
+        observed = Observer(self._environment).observe_contract(self._contract)
+        self.told = self.told.looked(observed.health, datetime.now(UTC).timestamp())
+        is_first = not before.health and current is None and not observed.health.failing
+        if self.told.health != before.health and not is_first:
+            yield evaluation(result_of(self._contract, observed))
+        self.said = f"{_named(current)}, {_state(observed)}"
+
+    def _version(self, current: Version, since: Mapping[str, Any]) -> Iterator[_Event]:
+        metadata = version_metadata(stream_metadata(current), [current])
+        yield dg.AssetMaterialization(
+            asset_key(self._contract.key), metadata={**metadata, **self._lag(), **since}
+        )
+        yield from _checks(self._contract, current)
+
+    def _lag(self) -> dict[str, Any]:
+        """How many messages wait, if the log says so: the version is told either way."""
+        try:
+            return {"messages waiting": waiting(self._environment, self._contract)}
+        except LogProblem:
+            return {}
+
+    def _is_told(self, current: Version) -> bool:
+        """Whether the last thing that Dagster knows is this version: of a run, a rollback, or this
+        sensor under a cursor that was lost."""
+        last = self._instance.get_latest_materialization_event(asset_key(self._contract.key))
+        if last is None or last.asset_materialization is None:
+            return False
+        number = last.asset_materialization.metadata.get("version")
+        # A product that was made anew counts its versions from the first again.
+        is_later = last.timestamp >= current.published_at.timestamp()
+        return number is not None and number.value == current.number and is_later
+
+
+def _since(versions: Sequence[Version], before: Told) -> dict[str, Any]:
+    """What came since the last version that was told, of what is kept: Dagster hears of the newest."""
+    untold = [one for one in versions if one.number > before.version]
+    if not before.version or not untold:
+        return {}
+    positions = [at for one in untold if (at := stream_in(one.properties)) is not None]
+    return {
+        "versions since the last one here": versions[-1].number - before.version,
+        "messages in these": sum(at.messages for at in positions),
+        "messages rejected of these": sum(at.rejected for at in positions),
+    }
+
+
+def _named(current: Version | None) -> str:
+    return "no version yet" if current is None else f"version {current.number}"
+
+
+def _state(observed: Observed) -> str:
+    reasons = observed.health.reasons
+    return str(reasons[0]) if reasons else observed.health.state
 
 
 def _checks(contract: Contract, current: Version) -> Iterator[_Event]:
