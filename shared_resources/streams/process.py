@@ -82,7 +82,7 @@ class StreamProcess:
         Raises `MessagesGone` when the topic has lost messages that were not read, `LogProblem`, and
         `MovedOn` when an erasure does not end.
         """
-        topic = self._check()
+        topic = self.check()
         group = group_of(self.environment, self._contract)
         reader = self.environment.log.reader(topic.name, group, self)
         alone_since = time.monotonic()  # since when it has no partition
@@ -103,8 +103,10 @@ class StreamProcess:
         finally:
             reader.close()
 
-    def _check(self) -> TopicState:
-        """The topic as it is, of which nothing is gone but what somebody said may be."""
+    def check(self) -> TopicState:
+        """The topic as it is, of which nothing is gone but what somebody said may be.
+
+        Raises `MessagesGone`, and `LogProblem` where there is none."""
         topic, _, _ = self._look()
         return topic
 

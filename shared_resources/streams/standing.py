@@ -34,7 +34,10 @@ _ACCEPTED = sa.Table(
 
 
 class MessagesGone(MeshProblem):
-    """Messages were removed from the topic before they were read; the message says which."""
+    """Messages were removed from the topic before they were read; the message says which. Nothing that
+    is started again goes on: somebody has to accept it (`exit_code` 2)."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -82,10 +85,14 @@ def look_at_topic(
 ) -> tuple[TopicState, Gap | None]:
     """The product's topic now, and what of it is gone. Raises `LogProblem` without such a topic."""
     assert contract.stream is not None
-    topic = environment.log.topic(contract.stream.topic)
-    gap = check_topic(contract, topic, at)
-    assert topic is not None
-    return topic, gap
+    name = contract.stream.topic
+    topic = environment.log.topic(name)
+    if topic is None:
+        raise LogProblem(
+            f"{contract.key}: there is no topic {name!r} in {environment.log}; make it, or correct "
+            f"`stream.topic` in {contract.path}"
+        )
+    return topic, check_topic(contract, topic, at)
 
 
 def waiting(environment: Environment, contract: Contract) -> int:
@@ -101,15 +108,10 @@ def unread(topic: TopicState, at: Standing) -> int:
     return sum(max(0, end - begins[partition]) for partition, end in topic.ends.items())
 
 
-def check_topic(contract: Contract, topic: TopicState | None, at: Standing) -> Gap | None:
-    """What is gone of the topic that the product has not read. Raises `LogProblem` without a topic."""
+def check_topic(contract: Contract, topic: TopicState, at: Standing) -> Gap | None:
+    """What is gone of the topic that the product has not read."""
     stream = contract.stream
     assert stream is not None
-    if topic is None:
-        raise LogProblem(
-            f"{contract.key}: there is no topic {stream.topic!r} in the log; make it, or correct "
-            f"`stream.topic` in {contract.path}"
-        )
     position = at.position
     if position is None:
         return None

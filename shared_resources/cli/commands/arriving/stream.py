@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from shared_resources import wiring
+from shared_resources.cli.commands.arriving.all_streams import keep_all_up
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.cli.user import user
@@ -32,12 +33,11 @@ from shared_resources.state.attempt import OF_A_STREAM
 class _OfAProduct(click.Group):
     """`mesh stream DOMAIN/PRODUCT` is `mesh stream run DOMAIN/PRODUCT`."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in self.commands:
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        asks_help = bool(args) and args[0] in ctx.help_option_names
+        if args and not asks_help and args[0] not in self.commands:
             args = ["run", *args]
-        return super().resolve_command(ctx, args)
+        return super().parse_args(ctx, args)
 
 
 @click.group(cls=_OfAProduct, epilog="Example: mesh stream order/purchases")
@@ -45,23 +45,42 @@ def stream() -> None:
     """Make a product of its topic: window after window, until it is stopped.
 
     `mesh stream DOMAIN/PRODUCT` runs in the foreground, any number of processes share a topic's
-    partitions; SIGTERM or Ctrl-C commits what was gathered, and ends it.
+    partitions; SIGTERM or Ctrl-C commits what was gathered, and ends it. `mesh stream --all` keeps
+    one process up for each of the mesh's streams.
     """
 
 
 @stream.command(epilog="Example: mesh stream run order/purchases --until-empty")
-@click.argument("product", metavar="DOMAIN/PRODUCT")
+@click.argument("product", required=False, metavar="[DOMAIN/PRODUCT]")
 @click.option("--until-empty", is_flag=True, help="End when what the topic holds now is committed.")
-def run(product: str, until_empty: bool) -> None:
-    """Commit windows of the product's topic; exit 1 when messages are gone that were not read."""
+@click.option(
+    "--all", "all_", is_flag=True, help="A process for each product of a topic, kept up here."
+)
+@click.option("--below", type=int, hidden=True, help="End with the process of this number.")
+def run(product: str | None, until_empty: bool, all_: bool, below: int | None) -> None:
+    """Commit windows of the product's topic.
+
+    Ends with 2 when somebody has to act before it can go on: messages are gone that were not read, or it
+    is set up wrongly. With `--until-empty`, with 1 when a window was refused whole.
+    """
+    if (product is None) is not all_:
+        raise click.UsageError("name a product, DOMAIN/PRODUCT, or --all of the mesh's streams")
+    if all_ and until_empty:
+        raise click.UsageError("--all keeps processes up; `mesh run` takes what is there, once")
+    stop = _Stop(below)
+    if product is None:
+        keep_all_up(stop.asked)
+    else:
+        _run(product, stop, until_empty)
+
+
+def _run(product: str, stop: _Stop, until_empty: bool) -> None:
     from shared_resources.streams.decoding.decoders import unfit_writers
     from shared_resources.streams.process import StreamProcess
-    from shared_resources.streams.standing import look_at_topic, standing
     from shared_resources.streams.window import Committed, Window
 
     environment = wiring.current()
     definition = _definition(environment, product)
-    stop = _Stop()
     refused = 0
 
     def told(committed: Committed, window: Window) -> None:
@@ -80,13 +99,15 @@ def run(product: str, until_empty: bool) -> None:
     process = StreamProcess(
         environment, definition, f"{OF_A_STREAM}{uuid.uuid4()}", stop.asked, told
     )
-    contract = definition.contract
-    topic, _ = look_at_topic(environment, contract, standing(environment, contract))
-    for said in unfit_writers(contract, platform_variables()):
+    topic = process.check()
+    for said in unfit_writers(definition.contract, platform_variables()):
         say(f"{product}: {said}", err=True)
-    say(f"{product}: reads {topic.name} ({topic.partitions} partitions) as process {os.getpid()}")
+    say(
+        f"{product}: reads {topic.name} ({topic.partitions} partitions) in {environment.log} as process "
+        f"{os.getpid()}"
+    )
     process.run(until=topic.ends if until_empty else None)
-    if refused:
+    if refused and until_empty:
         sys.exit(1)
 
 
@@ -192,15 +213,17 @@ def _definition(environment: Environment, product: str) -> ProductDefinition:
 
 
 class _Stop:
-    """Whether somebody asked for the end. A second signal ends it at once, as a kill would."""
+    """Whether somebody asked for the end, or the process `below` which this one is has died. A second
+    signal ends it at once, as a kill would."""
 
-    def __init__(self) -> None:
+    def __init__(self, below: int | None = None) -> None:
         self._asked = False
+        self._below = below
         for one in (signal.SIGTERM, signal.SIGINT):
             signal.signal(one, self._heard)
 
     def asked(self) -> bool:
-        return self._asked
+        return self._asked or self._below not in (None, os.getppid())
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
         if self._asked:
