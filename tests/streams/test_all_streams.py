@@ -127,15 +127,6 @@ def test_what_cannot_go_on_by_being_started_again_ends_with_2(shop: TinyMesh) ->
     assert any("cannot go on until somebody acts" in one for one in started.said)
 
 
-@pytest.mark.slow
-def test_a_run_of_a_product_without_a_topic_says_which_is_missing_and_where(
-    shop: TinyMesh,
-) -> None:
-    ran = start("run", PRODUCT)
-    assert ran.code == 1
-    assert "there is no topic 'receipts' in" in ran.out + ran.err
-
-
 @pytest.mark.parametrize("given", [(), ("--all", PRODUCT), ("--all", "--until-empty")])
 def test_either_a_product_is_named_or_all_of_them(shop: TinyMesh, given: tuple[str, ...]) -> None:
     assert call("stream", "run", *given).code == 2

@@ -199,8 +199,8 @@ def test_messages_that_go_while_a_partition_is_waited_for_are_not_passed_in_sile
     drain(shop)
     send(shop, [receipt(n) for n in range(3, 9)], partition=0)
     process = StreamProcess(shop.environment, definition(shop), "r", lambda: False)
-    checked = process._check()
-    monkeypatch.setattr(process, "_check", lambda: checked)
+    checked = process.check()
+    monkeypatch.setattr(process, "check", lambda: checked)
     lose(shop, monkeypatch, 0, 5)
     with pytest.raises(MessagesGone, match="up to 3 messages went"):
         process.run(ends(shop))
