@@ -78,7 +78,7 @@ def main() -> None:
 
 def _all(rows: int, repeat: int, agreements: int) -> None:
     with tempfile.TemporaryDirectory(prefix="mesh-bench-") as folder:
-        _write_mesh(Path(folder))
+        write_mesh(Path(folder))
         _run("publish", folder, "--rows", str(rows))
         runs: dict[str, list[Measured]] = {name: [] for name in (PLAIN, *MASKS)}
         for _ in range(repeat):
@@ -195,7 +195,7 @@ def _open(agreements: int) -> None:
 # -- the mesh ------------------------------------------------------------------------------------
 
 
-def _write_mesh(root: Path) -> None:
+def write_mesh(root: Path) -> None:
     _write(root / "workspace.yaml", "load_from: []\n")
     central = {
         "approvers": ["governance@example.com"],

@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 from shared_resources.access.principal import Principal
 from shared_resources.access.terms import Terms, by_either_name, problems_with, terms_of
@@ -63,7 +64,7 @@ class Grant:
             approver=agreement.decided_by,
         )
 
-    @property
+    @cached_property
     def said(self) -> str:
         """What it shows, in a form that changes with it: the agreement, and a digest of the terms. Empty
         for who sees the product whole."""

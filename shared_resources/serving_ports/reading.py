@@ -1,40 +1,34 @@
 """Reading one row by its key, as the reader's agreement shows it.
 
-Belongs here: the grant of a reader, compiled once for a generation; the row
-behind it; noting the reading.
-Does not belong here: deciding the grant (`access/grants.py`), HTTP (`http/`).
+Belongs here: the grant of a reader, compiled once for a generation; the row behind it.
+Does not belong here: when a grant is decided (`kept_grants.py`), the log (`spells.py`), HTTP (`http/`).
 
-A grant is decided again after `FRESH` seconds, so that one that was taken back ends within them; one that
-ends at a moment ends at that moment. Readings are noted in the access log by the spell: who reads of one
-version for one purpose has begun to read once, and how many rows he was given is noted at its end.
+`read_now` answers from what is at hand: no file is read for it and no disk waited for but the port's own.
 """
 
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from shared_resources.access.door import Reader
 from shared_resources.access.granted_snapshot import Secrets
 from shared_resources.access.granted_sql import needs_key
-from shared_resources.access.grants import Grant, NoAgreement, grant_of
-from shared_resources.access.log import AccessLog, Reading, log_of, reading_of
+from shared_resources.access.grants import Grant, NoAgreement
+from shared_resources.access.log import Reading, log_of, reading_of
 from shared_resources.access.masking_key import hmac_keys
 from shared_resources.access.one_row.granted import GrantedRow
 from shared_resources.contracts.types import ColumnType
 from shared_resources.environment import Environment, EnvironmentProblem
 from shared_resources.problems import MeshProblem
+from shared_resources.serving_ports.kept_grants import KeptGrants
 from shared_resources.serving_ports.port import Found, Generation
 from shared_resources.serving_ports.rows import key_of
+from shared_resources.serving_ports.spells import SPELL, SpellLog
 
-FRESH = 1.0
-SPELL = 10.0
-_MOST_GRANTS = 10_000
+_MOST_COMPILED = 10_000
 
 
 class NotServed(MeshProblem):
@@ -61,15 +55,8 @@ class Served:
     refused: str = ""
 
 
-@dataclass
-class _Spell:
-    reading: Reading
-    began: float
-    rows: int = 0
-
-
 class PointReader:
-    """Safe for many threads. Call `close` at the end, and `tick` now and then, for the log."""
+    """Safe for many threads. Call `tick` now and then, and `close` at the end."""
 
     def __init__(self, environment: Environment) -> None:
         port = environment.serving_port
@@ -78,23 +65,40 @@ class PointReader:
                 "nothing is served by its key here: a branch has no serving port; unset MESH_BRANCH"
             )
         self._environment, self.port = environment, port
-        self._grants: dict[tuple[str, Reader], tuple[float, Grant | NoAgreement]] = {}
+        self._grants = KeptGrants(environment)
         self._rows: dict[tuple[str, str], GrantedRow] = {}
         self._known: dict[str, Generation] = {}
-        self._log = _SpellLog(log_of(environment.home_of_readers, environment.shared_access_log))
+        self._spells = SpellLog(log_of(environment.home_of_readers, environment.shared_access_log))
 
     def read(self, product: str, reader: Reader, key: Sequence[str]) -> Answer:
         """The row under the key, whose parts are as `rows.key_of` takes them.
 
         Raises `NoAgreement`, `NotServed`, `NotAKey`, `PortUnreachable`.
         """
-        grant = self._grant(product, reader)
+        grant = self._grants.of(product, reader)
         found = self._found(grant, product, reader, key)
         shown = self._compiled(grant, found.generation)
-        row = None if found.row is None else shown.of(json.loads(found.row))
-        agreement = grant.agreement.id if grant.agreement else ""
-        self._log.note(self._reading(grant, reader, found.generation, shown), row is not None)
-        return Answer(found.generation, row, found.position, agreement)
+        answer = _answer(grant, found, shown)
+        self._spells.note(
+            _spell(reader, grant, found.generation),
+            self._reading(grant, reader, found.generation, shown),
+            int(answer.row is not None),
+        )
+        return answer
+
+    def read_now(self, product: str, reader: Reader, key: Sequence[str]) -> Answer | None:
+        """The same; None where something is to be decided, compiled or noted first, so that an event
+        loop does not wait for it. `read` does."""
+        grant = self._grants.at_hand(product, reader)
+        if grant is None:
+            return None
+        found = self._found(grant, product, reader, key)
+        shown = self._rows.get((found.generation.id, grant.said))
+        if shown is None:
+            return None
+        answer = _answer(grant, found, shown)
+        spell = _spell(reader, grant, found.generation)
+        return answer if self._spells.counted(spell, int(answer.row is not None)) else None
 
     def served(self, reader: Reader) -> list[Served]:
         """The products that the reader may look at."""
@@ -104,7 +108,7 @@ class PointReader:
             if held is None:
                 continue
             try:
-                grant = self._grant(product, reader)
+                grant = self._grants.of(product, reader)
                 shown = self._compiled(grant, held.generation)
             except NoAgreement:
                 continue
@@ -114,10 +118,12 @@ class PointReader:
         return found
 
     def tick(self) -> None:
-        self._log.end_older_than(SPELL)
+        """To be called some times in each `FRESH` seconds: who reads all the time is not held up."""
+        self._grants.renew()
+        self._spells.end_older_than(SPELL)
 
     def close(self) -> None:
-        self._log.end_older_than(0)
+        self._spells.end_older_than(0)
 
     def _found(self, grant: Grant, product: str, reader: Reader, key: Sequence[str]) -> Found:
         """What a key is does not change from one generation to the next, but with the contract."""
@@ -141,26 +147,6 @@ class PointReader:
             if (before.key, before.columns) == (generation.key, generation.columns):
                 return found
 
-    def _grant(self, product: str, reader: Reader) -> Grant:
-        known = self._grants.get((product, reader))
-        now = time.monotonic()
-        if known is None or known[0] < now:
-            decided: Grant | NoAgreement
-            try:
-                decided = grant_of(self._environment, product, reader.principal, reader.purpose)
-            except NoAgreement as refused:
-                decided = refused
-            if len(self._grants) >= _MOST_GRANTS:
-                self._grants.clear()
-            known = self._grants[product, reader] = (now + FRESH, decided)
-        grant = known[1]
-        if isinstance(grant, NoAgreement):
-            raise NoAgreement(str(grant))
-        if grant.agreement is not None and not grant.agreement.in_force(datetime.now(UTC)):
-            del self._grants[product, reader]
-            return self._grant(product, reader)
-        return grant
-
     def _compiled(self, grant: Grant, generation: Generation) -> GrantedRow:
         name = (generation.id, grant.said)
         shown = self._rows.get(name)
@@ -171,7 +157,7 @@ class PointReader:
             shown = GrantedRow(
                 terms, generation.types, generation.shown, generation.as_version, secret
             )
-            if len(self._rows) >= _MOST_GRANTS:
+            if len(self._rows) >= _MOST_COMPILED:
                 self._rows.clear()
             self._rows[name] = shown
         return shown
@@ -191,6 +177,16 @@ class PointReader:
             agreement=agreement.id if agreement else "",
             by=reader.by,
         )
+
+
+def _answer(grant: Grant, found: Found, shown: GrantedRow) -> Answer:
+    row = None if found.row is None else shown.of(json.loads(found.row))
+    agreement = grant.agreement.id if grant.agreement else ""
+    return Answer(found.generation, row, found.position, agreement)
+
+
+def _spell(reader: Reader, grant: Grant, generation: Generation) -> Hashable:
+    return reader, generation.id, grant.said
 
 
 def _key_is_hidden(grant: Grant, generation: Generation) -> str:
@@ -213,41 +209,3 @@ def _not_served(product: str) -> NotServed:
         f"{product} is not served by its key: its contract has no server `serving`, or no version "
         "of it is served yet"
     )
-
-
-class _SpellLog:
-    """The access log, by the spell: the first row of one is noted before it is handed out."""
-
-    def __init__(self, log: AccessLog) -> None:
-        self._log = log
-        self._lock = threading.Lock()
-        self._open: dict[Reading, _Spell] = {}
-
-    def note(self, reading: Reading, row: bool) -> None:
-        same = replace(reading, at=datetime.min)
-        now = time.monotonic()
-        with self._lock:
-            spell = self._open.get(same)
-            if spell is not None and now - spell.began < SPELL:
-                spell.rows += row
-                return
-            if spell is not None:
-                del self._open[same]
-        if spell is not None:
-            self._log.end(spell.reading, spell.rows)
-        begun = _Spell(self._log.begin(reading), now, int(row))
-        with self._lock:
-            other = self._open.get(same)
-            if other is None:
-                self._open[same] = begun
-                return
-        self._log.end(begun.reading, begun.rows)  # another thread has begun one meanwhile
-
-    def end_older_than(self, seconds: float) -> None:
-        until = time.monotonic() - seconds
-        with self._lock:
-            over = [(same, spell) for same, spell in self._open.items() if spell.began <= until]
-            for same, _ in over:
-                del self._open[same]
-        for _, spell in over:
-            self._log.end(spell.reading, spell.rows)

@@ -34,15 +34,22 @@ class SqliteFiles:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._of_thread = threading.local()
+        self._paths: dict[str, Path] = {}
 
     def products(self) -> list[str]:
         return sorted(f"{one.parent.name}/{one.stem}" for one in self._root.glob("*/*.db"))
 
     def file(self, product: str) -> Path:
         """Raises `ValueError` for what is no product's key: its path could lead to another's."""
+        known = self._paths.get(product)
+        if known is not None:
+            return known
         if not is_product_key(product):
             raise ValueError(f"{product!r} is no product key")
-        return self._root / f"{product}.db"
+        if len(self._paths) > 1_000:
+            self._paths.clear()
+        made = self._paths[product] = self._root / f"{product}.db"
+        return made
 
     def there(self, product: str) -> bool:
         return self.file(product).is_file()

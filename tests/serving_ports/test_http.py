@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from shared_resources.access.log import log_of
 from shared_resources.environment import EnvironmentProblem
-from shared_resources.serving_ports import reading
+from shared_resources.serving_ports import kept_grants
 from shared_resources.serving_ports.http import app as http_app
 from shared_resources.serving_ports.http import askers
 from shared_resources.serving_ports.http.app import application
@@ -33,7 +33,7 @@ ROLES = {
 
 @pytest.fixture
 def mesh(tmp_path: Path, monkeypatch) -> Iterator[TinyMesh]:
-    monkeypatch.setattr(reading, "FRESH", 0.0)
+    monkeypatch.setattr(kept_grants, "FRESH", 0.0)
     monkeypatch.setattr(http_app, "FRESH", 0.0)
     monkeypatch.setattr(askers, "FRESH", 0.0)
     with tiny_mesh(tmp_path) as made:

@@ -4,7 +4,7 @@ Belongs here: routes, from a request to a reader and a key, from an answer to a 
 Does not belong here: reading (`serving_ports/reading.py`), the server that runs it (`running.py`).
 
 An embedded port answers in microseconds, and is asked where the requests are heard; one that is asked
-over the network is waited for in a thread.
+over the network is waited for in a thread, and so is a disk.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import math
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import PathConvertor, register_url_convertor
@@ -35,11 +37,13 @@ from shared_resources.serving_ports.http.askers import Askers
 from shared_resources.serving_ports.http.openapi import description
 from shared_resources.serving_ports.http.problems import answer_to, problem
 from shared_resources.serving_ports.http.tokens import Tokens
-from shared_resources.serving_ports.reading import FRESH, Answer, NotServed, PointReader
+from shared_resources.serving_ports.kept_grants import FRESH
+from shared_resources.serving_ports.reading import Answer, NotServed, PointReader
 from shared_resources.serving_ports.rows import NotAKey
 
-_Made = TypeVar("_Made")
 LONGEST_PATH = 8 * 1024
+TICK = FRESH / 4
+_log = logging.getLogger(__name__)
 _WHO = {"WWW-Authenticate": "Bearer"}
 _NO_TOKEN = (
     "send the header `Authorization: Bearer …` with a token in force; `mesh access token new` makes "
@@ -102,7 +106,9 @@ class _Served:
             if reader is None:
                 return problem(request, 401, _NO_TOKEN, _WHO)
             product, key = _asked_for(raw)
-            answer = await self._ask(lambda: self.points.read(product, reader, key))
+            answer = None if self.points.port.remote else self.points.read_now(product, reader, key)
+            if answer is None:
+                answer = await run_in_threadpool(self.points.read, product, reader, key)
         except MeshProblem as raised:
             return answer_to(request, raised)
         headers = _headers(answer)
@@ -136,11 +142,15 @@ class _Served:
 
     async def tick(self) -> None:
         while True:
-            await asyncio.sleep(FRESH)
-            await run_in_threadpool(self.points.tick)
-
-    async def _ask(self, read: Callable[[], _Made]) -> _Made:
-        return await run_in_threadpool(read) if self.points.port.remote else read()
+            await asyncio.sleep(TICK)
+            try:
+                await self._askers.renew()
+                await run_in_threadpool(self.points.tick)
+            except (MeshProblem, OSError, SQLAlchemyError) as problem:
+                # What is not renewed is looked up by who asks next, and he is told.
+                _log.warning(
+                    "tokens and agreements are not renewed now: %s", type(problem).__name__
+                )
 
     async def _reader(self, request: Request) -> Reader | None:
         return await self._askers.reader(request.headers.get("authorization", ""))

@@ -12,6 +12,7 @@ whoever tries would keep the mesh's state busy.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -19,11 +20,22 @@ from starlette.concurrency import run_in_threadpool
 from shared_resources.access.door import Reader
 from shared_resources.problems import MeshProblem
 from shared_resources.serving_ports.http.tokens import Tokens, is_written_as_one
-from shared_resources.serving_ports.reading import FRESH
+from shared_resources.serving_ports.kept_grants import FRESH
 
 GUESSES = 50
 _MOST = 10_000
+# A token that is used is looked up again when so much of its time is left.
+_AHEAD = 0.6
+# Seconds for which who was in force is told from who guesses.
+_REMEMBERED = 600.0
 _Kept = TypeVar("_Kept")
+
+
+@dataclass
+class _Known:
+    reader: Reader
+    until: float
+    used: bool = True
 
 
 class TooManyGuesses(MeshProblem):
@@ -35,7 +47,7 @@ class Askers:
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
-        self._known: dict[str, tuple[float, Reader]] = {}
+        self._known: dict[str, _Known] = {}
         self._unknown: dict[str, float] = {}
         self._guesses, self._since = 0, 0.0
 
@@ -46,8 +58,9 @@ class Askers:
             return None
         now = time.monotonic()
         known = self._known.get(secret)
-        if known is not None and known[0] >= now:
-            return known[1]
+        if known is not None and known.until >= now:
+            known.used = True
+            return known.reader
         if known is None:
             if self._unknown.get(secret, 0.0) >= now:
                 return None
@@ -59,8 +72,23 @@ class Askers:
             return None
         if known is None:
             self._guesses -= 1
-        _keep(self._known, secret, (now + FRESH, token.reader))
+        _keep(self._known, secret, _Known(token.reader, now + FRESH))
         return token.reader
+
+    async def renew(self) -> None:
+        """Look up again what was used since it was looked up, before somebody waits for it; forget what
+        was not for a while."""
+        now = time.monotonic()
+        for secret, known in list(self._known.items()):
+            if known.used and known.until - now < _AHEAD * FRESH:
+                began = time.monotonic()
+                token = await run_in_threadpool(self._tokens.find, secret)
+                if token is None:
+                    self._known.pop(secret, None)
+                else:
+                    self._known[secret] = _Known(token.reader, began + FRESH, used=False)
+            elif known.until + _REMEMBERED < now:
+                self._known.pop(secret, None)
 
     def _count(self, now: float) -> None:
         if now - self._since > FRESH:
