@@ -24,14 +24,14 @@ lock: ## pin every dependency again, with hashes, from pyproject.toml
 land: setup ## write the example's landing zone, as the source systems would
 	$(BIN)/python -m domains.source_systems
 
-demo: setup ## land the real data, materialize the whole mesh, print its status
-	$(BIN)/python -m domains.source_systems
+demo: setup ## land the real data and send live receipts, materialize the whole mesh, print its status
+	$(BIN)/python -m domains.source_systems --live 5000
 	$(BIN)/mesh run
 	$(BIN)/mesh status
 
 demo-production: setup ## the demo on S3, Glue and Snowflake: on their stand-ins, in .mesh/production
 	$(BIN)/python -m tests.stand_ins -- sh -ec '\
-	  $(BIN)/python -m domains.source_systems; $(BIN)/mesh run; $(BIN)/mesh status'
+	  $(BIN)/python -m domains.source_systems --live 5000; $(BIN)/mesh run; $(BIN)/mesh status'
 
 dev: setup ## Dagster's UI, all code locations and the daemon on 127.0.0.1:3000
 	umask 077; home="$$($(BIN)/python -m shared_resources.dagster_instance.instance)" && DAGSTER_HOME="$$home" \

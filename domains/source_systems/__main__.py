@@ -22,6 +22,7 @@ from shared_resources.landing.errors import LandingError
 from shared_resources.landing.zones.folder import FolderLandingZone
 from shared_resources.landing.zones.zone import LandingZone
 from shared_resources.problems import MeshProblem
+from shared_resources.streams.log.port import LogProblem
 
 PARTITIONS = 4
 
@@ -54,9 +55,11 @@ def send(options: argparse.Namespace) -> None:
     from domains.source_systems.replay import Lines, Pace, replay
 
     log = wiring.without_branch().log
-    if log.topic(options.topic) is None:
+    topic = log.topic(options.topic)
+    if topic is None:
         log.create(options.topic, options.partitions)
-    lines = Lines(options.first, options.days, options.limit, options.household).read()
+    there = sum(topic.ends.values()) if topic is not None and options.go_on else 0
+    lines = Lines(options.first, options.days, options.limit, options.household, there).read()
     started, sent = time.monotonic(), 0
     try:
         for sent in replay(log, options.topic, lines, Pace(options.speed, options.rate)):
@@ -83,7 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         to = FolderLandingZone(options.to) if options.to else wiring.current().landing_zone
         land(to, options.days, SYSTEMS.keys())
-    except (SourceMissing, OSError, LandingError, EnvironmentProblem) as error:
+        if options.live is not None:
+            send(_parser().parse_args(["replay", "--continue", "--limit", str(options.live)]))
+    except (SourceMissing, OSError, LandingError, LogProblem, EnvironmentProblem) as error:
         print(f"nothing more was landed: {error}", file=sys.stderr)
         return 1
     return 0
@@ -108,6 +113,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--days", type=int, metavar="N", help="only the first N days of tills and promotions"
     )
+    parser.add_argument(
+        "--live",
+        type=_positive(int),
+        metavar="N",
+        help="then send the next N lines of receipts, as `replay --continue --limit N` does",
+    )
     commands = parser.add_subparsers(dest="command", metavar="replay")
     live = commands.add_parser(
         "replay",
@@ -127,6 +138,12 @@ def _parser() -> argparse.ArgumentParser:
         type=date.fromisoformat,
         metavar="DAY",
         help="the first day (2017-01-01)",
+    )
+    live.add_argument(
+        "--continue",
+        dest="go_on",
+        action="store_true",
+        help="begin after as many lines as the topic has ever had: a till sends none twice",
     )
     many = live.add_mutually_exclusive_group()
     many.add_argument("--days", type=_positive(int), metavar="N", help="so many days")

@@ -37,12 +37,14 @@ TICK = 0.01  # seconds between what is sent at a limited speed: no message is la
 
 @dataclass(frozen=True)
 class Lines:
-    """Which lines are sent: those of `days` days from `first` on, at most `most`, in order of time."""
+    """Which lines are sent: those of `days` days from `first` on, in order of time; of these at most
+    `most`, without the first `after`."""
 
     first: date | None = None
     days: int | None = None
     most: int | None = None
     household: int | None = None
+    after: int = 0
 
     def read(self) -> pl.DataFrame:
         """Raises `SourceMissing`."""
@@ -57,7 +59,7 @@ class Lines:
         if self.household is not None:
             lines = lines.filter(pl.col("household_id") == self.household)
         lines = lines.sort("transaction_timestamp", "basket_id", "product_id")
-        return (lines if self.most is None else lines.head(self.most)).collect()
+        return lines.slice(self.after, self.most).collect()
 
 
 @dataclass(frozen=True)

@@ -18,32 +18,27 @@ WINDOWS = 10
 _SHORTEST = timedelta(minutes=1)
 
 
-def of_topic(environment: Environment, contract: Contract, current: Version | None) -> list[Reason]:
-    """Nothing of a product that is made otherwise. Raises what the log raises that does not answer."""
+def of_topic(
+    environment: Environment, contract: Contract, current: Version | None
+) -> tuple[list[Reason], int | None]:
+    """The reasons, and up to how many messages wait; None of a product that is made otherwise, and where
+    nobody has sent anything. Raises what the log raises that does not answer."""
     if contract.stream is None:
-        return []
+        return [], None
     from shared_resources.streams.standing import AcceptedGaps, look_at_topic, standing, unread
 
     if current is None and environment.log.topic(contract.stream.topic) is None:
-        return []  # nobody has sent anything yet: that it was never published is said already
+        return [], None  # nobody has sent anything yet: that it was never published is said already
     at = standing(environment, contract)
     topic, gap = look_at_topic(environment, contract, at)
+    lag = unread(topic, at)
     if gap is not None and not AcceptedGaps(environment.state, contract.key).skipped(gap):
-        return [
-            Reason(
-                Kind.HOLES,
-                gap.why,
-                f"find what was in them, then `mesh stream skip {contract.key} --reason ...`",
-            )
-        ]
+        remedy = f"find what was in them, then `mesh stream skip {contract.key} --reason ...`"
+        return [Reason(Kind.HOLES, gap.why, remedy)], lag
     since = current.published_at if current is not None else datetime.min.replace(tzinfo=UTC)
     patience = max(_SHORTEST, timedelta(seconds=WINDOWS * contract.stream.window_seconds))
-    if datetime.now(UTC) - since <= patience or not (lag := unread(topic, at)):
-        return []
-    return [
-        Reason(
-            Kind.BEHIND,
-            f"up to {lag:,} messages of {contract.stream.topic} wait",
-            f"`mesh stream {contract.key}` takes them, as long as it runs",
-        )
-    ]
+    if datetime.now(UTC) - since <= patience or not lag:
+        return [], lag
+    why = f"up to {lag:,} messages of {contract.stream.topic} wait"
+    remedy = f"`mesh stream {contract.key}` takes them, as long as it runs"
+    return [Reason(Kind.BEHIND, why, remedy)], lag

@@ -47,7 +47,7 @@ _ENDS = {"CANCELED": "was canceled", "FAILURE": "failed"}
 @dataclass(frozen=True)
 class Observed:
     """A product as it stands: its current version, if it can be read and there is one. `earlier` is said
-    of an earlier major version: who still reads it."""
+    of an earlier major version: who still reads it; `waiting` are messages of the product's topic."""
 
     health: Health
     current: Version | None = None
@@ -55,6 +55,7 @@ class Observed:
     standing: Standing = field(default_factory=Standing)
     never_came: tuple[str, ...] = ()
     earlier: EarlierMajor | None = None
+    waiting: int | None = None
 
 
 class Observer:
@@ -100,8 +101,10 @@ class Observer:
         with _one_trouble(told, contract, "its runs"):
             told += self._runs(contract)
         current = versions[-1] if versions else None
+        waiting: int | None = None
         with _one_trouble(told, contract, "its topic"):
-            told += of_topic(self._environment, contract, current)
+            of_messages, waiting = of_topic(self._environment, contract, current)
+            told += of_messages
         evidence: Evidence | None = None
         if current is not None:
             told += _stale(contract, current)
@@ -118,7 +121,7 @@ class Observer:
         if contract.previous_major is not None:
             with _one_trouble(told, contract, "who reads it"):
                 earlier = read_earlier_major(self._environment, self._mesh, contract)
-        return Observed(Health.of(told), current, evidence, found, missing, earlier)
+        return Observed(Health.of(told), current, evidence, found, missing, earlier, waiting)
 
     @cached_property
     def _mesh(self) -> Mesh:

@@ -84,3 +84,13 @@ def test_wrong_use_is_told(mesh, capsys):
     assert ended.value.code == 2
     assert main(["replay", "--topic", "no topic", "--limit", "1"]) == 1
     assert "nothing more was sent" in capsys.readouterr().err
+
+
+def test_a_replay_that_goes_on_sends_no_line_twice(mesh):
+    for _ in range(2):
+        assert main(["replay", "--limit", "30", "--continue"]) == 0
+    values = [json.loads(value.as_py()) for value in sent()["value"]]
+    lines = Lines(most=60).read()
+    assert len(values) == 60
+    key = ("basket_id", "product_id")
+    assert {tuple(v[c] for c in key) for v in values} == set(lines.select(key).iter_rows())

@@ -62,20 +62,44 @@ def status(as_json: bool) -> None:
                 "readers": list(found.readers),
                 "read_lately": list(found.lately),
             }
+    streams = {key: far for key, one in observed.items() if (far := _stream(one))}
+    for row in rows:
+        if row["key"] in streams:
+            row["stream"] = streams[row["key"]]
     if as_json:
         print_json(rows)
     else:
-        _print(rows, observed, [f"{key}: {found}" for key, found in earlier.items()])
+        lines = [f"{key}: {_in_words(found)}" for key, found in streams.items()]
+        lines += [f"{key}: {found}" for key, found in earlier.items()]
+        _print(rows, observed, lines)
     sys.exit(1 if any(one.health.failing for one in observed.values()) else 0)
 
 
-def _print(rows: list[dict[str, Any]], observed: dict[str, Observed], earlier: list[str]) -> None:
+def _stream(observed: Observed) -> dict[str, Any] | None:
+    """How far a product is that is made of a topic."""
+    position = observed.evidence.stream if observed.evidence is not None else None
+    if position is None:
+        return None
+    return {
+        "topic": position.topic,
+        "positions": dict(position.positions),
+        "waiting": observed.waiting,
+    }
+
+
+def _in_words(stream: dict[str, Any]) -> str:
+    read = f"{sum(stream['positions'].values()):,} messages of the topic {stream['topic']} are read"
+    waiting = stream["waiting"]
+    return read if waiting is None else f"{read}, {waiting:,} wait"
+
+
+def _print(rows: list[dict[str, Any]], observed: dict[str, Observed], said: list[str]) -> None:
     for row in rows:
         row["contract"] = row.pop("contract_version")
         row["health"] = row["health"]["state"]
     shown = ("key", "owner", "contract", "rows", "published_at", *COLUMNS[-4:])
     print_table(rows, shown)
-    told = earlier + [
+    told = said + [
         f"{key}: {reason}"
         for key, one in observed.items()
         for reason in one.health.reasons
