@@ -17,6 +17,7 @@ from shared_resources.running.pending import UpToDate, tasks_of
 from shared_resources.state.attempt import OF_A_STREAM
 from shared_resources.streams.log.port import LogProblem
 from shared_resources.streams.process import StreamProcess
+from tests.cli.commands import call
 from tests.streams.receipts import PRODUCT, contract, receipt, send
 
 
@@ -254,3 +255,13 @@ def test_a_log_that_does_not_answer_keeps_no_version_from_being_told(shop):
 def test_a_tick_without_news_says_what_it_has_seen(shop):
     result = tick(shop)
     assert "receipts: no version" in tick(shop, result.cursor).skip_message
+
+
+def test_the_status_says_how_far_a_stream_is_and_what_waits(shop):
+    commit(shop, [receipt(1), receipt(2)])
+    send(shop, [receipt(3)])
+    [row] = call("status", "--json").json
+    assert row["stream"] == {"topic": "receipts", "positions": {"0": 2}, "waiting": 1}
+    assert f"{PRODUCT}: 2 messages of the topic receipts are read, 1 wait" in call("status").out
+    shop.environment.log.delete("receipts")
+    assert "2 messages of the topic receipts are read\n" in call("status").out
