@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import shlex
 import shutil
 import subprocess
 from datetime import timedelta
@@ -13,11 +14,15 @@ import pytest
 import yaml
 
 from shared_resources.dagster_instance import instance
-from shared_resources.environment import PROJECT_ROOT
+from shared_resources.environment import PROJECT_ROOT, EnvironmentProblem
 from shared_resources.serving.servers import PATIENCE
+from shared_resources.streams.kept_up.keeper import SOMEBODY_ACTS
+from shared_resources.streams.standing import MessagesGone
 
 DEPLOY = PROJECT_ROOT / "deploy"
 UNIT = DEPLOY / "systemd" / "mesh-serve.service"
+STREAM = DEPLOY / "systemd" / "mesh-stream@.service"
+CHART = DEPLOY / "helm" / "streams"
 
 
 def _yaml(file: str) -> Any:
@@ -26,6 +31,16 @@ def _yaml(file: str) -> Any:
 
 def _domains() -> set[str]:
     return {file.parent.name for file in (PROJECT_ROOT / "domains").glob("*/domain.yaml")}
+
+
+def _streams() -> set[str]:
+    """The products that are made of topics."""
+    files = (PROJECT_ROOT / "domains").glob("*/products/*/contract.odcs.yaml")
+    return {
+        f"{file.parents[2].name}/{file.parent.name}"
+        for file in files
+        if "property: stream" in file.read_text()
+    }
 
 
 def test_the_limits_of_runs_and_pools_are_those_of_the_platform() -> None:
@@ -44,7 +59,8 @@ def test_the_limits_of_runs_and_pools_are_those_of_the_platform() -> None:
 
 def test_every_domain_has_a_container_and_an_entry() -> None:
     composed = _yaml("compose/compose.yaml")["services"]
-    assert _domains() == set(composed) - {"postgres", "webserver", "daemon"}
+    others = {"postgres", "webserver", "daemon", *(one.replace("/", "-") for one in _streams())}
+    assert _domains() == set(composed) - others
     for domain in _domains():
         assert composed[domain]["build"]["args"] == {"DOMAIN": domain}
     entries = [one["grpc_server"] for one in _yaml("compose/workspace.yaml")["load_from"]]
@@ -140,7 +156,13 @@ def test_every_value_is_one_that_the_chart_has() -> None:
     assert len(_unknown(values, _CHART)) == 2
 
 
-@pytest.mark.parametrize("file", ["compose/compose.yaml", "helm/values.yaml", "systemd/mesh.env"])
+_FILES = [
+    *("compose/compose.yaml", "helm/values.yaml", "systemd/mesh.env"),
+    "helm/streams/values.yaml",
+]
+
+
+@pytest.mark.parametrize("file", _FILES)
 def test_no_secret_stands_in_a_file(file: str) -> None:
     text = (DEPLOY / file).read_text().lower()
     for line in text.splitlines():
@@ -158,13 +180,71 @@ def test_a_stop_waits_for_as_long_as_runs_are_given() -> None:
     assert timedelta(minutes=int(grace.removesuffix("m"))) > PATIENCE
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here")
-def test_systemd_reads_the_unit(tmp_path: Path) -> None:
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd is not here"
+)
+
+
+@needs_systemd
+@pytest.mark.parametrize(
+    ("unit", "name"),
+    [(UNIT, UNIT.name), (STREAM, STREAM.name), (STREAM, "mesh-stream@order-purchases.2.service")],
+)
+def test_systemd_reads_the_unit(unit: Path, name: str, tmp_path: Path) -> None:
     executable = shutil.which("true")
-    text = UNIT.read_text().replace("/opt/mesh/.venv/bin/mesh", str(executable))
-    unit = tmp_path / UNIT.name
-    unit.write_text(text.replace("/opt/mesh", "/"))
+    text = unit.read_text().replace("/opt/mesh/.venv/bin/mesh", str(executable))
+    (tmp_path / unit.name).write_text(text.replace("/opt/mesh", "/"))
     read = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True
+        ["systemd-analyze", "verify", "--man=no", name],
+        capture_output=True,
+        text=True,
+        env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:/usr/lib/systemd/system:/lib/systemd/system"},
     )
     assert (read.returncode, read.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("instance", ["order/purchases", "order/purchases.2"])
+def test_the_unit_of_a_stream_starts_its_product_and_not_what_somebody_has_to_mend(
+    instance: str, tmp_path: Path
+) -> None:
+    """What `%I` is of `mesh-stream@order-purchases.2`, through the unit's own line."""
+    mesh = tmp_path / "mesh"
+    mesh.write_text('#!/bin/sh\necho "$@"\n')
+    mesh.chmod(0o755)
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.read(STREAM)
+    line = unit["Service"]["ExecStart"].replace("/opt/mesh/.venv/bin/mesh", str(mesh))
+    line = line.replace("$$", "$").replace("%%", "%").replace("%I", instance)
+    said = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True).stdout
+    assert said == "stream order/purchases\n"
+    assert int(unit["Service"]["RestartPreventExitStatus"]) == MessagesGone.exit_code
+    assert MessagesGone.exit_code == EnvironmentProblem.exit_code == SOMEBODY_ACTS
+
+
+def test_every_stream_has_a_container_and_a_deployment() -> None:
+    composed = _yaml("compose/compose.yaml")["services"]
+    for product in _streams():
+        service = composed[product.replace("/", "-")]
+        assert service["command"] == ["mesh", "stream", product]
+        assert service["image"] == composed[product.split("/")[0]]["image"]
+        assert service["healthcheck"] == {"disable": True}
+    charted = _yaml("helm/streams/values.yaml")["streams"]
+    assert {one["product"] for one in charted} == _streams()
+    for one in charted:
+        domain = one["product"].split("/")[0]
+        assert (one["image"], one["secret"]) == (f"mesh-{domain}:1", f"mesh-{domain}")
+
+
+@pytest.mark.skipif(shutil.which("helm") is None, reason="helm is not here")
+def test_helm_makes_a_deployment_of_each_stream() -> None:
+    made = subprocess.run(
+        ["helm", "template", "mesh", str(CHART)], capture_output=True, text=True, check=True
+    )
+    for deployment in filter(None, yaml.safe_load_all(made.stdout)):
+        assert deployment["kind"] == "Deployment"
+        pod = deployment["spec"]["template"]
+        selected = deployment["spec"]["selector"]["matchLabels"].items()
+        assert selected <= pod["metadata"]["labels"].items()
+        [container] = pod["spec"]["containers"]
+        assert container["args"][:2] == ["mesh", "stream"]
+        assert {next(iter(one)) for one in container["envFrom"]} == {"configMapRef", "secretRef"}
