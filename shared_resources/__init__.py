@@ -16,17 +16,27 @@ if TYPE_CHECKING:
         MakingContext,
         Produced,
         data_product,
+        live,
         product_input,
     )
     from shared_resources.locations.location import build_domain
 
-__all__ = ["MakingContext", "Produced", "build_domain", "data_product", "product_input", "read"]
+__all__ = [
+    "MakingContext",
+    "Produced",
+    "build_domain",
+    "data_product",
+    "live",
+    "product_input",
+    "read",
+]
 
 _HOMES = {
     "MakingContext": "shared_resources.data_products.function",
     "Produced": "shared_resources.data_products.function",
     "build_domain": "shared_resources.locations.location",
     "data_product": "shared_resources.data_products.function",
+    "live": "shared_resources.data_products.function",
     "product_input": "shared_resources.data_products.function",
     "read": "shared_resources.consuming",
 }

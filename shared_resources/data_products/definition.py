@@ -13,12 +13,18 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from traceback import extract_tb
+from types import ModuleType
 
 from shared_resources.confinement.guard import domain_code
 from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.data_products.beam.importing import import_beam, uses_beam
-from shared_resources.data_products.function import ProductFunction, ProductInput, ProductProblem
+from shared_resources.data_products.function import (
+    LiveRows,
+    ProductFunction,
+    ProductInput,
+    ProductProblem,
+)
 from shared_resources.environment import Environment
 from shared_resources.mesh import Central, Domain, ProductFolder, ProductKind, Waiver
 from shared_resources.mesh.code.maker_code import MakerCode, maker_code
@@ -40,6 +46,7 @@ class ProductDefinition:
     central: Central = UNDECIDED
     environment: tuple[str, ...] = ()  # the variables that its domain's code sees beside the usual
     function: ProductFunction | None = None
+    live: LiveRows | None = None  # what lets its served rows follow a stream
     maker: Maker | None = None  # of another distribution, which gave the function
     dbt_tests: tuple[Rule, ...] = ()
     code: MakerCode = field(default_factory=lambda: MakerCode(""))
@@ -88,12 +95,14 @@ def define_product(
     assert product.contract is not None and product.kind is not None, "check_domain refuses these"
     code = maker_code(environment.root, product)
     function = None
+    live = None
     maker = None
     if product.kind is ProductKind.ADDED:
         maker = makers_in(product.folder)[0]
         function = _function_of(maker, product.folder / maker.file, domain, product)
     elif product.kind is ProductKind.FUNCTION:
-        function = _with_pins(_load_function(product.folder, domain, product.name), product)
+        function, live = _load_function(product.folder, domain, product.name)
+        function = _with_pins(function, product)
     elif product.kind is ProductKind.DERIVED:
         function = _derived(product.contract)
     dbt_tests: tuple[Rule, ...] = ()
@@ -109,6 +118,7 @@ def define_product(
         central=domain.central,
         environment=domain.environment,
         function=function,
+        live=live,
         maker=maker,
         dbt_tests=dbt_tests,
         code=code,
@@ -151,8 +161,10 @@ def _with_pins(function: ProductFunction, product: ProductFolder) -> ProductFunc
     return replace(function, inputs=inputs)
 
 
-def _load_function(folder: Path, domain: Domain, product: str) -> ProductFunction:
-    """The function in `function.py`, loaded by its path: a second mesh in one process stays apart."""
+def _load_function(
+    folder: Path, domain: Domain, product: str
+) -> tuple[ProductFunction, LiveRows | None]:
+    """What is in `product.py`, loaded by its path: a second mesh in one process stays apart."""
     file = folder / CODE_FILE
     name = f"domains.{domain.name}.products.{product}.product"
     module = sys.modules.get(name)
@@ -177,7 +189,20 @@ def _load_function(folder: Path, domain: Domain, product: str) -> ProductFunctio
         raise ProductProblem(
             f"{file} holds {len(found)} functions with @data_product; one makes the product"
         )
-    return found[0]
+    return found[0], _live_in(module, file, found[0])
+
+
+def _live_in(module: ModuleType, file: Path, function: ProductFunction) -> LiveRows | None:
+    found = [value for value in vars(module).values() if isinstance(value, LiveRows)]
+    if len(found) > 1:
+        raise ProductProblem(f"{file} holds {len(found)} classes with @live; one lets rows follow")
+    for live in found:
+        if unknown := [name for name in live.reads if name not in function.inputs]:
+            raise ProductProblem(
+                f"{file}: {live.made_by.__name__} takes {', '.join(unknown)}, which @data_product does "
+                "not name; name it there, with its product"
+            )
+    return found[0] if found else None
 
 
 def _function_of(

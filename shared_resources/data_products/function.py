@@ -1,6 +1,7 @@
-"""What a domain developer writes in `function.py`: a function, and where its inputs come from.
+"""What a domain developer writes in `product.py`: a function, where its inputs come from, and which
+rows follow messages.
 
-Belongs here: the decorator `data_product`, `product_input`, and what a function may return.
+Belongs here: the decorators `data_product` and `live`, `product_input`, and what a function may return.
 Does not belong here: turning it into a Dagster asset (`locations/product_asset.py`) or running it
 (`data_products/makers/making.py`).
 """
@@ -18,6 +19,7 @@ from shared_resources.mesh.model import is_product_key, pin_of
 from shared_resources.problems import MeshProblem
 
 CONTEXT = "context"
+PUBLISHED = "published"
 
 
 class ProductProblem(MeshProblem):
@@ -84,6 +86,17 @@ class ProductFunction:
         return self.function(*args, **kwargs)
 
 
+@dataclass(frozen=True)
+class LiveRows:
+    """A decorated class. `of` is the product of whose messages its rows follow, `reads` the parameters of
+    its constructor beside `published`, and `frames` the types that those are annotated with."""
+
+    made_by: type
+    of: str
+    reads: tuple[str, ...]
+    frames: Mapping[str, Any]
+
+
 Decorator = Callable[[Callable[..., Any]], ProductFunction]
 
 
@@ -137,6 +150,38 @@ def data_product(
         )
 
     return decorate(_function) if _function is not None else decorate
+
+
+def live(*, of: str) -> Callable[[type], LiveRows]:
+    """Let the served rows of the file's product follow the messages of the stream product `of`.
+
+        @live(of="order/purchases")
+        class Following:
+            def __init__(self, published: pl.DataFrame, transactions: pl.LazyFrame) -> None: ...
+            def update(self, rows: pl.DataFrame) -> pl.DataFrame: ...
+
+    The constructor is given the served version itself as `published`, and, by the names that they have
+    with `@data_product`, the inputs that it names, at the versions that the served one was made of.
+    `update` is given rows of `of` as the agreement shows them, and returns rows of the product to be put
+    into the place of those of the same key: all of the contract's columns. The first rows that it is
+    given are those that are published, in any order; then those of each partition come in their order.
+    What a row says may depend on the model and on which rows of its key were given, and on nothing else:
+    after a restart they are given again, in other portions. Raises `ProductProblem` for another class.
+    """
+    if not is_product_key(of):
+        raise ProductProblem(f"@live(of={of!r}): that is no product key; write 'domain/product'")
+
+    def decorate(made_by: type) -> LiveRows:
+        name = f"{made_by.__module__}.{made_by.__name__}"
+        if not callable(getattr(made_by, "update", None)):
+            raise ProductProblem(f"{name} has no method update(rows); @live asks it what changes")
+        parameters = [one for one in inspect.signature(made_by).parameters if one != PUBLISHED]
+        hints = _annotations(made_by.__init__)  # type: ignore[misc]
+        named = (PUBLISHED, *parameters)
+        frames = {one: hints[one] for one in named if one in hints}
+        return LiveRows(made_by, of, tuple(parameters), frames)
+
+    return decorate
 
 
 def _as_input(parameter: str, given: object) -> ProductInput:

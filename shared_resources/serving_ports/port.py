@@ -14,8 +14,9 @@ what is being taken away.
 
 A row is `(key, row)`, both text (`rows.py`). `upsert` changes single rows of the current generation, and
 notes with them the position of the stream that they come from, in one step: who begins again reads the
-position, and goes on behind it. A new generation begins without a position: it shows its version, and the
-stream's writer brings it level from where that version ends.
+position, and goes on behind it. A writer says after which position it writes: another one that has
+written since is seen, whatever it has written. A new generation begins without a position: it shows its
+version, and the stream's writer brings it level from where that version ends.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Superseded(MeshProblem):
 
 
 class Behind(MeshProblem):
-    """Rows of a position that the generation has passed already: they would take it back."""
+    """Somebody else has written since: these rows do not come after those that are there."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,14 @@ class Generation:
 
 @dataclass(frozen=True)
 class Held:
-    """A generation that the port has, whatever became of it. `since` is when its state began."""
+    """A generation that the port has, whatever became of it. `since` is when its state began. `note` is
+    what the writer of the position says of it."""
 
     generation: Generation
     state: State
     since: datetime
     position: int | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ class Found:
     generation: Generation
     row: str | None
     position: int | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,10 +183,18 @@ class ServingPort(Protocol):
         """The row of the key in the current generation; None when the product is not served."""
         ...
 
-    def upsert(self, generation: Generation, rows: Mapping[str, str], position: int) -> None:
-        """Put rows into the current generation, and `position` (above 0) with them, in one step.
-        Raises `Superseded` when the generation is not current, `Behind` when its position is not below
-        this one."""
+    def upsert(
+        self,
+        generation: Generation,
+        rows: Mapping[str, str],
+        position: int,
+        *,
+        after: int | None,
+        note: str = "",
+    ) -> None:
+        """Put rows into the current generation, with `position` and a note of it, in one step.
+        Raises `Superseded` when the generation is not current, `Behind` when its position is not `after`
+        (None: it has none yet), or `position` is not above it."""
         ...
 
     def scrub(self, product: str) -> None:

@@ -24,6 +24,7 @@ from shared_resources.contracts.types import ColumnType
 from shared_resources.environment import Environment, EnvironmentProblem
 from shared_resources.problems import MeshProblem
 from shared_resources.serving_ports.kept_grants import KeptGrants
+from shared_resources.serving_ports.live_position import LivePosition
 from shared_resources.serving_ports.port import Found, Generation
 from shared_resources.serving_ports.rows import key_of
 from shared_resources.serving_ports.spells import SPELL, SpellLog
@@ -44,6 +45,7 @@ class Answer:
     row: Mapping[str, Any] | None
     position: int | None = None
     agreement: str = ""
+    follows: LivePosition | None = None
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,8 @@ class PointReader:
 def _answer(grant: Grant, found: Found, shown: GrantedRow) -> Answer:
     row = None if found.row is None else shown.of(json.loads(found.row))
     agreement = grant.agreement.id if grant.agreement else ""
-    return Answer(found.generation, row, found.position, agreement)
+    follows = LivePosition.of(found.note) if found.note else None
+    return Answer(found.generation, row, found.position, agreement, follows)
 
 
 def _spell(reader: Reader, grant: Grant, generation: Generation) -> Hashable:

@@ -22,10 +22,24 @@ BUSY_SECONDS = 60
 _TABLES = """
 CREATE TABLE IF NOT EXISTS generations (
   id TEXT PRIMARY KEY, generation TEXT NOT NULL, state TEXT NOT NULL, since TEXT NOT NULL,
-  position INTEGER
+  position INTEGER, note TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS pointer (one INTEGER PRIMARY KEY CHECK (one = 1), generation TEXT NOT NULL);
 """
+
+# What is there is brought to this form by whoever opens it first.
+_FORM = 2
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    (form,) = connection.execute("PRAGMA user_version").fetchone()
+    for statement in _TABLES.split(";")[:-1] if form < 1 else ():
+        connection.execute(statement)
+    if form == 1:
+        connection.execute("ALTER TABLE generations ADD COLUMN note TEXT NOT NULL DEFAULT ''")
+    connection.execute(f"PRAGMA user_version = {_FORM}")
+    connection.execute("COMMIT")
 
 
 class SqliteFiles:
@@ -114,8 +128,8 @@ class SqliteFiles:
         connection.execute("PRAGMA synchronous = FULL")
         # Rows that were erased are not to be found in pages that nobody uses any more.
         connection.execute("PRAGMA secure_delete = ON")
-        if connection.execute("PRAGMA user_version").fetchone()[0] < 1:
-            connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = 1;COMMIT;")
+        if connection.execute("PRAGMA user_version").fetchone()[0] < _FORM:
+            _make_tables(connection)
         return connection
 
     @contextmanager

@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shared_resources.serving_ports.port import (
-    Behind,
     Counted,
     Found,
     Generation,
@@ -27,11 +26,16 @@ from shared_resources.serving_ports.port import (
     State,
 )
 from shared_resources.serving_ports.sqlite_files import SqliteFiles
-from shared_resources.serving_ports.written import generation_of, superseded, text_of
+from shared_resources.serving_ports.written import (
+    check_position,
+    generation_of,
+    superseded,
+    text_of,
+)
 from shared_resources.sql import quote_identifier
 
 ROWS_A_COMMIT = 5_000
-_HELD = "SELECT generation, state, since, position FROM generations"
+_HELD = "SELECT generation, state, since, position, note FROM generations"
 
 
 class SqlitePort:
@@ -57,14 +61,14 @@ class SqlitePort:
         with self._files.reading(product) as connection:
             rows = connection.execute(f"{_HELD} ORDER BY since").fetchall()
         return [
-            Held(generation_of(text), State(state), datetime.fromisoformat(since), position)
-            for text, state, since, position in rows
+            Held(generation_of(text), State(state), datetime.fromisoformat(since), position, note)
+            for text, state, since, position, note in rows
         ]
 
     def begin(self, generation: Generation) -> None:
         with self._files.changing(generation.product) as connection:
             connection.execute(
-                "INSERT INTO generations VALUES (?, ?, ?, ?, NULL)",
+                "INSERT INTO generations (id, generation, state, since) VALUES (?, ?, ?, ?)",
                 (generation.id, text_of(generation), State.WRITING, _now()),
             )
             table = _table(generation.id)
@@ -136,33 +140,38 @@ class SqlitePort:
             return None
         with self._files.reading(product) as connection:
             current = connection.execute(
-                "SELECT p.generation, g.position FROM pointer p JOIN generations g ON g.id = p.generation"
+                "SELECT g.id, g.position, g.note FROM pointer p JOIN generations g ON g.id = p.generation"
             ).fetchone()
             if current is None:
                 return None
-            id_, position = current
+            id_, position, note = current
             row = connection.execute(
                 f"SELECT row FROM {_table(id_)} WHERE key = ?", (key,)
             ).fetchone()
             generation = self._read.get(id_) or self._remember(connection, id_)
-        return Found(generation, row[0] if row else None, position)
+        return Found(generation, row[0] if row else None, position, note)
 
-    def upsert(self, generation: Generation, rows: Mapping[str, str], position: int) -> None:
+    def upsert(
+        self,
+        generation: Generation,
+        rows: Mapping[str, str],
+        position: int,
+        *,
+        after: int | None,
+        note: str = "",
+    ) -> None:
         with self._files.changing(generation.product) as connection:
             _check(connection, generation, State.CURRENT)
             (before,) = connection.execute(
                 "SELECT position FROM generations WHERE id = ?", (generation.id,)
             ).fetchone()
-            if before is not None and before >= position:
-                raise Behind(
-                    f"{generation.product}: position {position} is written, and {before} is already "
-                    "served; begin behind that"
-                )
+            check_position(generation, before, position, after)
             connection.executemany(
                 f"INSERT OR REPLACE INTO {_table(generation.id)} VALUES (?, ?)", rows.items()
             )
             connection.execute(
-                "UPDATE generations SET position = ? WHERE id = ?", (position, generation.id)
+                "UPDATE generations SET position = ?, note = ? WHERE id = ?",
+                (position, note, generation.id),
             )
 
     def scrub(self, product: str) -> None:

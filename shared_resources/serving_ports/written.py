@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from shared_resources.serving_ports.port import Generation, Superseded
+from shared_resources.serving_ports.port import Behind, Generation, Superseded
 
 
 def text_of(generation: Generation) -> str:
@@ -35,3 +35,14 @@ def superseded(generation: Generation) -> Superseded:
     return Superseded(
         f"{generation.product}: the generation of version {generation.version} was replaced or taken away"
     )
+
+
+def check_position(
+    generation: Generation, there: int | None, position: int, after: int | None
+) -> None:
+    """Raises `Behind` unless the position follows on the one that is there."""
+    if there != after or position <= (after or 0):
+        raise Behind(
+            f"{generation.product}: position {position} was to follow on {after or 'none'}, and "
+            f"{there or 'none'} is served; begin behind that"
+        )

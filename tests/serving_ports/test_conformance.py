@@ -108,28 +108,42 @@ def test_the_current_one_is_never_dropped(port: ServingPort) -> None:
 def test_single_rows_are_changed_with_their_position(port: ServingPort) -> None:
     first = written(port, 1)
     port.switch(first, None)
-    port.upsert(first, {'["1"]': "[1,100]", '["99"]': "[99,100]"}, 7)
+    changed = {'["1"]': "[1,100]", '["99"]': "[99,100]"}
+    port.upsert(first, changed, 7, after=None, note='{"of": "one"}')
     for key, row in (("1", "[1,100]"), ("99", "[99,100]"), ("2", "[2,1]")):
         found = port.get(PRODUCT, f'["{key}"]')
-        assert found is not None and (found.row, found.position) == (row, 7)
-    with pytest.raises(Behind):
-        port.upsert(first, {'["1"]': "[1,50]"}, 7)
-    with pytest.raises(Behind):
-        port.upsert(first, {'["1"]': "[1,50]"}, 6)
-    port.upsert(first, {'["1"]': "[1,101]"}, 8)
+        assert found is not None
+        assert (found.row, found.position, found.note) == (row, 7, '{"of": "one"}')
+    held = port.current(PRODUCT)
+    assert held is not None and (held.position, held.note) == (7, '{"of": "one"}')
+    port.upsert(first, {'["1"]': "[1,101]"}, 8, after=7)
     found = port.get(PRODUCT, '["1"]')
-    assert found is not None and (found.row, found.position) == ("[1,101]", 8)
+    assert found is not None and (found.row, found.position, found.note) == ("[1,101]", 8, "")
+    assert len(list(port.stored(first))) == 6, "the position is no row"
+
+
+@pytest.mark.parametrize("position, after", [(9, None), (9, 6), (9, 8), (7, 7), (6, 7)])
+def test_who_does_not_come_after_what_is_there_changes_nothing(
+    port: ServingPort, position: int, after: int | None
+) -> None:
+    first = written(port, 1)
+    port.switch(first, None)
+    port.upsert(first, {'["1"]': "[1,100]"}, 7, after=None)
+    with pytest.raises(Behind):
+        port.upsert(first, {'["1"]': "[1,50]"}, position, after=after)
+    found = port.get(PRODUCT, '["1"]')
+    assert found is not None and (found.row, found.position) == ("[1,100]", 7)
 
 
 def test_rows_of_a_generation_that_was_replaced_are_not_changed(port: ServingPort) -> None:
     first = written(port, 1)
     with pytest.raises(Superseded):
-        port.upsert(first, {'["1"]': "[1,100]"}, 7)
+        port.upsert(first, {'["1"]': "[1,100]"}, 7, after=None)
     port.switch(first, None)
     second = written(port, 2)
     port.switch(second, first.id)
     with pytest.raises(Superseded):
-        port.upsert(first, {'["1"]': "[1,100]"}, 7)
+        port.upsert(first, {'["1"]': "[1,100]"}, 7, after=None)
     found = port.get(PRODUCT, '["1"]')
     assert found is not None and (found.row, found.position) == ("[1,2]", None)
 

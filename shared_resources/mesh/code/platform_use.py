@@ -18,7 +18,7 @@ from shared_resources.mesh.code.product_code import code_files, missing_modules,
 RULE = "platform"
 PLATFORM = "shared_resources"
 # What makes a product, and what tests it; the rest of the platform is its own business.
-_OF_PRODUCTS = frozenset({"MakingContext", "Produced", "data_product", "product_input"})
+_OF_PRODUCTS = frozenset({"MakingContext", "Produced", "data_product", "live", "product_input"})
 _OF_TESTS = "shared_resources.contracts.pandera_schema"
 # A domain's own jobs and sensors are consumers like others.
 _OF_LOCATIONS = frozenset({"build_domain", "read"})

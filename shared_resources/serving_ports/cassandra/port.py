@@ -23,7 +23,6 @@ from typing import Any
 
 from shared_resources.serving_ports.cassandra.session import GENERATIONS, CassandraSession
 from shared_resources.serving_ports.port import (
-    Behind,
     Counted,
     Found,
     Generation,
@@ -33,7 +32,12 @@ from shared_resources.serving_ports.port import (
     State,
     Superseded,
 )
-from shared_resources.serving_ports.written import generation_of, superseded, text_of
+from shared_resources.serving_ports.written import (
+    check_position,
+    generation_of,
+    superseded,
+    text_of,
+)
 
 ROWS_AT_ONCE = 2_000
 # No key of a row, as each of those is a list.
@@ -74,8 +78,8 @@ class CassandraPort:
             if row.id is None or row.generation is None:
                 continue
             generation, state = generation_of(row.generation), State(row.state)
-            position = self._position(generation.id) if state is State.CURRENT else None
-            found.append(Held(generation, state, datetime.fromisoformat(row.since), position))
+            position = self._position(generation.id) if state is State.CURRENT else (None, "")
+            found.append(Held(generation, state, datetime.fromisoformat(row.since), *position))
         return sorted(found, key=lambda one: one.since)
 
     def begin(self, generation: Generation) -> None:
@@ -174,23 +178,26 @@ class CassandraPort:
                     values = {one.key: one.row for one in found}
             except Superseded:
                 continue  # it was dropped after the pointer was read: that has another by now
-            position = values.get(_POSITION)
-            return Found(generation, values.get(key), int(position) if position else None)
+            return Found(generation, values.get(key), *_position_of(values.get(_POSITION)))
         raise PortUnreachable(f"{product}: its generations change faster than they can be read")
 
-    def upsert(self, generation: Generation, rows: Mapping[str, str], position: int) -> None:
+    def upsert(
+        self,
+        generation: Generation,
+        rows: Mapping[str, str],
+        position: int,
+        *,
+        after: int | None,
+        note: str = "",
+    ) -> None:
         self._check(generation, State.CURRENT)
-        before = self._position(generation.id)
-        if before is not None and before >= position:
-            raise Behind(
-                f"{generation.product}: position {position} is written, and {before} is already served; "
-                "begin behind that"
-            )
+        there, _ = self._position(generation.id)
+        check_position(generation, there, position, after)
         cql = f"INSERT INTO {_table(generation.id)} (key, row) VALUES (?, ?) USING TIMESTAMP ?"
         # 1 is of the generation's own rows.
-        stamped = [(*row, position + 1) for row in (*rows.items(), (_POSITION, str(position)))]
+        changed = (*rows.items(), (_POSITION, f"{position} {note}"))
         with self._of(generation):
-            self._session.execute_together([(cql, one) for one in stamped])
+            self._session.execute_together([(cql, (*row, position + 1)) for row in changed])
 
     def scrub(self, product: str) -> None:
         """Tables are dropped whole. Whether Cassandra keeps a snapshot of a dropped table is its own
@@ -214,14 +221,14 @@ class CassandraPort:
             f"DELETE FROM {GENERATIONS} WHERE product = ? AND id = ? IF EXISTS", (product, id_)
         )
 
-    def _position(self, id_: str) -> int | None:
+    def _position(self, id_: str) -> tuple[int | None, str]:
         try:
             row = self._session.execute(
                 f"SELECT row FROM {_table(id_)} WHERE key = ?", (_POSITION,)
             ).one()
         except _invalid():
-            return None
-        return int(row.row) if row is not None else None
+            return None, ""
+        return _position_of(row.row if row is not None else None)
 
     def _check(self, generation: Generation, wanted: State) -> None:
         states = {one.generation.id: one.state for one in self.held(generation.product)}
@@ -250,6 +257,14 @@ def _invalid() -> type[Exception]:
 
     found: type[Exception] = InvalidRequest
     return found
+
+
+def _position_of(text: str | None) -> tuple[int | None, str]:
+    """The position and its note, which stand in one row."""
+    if not text:
+        return None, ""
+    number, _, note = text.partition(" ")
+    return int(number), note
 
 
 def _table(id_: str) -> str:

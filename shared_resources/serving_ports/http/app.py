@@ -182,6 +182,8 @@ def _headers(answer: Answer) -> dict[str, str]:
         said["Mesh-Agreement"] = answer.agreement
     if answer.position is not None:
         said["Mesh-Position"] = str(answer.position)
+    if answer.follows is not None:
+        said["Mesh-Position-Age-Seconds"] = f"{answer.follows.age():.3f}"
     return said
 
 

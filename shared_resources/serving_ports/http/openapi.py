@@ -19,6 +19,10 @@ HEADERS = {
     "Mesh-Age-Seconds": ("integer", "How long ago that was."),
     "Mesh-Agreement": ("string", "The agreement by which it was read; none for who sees it whole."),
     "Mesh-Position": ("integer", "Up to where a stream has changed rows since; none without one."),
+    "Mesh-Position-Age-Seconds": (
+        "number",
+        "Since when it stands there: seconds without a message.",
+    ),
 }
 _PROBLEMS = {
     "400": "The path is no key of the product.",

@@ -18,6 +18,7 @@ import click
 
 from shared_resources import wiring
 from shared_resources.cli.commands.arriving.all_streams import keep_all_up
+from shared_resources.cli.commands.arriving.live import live
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.cli.user import user
@@ -190,6 +191,9 @@ def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
     except LogProblem as problem:
         row["missing"] = str(problem)
     return row
+
+
+stream.add_command(live)
 
 
 def _contract(environment: Environment, product: str) -> Contract:

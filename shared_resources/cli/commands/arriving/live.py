@@ -1,0 +1,48 @@
+"""`mesh stream live`: served rows of a product follow a stream's messages, for as long as it runs.
+
+Belongs here: the command. Does not belong here: the process itself (the room `streams/live/`).
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import click
+
+from shared_resources.cli.branch_option import outside_branches
+from shared_resources.cli.output import say
+from shared_resources.mesh import read_whole_mesh
+
+
+@click.command(epilog="Example: mesh stream live recommendation/next_products")
+@click.argument("product", metavar="DOMAIN/PRODUCT")
+@click.option("--until-empty", is_flag=True, help="End when the rows are level with the topic now.")
+def live(product: str, until_empty: bool) -> None:
+    """Let the rows that a product serves by its key follow a stream, between its versions.
+
+    The product's `@live` class says how a message changes a row. Runs in the foreground; one process a
+    product is at work, a second one waits for it. SIGTERM or Ctrl-C ends it; whoever comes next goes on.
+    """
+    from shared_resources.data_products.definition import define_product
+    from shared_resources.governance.stopped import makeable
+    from shared_resources.mesh.read import read_product
+    from shared_resources.streams.live.process import LiveProcess
+
+    environment = outside_branches("nobody reads from one")
+    domain, folder = makeable(read_whole_mesh(environment), product)
+    definition = define_product(environment, domain, folder)
+    ended = threading.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda number, frame: ended.set())
+    until = None
+    if until_empty and definition.live is not None:
+        followed = read_product(environment, definition.live.of)
+        if followed is not None and followed.contract is not None and followed.contract.stream:
+            topic = environment.log.topic(followed.contract.stream.topic)
+            until = topic.ends if topic is not None else None
+        if until is None:
+            raise click.UsageError(
+                f"there is no topic of {definition.live.of} yet, and nothing to be level with"
+            )
+    LiveProcess(environment, definition, ended.is_set, say).run(until)

@@ -1,0 +1,264 @@
+"""The process of live rows: it is given a stream's messages, and keeps served rows level with them.
+
+Belongs here: beginning where the served version and the port say, going on, noticing another version,
+falling back to a version that is stale.
+Does not belong here: what messages show (`granted.py`), the domain's code (`making.py`), writing
+(`writing.py`).
+
+The state is in memory alone. It is made of what is published (the product's inputs, and the rows of the
+stream's product), then of the messages after those. The port has the position with the rows: what was
+written is not written again before all of it has been read again, so that no row goes back. One process a
+product works at a time, by a lock; one that was taken for dead finds that another has written.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import polars as pl
+
+from shared_resources.access.door import Reader, open_for
+from shared_resources.access.principal import product_principal
+from shared_resources.data_products.definition import ProductDefinition
+from shared_resources.environment import Environment, EnvironmentProblem
+from shared_resources.evidence.record import stream_in
+from shared_resources.serving_ports.following import bring_level
+from shared_resources.serving_ports.live_position import LivePosition
+from shared_resources.serving_ports.port import Behind, Held, ServingPort, Superseded
+from shared_resources.stores.protocol import NotPublished
+from shared_resources.stores.reading.frames import as_frame
+from shared_resources.streams.live.granted import GrantedMessages
+from shared_resources.streams.live.making import Following, LiveProblem
+from shared_resources.streams.live.writing import LiveWriter
+from shared_resources.streams.log.port import LogReader, Positions, TopicState, message_schema
+
+MOST_MESSAGES = 5_000
+# How often it is asked whether another version is served, and whether the one that is is stale.
+LOOKS_EACH = 1.0
+_WAIT = 0.2
+_SAYS_EACH = 10.0
+
+
+@dataclass
+class LiveProcess:
+    """`told` is given what is worth knowing, for people; `wrote` hears of each step, with how many
+    messages are level."""
+
+    environment: Environment
+    definition: ProductDefinition
+    stopping: Callable[[], bool]
+    told: Callable[[str], None] = lambda said: None
+    wrote: Callable[[LivePosition], None] = lambda at: None
+    _positions: dict[int, int] = field(default_factory=dict)
+    _begins: Mapping[int, int] = field(default_factory=dict)
+    _taken: bool = False
+    _said: str = ""
+    _counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return self.definition.key
+
+    def run(self, until: Positions | None = None) -> None:
+        """Go on until it is stopped, or with `until`, until the rows are level with these offsets.
+
+        Raises `NoStream`, `NoAgreement`, `PortUnreachable`, `LogProblem`, and `LiveProblem`, for a product
+        without `@live`, too.
+        """
+        port, live = self.environment.serving_port, self.definition.live
+        if live is None:
+            raise LiveProblem(
+                f"{self.key} has no live rows: decorate a class with @live in "
+                f"{self.definition.folder / 'product.py'} (docs/how-to/live.md)"
+            )
+        if port is None or self.definition.contract.serving is None:
+            raise EnvironmentProblem(
+                f"{self.key} is served by its key nowhere: its contract needs a server `serving`, and a "
+                "branch has no port"
+            )
+        reader = Reader(product_principal(self.key), by=self.key)
+        messages = GrantedMessages(self.environment, live.of, reader)
+        try:
+            with self.environment.state.lock(f"live/{self.key}"):
+                while not self.stopping():
+                    if self._once(port, messages, reader, until):
+                        return
+        finally:
+            messages.close()
+
+    def _once(
+        self, port: ServingPort, messages: GrantedMessages, reader: Reader, until: Positions | None
+    ) -> bool:
+        """Follow what is served now for as long as it is; whether the end is reached."""
+        held, topic = port.current(self.key), self.environment.log.topic(messages.topic)
+        if held is None:
+            self._wait(f"no version of {self.key} is served yet; it waits for one")
+        elif topic is None:
+            self._wait(f"nobody has made the topic {messages.topic} yet; it waits for it")
+        elif self._stale(held):
+            self._fall_back(held)
+        else:
+            try:
+                return self._follow(port, held, topic, messages, reader, until)
+            except Superseded:
+                self._say("another version is served now")
+            except Behind:
+                self._say("another process has written since; it begins again")
+        return False
+
+    def _follow(
+        self,
+        port: ServingPort,
+        held: Held,
+        topic: TopicState,
+        messages: GrantedMessages,
+        reader: Reader,
+        until: Positions | None,
+    ) -> bool:
+        state = Following(self.environment, self.definition, held.generation, reader)
+        history, self._begins = self._published(messages, reader, topic)
+        self._positions, self._taken = dict(self._begins), False
+        at = LivePosition.of(held.note)
+        goal = at.positions if at is not None and at.topic_id == topic.id else {}
+        writer = LiveWriter(port, held, self.definition)
+        writer.keep(state.update(history))
+        if goal and all(goal.get(p, 0) >= begin for p, begin in self._begins.items()):
+            writer.forget()
+        group = f"{self.environment.group_of_readers}.live.{self.key.replace('/', '.')}"
+        log = self.environment.log.reader(topic.name, group, self)
+        self._say(
+            f"follows {messages.contract.key} from {topic.name} over version "
+            f"{held.generation.version}, as process {os.getpid()}"
+        )
+        try:
+            return self._go_on(port, log, topic, state, writer, messages, goal, until)
+        finally:
+            log.close()
+
+    def _go_on(
+        self,
+        port: ServingPort,
+        log: LogReader,
+        topic: TopicState,
+        state: Following,
+        writer: LiveWriter,
+        messages: GrantedMessages,
+        goal: Positions,
+        until: Positions | None,
+    ) -> bool:
+        level, looks_at, unsaid = not goal, 0.0, not goal or writer.waits
+        while not self.stopping() and not self._taken:
+            if time.monotonic() >= looks_at:
+                if not self._same(port, writer, topic):
+                    return False
+                looks_at = time.monotonic() + LOOKS_EACH
+                log.show(self._positions)
+                self._say_counts(writer)
+            taken = log.take(MOST_MESSAGES, 0 if unsaid and level else _WAIT)
+            if self._taken:
+                return False
+            self._positions |= log.positions()
+            if taken.num_rows:
+                shown = messages.of(taken)
+                self._count("messages", taken.num_rows)
+                self._count("broken", shown.broken)
+                writer.keep(state.update(shown.frame))
+            level = level or all(
+                self._positions.get(p, 0) >= end for p, end in goal.items() if p in topic.ends
+            )
+            if level and (taken.num_rows or unsaid):
+                at = LivePosition(topic.name, topic.id, dict(self._positions), datetime.now(UTC))
+                writer.commit(at)
+                self.wrote(at)
+                unsaid = False
+            if until is not None and level and _reached(self._positions, until):
+                return True
+        return False
+
+    def _published(
+        self, messages: GrantedMessages, reader: Reader, topic: TopicState
+    ) -> tuple[pl.DataFrame, dict[int, int]]:
+        """What of the stream is published, as it is granted, and the offsets after it."""
+        begins = dict(topic.begins)
+        try:
+            columns = messages.columns
+            snapshot = open_for(self.environment, messages.contract.key, reader, columns=columns)
+        except NotPublished:
+            return messages.of(message_schema().empty_table()).frame, begins
+        frame = as_frame(snapshot, pl.DataFrame, columns)
+        assert isinstance(frame, pl.DataFrame)
+        position = stream_in(snapshot.version.properties)
+        if position is not None and position.topic_id == topic.id:
+            for partition, offset in position.positions.items():
+                if partition in begins:
+                    if offset < begins[partition]:
+                        self._say(
+                            f"messages {offset} to {begins[partition] - 1} of partition {partition} are "
+                            "gone and not published: rows lack them until the next version"
+                        )
+                    begins[partition] = max(begins[partition], offset)
+        return frame, begins
+
+    def _same(self, port: ServingPort, writer: LiveWriter, topic: TopicState) -> bool:
+        held, now = port.current(self.key), self.environment.log.topic(topic.name)
+        same = held is not None and held.generation.id == writer.generation.id
+        return same and now is not None and now.id == topic.id and not self._stale(held)
+
+    def _stale(self, held: Held | None) -> bool:
+        longest = self.definition.contract.freshness
+        if held is None or longest is None:
+            return False
+        return datetime.now(UTC) - held.generation.published_at > longest
+
+    def _fall_back(self, held: Held) -> None:
+        """A model that is older than its contract promises changes no rows: readers get the version's."""
+        if held.position is not None:
+            bring_level(self.environment, self.definition.contract, anew=True)
+        self._wait(
+            f"version {held.generation.version} is older than the contract's latency: its rows are "
+            "served as they were published, until there is another"
+        )
+
+    # -- the partitions ----------------------------------------------------------------------------
+
+    def given(self, partitions: Sequence[int]) -> Positions:
+        """See `log.port.Assignment`."""
+        return {p: self._begins[p] for p in partitions if p in self._begins}
+
+    def taken(self, partitions: Sequence[int]) -> None:
+        """See `log.port.Assignment`: another process is in the group; begin again."""
+        self._taken = True
+
+    # -- what is said ------------------------------------------------------------------------------
+
+    def _wait(self, why: str) -> None:
+        self._say(why)
+        time.sleep(_WAIT)
+
+    def _say(self, what: str) -> None:
+        if what != self._said:
+            self.told(f"{self.key}: {what}")
+        self._said = what
+
+    def _count(self, what: str, number: int) -> None:
+        self._counts[what] = self._counts.get(what, 0) + number
+
+    def _say_counts(self, writer: LiveWriter) -> None:
+        now = int(time.monotonic())
+        if not self._counts.get("messages") or now < self._counts.get("due", 0):
+            return
+        refused = ", ".join(f"{n:,} broke {rule}" for rule, n in sorted(writer.refused.items()))
+        self._say(
+            f"{self._counts['messages']:,} messages, of which {self._counts.get('broken', 0):,} broke "
+            f"their contract; {writer.rows:,} rows written"
+            + (f"; not written: {refused}" if refused else "")
+        )
+        self._counts["due"] = now + int(_SAYS_EACH)
+
+
+def _reached(positions: Positions, until: Positions) -> bool:
+    return all(positions.get(partition, 0) >= end for partition, end in until.items())
