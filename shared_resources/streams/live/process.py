@@ -66,8 +66,8 @@ class LiveProcess:
     def run(self, until: Positions | None = None) -> None:
         """Go on until it is stopped, or with `until`, until the rows are level with these offsets.
 
-        Raises `NoStream`, `NoAgreement`, `PortUnreachable`, `LogProblem`, and `LiveProblem`, for a product
-        without `@live`, too.
+        Raises `NoStream`, `NoAgreement`, `PortUnreachable`, `LogProblem`, and `LiveProblem`, also for a
+        product without `@live`.
         """
         port, live = self.environment.serving_port, self.definition.live
         if live is None:

@@ -97,7 +97,9 @@ class Model:
         begins, ends = self.begins[places], self.begins[places + 1]
         lengths = ends - begins
         at = np.repeat(begins - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
-        found: Floats = np.bincount(self.others[at], self.confidence[at], len(self.products))
+        found = np.zeros(len(self.products))
+        if len(at):
+            found += np.bincount(self.others[at], self.confidence[at], len(self.products))
         greatest = found.max()
         return found / greatest if greatest > 0 else found
 
