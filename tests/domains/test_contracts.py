@@ -36,6 +36,7 @@ EXPECTED = {
     "product/catalog",
     "recommendation/household_recommendations",
     "recommendation/item_affinities",
+    "recommendation/next_products",
 }
 
 

@@ -64,6 +64,7 @@ def test_what_breaks_the_streams_contract_changes_nothing(mesh):
     assert current(mesh).position == 5
 
 
+@pytest.mark.slow
 def test_a_row_that_breaks_the_products_own_rules_is_never_written(mesh, monkeypatch):
     shop(mesh)
     monkeypatch.setattr(process, "LOOKS_EACH", 0.0)
@@ -82,7 +83,7 @@ def test_a_row_that_breaks_the_products_own_rules_is_never_written(mesh, monkeyp
     done.join()
     assert served(mesh, "one") == (1, 999.0), "the row of before stays"
     assert served(mesh, "two") == (2, 2.0)
-    assert any("not written: 1 broke paid_in_range" in one for one in told) or told
+    assert any("not written: 1 broke range_paid" in one for one in told)
 
 
 def test_another_version_is_brought_level_from_what_is_published_and_what_is_not(mesh):
@@ -98,6 +99,7 @@ def test_another_version_is_brought_level_from_what_is_published_and_what_is_not
     assert served(mesh, "one") == (2, 2.0) and served(mesh, "four") == (0, 0.0)
 
 
+@pytest.mark.slow
 def test_a_process_that_runs_notices_another_version_by_itself(mesh, monkeypatch):
     shop(mesh)
     monkeypatch.setattr(process, "LOOKS_EACH", 0.0)
@@ -115,6 +117,7 @@ def test_a_process_that_runs_notices_another_version_by_itself(mesh, monkeypatch
         running.join()
 
 
+@pytest.mark.slow
 def test_messages_that_were_published_meanwhile_are_not_lost_to_who_was_away(mesh):
     shop(mesh)
     send(mesh, (1, "one", 1.0))
@@ -125,6 +128,7 @@ def test_messages_that_were_published_meanwhile_are_not_lost_to_who_was_away(mes
     assert served(mesh, "one") == (2, 2.0) and served(mesh, "two") == (1, 1.0)
 
 
+@pytest.mark.slow
 def test_a_topic_that_was_made_anew_is_followed_from_its_beginning(mesh):
     shop(mesh)
     send(mesh, (1, "one", 1.0), (2, "one", 1.0))
@@ -137,6 +141,7 @@ def test_a_topic_that_was_made_anew_is_followed_from_its_beginning(mesh):
     assert current(mesh).position == 3, "it never goes back"
 
 
+@pytest.mark.slow
 def test_a_stale_version_is_served_as_it_was_published(mesh, monkeypatch):
     shop(mesh)
     send(mesh, (1, "one", 1.0))
@@ -161,35 +166,32 @@ def test_a_stale_version_is_served_as_it_was_published(mesh, monkeypatch):
     assert any("older than the contract's latency" in one for one in told)
 
 
-def test_who_was_overtaken_writes_nothing_and_begins_again(mesh, monkeypatch):
-    shop(mesh)
+@pytest.mark.slow
+def test_who_was_overtaken_writes_nothing_and_begins_again(mesh):
+    shop(mesh, partitions=1)
     send(mesh, (1, "one", 1.0))
-    told, once = [], []
+    told = []
 
     def another_writes(at):
-        if not once:
-            once.append(at)
+        if at.positions == {0: 1}:
+            held = current(mesh)
+            port = mesh.environment.serving_port
+            port.upsert(held.generation, {}, held.position + 5, after=held.position, note=held.note)
             send(mesh, (2, "one", 1.0))
-            other = LiveProcess(mesh.environment, definition(mesh), lambda: False)
-            monkeypatch.setattr(type(mesh.environment.state), "lock", no_lock)
-            other.run(mesh.environment.log.topic("receipts").ends)
-            send(mesh, (3, "one", 1.0))
 
-    topic = mesh.environment.log.topic("receipts")
-    until = {p: end for p, end in topic.ends.items()}
-    partition = next(p for p, end in until.items() if end)
-    until[partition] = 3
     one = LiveProcess(
         mesh.environment, definition(mesh), lambda: False, told.append, another_writes
     )
-    one.run(until)
-    assert served(mesh, "one") == (3, 3.0)
-    assert any("another process" in said for said in told) or once
+    one.run({0: 2})
+    assert served(mesh, "one") == (2, 2.0)
+    assert any("another process has written since" in said for said in told)
+    assert current(mesh).position == 7
 
 
 def test_no_agreement_no_rows_and_what_it_grants_holds_for_messages(mesh):
     shop(mesh)
-    mesh.central(open=[])
+    purposes = {"campaigns": {"description": "To plan.", "classifications": ["public", "internal"]}}
+    mesh.central(open=[], purposes=purposes)
     with pytest.raises(NoAgreement, match="crm/takings may not read shop/receipts"):
         follow(mesh)
     roles = {
@@ -224,6 +226,7 @@ def test_no_agreement_no_rows_and_what_it_grants_holds_for_messages(mesh):
     )
 
 
+@pytest.mark.slow
 def test_what_cannot_follow_is_told(mesh):
     shop(mesh)
     with pytest.raises(LiveProblem, match="crm/tills has no live rows"):
@@ -238,13 +241,14 @@ def test_what_cannot_follow_is_told(mesh):
         follow(mesh)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "returned, said",
     [
         ("None", "returned a NoneType"),
         ("rows", "returned other columns than the contract's"),
         ("1 / 0", "raised ZeroDivisionError"),
-        ("int(rows['till'][0])", "raised ValueError"),
+        ("int(rows['till'][0]) if rows.height else rows", "raised ValueError"),
     ],
 )
 def test_what_the_code_gets_wrong_is_told_without_its_values(mesh, returned, said):
@@ -257,6 +261,7 @@ def test_what_the_code_gets_wrong_is_told_without_its_values(mesh, returned, sai
     assert served(mesh, "one") == (0, 0.0)
 
 
+@pytest.mark.slow
 def test_a_class_that_cannot_follow_is_refused_where_it_stands(mesh):
     with pytest.raises(ProductProblem, match="no product key"):
         live(of="receipts")
@@ -276,6 +281,7 @@ def test_a_class_that_cannot_follow_is_refused_where_it_stands(mesh):
         definition(mesh)
 
 
+@pytest.mark.slow
 def test_it_waits_for_a_version_and_for_a_topic(mesh):
     shop(mesh)
     mesh.environment.log.delete("receipts")
@@ -306,12 +312,6 @@ def wait_until(holds, seconds=60.0):
     while not holds():
         assert time.monotonic() < ends, "it never came to that"
         time.sleep(0.02)
-
-
-def no_lock(self, name):
-    import contextlib
-
-    return contextlib.nullcontext()
 
 
 def json_as_yaml(said):
