@@ -24,6 +24,7 @@ from shared_resources.reporting.standing_checks import (
     broken_rules,
     changed,
     results_of,
+    results_of_version,
 )
 from shared_resources.stores.protocol import UNPARTITIONED, Version
 
@@ -64,11 +65,17 @@ def report_version(
     report: AuditReport | None = None,
     before: Days | None = None,
 ) -> None:
-    """Record a materialization of each partition; with `report`, its checks too; and the health.
+    """Record a materialization of each partition, its checks, and the health.
 
+    The checks are `report`'s, by default what the version itself says that it was checked against.
     `before` are the refusals that stood before, where no report says what the rules found.
     """
-    results = _results(environment, contract, report, before)
+    observed = Observer(environment).observe_contract(contract)
+    if report is not None:
+        results = results_of(contract, observed, report)
+    else:
+        settled = changed(contract, before, broken_rules(observed)) if before is not None else []
+        results = [*settled, *results_of_version(contract, observed, versions[0])]
     with open_instance(environment) as instance:
         report_to(instance, versions, partitions, checks=map(evaluation, results))
 
@@ -86,15 +93,15 @@ def report_health(
     """
     with open_instance(environment) as instance:
         report_settled(instance, contract.key, settled, why)
-        for result in _results(environment, contract, None, before):
+        for result in _standing(environment, contract, before):
             instance.report_runless_asset_event(evaluation(result))
 
 
-def _results(
-    environment: Environment, contract: Contract, report: AuditReport | None, before: Days | None
+def _standing(
+    environment: Environment, contract: Contract, before: Days | None
 ) -> list[dg.AssetCheckResult]:
     observed = Observer(environment).observe_contract(contract)
-    results = results_of(contract, observed, report)
-    if report is None and before is not None:
-        results = [*changed(contract, before, broken_rules(observed)), *results]
-    return results
+    results = results_of(contract, observed, None)
+    if before is None:
+        return results
+    return [*changed(contract, before, broken_rules(observed)), *results]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from shared_resources.contracts.model import Contract
+from shared_resources.contracts.model import Contract, Severity
 from shared_resources.dagster_instance.asset_keys import asset_key
 from shared_resources.environment import Environment
 from shared_resources.governance.audit.report import AuditReport
@@ -19,6 +19,7 @@ from shared_resources.observing.health import named
 from shared_resources.observing.product_health import Observed, Observer
 from shared_resources.reporting.metadata import check_results
 from shared_resources.reporting.run_attempts import result_of
+from shared_resources.stores.protocol import Version
 
 Days = Mapping[str, tuple[str, ...]]  # that stand refused, by the rule that they broke
 
@@ -35,8 +36,41 @@ def results_of(
 ) -> list[dg.AssetCheckResult]:
     """The same, of a product that was looked at already."""
     own = check_results(report) if report is not None else []
+    return [*_with_all_standing(own, observed), result_of(contract, observed)]
+
+
+def results_of_version(
+    contract: Contract, observed: Observed, version: Version
+) -> list[dg.AssetCheckResult]:
+    """`checks_of_version`, failed where other days stand refused, and the product's health."""
+    own = checks_of_version(contract, version)
+    return [*_with_all_standing(own, observed), result_of(contract, observed)]
+
+
+def checks_of_version(contract: Contract, version: Version) -> list[dg.AssetCheckResult]:
+    """What the version was checked against, as it says itself: of one that nobody's run tells of, whose
+    checks would otherwise look as if nothing had been asked of it."""
+    evidence = version.evidence_or_none
+    return [
+        dg.AssetCheckResult(
+            asset_key=asset_key(contract.key),
+            check_name=check.rule,
+            passed=check.passed,
+            severity=dg.AssetCheckSeverity.ERROR
+            if check.severity is Severity.BLOCKING
+            else dg.AssetCheckSeverity.WARN,
+            description=f"as version {version.number} was checked",
+            metadata={"version": version.number},
+        )
+        for check in (evidence.checks if evidence is not None else ())
+    ]
+
+
+def _with_all_standing(
+    results: list[dg.AssetCheckResult], observed: Observed
+) -> list[dg.AssetCheckResult]:
     days = broken_rules(observed)
-    return [*(_with_standing(one, days) for one in own), result_of(contract, observed)]
+    return [_with_standing(one, days) for one in results]
 
 
 def refusals_standing(environment: Environment, contract: Contract) -> Days:

@@ -25,6 +25,8 @@ from shared_resources.contracts.model import Contract
 from shared_resources.dagster_instance.versions_told import report_version
 from shared_resources.environment import Environment
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
+from shared_resources.reporting.run_attempts import evaluation
+from shared_resources.reporting.standing_checks import checks_of_version
 from shared_resources.stores.protocol import Version
 
 RUN_KEY_TAG = "dagster/run_key"
@@ -153,7 +155,8 @@ class RunOutcomes:
         A run notes its objects first and tells Dagster then; these are not noted yet.
         """
         said = "Its run died after it had published."
-        report_version(self._instance, [version], description=said)
+        checks = map(evaluation, checks_of_version(self._contract, version))
+        report_version(self._instance, [version], description=said, checks=checks)
 
     def _by_key(self, keys: list[str]) -> dict[str, dg.RunRecord]:
         records = self._records(dg.RunsFilter(tags={RUN_KEY_TAG: keys})) if keys else []

@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from shared_resources import wiring
-from shared_resources.contracts.model import Contract, Severity
+from shared_resources.contracts.model import Contract
 from shared_resources.dagster_instance.asset_keys import asset_key
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import stream_in
@@ -24,6 +24,7 @@ from shared_resources.observing.product_health import Observed, Observer
 from shared_resources.problems import MeshProblem
 from shared_resources.reporting.metadata import stream_metadata, version_metadata
 from shared_resources.reporting.run_attempts import evaluation, result_of
+from shared_resources.reporting.standing_checks import checks_of_version
 from shared_resources.stores.protocol import Version
 from shared_resources.streams.log.port import LogProblem
 from shared_resources.streams.standing import waiting
@@ -125,7 +126,7 @@ class _Tick:
         yield dg.AssetMaterialization(
             asset_key(self._contract.key), metadata={**metadata, **self._lag(), **since}
         )
-        yield from _checks(self._contract, current)
+        yield from map(evaluation, checks_of_version(self._contract, current))
 
     def _lag(self) -> dict[str, Any]:
         """How many messages wait, if the log says so: the version is told either way."""
@@ -166,16 +167,3 @@ def _named(current: Version | None) -> str:
 def _state(observed: Observed) -> str:
     reasons = observed.health.reasons
     return str(reasons[0]) if reasons else observed.health.state
-
-
-def _checks(contract: Contract, current: Version) -> Iterator[_Event]:
-    """What the rules came to on the version's last window, as it says itself."""
-    for check in current.evidence.checks:
-        blocking = check.severity is Severity.BLOCKING
-        yield dg.AssetCheckEvaluation(
-            asset_key=asset_key(contract.key),
-            check_name=check.rule,
-            passed=check.passed,
-            metadata={"version": dg.MetadataValue.int(current.number)},
-            severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
-        )
