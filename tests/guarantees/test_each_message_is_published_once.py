@@ -22,7 +22,7 @@ from tests.stand_ins.kafka import running_kafka
 from tests.streams.log.logs import Place
 from tests.streams.receipts import PRODUCT, contract, messages, receipt
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(times(300, 7200))]
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = times(8, 100)
 BROKEN = 10  # one message of so many
