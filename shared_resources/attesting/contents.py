@@ -164,6 +164,8 @@ def input_differences(
         kept = next((v for v in versions if v.number == number), None)
         current = attestation_of(kept) if kept else None
         line = [one.digest for one in theirs.line(number, current)] if current else []
+        if kept is None and theirs.is_thinned(number):
+            continue  # it was there, and which one it was nobody keeps any more
         if digest not in {*line, *theirs.expired.get(number, ())}:
             has = f"has {current[:12]}…" if current else "is not kept, and no expiry removed it"
             message = (

@@ -115,14 +115,22 @@ class Envelopes:
 
     @cached_property
     def expired(self) -> dict[int, set[str]]:
-        """The attestations of versions that checkpoints say expired, by number."""
+        """The attestations of versions that checkpoints say expired, by number; of those that went
+        together, since there were too many, the last one's."""
         found: dict[int, set[str]] = {}
-        for one in self.checkpoints:
-            listed = one.predicate.get("expired", []) if not one.differences else []
-            for gone in listed:
-                line = {str(gone["attestation"]), *map(str, gone.get("superseded", ()))}
-                found.setdefault(int(gone["version"]), set()).update(line)
+        for gone in self._gone:
+            line = {str(gone["attestation"]), *map(str, gone.get("superseded", ()))}
+            found.setdefault(int(gone["version"]), set()).update(line)
         return found
+
+    def is_thinned(self, number: int) -> bool:
+        """Whether the version went among others of which only the last one's attestation is kept."""
+        return any(one.get("from", one["version"]) <= number < one["version"] for one in self._gone)
+
+    @cached_property
+    def _gone(self) -> list[dict[str, Any]]:
+        sound = [one.predicate for one in self.checkpoints if not one.differences]
+        return [gone for predicate in sound for gone in predicate.get("expired", [])]
 
     def _of(self, number: int, digest: str) -> Attested:
         name = kept.envelope_name(self.product, self.store, number, digest)

@@ -138,32 +138,42 @@ class VersionFacts:
         return [file for file in self.files if file.sha256 in own]
 
 
+@dataclass(frozen=True)
+class Gone:
+    """A version that was removed, or the last of a run of them: its attestation with those of it before
+    it was compacted, when it was published, and the number and attestation of each of the run."""
+
+    number: int
+    line: Sequence[str]
+    published_at: str
+    run: Sequence[tuple[int, str]]
+
+    def written(self) -> dict[str, Any]:
+        own: dict[str, Any] = {
+            "version": self.number,
+            "attestation": self.line[0],
+            "superseded": list(self.line[1:]),
+            "publishedAt": self.published_at,
+        }
+        if len(self.run) > 1:
+            own |= {"from": self.run[0][0], "all": digest_of([list(one) for one in self.run])}
+        return own
+
+
 def checkpoint(
-    product: str,
-    store: str,
-    expired: Sequence[tuple[int, Sequence[str], str]],
-    signed_by: str | None,
+    product: str, store: str, expired: Sequence[Gone], signed_by: str | None
 ) -> dict[str, Any]:
-    """That these versions were removed since they were old: of each its number, its attestation and
-    those of it before it was compacted, and when it was published."""
+    """That these versions were removed since they were old, or too many."""
     return {
         "_type": STATEMENT,
         "subject": [
-            _subject(f"{product}@{number} in the {store}", line[0]) for number, line, _ in expired
+            _subject(f"{product}@{one.number} in the {store}", one.line[0]) for one in expired
         ],
         "predicateType": OF_EXPIRY,
         "predicate": {
             "product": product,
             "store": store,
-            "expired": [
-                {
-                    "version": number,
-                    "attestation": line[0],
-                    "superseded": list(line[1:]),
-                    "publishedAt": published_at,
-                }
-                for number, line, published_at in expired
-            ],
+            "expired": [one.written() for one in expired],
             "signedBy": signed_by,
         },
     }

@@ -12,11 +12,9 @@ from datetime import datetime, timedelta
 
 from shared_resources.contracts.model import Contract
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
+from shared_resources.stores.pins import GRACE
 from shared_resources.stores.protocol import Version
 
-# Whoever opened what was current, or pinned it, has so long to finish reading, whatever a contract
-# says. No run is known to take longer; one that does reads on, until the retention is over too.
-GRACE = timedelta(days=1)
 # What was rejected and says nothing of its own (`quarantineDays` of vendor mesh in its contract).
 # A quarter: time for a producer to notice, mend and have it replayed; then the rows, which may be
 # personal, go; a machine's copies of them a week after their last use (`local_copies.py`). Open

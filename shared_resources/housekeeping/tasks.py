@@ -23,7 +23,6 @@ from shared_resources.environment import Environment
 from shared_resources.governance.earlier_majors import why_over
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
 from shared_resources.housekeeping.retention import (
-    GRACE,
     expired_entries,
     quarantine_kept_since,
     versions_kept_since,
@@ -31,6 +30,8 @@ from shared_resources.housekeeping.retention import (
 from shared_resources.problems import MeshProblem
 from shared_resources.serving_ports.following import bring_level, is_served
 from shared_resources.serving_ports.lagging import lags
+from shared_resources.stores.expiring.expirable import expirable
+from shared_resources.stores.pins import GRACE
 from shared_resources.stores.protocol import (
     ORPHAN_AGE,
     Compaction,
@@ -38,7 +39,8 @@ from shared_resources.stores.protocol import (
     ProductStore,
     Version,
 )
-from shared_resources.stores.versions import expirable, number_ranges
+from shared_resources.stores.versions import number_ranges
+from shared_resources.streams.upkeep.thinning import thin
 
 NOTHING = "nothing to do"
 
@@ -146,6 +148,7 @@ def _compact(
 def _expire(
     environment: Environment, contract: Contract, store: ProductStore, now: datetime, dry_run: bool
 ) -> Done:
+    thinned = thin(environment, contract, store, now, dry_run=dry_run) if contract.stream else []
     with product_lock(environment, contract.key):
         kept = store.versions(contract.key)
         pins = environment.pins.since(contract.key, now - GRACE)
@@ -159,13 +162,18 @@ def _expire(
             if not dry_run and store is environment.stores_of(contract)[0]:
                 note_replacements(environment, contract, kept, expirable(kept, since))
             gone = expirable(kept, since) if dry_run else store.expire(contract, since)
+    if thinned and dry_run:  # the store has them still
+        numbers = {version.number for version in thinned}
+        kept = [version for version in kept if version.number not in numbers]
+        gone = [version for version in gone if version.number not in numbers]
+    gone = sorted((*thinned, *gone), key=lambda version: version.number)
     details = {
         "versions_removed": [version.number for version in gone],
-        "versions_kept": len(kept) - len(gone),
+        "versions_kept": len(kept) + len(thinned) - len(gone),
     }
     summary = NOTHING
     if gone:
-        summary = f"versions {number_ranges(gone)} of {len(kept):,}"
+        summary = f"versions {number_ranges(gone)} of {len(kept) + len(thinned):,}"
     elif over:
         summary = over
     elif contract.retention is None:

@@ -28,6 +28,10 @@ class OncePerProcess(Generic[T]):
             self._made[process] = self._make()
         return self._made[process]
 
+    def already(self) -> T | None:
+        """What this process has opened; None when it was not asked for yet."""
+        return self._made.get(os.getpid())
+
     def forget(self) -> None:
         """Make it anew when it is next asked for in this process."""
         self._made.pop(os.getpid(), None)

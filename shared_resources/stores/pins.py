@@ -14,6 +14,9 @@ import sqlalchemy as sa
 from shared_resources.state.database import TABLES, StateDatabase, insert
 from shared_resources.stores.protocol import Version
 
+# Whoever opened what was current, or pinned it, has so long to finish reading, whatever a contract
+# says. No run is known to take longer; one that does reads on, until the retention is over too.
+GRACE = timedelta(days=1)
 KEPT = timedelta(days=14)  # no run lasts longer; older pins belong to runs that are over
 
 _PINS = sa.Table(

@@ -26,6 +26,7 @@ from shared_resources.evidence import keys
 from shared_resources.evidence.record import Evidence, NoEvidence, RolledBack
 from shared_resources.evidence.statement import AttestedFile
 from shared_resources.problems import MeshProblem
+from shared_resources.stores.expiring.thinning import Expiry
 from shared_resources.stores.staged import Cleared as Cleared
 from shared_resources.stores.staged import StagedBatch as StagedBatch
 from shared_resources.stores.staged import StagedFile as StagedFile
@@ -229,10 +230,9 @@ class ProductStore(Protocol):
         """What `compact` would do now."""
         ...
 
-    def expire(self, contract: Contract, before: datetime) -> list[Version]:
-        """Remove the versions that were published before; say which.
-
-        Never the current one, and never one that a kept version restored.
+    def expire(self, contract: Contract, before: Expiry) -> list[Version]:
+        """Remove the versions that were published before, or that are too many; say which: never the
+        current one, and never one that a kept version restored.
         """
         ...
 

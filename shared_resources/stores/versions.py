@@ -120,26 +120,6 @@ def number_ranges_of(numbers: Sequence[int]) -> str:
     return ", ".join(["…", *shown[-10:]] if len(shown) > 10 else shown)
 
 
-def expirable(versions: Sequence[Version], before: datetime) -> list[Version]:
-    """Those that were published before: never the current one, nor what a kept version restored.
-
-    `versions` are all of one product in one store, oldest first.
-    """
-    if not versions:
-        return []
-    restored = {version.number: version.rollback_of for version in versions}
-    kept: set[int | None] = {None}
-    waiting = [v.number for v in versions if v.published_at >= before] + [versions[-1].number]
-    while waiting:
-        number = waiting.pop()
-        kept.add(number)
-        of = restored.get(number)
-        if of not in kept:
-            assert of is not None
-            waiting.append(of)
-    return [version for version in versions if version.number not in kept]
-
-
 def check_on_top_of(contract: Contract, current: int, wanted: int) -> None:
     """Raise `MovedOn` unless what is published is the version that the next one was made against."""
     if current != wanted:

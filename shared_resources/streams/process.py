@@ -35,13 +35,14 @@ from shared_resources.streams.standing import (
     standing,
 )
 from shared_resources.streams.tidying import withdraw_uncommitted
+from shared_resources.streams.upkeep.thinning import thin
 from shared_resources.streams.window import Committed, Window, commit_window
 
 # What a window may hold at most: memory stays bounded when the process is behind.
 MOST_MESSAGES = 500_000
 MOST_BYTES = 256 << 20
 PATIENCE = 30.0
-COMMITS_PER_COMPACTION = 100
+COMMITS_PER_UPKEEP = 100
 # For how long a window is tried that is refused for an erasure: those of a mesh take minutes.
 REFUSED_SECONDS = 600.0
 _LONGEST_WAIT = 0.5  # how long a stop may be waited for
@@ -225,7 +226,7 @@ class StreamProcess:
             reader.show(window.ends)
             self.told(committed, window)
             self._tidy()
-            self._compact()
+            self._keep_house()
             return
 
     def _check_it_is_the_same_topic(self, window: Window) -> None:
@@ -244,14 +245,16 @@ class StreamProcess:
             at = at or standing(self.environment, self._contract)
             self._untidy = withdraw_uncommitted(self.environment, self._contract, at)
 
-    def _compact(self) -> None:
-        """Each window is a file: once in a while the small ones become fewer, and the version stays."""
+    def _keep_house(self) -> None:
+        """Each window is a file and a version: once in a while the small files become fewer, and the
+        versions that are too many go."""
         self._commits += 1
-        if self._commits % COMMITS_PER_COMPACTION:
+        if self._commits % COMMITS_PER_UPKEEP:
             return
         for store in self.environment.stores_of(self._contract):
             with suppress(Overtaken):  # by the other processes: the next one has its turn
                 store.compact(self._contract)
+            thin(self.environment, self._contract, store)
 
 
 def _read_by_others(window: Window, at: Standing) -> dict[int, int] | None:

@@ -19,6 +19,7 @@ from shared_resources.evidence.envelope import BrokenEnvelope, Signer, read_enve
 from shared_resources.evidence.kept import KeptAttestations
 from shared_resources.evidence.statement import (
     AttestedFile,
+    Gone,
     Link,
     VersionFacts,
     canonical,
@@ -144,14 +145,25 @@ class Attestor:
             self._place.keep(name, seal(canonical(made), signer).written())
         return version
 
-    def expiring(self, product: str, store: str, versions: Sequence[Version]) -> None:
-        """Before versions expire: keep the number and the attestation of each."""
+    def expiring(
+        self, product: str, store: str, versions: Sequence[Version], *, in_runs: bool = False
+    ) -> None:
+        """Before versions expire: keep the number and the attestation of each; `in_runs` of each run of
+        numbers the last one's, to which the version after it is linked, and the digest of all."""
         attested = [v for v in versions if keys.ATTESTATION in v.properties]
         if self._place is None or not attested:
             return
         signer = self._signer()
-        lines = {v.number: self._line(product, store, v) for v in attested}
-        gone = [(v.number, lines[v.number], v.published_at.isoformat()) for v in attested]
+        runs = runs_of(attested) if in_runs else [[version] for version in attested]
+        gone = [
+            Gone(
+                run[-1].number,
+                self._line(product, store, run[-1]),
+                run[-1].published_at.isoformat(),
+                [(v.number, v.properties[keys.ATTESTATION]) for v in run],
+            )
+            for run in runs
+        ]
         envelope = seal(canonical(checkpoint(product, store, gone, _id(signer))), signer)
         self._place.keep(kept.checkpoint_name(product, store, envelope.digest), envelope.written())
 
@@ -219,6 +231,17 @@ class Attestor:
         except BrokenEnvelope:
             return {}
         return found
+
+
+def runs_of(versions: Sequence[Version]) -> list[list[Version]]:
+    """Versions, oldest first, together where no number is missing between them."""
+    runs: list[list[Version]] = []
+    for version in versions:
+        if runs and runs[-1][-1].number + 1 == version.number:
+            runs[-1].append(version)
+        else:
+            runs.append([version])
+    return runs
 
 
 def _id(signer: Signer | None) -> str | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from shared_resources.evidence.statement import AttestedFile
 from shared_resources.stores.branched.names import in_branch
 from shared_resources.stores.branched.sharing import VersionSharing
 from shared_resources.stores.erased import Rewritten, Without
+from shared_resources.stores.expiring.thinning import Expiry
 from shared_resources.stores.protocol import (
     ORPHAN_AGE,
     Cleared,
@@ -116,7 +117,7 @@ class BranchStore:
     def would_compact(self, contract: Contract) -> Compaction | None:
         return None
 
-    def expire(self, contract: Contract, before: datetime) -> list[Version]:
+    def expire(self, contract: Contract, before: Expiry) -> list[Version]:
         return []
 
     def erase(self, contract: Contract, without: Without) -> list[Rewritten]:

@@ -8,15 +8,15 @@ Does not belong here: making tables (`tables.py`), the record of versions
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 
 from shared_resources.stores.attested.attestor import Attestor
 from shared_resources.stores.cloud_warehouse.record.entry import STORE
 from shared_resources.stores.cloud_warehouse.record.versions import Versions
 from shared_resources.stores.cloud_warehouse.sql import Name
 from shared_resources.stores.cloud_warehouse.tables import VersionTable, VersionTables
+from shared_resources.stores.expiring.expirable import expirable
+from shared_resources.stores.expiring.thinning import Expiry, Thinning
 from shared_resources.stores.protocol import Version
-from shared_resources.stores.versions import expirable
 
 
 def unnamed(versions: Versions, candidates: Iterable[VersionTable]) -> list[Name]:
@@ -43,7 +43,7 @@ def expire(
     versions: Versions,
     tables: VersionTables,
     finish: Callable[[], None],
-    before: datetime,
+    before: Expiry,
     attestor: Attestor,
 ) -> list[Version]:
     """Forget the versions in one statement, then drop the tables that no other version has.
@@ -55,7 +55,7 @@ def expire(
     if not expired:
         return []
     finish()
-    attestor.expiring(versions.product, STORE, expired)
+    attestor.expiring(versions.product, STORE, expired, in_runs=isinstance(before, Thinning))
     versions.forget([version.number for version in expired])
     gone = {version.snapshot for version in expired}
     drop_unnamed(versions, tables, [t for t in tables.all() if t.name.name in gone])

@@ -18,7 +18,7 @@ import contextlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +58,7 @@ from shared_resources.stores.cloud_warehouse.tables import VersionTables
 from shared_resources.stores.cloud_warehouse.view import create_tags
 from shared_resources.stores.commit_attempts import Attempts, advisory_lock
 from shared_resources.stores.erased import Rewritten, Without
+from shared_resources.stores.expiring.thinning import Expiry
 from shared_resources.stores.protocol import (
     ORPHAN_AGE,
     Cleared,
@@ -227,10 +228,9 @@ class SnowflakeStore:
     def would_compact(self, contract: Contract) -> Compaction | None:
         return None
 
-    def expire(self, contract: Contract, before: datetime) -> list[Version]:
+    def expire(self, contract: Contract, before: Expiry) -> list[Version]:
         """Forget the versions in one statement, then drop the tables that no other version has."""
-        key = contract.key
-        finish = partial(self._finish, key, whether_behind_or_not=True)
+        finish = partial(self._finish, key := contract.key, whether_behind_or_not=True)
         with self._tagged(key):
             return expire(self.record_of(key), self._tables(key), finish, before, self.attestor)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -28,11 +28,12 @@ from shared_resources.stores.embedded_warehouse.files import (
 )
 from shared_resources.stores.embedded_warehouse.manifest import DataFile, Manifest
 from shared_resources.stores.embedded_warehouse.manifests import Manifests
+from shared_resources.stores.expiring.expirable import expirable
+from shared_resources.stores.expiring.thinning import Expiry, Thinning
 from shared_resources.stores.protocol import Compaction, ProductStore, PublishError, Version
 from shared_resources.stores.reading.duck import in_memory
 from shared_resources.stores.reading.same_rows import checksums
 from shared_resources.stores.staging import staging_area
-from shared_resources.stores.versions import expirable
 
 # Fewer small files than these are not worth rewriting: a publish leaves one.
 COMPACT_FROM = 4
@@ -111,12 +112,13 @@ def _checksums(folder: Path, manifest: Manifest, files: Sequence[DataFile]) -> M
         return checksums(connection, " UNION ALL ".join(queries), [name for name, _ in columns])
 
 
-def expire(manifests: Manifests, before: datetime, attestor: Attestor) -> list[Version]:
+def expire(manifests: Manifests, before: Expiry, attestor: Attestor) -> list[Version]:
     """Take from the readers what `expirable` says. A death in between leaves the rest for later."""
     manifests.check_in_step()
     with advisory_lock(manifests.folder / ".publish.lock"):
         expired = expirable(manifests.versions(), before)
-        attestor.expiring(manifests.product, manifests.store, expired)
+        in_runs = isinstance(before, Thinning)
+        attestor.expiring(manifests.product, manifests.store, expired, in_runs=in_runs)
         for version in expired:
             manifests.retire(version.number)
         attestor.expired(manifests.product, manifests.store, expired)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ from shared_resources.stores.embedded_warehouse.planning import check_schema, co
 from shared_resources.stores.embedded_warehouse.snapshot import WarehouseSnapshot
 from shared_resources.stores.erased import Rewritten, Without
 from shared_resources.stores.evolution import columns_of
+from shared_resources.stores.expiring.thinning import Expiry
 from shared_resources.stores.protocol import (
     ORPHAN_AGE,
     Cleared,
@@ -111,7 +112,7 @@ class WarehouseStore:
     def stored_bytes(self, product: str) -> int:
         return staging_area.stored_bytes(self.folder(product))
 
-    def expire(self, contract: Contract, before: datetime) -> list[Version]:
+    def expire(self, contract: Contract, before: Expiry) -> list[Version]:
         return warehouse_housekeeping.expire(self.manifests(contract.key), before, self.attestor)
 
     def erase(self, contract: Contract, without: Without) -> list[Rewritten]:

@@ -17,6 +17,10 @@ from shared_resources.stores.versions import version_of
 
 STORE = "lake"
 HIGHEST = "mesh.highest-number"  # of the table's properties
+_MOST_PRODUCTS = 8
+_VERSIONS: dict[
+    str, tuple[object, list[Version]]
+] = {}  # the last of each, with what they were read from
 
 
 def number_of(snapshot: SnapshotFacts) -> int | None:
@@ -69,7 +73,16 @@ def snapshot_of(table: TableFacts[SnapshotT], product: str, number: int) -> Snap
 
 def versions_of(table: AnyTable | None, product: str) -> list[Version]:
     """All versions, oldest first."""
-    return [to_version(product, snapshot) for _, snapshot in sorted(numbered(table).items())]
+    if table is None:
+        return []
+    # A commit asks for them a dozen times, of the very same metadata.
+    found = _VERSIONS.get(product)
+    if found is None or found[0] is not table.metadata:
+        made = [to_version(product, snapshot) for _, snapshot in sorted(numbered(table).items())]
+        found = _VERSIONS[product] = table.metadata, made
+        while len(_VERSIONS) > _MOST_PRODUCTS:
+            _VERSIONS.pop(next(iter(_VERSIONS)), None)
+    return [*found[1]]
 
 
 def to_version(product: str, snapshot: SnapshotFacts) -> Version:

@@ -24,6 +24,8 @@ from pyiceberg.table.update import RemoveSnapshotsUpdate
 
 from shared_resources.contracts.model import Contract
 from shared_resources.stores.commit_attempts import Attempts
+from shared_resources.stores.expiring.expirable import expirable
+from shared_resources.stores.expiring.thinning import Expiry, Thinning
 from shared_resources.stores.lake.committing.commit import (
     LakeTransaction,
     data_files,
@@ -67,7 +69,6 @@ from shared_resources.stores.staging import staging_area
 from shared_resources.stores.staging.compacting import SMALL_BYTES, TARGET_BYTES, write_compacted
 from shared_resources.stores.staging.fingerprints import fingerprints, name_by_digest
 from shared_resources.stores.staging.footers import read_footers
-from shared_resources.stores.versions import expirable
 
 # A publish leaves up to two files a partition: fewer than these are not worth rewriting.
 COMPACT_FROM = 4
@@ -189,8 +190,8 @@ def _check_same_rows(
 # -- expiry --------------------------------------------------------------------------------------
 
 
-def expire(at: LakeTable, before: datetime) -> list[Version]:
-    """Remove versions that were published before, then the files that only they needed.
+def expire(at: LakeTable, before: Expiry) -> list[Version]:
+    """Remove the versions that `expirable` says, then the files that only they needed.
 
     A version stays whose snapshot has another name than its own tag: somebody else needs it.
     """
@@ -199,7 +200,7 @@ def expire(at: LakeTable, before: datetime) -> list[Version]:
         expired = expirable(versions_of(table, at.product), before)
         numbers = {version.number for version in expired} - _named_by_others(table)
         chosen = [version for version in expired if version.number in numbers]
-        at.attestor.expiring(at.product, STORE, chosen)
+        at.attestor.expiring(at.product, STORE, chosen, in_runs=isinstance(before, Thinning))
         return (
             chosen,
             [s for s in table.metadata.snapshots if number_of(s) in numbers],

@@ -16,7 +16,7 @@ they are uploaded first (`stores/lake/files/local.py`), and made visible by the 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from shared_resources.contracts.model import Contract
@@ -25,6 +25,7 @@ from shared_resources.stores.attested.attestor import NOT_ATTESTING, Attestor
 from shared_resources.stores.branched.names import without_branches
 from shared_resources.stores.commit_attempts import advisory_lock
 from shared_resources.stores.erased import Rewritten, Without
+from shared_resources.stores.expiring.thinning import Expiry
 from shared_resources.stores.lake.catalog.sqlite import LakeCatalog
 from shared_resources.stores.lake.catalog.table_catalog import TableCatalog
 from shared_resources.stores.lake.files.local import LakeFiles, LocalFiles
@@ -116,7 +117,7 @@ class LakeStore:
 
         return stored_bytes(self.at(product))
 
-    def expire(self, contract: Contract, before: datetime) -> list[Version]:
+    def expire(self, contract: Contract, before: Expiry) -> list[Version]:
         from shared_resources.stores.lake import housekeeping
 
         return housekeeping.expire(self.at(contract.key), before)

@@ -21,6 +21,7 @@ from shared_resources.state.per_process import OncePerProcess
 from shared_resources.state.read_only import copy_of, may_write, state_of
 from shared_resources.state.sqlite_file import make_database
 from shared_resources.stores.lake.catalog.described import DescribedTable, describe
+from shared_resources.stores.lake.catalog.read_once import ReadOnce
 from shared_resources.stores.lake.catalog.table_catalog import (
     BrokenCatalog,
     identifier,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 60
 NAME = "lake"
+MOST_READ = 32  # who looks through a mesh looks at each table a few times in a row
 _METADATA = (
     "SELECT metadata_location FROM iceberg_tables "
     "WHERE catalog_name = ? AND table_namespace = ? AND table_name = ?"
@@ -52,6 +54,7 @@ class LakeCatalog:
         refuse("opens the lake's catalog")
         self.root = root
         self._opened = OncePerProcess(self._open)
+        self._read = OncePerProcess(lambda: ReadOnce[DescribedTable](MOST_READ))
         self._copied = OncePerProcess(self._copy)
 
     @property
@@ -73,7 +76,7 @@ class LakeCatalog:
         return self._loaded(product, lambda metadata: self.at(product, metadata))
 
     def described(self, product: str) -> AnyTable | None:
-        return self._loaded(product, _described)
+        return self._loaded(product, lambda metadata: self._described(product, metadata))
 
     def _loaded(self, product: str, load: Callable[[str], _Loaded]) -> _Loaded | None:
         def now() -> _Loaded | None:
@@ -84,6 +87,13 @@ class LakeCatalog:
             return None
         with _opening(product, self.file):
             return load_patiently(product, now)
+
+    def _described(self, product: str, metadata: str) -> AnyTable:
+        """Whoever changes the table has its metadata already."""
+        opened, read = self._opened.already(), self._read()
+        if opened and (known := opened.known_at(identifier(product), metadata)):
+            return known
+        return read.get(metadata) or read.keep(metadata, _described(metadata))
 
     def _metadata_of(self, product: str) -> str | None:
         """The metadata file that the table is, as pyiceberg wrote it down."""

@@ -17,12 +17,16 @@ from pyiceberg.exceptions import NamespaceNotEmptyError, NoSuchNamespaceError
 from pyiceberg.io import FileIO
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.table import CommitTableResponse, Table
+from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.update import TableRequirement, TableUpdate
 from pyiceberg.typedef import Identifier
 from sqlalchemy.orm import Session
 
 from shared_resources.stores.lake.catalog.commit_marks import mark_committed
 from shared_resources.stores.lake.catalog.local_file_io import LocalFileIO
+from shared_resources.stores.lake.catalog.read_once import ReadOnce
+
+MOST_READ = 4  # a process changes few tables at a time
 
 
 class SqliteTables(SqlCatalog):
@@ -32,6 +36,7 @@ class SqliteTables(SqlCatalog):
         self, name: str, file: Path, warehouse: Path, identity: tuple[object, ...], busy: int
     ) -> None:
         self.identity = identity
+        self._read: ReadOnce[TableMetadata] = ReadOnce(MOST_READ)
         uri = f"sqlite:///{file}?timeout={busy}"
         super().__init__(name, uri=uri, warehouse=str(warehouse))
 
@@ -43,10 +48,31 @@ class SqliteTables(SqlCatalog):
     ) -> CommitTableResponse:
         committed = super().commit_table(table, requirements, updates)
         mark_committed(self._load_file_io(), committed.metadata_location)
+        self._read.keep(committed.metadata_location, committed.metadata)
         return committed
 
+    def load_table(self, identifier: str | Identifier) -> Table:
+        """As pyiceberg's, whose every commit reads again what it is made on."""
+        name = Catalog.identifier_to_tuple(identifier)
+        *domain, table = name
+        row = self._row(Catalog.namespace_to_string(tuple(domain)), table)
+        with Session(self.engine) as session:
+            found = session.scalar(sa.select(IcebergTables.metadata_location).where(row))
+        if found is None:
+            return super().load_table(identifier)  # which says what is wrong
+        return self.at(name, found)
+
     def at(self, name: Identifier, metadata: str) -> Table:
-        return table_at(name, metadata, self._load_file_io(), self)
+        if (known := self.known_at(name, metadata)) is not None:
+            return known
+        read = table_at(name, metadata, self._load_file_io(), self)
+        self._read.keep(metadata, read.metadata)
+        return read
+
+    def known_at(self, name: Identifier, metadata: str) -> Table | None:
+        """The table of a metadata file that this process has read or written; None of any other."""
+        known = self._read.get(metadata)
+        return None if known is None else Table(name, known, metadata, self._load_file_io(), self)
 
     def point(self, domain: str, name: str, metadata: str) -> None:
         with Session(self.engine) as session:
