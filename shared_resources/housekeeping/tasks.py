@@ -30,7 +30,6 @@ from shared_resources.housekeeping.retention import (
 from shared_resources.problems import MeshProblem
 from shared_resources.serving_ports.following import bring_level, is_served
 from shared_resources.serving_ports.lagging import lags
-from shared_resources.stores.expiring.expirable import expirable
 from shared_resources.stores.pins import GRACE
 from shared_resources.stores.protocol import (
     ORPHAN_AGE,
@@ -39,7 +38,7 @@ from shared_resources.stores.protocol import (
     ProductStore,
     Version,
 )
-from shared_resources.stores.versions import number_ranges
+from shared_resources.stores.versions import expirable, number_ranges
 from shared_resources.streams.upkeep.thinning import thin
 
 NOTHING = "nothing to do"

@@ -10,17 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from shared_resources.contracts.model import Contract
 from shared_resources.evidence.keys import (
     ATTESTATION,
     BATCH_ID,
     NUMBER,
+    PROMOTED_BY,
     PUBLISHED_AT,
+    REPLAY_OF,
     ROLLBACK_OF,
     ROWS,
+    STREAM,
 )
 from shared_resources.evidence.record import Evidence, RolledBack
+from shared_resources.stores.expiring.thinning import Expiry, Thinning
 from shared_resources.stores.protocol import (
     UNPARTITIONED,
     MovedOn,
@@ -93,14 +98,22 @@ def readable(versions: Sequence[Version], product: str, store: str, number: int 
 def lineage(versions: Sequence[Version]) -> Iterator[Version]:
     """What the current content came from, newest first: before a rollback lies what it restored.
 
-    It ends where a version has expired.
+    It passes over versions that were too many, none of which was a rollback, and ends where one has
+    expired: what is left from before that was restored, and says so by whom.
     """
     by_number = {version.number: version for version in versions}
+    restored = {version.rollback_of for version in versions}
+    below = dict(pairwise(reversed(by_number)))
     version = versions[-1] if versions else None
     while version is not None:
         yield version
-        before = version.number - 1 if version.rollback_of is None else version.rollback_of
-        version = by_number.get(before)
+        if version.rollback_of is not None:
+            version = by_number.get(version.rollback_of)
+            continue
+        before = below.get(version.number)
+        if before is None or (before in restored and before != version.number - 1):
+            return
+        version = by_number[before]
 
 
 def number_ranges(versions: Sequence[Version]) -> str:
@@ -118,6 +131,41 @@ def number_ranges_of(numbers: Sequence[int]) -> str:
             ranges.append([number])
     shown = [" to ".join(map(str, ends)) for ends in ranges]
     return ", ".join(["…", *shown[-10:]] if len(shown) > 10 else shown)
+
+
+def expirable(versions: Sequence[Version], over: Expiry) -> list[Version]:
+    """Those that were published before, or are too many: never the current one, nor what a kept version
+    restored.
+
+    `versions` are all of one product in one store, oldest first.
+    """
+    if not versions:
+        return []
+    restored = {version.number: version.rollback_of for version in versions}
+    kept: set[int | None] = {None}
+    if isinstance(over, Thinning):
+        stay = over.staying([(v.number, v.published_at) for v in versions])
+        waiting = [v.number for v in versions if v.number in stay or _says_more(v)]
+    else:
+        waiting = [v.number for v in versions if v.published_at >= over]
+    waiting.append(versions[-1].number)
+    while waiting:
+        number = waiting.pop()
+        kept.add(number)
+        of = restored.get(number)
+        if of not in kept:
+            assert of is not None
+            waiting.append(of)
+    return [version for version in versions if version.number not in kept]
+
+
+def _says_more(version: Version) -> bool:
+    """Whether it says what no later version does: of a replay, a rollback, messages gone that a person
+    accepted, a branch that was promoted."""
+    said = version.properties
+    accepted = '"skipped"' in said.get(STREAM, "")
+    again = version.rollback_of is not None or REPLAY_OF in said
+    return accepted or again or PROMOTED_BY in said
 
 
 def check_on_top_of(contract: Contract, current: int, wanted: int) -> None:

@@ -25,6 +25,7 @@ from tests.streams.receipts import PRODUCT, contract, messages, receipt
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(times(300, 7200))]
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = times(8, 100)
+PATIENCE = times(120, 1200)  # in seconds: a machine that works on much else starts a process slowly
 BROKEN = 10  # one message of so many
 
 
@@ -130,9 +131,9 @@ def begin(where):
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
-def hear(process, word, seconds=120):
+def hear(process, word):
     """Until it has said so."""
-    timer = threading.Timer(seconds, process.kill)
+    timer = threading.Timer(PATIENCE, process.kill)
     timer.start()
     try:
         for line in process.stdout:

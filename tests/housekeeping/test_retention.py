@@ -12,9 +12,8 @@ from shared_resources.housekeeping.retention import (
     quarantine_kept_since,
     versions_kept_since,
 )
-from shared_resources.stores.expiring.expirable import expirable
 from shared_resources.stores.protocol import Version
-from shared_resources.stores.versions import number_ranges
+from shared_resources.stores.versions import expirable, number_ranges
 from tests.stores.products import contract
 
 NOON = datetime(2028, 3, 1, 12, tzinfo=UTC)

@@ -14,9 +14,9 @@ from shared_resources.stores.cloud_warehouse.record.entry import STORE
 from shared_resources.stores.cloud_warehouse.record.versions import Versions
 from shared_resources.stores.cloud_warehouse.sql import Name
 from shared_resources.stores.cloud_warehouse.tables import VersionTable, VersionTables
-from shared_resources.stores.expiring.expirable import expirable
 from shared_resources.stores.expiring.thinning import Expiry, Thinning
 from shared_resources.stores.protocol import Version
+from shared_resources.stores.versions import expirable
 
 
 def unnamed(versions: Versions, candidates: Iterable[VersionTable]) -> list[Name]:

@@ -28,12 +28,12 @@ from shared_resources.stores.embedded_warehouse.files import (
 )
 from shared_resources.stores.embedded_warehouse.manifest import DataFile, Manifest
 from shared_resources.stores.embedded_warehouse.manifests import Manifests
-from shared_resources.stores.expiring.expirable import expirable
 from shared_resources.stores.expiring.thinning import Expiry, Thinning
 from shared_resources.stores.protocol import Compaction, ProductStore, PublishError, Version
 from shared_resources.stores.reading.duck import in_memory
 from shared_resources.stores.reading.same_rows import checksums
 from shared_resources.stores.staging import staging_area
+from shared_resources.stores.versions import expirable
 
 # Fewer small files than these are not worth rewriting: a publish leaves one.
 COMPACT_FROM = 4

@@ -1,7 +1,7 @@
 """Thinning: of a product that commits each second, fewer versions the older they are.
 
 Belongs here: which moments a kept version stands for.
-Does not belong here: what must stay whatever its age (`expirable.py`), who asks for it.
+Does not belong here: what must stay whatever its age (`stores/versions.py`), who asks for it.
 """
 
 from __future__ import annotations

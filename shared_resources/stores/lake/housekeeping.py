@@ -24,7 +24,6 @@ from pyiceberg.table.update import RemoveSnapshotsUpdate
 
 from shared_resources.contracts.model import Contract
 from shared_resources.stores.commit_attempts import Attempts
-from shared_resources.stores.expiring.expirable import expirable
 from shared_resources.stores.expiring.thinning import Expiry, Thinning
 from shared_resources.stores.lake.committing.commit import (
     LakeTransaction,
@@ -69,6 +68,7 @@ from shared_resources.stores.staging import staging_area
 from shared_resources.stores.staging.compacting import SMALL_BYTES, TARGET_BYTES, write_compacted
 from shared_resources.stores.staging.fingerprints import fingerprints, name_by_digest
 from shared_resources.stores.staging.footers import read_footers
+from shared_resources.stores.versions import expirable
 
 # A publish leaves up to two files a partition: fewer than these are not worth rewriting.
 COMPACT_FROM = 4

@@ -16,10 +16,10 @@ from shared_resources.contracts.model import Contract
 from shared_resources.data_products.compared.standing import note_replacements
 from shared_resources.data_products.publishing import product_lock
 from shared_resources.environment import Environment
-from shared_resources.stores.expiring.expirable import expirable
 from shared_resources.stores.expiring.thinning import Thinning
 from shared_resources.stores.pins import GRACE
 from shared_resources.stores.protocol import ProductStore, Version
+from shared_resources.stores.versions import expirable
 
 
 def thin(
