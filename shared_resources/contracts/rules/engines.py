@@ -65,6 +65,29 @@ def query_for(
     return _translated(query, contract, engine, table, reference)
 
 
+def condition_for(rule: Rule, contract: Contract, engine: Engine) -> str:
+    """The condition in the engine's SQL under which a row breaks the rule; NULL counts as kept. Of a column
+    of floats it wants NaN as null (`without_nan`).
+
+    Raises `NotExpressed` for a rule that no single row decides, or that the engine has no words for.
+    """
+    from sqlglot import exp
+
+    kind = kind_of(rule)
+    condition = kind.violation_on(rule, contract, engine) if isinstance(kind, RowKind) else None
+    if condition is None:
+        raise NotExpressed(f"rule {rule.name} ({kind.name}) is no condition in {engine}'s SQL")
+    tree = _rewritten(f"SELECT 1 FROM {BATCH} WHERE {condition}", contract, engine)
+    where = tree.find(exp.Where)
+    assert where is not None
+    return where.this.sql(dialect=_dialect(engine))
+
+
+def without_nan(column: str, engine: Engine) -> str:
+    """A column of floats, quoted as the engine does, with null for NaN."""
+    return _WITHOUT_NAN[engine].format(column)
+
+
 def _query(rule: Rule, contract: Contract, engine: Engine) -> str:
     """In DuckDB's SQL, over the views `batch` and `REFERENCE`."""
     kind = kind_of(rule)
@@ -122,20 +145,30 @@ def _translated(
     table: Sequence[str],
     reference: Sequence[str],
 ) -> str:
-    import sqlglot
-
     views = [f"{BATCH} AS ({_cleaned(contract, engine, _name(table))})"]
     if reference:
         views.append(f"{quote_identifier(REFERENCE)} AS (SELECT * FROM {_name(reference)})")
+    tree = _rewritten(f"WITH {', '.join(views)} {query}", contract, engine)
+    return tree.sql(dialect=_dialect(engine))
+
+
+def _dialect(engine: Engine) -> str:
+    return "" if engine is Engine.FLINK else engine.value
+
+
+def _rewritten(query: str, contract: Contract, engine: Engine) -> exp.Expr:
+    """The query, in DuckDB's SQL, with what the engine says otherwise."""
+    import sqlglot
+
     try:
-        tree = sqlglot.parse_one(f"WITH {', '.join(views)} {query}", read="duckdb")
+        tree = sqlglot.parse_one(query, read="duckdb")
         _spell_columns(tree, contract)
         rewritten = _rewriter(engine)
         for node in reversed(list(tree.walk())):  # what is within a node before the node
             said = rewritten(node)
             if said is not node:
                 node.replace(said)
-        return tree.sql(dialect="" if engine is Engine.FLINK else engine.value)
+        return tree
     except sqlglot.errors.SqlglotError as problem:
         raise NotExpressed(f"{query!r:.200} cannot be translated for {engine}: {problem}") from None
 

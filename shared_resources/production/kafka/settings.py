@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shared_resources.problems import MeshProblem
 from shared_resources.production.quoting import holds_login, quoted
 
 # Where topics are: in the mesh's own log below its home, or in Kafka.
@@ -76,6 +77,35 @@ class KafkaSettings:
                 "sasl.password": self.password,
             }
         return {name: value for name, value in given.items() if value is not None}
+
+    def java_client(self, password: str) -> dict[str, str]:
+        """What a client in Java is given beside the servers, `password` standing for that of SASL.
+
+        Raises `MeshProblem` for a way of logging in that needs more than Kafka's own client.
+        """
+        if self.mechanism == MSK_IAM or self.certificate is not None:
+            how = self.mechanism or "a certificate of the client's"
+            raise MeshProblem(
+                f"A job of Flink's does not log in to Kafka by {how}: give it SASL with a password "
+                "(KAFKA_SASL_MECHANISM), or let the platform's own process read the topic (`engine: mesh`)"
+            )
+        given = {"security.protocol": self.protocol}
+        if self.authority is not None:
+            given |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": self.authority}
+        if self.protocol.startswith("SASL"):
+            scram = (self.mechanism or "").startswith("SCRAM")
+            module = "scram.ScramLoginModule" if scram else "plain.PlainLoginModule"
+            given |= {
+                "sasl.mechanism": self.mechanism or "PLAIN",
+                # The connector's jar has Kafka's classes under a name of its own.
+                "sasl.jaas.config": "org.apache.flink.kafka.shaded.org.apache.kafka.common.security."
+                f'{module} required username="{_escaped(self.username or "")}" password="{password}";',
+            }
+        return given
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _token_of_aws(region: str | None) -> Callable[[str], tuple[str, float]]:

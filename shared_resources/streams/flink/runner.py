@@ -1,0 +1,54 @@
+"""Runs a job: given a file of statements, in the environment that has Flink.
+
+Belongs here: what must happen in Flink's own Python: nothing of the platform is imported.
+Does not belong here: the statements (`job_sql.py`), starting this (`running_job.py`).
+
+    python runner.py FILE [key=value …]
+
+The statements are run one after the other; the last one is the job, and this ends when it does. Without
+`execution.target=remote` it runs here, in a JVM that ends with this process. `${NAME}` in a statement is
+the environment variable of that name, so that no file holds a secret.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+
+SEPARATOR = "\n;\n"
+
+
+def filled(statement: str) -> str:
+    return re.sub(
+        r"\$\{([A-Z_]+)\}",
+        lambda found: os.environ[found[1]].replace("\\", "\\\\").replace('"', '\\"'),
+        statement,
+    )
+
+
+def main() -> None:
+    file, *options = sys.argv[1:]
+    # Its Java interface: the one for Python wants Beam, for functions of which this job has none.
+    table = import_module("pyflink.java_gateway").get_gateway().jvm.org.apache.flink.table.api
+    settings = table.EnvironmentSettings.newInstance().inStreamingMode().build()
+    environment = table.TableEnvironment.create(settings)
+    config = environment.getConfig()
+    *before, job = Path(file).read_text(encoding="utf-8").split(SEPARATOR)
+    for statement in before:
+        if setting := re.fullmatch(r"SET '([^']+)' = '([^']*)'", statement):
+            config.set(setting[1], setting[2])  # as the SQL client does, which alone knows SET
+        else:
+            environment.executeSql(filled(statement))
+    for option in options:
+        name, _, said = option.partition("=")
+        config.set(name, said)
+    running = environment.executeSql(filled(job))
+    print("started", flush=True)
+    getattr(running, "await")()
+
+
+if __name__ == "__main__":
+    main()
