@@ -41,7 +41,8 @@ class Skipped:
 class StreamPosition:
     """`positions` are, by partition of the topic, the offset of the first message that is neither
     published, nor rejected, nor skipped. The other numbers are of this one commit: messages taken,
-    of these `rejected`, and those without a value (`tombstones`).
+    of these `rejected`, and those without a value (`tombstones`). `engine` is there when another than the
+    platform decoded the messages: each of them was then found once in what it gave, and nothing else.
     """
 
     topic: str
@@ -51,6 +52,7 @@ class StreamPosition:
     rejected: int = 0
     tombstones: int = 0
     skipped: tuple[Skipped, ...] = ()
+    engine: str = ""
 
     def on(self, before: StreamPosition | None) -> StreamPosition:
         """With the partitions that others have read, as `before` has them."""
@@ -69,6 +71,8 @@ class StreamPosition:
         }
         if self.skipped:
             written["skipped"] = [vars(one) for one in self.skipped]
+        if self.engine:
+            written |= {"engine": self.engine, "reconciled": self.messages}
         return json.dumps(written, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
@@ -83,4 +87,5 @@ class StreamPosition:
             int(written["rejected"]),
             int(written["tombstones"]),
             tuple(Skipped(**one) for one in written.get("skipped", ())),
+            str(written.get("engine", "")),
         )

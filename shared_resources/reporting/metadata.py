@@ -52,6 +52,8 @@ def stream_metadata(version: Version) -> dict[str, dg.MetadataValue[Any]]:
         "messages rejected": position.rejected,
         "messages without a value": position.tombstones,
     }
+    if position.engine:
+        metadata["decoded by"] = f"{position.engine}, every message compared with the log's"
     if position.skipped:
         metadata["messages skipped"] = dg.MetadataValue.json(
             [vars(one) for one in position.skipped]

@@ -12,26 +12,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.streams.model import Stream
+from shared_resources.contracts.streams.model import Engine, Stream
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.environment import Environment
+from shared_resources.evidence.record import stream_in
 from shared_resources.evidence.stream_position import Skipped
 from shared_resources.stores.protocol import MovedOn, Overtaken
+from shared_resources.streams.flink.reconciling import JobsRows
 from shared_resources.streams.log.port import LogReader, Positions, TopicState, message_schema
 from shared_resources.streams.standing import (
-    AcceptedGaps,
     Gap,
     MessagesGone,
     Standing,
     begin_at,
     group_of,
-    look_at_topic,
+    look,
     standing,
 )
 from shared_resources.streams.tidying import withdraw_uncommitted
@@ -46,6 +47,7 @@ COMMITS_PER_UPKEEP = 100
 # For how long a window is tried that is refused for an erasure: those of a mesh take minutes.
 REFUSED_SECONDS = 600.0
 _LONGEST_WAIT = 0.5  # how long a stop may be waited for
+_LONGEST_FOR_A_JOB, _MOMENT = 5.0, 0.1
 
 
 @dataclass
@@ -66,6 +68,11 @@ class StreamProcess:
     _gathered: list[pa.Table] = field(default_factory=list)
     _commits: int = 0
     _untidy: bool = False  # whether the next commit may show that an entry is a dead process's
+    _job: JobsRows | None = None  # what decodes the messages, if it is not this process
+
+    def __post_init__(self) -> None:
+        if self._stream.engine is Engine.FLINK:
+            self._job = JobsRows(self.environment, self._contract)
 
     @property
     def _contract(self) -> Contract:
@@ -90,6 +97,8 @@ class StreamProcess:
         try:
             while not self.stopping():
                 window = self._gather(reader, topic, hurry=until is not None)
+                if window is not None and self._job is not None:
+                    window = self._with_rows(self._job, reader, window)
                 if window is not None:
                     self._commit(reader, window)
                 positions = reader.positions()
@@ -113,16 +122,7 @@ class StreamProcess:
 
     def _look(self) -> tuple[TopicState, Gap | None, Standing]:
         """Raises `MessagesGone` for a gap that nobody has accepted, whenever it came to be."""
-        at = standing(self.environment, self._contract)
-        topic, gap = look_at_topic(self.environment, self._contract, at)
-        self._skipped = ()
-        if gap is not None:
-            self._skipped = AcceptedGaps(self.environment.state, self._contract.key).skipped(gap)
-        if gap is not None and gap.lost and not self._skipped:
-            raise MessagesGone(
-                f"{gap.why}. Nothing was changed. If it is to go on without them: "
-                f'`mesh stream skip {self.definition.key} --reason "…"`'
-            )
+        topic, gap, at, self._skipped = look(self.environment, self._contract)
         return topic, gap, at
 
     # -- the partitions ----------------------------------------------------------------------------
@@ -180,6 +180,17 @@ class StreamProcess:
         begins = {partition: self._begins[partition] for partition in ends_at}
         return Window(topic.name, topic.id, messages, begins, ends_at, self._skipped)
 
+    def _with_rows(self, job: JobsRows, reader: LogReader, window: Window) -> Window | None:
+        """The window with what the job made of it; None, and it is read again, when that takes long: the
+        group hears of a process at its reads alone. Raises `Unreconciled` and `NotStaged`."""
+        until = time.monotonic() + _LONGEST_FOR_A_JOB
+        while time.monotonic() < until and not self.stopping():
+            if (rows := job.rows_of(window)) is not None:
+                return replace(window, rows=rows)
+            time.sleep(_MOMENT)
+        reader.seek(window.begins)
+        return None
+
     @property
     def _rows(self) -> int:
         return sum(table.num_rows for table in self._gathered)
@@ -224,6 +235,8 @@ class StreamProcess:
             self._unsaid -= window.ends.keys()
             self._skipped = ()
             reader.show(window.ends)
+            if self._job is not None and (reached := stream_in(committed.versions[0].properties)):
+                self._job.passed(reached.positions)
             self.told(committed, window)
             self._tidy()
             self._keep_house()

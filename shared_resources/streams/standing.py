@@ -95,6 +95,24 @@ def look_at_topic(
     return topic, check_topic(contract, topic, at)
 
 
+def look(
+    environment: Environment, contract: Contract
+) -> tuple[TopicState, Gap | None, Standing, tuple[Skipped, ...]]:
+    """The topic, what of it is gone, where the product stands, and what was said of the gap.
+
+    Raises `MessagesGone` for a gap that nobody has accepted, and `LogProblem`.
+    """
+    at = standing(environment, contract)
+    topic, gap = look_at_topic(environment, contract, at)
+    skipped = AcceptedGaps(environment.state, contract.key).skipped(gap) if gap else ()
+    if gap is not None and gap.lost and not skipped:
+        raise MessagesGone(
+            f"{gap.why}. Nothing was changed. If it is to go on without them: "
+            f'`mesh stream skip {contract.key} --reason "…"`'
+        )
+    return topic, gap, at, skipped
+
+
 def waiting(environment: Environment, contract: Contract) -> int:
     """How many offsets of the topic the product has not read. Raises as `look_at_topic`."""
     at = standing(environment, contract)

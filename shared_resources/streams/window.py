@@ -41,13 +41,14 @@ from shared_resources.streams.late import set_late_apart
 from shared_resources.streams.merging import last_of_each_key, merge
 from shared_resources.streams.standing import Standing
 from shared_resources.streams.taken_keys import set_taken_apart
-from shared_resources.streams.window_rows import read_rows
+from shared_resources.streams.window_rows import WindowRows, read_rows
 
 
 @dataclass(frozen=True)
 class Window:
     """Messages of some partitions, and what is around them: `begins` and `ends` are, by partition, the
-    first offset that it is about and the one after its last."""
+    first offset that it is about and the one after its last. `rows` are there when another engine than
+    the platform has decoded them, each of its messages compared with the log's."""
 
     topic: str
     topic_id: str
@@ -55,6 +56,7 @@ class Window:
     begins: Mapping[int, int]
     ends: Mapping[int, int]
     skipped: tuple[Skipped, ...] = ()
+    rows: WindowRows | None = None
 
     @property
     def ranges(self) -> tuple[tuple[str, str], ...]:
@@ -148,7 +150,9 @@ def make_window(attempt: Attempt, window: Window, at: Standing) -> Made:
     store = environment.stores_of(contract)[0]
     store.discard(contract, attempt.batch_id)
     folder = store.staging_folder(contract, attempt.batch_id)
-    decoded = set_late_apart(contract, read_rows(contract, window.messages), window.messages)
+    decoded = set_late_apart(
+        contract, window.rows or read_rows(contract, window.messages), window.messages
+    )
     path = folder / "part-00000.parquet"
     if attempt.appends:
         if at.number:
@@ -172,6 +176,7 @@ def make_window(attempt: Attempt, window: Window, at: Standing) -> Made:
         messages=window.messages.num_rows,
         tombstones=len(decoded.tombstones),
         skipped=window.skipped,
+        engine=contract.stream.engine if window.rows is not None and contract.stream else "",
     )
     made = Made(
         (part,),

@@ -66,8 +66,8 @@ def query_for(
 
 
 def condition_for(rule: Rule, contract: Contract, engine: Engine) -> str:
-    """The condition in the engine's SQL under which a row breaks the rule; NULL counts as kept. Of a column
-    of floats it wants NaN as null (`without_nan`).
+    """The condition in the engine's SQL under which a row breaks the rule; NULL counts as kept. Of a
+    column of floats it wants NaN as null (`without_nan`).
 
     Raises `NotExpressed` for a rule that no single row decides, or that the engine has no words for.
     """
@@ -80,7 +80,7 @@ def condition_for(rule: Rule, contract: Contract, engine: Engine) -> str:
     tree = _rewritten(f"SELECT 1 FROM {BATCH} WHERE {condition}", contract, engine)
     where = tree.find(exp.Where)
     assert where is not None
-    return where.this.sql(dialect=_dialect(engine))
+    return str(where.this.sql(dialect=_dialect(engine)))
 
 
 def without_nan(column: str, engine: Engine) -> str:

@@ -27,6 +27,13 @@ class StreamMode(StrEnum):
     UPSERT = "upsert"
 
 
+class Engine(StrEnum):
+    """What decodes the messages: the platform's own process, or a job of Flink's beside it."""
+
+    MESH = "mesh"
+    FLINK = "flink"
+
+
 class ExtraFields(StrEnum):
     """What becomes of a message with fields that the contract does not know."""
 
@@ -49,7 +56,7 @@ class Stream:
     `window_seconds`, 1 to 60: how long messages are gathered for one commit. `late` are set aside.
     `subject` is the registry's name of the values' schema, of which the process says when it starts which
     versions do not fit. `ignores_extra`: fields that the
-    contract does not know are left out.
+    contract does not know are left out. `engine` decodes the messages; all else is the same for each.
     """
 
     topic: str
@@ -59,6 +66,7 @@ class Stream:
     late: Late | None = None
     subject: str = ""
     ignores_extra: bool = False
+    engine: Engine = Engine.MESH
     line: int = 0
 
     @property

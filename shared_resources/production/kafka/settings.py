@@ -87,7 +87,7 @@ class KafkaSettings:
             how = self.mechanism or "a certificate of the client's"
             raise MeshProblem(
                 f"A job of Flink's does not log in to Kafka by {how}: give it SASL with a password "
-                "(KAFKA_SASL_MECHANISM), or let the platform's own process read the topic (`engine: mesh`)"
+                "(KAFKA_SASL_MECHANISM), or let the platform's own process decode (`engine: mesh`)"
             )
         given = {"security.protocol": self.protocol}
         if self.authority is not None:

@@ -14,6 +14,7 @@ from shared_resources.contracts.reading.governed.stream import (
     SHORTEST_WINDOW,
 )
 from shared_resources.contracts.streams.model import (
+    Engine,
     ExtraFields,
     MessageFormat,
     StreamMode,
@@ -57,5 +58,10 @@ STREAM: Mapping[str, Schema] = {
         "enum": [*ExtraFields],
         "description": "`refuse` (default): a message with a field that the contract does not know is "
         "set aside. `ignore`: the field is left out.",
+    },
+    "engine": {
+        "enum": [*Engine],
+        "description": "`mesh` (default): the platform's own process decodes the messages. `flink`: a "
+        "job of Flink's does (`mesh stream job`), of JSON; the process checks it and publishes.",
     },
 }

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.types import Family
 from shared_resources.production.kafka.settings import KafkaSettings
 from shared_resources.sql import quote_literal
 from shared_resources.streams.flink.message_sql import doubtful, flink_type, tokens, value
@@ -47,8 +46,8 @@ _FORMAT_2 = {
 
 @dataclass(frozen=True)
 class Job:
-    """What a job is made of beside the contract: from where it reads the topic, and into which folder (the
-    warehouse of an Iceberg catalog of Hadoop's kind) it puts what it has read."""
+    """What a job is made of beside the contract: from where it reads the topic, and into which folder
+    (the warehouse of an Iceberg catalog of Hadoop's kind) it puts what it has read."""
 
     begins: Positions
     warehouse: str
@@ -60,15 +59,13 @@ def compile_job(contract: Contract, kafka: KafkaSettings, job: Job) -> str:
 
     Raises `MeshProblem` for brokers that are logged in to as Flink cannot.
     """
-    rules = job_rules(contract)
-    return SEPARATOR.join(
-        [
-            *_settings(job),
-            _source(contract, kafka, job),
-            *_sink(contract, job),
-            _insert(contract, rules, [c.name for c in contract.columns]),
-        ]
-    )
+    source, sink = _source(contract, kafka, job), _sink(contract, job)
+    return SEPARATOR.join([*_settings(job), source, *sink, statement(contract)])
+
+
+def statement(contract: Contract) -> str:
+    """What is done with each message."""
+    return _insert(contract, job_rules(contract), [c.name for c in contract.columns])
 
 
 def _settings(job: Job) -> list[str]:
@@ -159,7 +156,9 @@ FROM (
         FROM (
           SELECT {own}, `value` IS NULL AS `empty`, `tokens`,
             {_lines(typed, 12)}
-          FROM `topic` CROSS JOIN UNNEST(ARRAY[{tokens("`value`", contract, fields)}]) AS `found` (`tokens`)
+          FROM `topic` CROSS JOIN UNNEST(ARRAY[
+            {tokens("`value`", contract, fields)}
+          ]) AS `found` (`tokens`)
         )
       )
     )

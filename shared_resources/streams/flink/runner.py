@@ -3,9 +3,10 @@
 Belongs here: what must happen in Flink's own Python: nothing of the platform is imported.
 Does not belong here: the statements (`job_sql.py`), starting this (`running_job.py`).
 
-    python runner.py FILE [key=value …]
+    python runner.py FILE SECONDS [key=value …]
 
-The statements are run one after the other; the last one is the job, and this ends when it does. Without
+The statements are run one after the other; the last one is the job. This ends when it does, or after so
+many seconds. Without
 `execution.target=remote` it runs here, in a JVM that ends with this process. `${NAME}` in a statement is
 the environment variable of that name, so that no file holds a secret.
 """
@@ -30,9 +31,10 @@ def filled(statement: str) -> str:
 
 
 def main() -> None:
-    file, *options = sys.argv[1:]
+    file, seconds, *options = sys.argv[1:]
     # Its Java interface: the one for Python wants Beam, for functions of which this job has none.
-    table = import_module("pyflink.java_gateway").get_gateway().jvm.org.apache.flink.table.api
+    java = import_module("pyflink.java_gateway").get_gateway().jvm
+    table = java.org.apache.flink.table.api
     settings = table.EnvironmentSettings.newInstance().inStreamingMode().build()
     environment = table.TableEnvironment.create(settings)
     config = environment.getConfig()
@@ -47,7 +49,14 @@ def main() -> None:
         config.set(name, said)
     running = environment.executeSql(filled(job))
     print("started", flush=True)
-    getattr(running, "await")()
+    ended = running.getJobClient().get().getJobExecutionResult()
+    try:
+        ended.get(int(seconds), java.java.util.concurrent.TimeUnit.SECONDS)
+    except Exception as problem:
+        if "java.util.concurrent.TimeoutException" not in str(problem):
+            raise
+        running.getJobClient().get().cancel().get()
+        print(f"ended after {seconds} seconds, to be begun anew", flush=True)
 
 
 if __name__ == "__main__":

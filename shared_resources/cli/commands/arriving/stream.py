@@ -19,6 +19,7 @@ import click
 from shared_resources import wiring
 from shared_resources.cli.commands.arriving.all_streams import keep_all_up
 from shared_resources.cli.commands.arriving.live import live
+from shared_resources.cli.commands.arriving.stream_job import job
 from shared_resources.cli.output import say
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.cli.user import user
@@ -110,6 +111,9 @@ def _run(product: str, stop: _Stop, until_empty: bool) -> None:
     process.run(until=topic.ends if until_empty else None)
     if refused and until_empty:
         sys.exit(1)
+
+
+stream.add_command(job)
 
 
 @stream.command(epilog="Example: mesh stream skip order/purchases --reason 'kept 7 days only'")

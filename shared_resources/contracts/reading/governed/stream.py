@@ -16,6 +16,7 @@ from shared_resources.contracts.model import Column
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import is_number
 from shared_resources.contracts.streams.model import (
+    Engine,
     ExtraFields,
     Late,
     MessageFormat,
@@ -32,6 +33,7 @@ STREAM_FIELDS = (
     "late",
     "subject",
     "extraColumns",
+    "engine",
 )
 LATE_FIELDS = ("column", "hours")
 SHORTEST_WINDOW, LONGEST_WINDOW = 1, 60
@@ -63,6 +65,7 @@ def read_stream(
         late=_late(node.get("late"), columns),
         subject=_text(node, "subject"),
         ignores_extra=_choice(node, "extraColumns", ExtraFields.REFUSE) is ExtraFields.IGNORE,
+        engine=_choice(node, "engine", Engine.MESH),
         line=node.line,
     )
     _check_rest(node, stream, columns, beside)
@@ -81,6 +84,7 @@ def _check_rest(
         (node.get("subject") or node).problem(
             "names a schema of a registry, and JSON messages have none", "remove it"
         )
+    _check_engine(node, stream, columns)
     if "landing" in beside:
         node.problem("makes the product of a topic, and `landing` of objects", "keep one of them")
     if "partitions" in beside:
@@ -93,6 +97,22 @@ def _check_rest(
             "does not say how many of a window's messages may be set aside before all of it is",
             "add the custom property lossBudgetPercent, as 5",
         )
+
+
+def _check_engine(node: Node, stream: Stream, columns: Mapping[str, Column]) -> None:
+    if stream.engine is not Engine.FLINK:
+        return
+    engine = node.get("engine") or node
+    if stream.format is not MessageFormat.JSON:
+        engine.problem(
+            f"cannot be flink for messages in {stream.format}", "a job of Flink's reads JSON alone"
+        )
+    for column in columns.values():
+        if column.text_format and column.type.family is not Family.STRING:
+            engine.problem(
+                f"cannot be flink: the column {column.name} has a `format` of its own",
+                "take the format away, or let the platform's own process decode (`mesh`)",
+            )
 
 
 def _topic(node: Node) -> str:

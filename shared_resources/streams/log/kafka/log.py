@@ -50,6 +50,11 @@ class KafkaLog:
         self._session = session_seconds
         self._opened = OncePerProcess(self._open)
 
+    @property
+    def kafka(self) -> KafkaSettings:
+        """How it is reached, for who reads it by itself; with secrets in it."""
+        return self._settings
+
     def __str__(self) -> str:
         return f"Kafka at {self._settings.servers}"
 
