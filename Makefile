@@ -17,6 +17,9 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 
 setup: $(VENV)/.ready ## make .venv from the lock
 
+flink: ## make .flink, the environment of Flink jobs (a JRE of 17 and Maven are needed)
+	PYTHON=$(PYTHON) deploy/flink/install.sh .flink
+
 lock: ## pin every dependency again, with hashes, from pyproject.toml
 	$(BIN)/python -m uv pip compile --quiet --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-strip-extras --no-header -o requirements.lock pyproject.toml --upgrade
@@ -69,4 +72,4 @@ bench: setup ## every benchmark beside its peers, and the chart of docs/benchmar
 clean: ## forget all state below .mesh, what landed there too
 	rm -rf .mesh
 
-.PHONY: help setup lock land demo demo-production dev test chaos lint reference bench clean
+.PHONY: help setup lock land demo demo-production dev test chaos lint reference bench clean flink

@@ -36,6 +36,8 @@ KNOWN = frozenset(
         "MESH_DATABASE_URL",
         "MESH_DEBUG",
         "MESH_ENV",
+        "MESH_FLINK",
+        "MESH_FLINK_STAGING",
         "MESH_GLUE_PREFIX",
         "MESH_HOME",
         "MESH_KMS_KEY",

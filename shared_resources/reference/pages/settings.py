@@ -40,6 +40,15 @@ _MESH: Mapping[str, tuple[str, str]] = {
         "What carries out the pipelines of products made by [Beam](../how-to/beam.md).",
     ),
     "MESH_BEAM_OPTIONS": ("", "Beam's own options for that runner, written as for a shell."),
+    "MESH_FLINK": (
+        "",
+        "The Python of [Flink's own environment](../how-to/flink.md), which `mesh stream job` runs in.",
+    ),
+    "MESH_FLINK_STAGING": (
+        "`flink` below `MESH_HOME`",
+        "Folder in which such jobs put what they have decoded; on a cluster one that its workers and "
+        "`mesh stream` all see.",
+    ),
     "MESH_SIGNING_KEY": (
         "nothing is signed",
         "File of the private Ed25519 key (PEM) that signs the attestation of each version.",

@@ -29,7 +29,7 @@ from shared_resources.streams.window_rows import WindowRows, read_rows
 
 # A job commits at least each tenth of its checkpoints, whether messages come or not.
 SILENT_CHECKPOINTS = 30
-LEAST_SILENT_SECONDS = 120.0
+LEAST_SILENT_SECONDS = 300.0
 SAMPLE = 200
 _PLACE_BITS = 47
 

@@ -15,6 +15,7 @@ TABLE = {
     "another topic": ({}, {"topic": "sales"}, C, C, "taken otherwise"),
     "another format": ({}, {"format": "avro"}, C, C, "taken otherwise"),
     "a longer window": ({}, {"window": 9}, C, C, "taken otherwise"),
+    "decoded by Flink": ({}, {"engine": "flink"}, C, C, "taken otherwise"),
     "unknown fields are left out": ({}, {"extraColumns": "ignore"}, C, C, "taken otherwise"),
     "late messages are set aside": (
         {}, {"late": {"column": "paid_at", "hours": 9}}, B, C, "9 hours late",
