@@ -36,9 +36,11 @@ demo-production: setup ## the demo on S3, Glue and Snowflake: on their stand-ins
 	$(BIN)/python -m tests.stand_ins -- sh -ec '\
 	  $(BIN)/python -m domains.source_systems --live 5000; $(BIN)/mesh run; $(BIN)/mesh status'
 
-dev: setup ## Dagster's UI, all code locations and the daemon on 127.0.0.1:3000
-	umask 077; home="$$($(BIN)/python -m shared_resources.dagster_instance.instance)" && DAGSTER_HOME="$$home" \
-	  $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
+# The streams beside it are processes of their own, which wait for nothing there and end with it.
+dev: setup ## Dagster's UI, all code locations and the daemon on 127.0.0.1:3000, and the mesh's streams
+	umask 077; home="$$($(BIN)/python -m shared_resources.dagster_instance.instance)" || exit; \
+	  $(BIN)/mesh stream --all & streams=$$!; trap 'kill $$streams 2>/dev/null; wait $$streams' EXIT; trap : INT TERM; \
+	  DAGSTER_HOME="$$home" $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
 
 # The rooms of [tool.coverage.run] in pyproject.toml, and those whose tests go through them.
 COUNTED := $(addprefix tests/,access arrivals attesting branching cli/test_policy.py comparing contracts evidence \

@@ -181,7 +181,7 @@ class _Op:
                 output_name=contract.name,
             )
         else:
-            self._context.log.info(f"{contract.key}: nothing new is in its topic")
+            self._context.log.info(f"{contract.key}: {drained.told}")
         if drained.refused is not None:
             self._report = drained.refused
             raise dg.Failure(

@@ -15,6 +15,7 @@ from shared_resources.observing.health import Kind
 from shared_resources.observing.product_health import Observer
 from shared_resources.running.pending import UpToDate, tasks_of
 from shared_resources.state.attempt import OF_A_STREAM
+from shared_resources.streams import draining
 from shared_resources.streams.log.port import LogProblem
 from shared_resources.streams.process import StreamProcess
 from tests.cli.commands import call
@@ -254,7 +255,11 @@ def test_a_log_that_does_not_answer_keeps_no_version_from_being_told(shop):
 
 def test_a_tick_without_news_says_what_it_has_seen(shop):
     result = tick(shop)
-    assert "receipts: no version" in tick(shop, result.cursor).skip_message
+    assert tick(shop, result.cursor).skip_message == "receipts: no version yet (nothing new)"
+    commit(shop, [receipt(1)])
+    result = tick(shop, result.cursor)
+    assert result.skip_message == "receipts: version 1 (told), whole"
+    assert tick(shop).skip_message == "receipts: version 1 (told), whole"  # nobody recorded it here
 
 
 def test_the_status_says_how_far_a_stream_is_and_what_waits(shop):
@@ -265,3 +270,25 @@ def test_the_status_says_how_far_a_stream_is_and_what_waits(shop):
     assert f"{PRODUCT}: 2 messages of the topic receipts are read, 1 wait" in call("status").out
     shop.environment.log.delete("receipts")
     assert "2 messages of the topic receipts are read\n" in call("status").out
+
+
+def test_a_run_beside_a_process_that_has_all_partitions_says_who_takes_the_messages(
+    shop, monkeypatch
+):
+    monkeypatch.setattr(draining.StreamProcess, "run", lambda self, until: None)
+    assert draining.drain(shop.environment, made(shop), "r").told == "nothing new is in its topic"
+    send(shop, [receipt(1), receipt(2)])
+    told = draining.drain(shop.environment, made(shop), "r").told
+    assert told.endswith("have all partitions of its topic, and up to 2 messages before them")
+    monkeypatch.undo()
+
+    class Other:
+        def __init__(self, environment, definition, *_):
+            self.made = environment, definition
+
+        def run(self, until):
+            StreamProcess(*self.made, f"{OF_A_STREAM}r", lambda: False).run(until)
+
+    monkeypatch.setattr(draining, "StreamProcess", Other)
+    told = draining.drain(shop.environment, made(shop), "r").told
+    assert told.endswith("have taken the 2 messages that were in its topic")

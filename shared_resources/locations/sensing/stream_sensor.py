@@ -68,7 +68,8 @@ def stream_sensor(
             raise failures[0]  # the tick is a failed one to Dagster, too
         return dg.SensorResult(
             asset_events=events,
-            skip_reason=None if events else dg.SkipReason("\n".join(said)),
+            # Said of events, too: a tick without runs Dagster calls skipped, and without this empty.
+            skip_reason=dg.SkipReason("\n".join(said)),
             cursor=write_cursor(told),
         )
 
@@ -106,20 +107,22 @@ class _Tick:
         the store raises that cannot be read."""
         versions = self._environment.stores_of(self._contract)[0].versions(self._contract.key)
         current = versions[-1] if versions else None
-        before = self.told
+        before, told = self.told, "nothing new"
         if current is not None and not before.is_of(current):
             self.told = before.now(current)
+            told = "known already"
             if not self._is_told(current):
+                told = "told"
                 yield from self._version(current, _since(versions, before))
         elif datetime.now(UTC).timestamp() - before.looked_at < HEALTH_SECONDS:
-            self.said = f"{_named(current)}, nothing new"
+            self.said = f"{_named(current)} ({told})"
             return
         observed = Observer(self._environment).observe_contract(self._contract)
         self.told = self.told.looked(observed.health, datetime.now(UTC).timestamp())
         is_first = not before.health and current is None and not observed.health.failing
         if self.told.health != before.health and not is_first:
             yield evaluation(result_of(self._contract, observed))
-        self.said = f"{_named(current)}, {_state(observed)}"
+        self.said = f"{_named(current)} ({told}), {_state(observed)}"
 
     def _version(self, current: Version, since: Mapping[str, Any]) -> Iterator[_Event]:
         metadata = version_metadata(stream_metadata(current), [current])
