@@ -9,9 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from shared_resources.environment import PROJECT_ROOT
+from shared_resources.streams.kept_up.keeper import Keeper, Wanted
 from tests.cli.commands import MESH, call, processes_of, start
 from tests.streams.receipts import PRODUCT, contract, receipt, send
 from tests.tiny_mesh import TinyMesh
@@ -136,3 +139,17 @@ def test_a_mesh_without_streams_says_so(mesh: TinyMesh) -> None:
     ended = call("stream", "--all")
     assert ended.code == 0
     assert "no product of this mesh is made of a topic" in ended.out
+
+
+def test_streams_of_the_example_and_the_rows_that_follow_them_are_kept_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Wanted] = []
+    monkeypatch.setenv("MESH_ROOT", str(PROJECT_ROOT))
+    monkeypatch.setenv("MESH_HOME", str(tmp_path))
+    monkeypatch.setattr(Keeper, "keep", lambda self, wanted: bool(asked.extend(wanted)))
+    assert call("stream", "--all").code == 1
+    assert [one.name for one in asked] == ["order/purchases", "live recommendation/next_products"]
+    purchases, live = asked
+    assert "waits for the topic purchases" in purchases.lacks() and live.lacks() == ""
+    assert (purchases.command[5], live.command[5]) == ("run", "live")

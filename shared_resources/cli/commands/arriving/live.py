@@ -5,6 +5,7 @@ Belongs here: the command. Does not belong here: the process itself (the room `s
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 
@@ -18,7 +19,8 @@ from shared_resources.mesh import read_whole_mesh
 @click.command(epilog="Example: mesh stream live recommendation/next_products")
 @click.argument("product", metavar="DOMAIN/PRODUCT")
 @click.option("--until-empty", is_flag=True, help="End when the rows are level with the topic now.")
-def live(product: str, until_empty: bool) -> None:
+@click.option("--below", type=int, hidden=True, help="End with the process of this number.")
+def live(product: str, until_empty: bool, below: int | None) -> None:
     """Let the rows that a product serves by its key follow a stream, between its versions.
 
     The product's `@live` class says how a message changes a row. Runs in the foreground; one process a
@@ -45,4 +47,8 @@ def live(product: str, until_empty: bool) -> None:
             raise click.UsageError(
                 f"there is no topic of {definition.live.of} yet, and nothing to be level with"
             )
-    LiveProcess(environment, definition, ended.is_set, say).run(until)
+
+    def stopping() -> bool:
+        return ended.is_set() or below not in (None, os.getppid())
+
+    LiveProcess(environment, definition, stopping, say).run(until)

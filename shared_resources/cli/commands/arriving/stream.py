@@ -48,7 +48,7 @@ def stream() -> None:
 
     `mesh stream DOMAIN/PRODUCT` runs in the foreground, any number of processes share a topic's
     partitions; SIGTERM or Ctrl-C commits what was gathered, and ends it. `mesh stream --all` keeps
-    one process up for each of the mesh's streams.
+    a process up for each of the mesh's streams, and for each product whose served rows follow one.
     """
 
 
