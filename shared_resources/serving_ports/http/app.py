@@ -37,6 +37,7 @@ from shared_resources.serving_ports.http.askers import Askers
 from shared_resources.serving_ports.http.openapi import description
 from shared_resources.serving_ports.http.problems import answer_to, problem
 from shared_resources.serving_ports.http.tokens import Tokens
+from shared_resources.serving_ports.http.watching import page as watching
 from shared_resources.serving_ports.kept_grants import FRESH
 from shared_resources.serving_ports.reading import Answer, NotServed, PointReader
 from shared_resources.serving_ports.rows import NotAKey
@@ -77,6 +78,7 @@ def application(environment: Environment) -> Starlette:
         routes=[
             Route("/health", served.health),
             Route("/openapi.json", served.openapi),
+            *watching.routes(),
             Route("/{domain}/{product}/{key:any_key}", served.row),
         ],
         exception_handlers={HTTPException: _not_so},
