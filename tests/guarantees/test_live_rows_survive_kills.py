@@ -78,7 +78,7 @@ def test_rows_are_those_of_an_undisturbed_run(mesh, tmp_path):
         sent = []
         for _ in range(count):
             number += 1
-            till, paid = chance.choice(TILLS), float(chance.randint(1, 9)) / 8
+            till, paid = chance.choice(TILLS), chance.randint(1, 9) / 4
             sent.append((number, till, paid))
             expected[till] = (expected[till][0] + 1, expected[till][1] + paid)
         send(mesh, *sent)

@@ -48,14 +48,16 @@ CODE = """
 """
 
 
-def shop(mesh: TinyMesh, partitions: int = 2, code: str = CODE, roles: str = "") -> TinyMesh:
+def shop(
+    mesh: TinyMesh, partitions: int = 2, code: str = CODE, contract: str | None = None
+) -> TinyMesh:
     """With a topic, and a version of the takings in which nothing was taken."""
     mesh.environment.log.create("receipts", partitions)
-    mesh.product(STREAM, receipts.contract() + roles)
+    mesh.product(STREAM, receipts.contract())
     tills = [column("till", "VARCHAR", primaryKey=True, required=True), column("name", "VARCHAR")]
     landing = {"prefix": "crm/tills", "format": "jsonl", "mode": "replace", "object": "*.jsonl"}
     mesh.product("crm/tills", contract_text("crm/tills", tills, properties={"landing": landing}))
-    mesh.product(TAKINGS, takings_contract(), code)
+    mesh.product(TAKINGS, contract or takings_contract(), code)
     publish(mesh, ["one", "two"])
     return mesh
 
