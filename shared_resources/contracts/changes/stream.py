@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from shared_resources.contracts.changes.change import Change, breaking, compatible, either
-from shared_resources.contracts.streams.model import Stream
+from shared_resources.contracts.streams.model import Delivery, Stream
 
 _CLAUSE = "customProperties.stream"
 
@@ -32,11 +32,31 @@ def stream_changes(was: Stream | None, now: Stream | None) -> Iterator[Change]:
         )
         said = f"what is {hours[1]} hours late is no row" if hours[1] else "nothing is late"
         yield either(fewer, f"{_CLAUSE}.late", f"{said} any more" if hours[1] else said)
+    yield from _gate_changes(was, now)
     if _taken(was) != _taken(now):
         yield compatible(_CLAUSE, "its messages are taken otherwise; its rules are the same")
+
+
+def _gate_changes(was: Stream, now: Stream) -> Iterator[Change]:
+    clause = f"{_CLAUSE}.gate"
+    if was.gate is None or now.gate is None:
+        if now.gate is not None:
+            yield compatible(clause, f"what keeps it is in the topic {now.gate.topic}, too")
+        elif was.gate is not None:
+            yield breaking(clause, f"nothing comes to the topic {was.gate.topic} any more")
+    elif was.gate.topic != now.gate.topic:
+        said = f"what keeps it comes to the topic {now.gate.topic}, and no more to {was.gate.topic}"
+        yield breaking(f"{clause}.topic", said)
+    elif was.gate.delivery is not now.gate.delivery:
+        once = now.gate.delivery is Delivery.EXACTLY_ONCE
+        said = "stands there once" if once else "may stand there twice"
+        yield either(not once, f"{clause}.delivery", f"a message that keeps it {said}")
+    if was.dead_letters != now.dead_letters:
+        where = f"in the topic {now.dead_letters}" if now.dead_letters else "in no topic"
+        yield compatible(f"{_CLAUSE}.deadLetters", f"what does not pass its gate is {where}")
 
 
 def _taken(stream: Stream) -> Stream:
     """What readers do not see of it."""
     plain = Stream("", stream.format)
-    return replace(stream, mode=plain.mode, late=None, line=plain.line)
+    return replace(stream, mode=plain.mode, late=None, gate=None, dead_letters="", line=plain.line)

@@ -41,6 +41,22 @@ class ExtraFields(StrEnum):
     IGNORE = "ignore"
 
 
+class Delivery(StrEnum):
+    """How often a message that was sent stands in the topics of the gate: `AT_LEAST_ONCE` twice, if a
+    process ended in between; `EXACTLY_ONCE` by the log's transactions, to readers of what is committed."""
+
+    AT_LEAST_ONCE = "at_least_once"
+    EXACTLY_ONCE = "exactly_once"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """`topic` holds what keeps the contract, of each message as it came."""
+
+    topic: str
+    delivery: Delivery = Delivery.EXACTLY_ONCE
+
+
 @dataclass(frozen=True)
 class Late:
     """A message is late whose `column` lies more than `hours` before it came to the log."""
@@ -55,8 +71,9 @@ class Stream:
 
     `window_seconds`, 1 to 60: how long messages are gathered for one commit. `late` are set aside.
     `subject` is the registry's name of the values' schema, of which the process says when it starts which
-    versions do not fit. `ignores_extra`: fields that the
-    contract does not know are left out. `engine` decodes the messages; all else is the same for each.
+    versions do not fit. `ignores_extra`: fields that the contract does not know are left out. `engine`
+    decodes the messages; all else is the same for each. `dead_letters` is the topic of what the gate does
+    not pass; ``""`` for none.
     """
 
     topic: str
@@ -67,6 +84,8 @@ class Stream:
     subject: str = ""
     ignores_extra: bool = False
     engine: Engine = Engine.MESH
+    gate: Gate | None = None
+    dead_letters: str = ""
     line: int = 0
 
     @property

@@ -14,6 +14,7 @@ from shared_resources.contracts.reading.governed.stream import (
     SHORTEST_WINDOW,
 )
 from shared_resources.contracts.streams.model import (
+    Delivery,
     Engine,
     ExtraFields,
     MessageFormat,
@@ -63,5 +64,26 @@ STREAM: Mapping[str, Schema] = {
         "enum": [*Engine],
         "description": "`mesh` (default): the platform's own process decodes the messages. `flink`: a "
         "job of Flink's does (`mesh stream job`), of JSON; the process checks it and publishes.",
+    },
+    "gate": {
+        "type": "object",
+        "properties": {
+            "topic": {"type": "string", "description": "Another one than the stream's."},
+            "delivery": {
+                "enum": [*Delivery],
+                "description": "`exactly_once` (default): by transactions of the log. `at_least_once`: "
+                "sooner; after a process ended in between, a message may stand there twice.",
+            },
+        },
+        "required": ["topic"],
+        "additionalProperties": False,
+        "description": "The topic to which `mesh stream gate` passes what keeps the contract.",
+    },
+    "deadLetters": {
+        "type": "object",
+        "properties": {"topic": {"type": "string", "description": "A topic of its own."}},
+        "required": ["topic"],
+        "additionalProperties": False,
+        "description": "The topic of what the gate does not pass, whole, with the reasons as headers.",
     },
 }

@@ -24,6 +24,18 @@ TABLE = {
         {"late": {"column": "paid_at", "hours": 9}}, {"late": {"column": "paid_at", "hours": 8}},
         B, C, "8 hours late",
     ),
+    "what keeps it is in a topic, too": ({}, {"gate": {"topic": "good"}}, C, B, "in the topic good, too"),
+    "what keeps it is in another topic": (
+        {"gate": {"topic": "good"}}, {"gate": {"topic": "best"}}, B, B, "no more to good",
+    ),
+    "what keeps it may be there twice": (
+        {"gate": {"topic": "good"}}, {"gate": {"topic": "good", "delivery": "at_least_once"}},
+        B, C, "may stand there twice",
+    ),
+    "what does not keep it is in a topic": (
+        {"gate": {"topic": "good"}}, {"gate": {"topic": "good"}, "deadLetters": {"topic": "bad"}},
+        C, C, "in the topic bad",
+    ),
 }  # fmt: skip
 
 

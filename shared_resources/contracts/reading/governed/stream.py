@@ -8,7 +8,7 @@ Does not belong here: the model (`contracts/streams/model.py`), the process that
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
@@ -16,8 +16,10 @@ from shared_resources.contracts.model import Column
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import is_number
 from shared_resources.contracts.streams.model import (
+    Delivery,
     Engine,
     ExtraFields,
+    Gate,
     Late,
     MessageFormat,
     Stream,
@@ -34,7 +36,11 @@ STREAM_FIELDS = (
     "subject",
     "extraColumns",
     "engine",
+    "gate",
+    "deadLetters",
 )
+GATE_FIELDS = ("topic", "delivery")
+DEAD_LETTERS_FIELDS = ("topic",)
 LATE_FIELDS = ("column", "hours")
 SHORTEST_WINDOW, LONGEST_WINDOW = 1, 60
 MOST_HOURS = 24 * 366
@@ -66,8 +72,11 @@ def read_stream(
         subject=_text(node, "subject"),
         ignores_extra=_choice(node, "extraColumns", ExtraFields.REFUSE) is ExtraFields.IGNORE,
         engine=_choice(node, "engine", Engine.MESH),
+        gate=_gate(node.get("gate")),
+        dead_letters=_dead_letters(node.get("deadLetters")),
         line=node.line,
     )
+    _check_topics(node, stream)
     _check_rest(node, stream, columns, beside)
     return stream if len(node.findings) == before else None
 
@@ -113,6 +122,45 @@ def _check_engine(node: Node, stream: Stream, columns: Mapping[str, Column]) -> 
                 f"cannot be flink: the column {column.name} has a `format` of its own",
                 "take the format away, or let the platform's own process decode (`mesh`)",
             )
+
+
+def _check_topics(node: Node, stream: Stream) -> None:
+    """No message may come back to where it was read, and each topic holds one kind of them."""
+    if stream.dead_letters and node.get("gate") is None:
+        (node.get("deadLetters") or node).problem(
+            "takes what the gate does not pass, and there is no gate",
+            "add `gate:`; what `mesh stream` rejects is in quarantine",
+        )
+    named = {"topic": stream.topic, "gate": stream.gate.topic if stream.gate else ""}
+    for name, topic in (("gate", named["gate"]), ("deadLetters", stream.dead_letters)):
+        before = [named["topic"]] if name == "gate" else [*named.values()]
+        if topic and topic in before:
+            (node.get(name) or node).problem(
+                f"names the topic {topic!r}, which the stream has for something else",
+                "give it a topic of its own",
+            )
+
+
+def _gate(node: Node | None) -> Gate | None:
+    if node is None or not _is_mapping(node, GATE_FIELDS, "topic"):
+        return None
+    return Gate(_topic(node), _choice(node, "delivery", Delivery.EXACTLY_ONCE))
+
+
+def _dead_letters(node: Node | None) -> str:
+    if node is None or not _is_mapping(node, DEAD_LETTERS_FIELDS, "topic"):
+        return ""
+    return _topic(node)
+
+
+def _is_mapping(node: Node, fields: Sequence[str], needed: str) -> bool:
+    if not isinstance(node.value, dict):
+        node.problem("must be a mapping of fields", f"give it {needed}")
+        return False
+    node.unknown_fields(fields)
+    if node.get(needed) is None:
+        node.problem(f"lacks the field {needed!r}", f"add `{needed}:`")
+    return True
 
 
 def _topic(node: Node) -> str:
