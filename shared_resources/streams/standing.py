@@ -43,12 +43,14 @@ class MessagesGone(MeshProblem):
 @dataclass(frozen=True)
 class Standing:
     """The leading store's current version, 0 for none, and how far it goes; `rows` are what it has, and
-    `restored` is the number of the last rollback, after which the same messages are another batch."""
+    `restored` is the number of the last rollback, after which the same messages are another batch. `who`
+    stands there, in words."""
 
     number: int
     rows: int
     position: StreamPosition | None
     restored: int = 0
+    who: str = "the product"
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def check_topic(contract: Contract, topic: TopicState, at: Standing) -> Gap | No
         return _anew(contract, topic, position, why)
     if position.topic_id != topic.id:
         return _anew(contract, topic, position, "the topic was deleted and made anew")
-    return _cut(contract, topic, position)
+    return _cut(contract, topic, position, at.who)
 
 
 def _anew(contract: Contract, topic: TopicState, position: StreamPosition, why: str) -> Gap:
@@ -155,7 +157,7 @@ def _anew(contract: Contract, topic: TopicState, position: StreamPosition, why: 
     )
 
 
-def _cut(contract: Contract, topic: TopicState, position: StreamPosition) -> Gap | None:
+def _cut(contract: Contract, topic: TopicState, position: StreamPosition, who: str) -> Gap | None:
     lost: list[tuple[int, int, int]] = []
     said: list[str] = []
     for partition in sorted({*position.positions, *topic.ends}):
@@ -166,13 +168,13 @@ def _cut(contract: Contract, topic: TopicState, position: StreamPosition) -> Gap
             lost.append((partition, ours, ours))
         elif begin > ours:
             said.append(
-                f"partition {partition} begins at {begin:,} and the product stands at {ours:,}: up to "
+                f"partition {partition} begins at {begin:,} and {who} stands at {ours:,}: up to "
                 f"{begin - ours:,} messages went before they were read"
             )
             lost.append((partition, ours, begin))
         elif end < ours:
             said.append(
-                f"partition {partition} ends at {end:,} and the product has read up to {ours:,}: the log "
+                f"partition {partition} ends at {end:,} and {who} has read up to {ours:,}: the log "
                 "was put back or cut"
             )
             lost.append((partition, ours, end))

@@ -144,7 +144,7 @@ def hear(process, word):
         timer.cancel()
 
 
-def trouble(number, running, place, broker, chance):
+def trouble(number, running, place, broker, chance, start=begin):
     """One more of all that goes wrong: each time a process is killed, now and then another is stopped for
     longer than its session, and wakes as a zombie; and now and then the broker is away."""
     which = chance.randrange(2)
@@ -159,7 +159,7 @@ def trouble(number, running, place, broker, chance):
     which = chance.randrange(2)
     running[which].kill()
     running[which].wait()
-    running[which] = begin(place.where)
+    running[which] = start(place.where)
     hear(running[which], "ready")
 
 

@@ -42,8 +42,8 @@ class ExtraFields(StrEnum):
 
 
 class Delivery(StrEnum):
-    """How often a message that was sent stands in the topics of the gate: `AT_LEAST_ONCE` twice, if a
-    process ended in between; `EXACTLY_ONCE` by the log's transactions, to readers of what is committed."""
+    """How often a message stands in the topics of the gate: `AT_LEAST_ONCE` twice, if a process ended in
+    between; `EXACTLY_ONCE` by the log's transactions, to readers of what is committed."""
 
     AT_LEAST_ONCE = "at_least_once"
     EXACTLY_ONCE = "exactly_once"

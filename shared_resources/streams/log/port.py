@@ -58,6 +58,10 @@ class Fenced(MeshProblem):
     this writer had begun was aborted."""
 
 
+class NotTheReader(Fenced):
+    """The reader's partitions are another's, or change hands just now; the writer can go on."""
+
+
 @cache
 def message_schema() -> pa.Schema:
     """One row a message, in the order of its partition.
@@ -161,7 +165,8 @@ class LogWriter(Protocol):
         self, reader: LogReader | None = None, positions: Positions | None = None
     ) -> AbstractContextManager[None]:
         """What is sent within is seen whole or never, together with the reader's group being at
-        `positions`. An exception aborts it. Raises `Fenced` when another writer has this name now."""
+        `positions`. An exception aborts it. Raises `Fenced` when another writer has this name now, and
+        `NotTheReader` when the partitions are not the reader's any more."""
         ...
 
     def close(self) -> None: ...

@@ -17,7 +17,13 @@ from shared_resources.streams.log.embedded.file import LogFile, writing
 from shared_resources.streams.log.embedded.membership import write_position
 from shared_resources.streams.log.embedded.reader import EmbeddedReader
 from shared_resources.streams.log.embedded.retention import Retention
-from shared_resources.streams.log.port import Fenced, LogProblem, LogReader, Positions
+from shared_resources.streams.log.port import (
+    Fenced,
+    LogProblem,
+    LogReader,
+    NotTheReader,
+    Positions,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,7 +118,7 @@ class EmbeddedWriter:
                 "A transaction of this log takes the positions of its own readers alone."
             )
         if not reader.membership.owns(frozenset(positions), self._connection):
-            raise Fenced(
+            raise NotTheReader(
                 f"Partitions of {', '.join(map(str, sorted(positions)))} are another reader's of group "
                 f"{reader.group!r} now."
             )

@@ -27,7 +27,7 @@ from shared_resources.production.kafka.settings import KafkaSettings
 from shared_resources.state.per_process import OncePerProcess
 from shared_resources.streams.log.kafka.problems import NO_TOPIC, SETTLING, Heard
 from shared_resources.streams.log.kafka.reader import KafkaReader
-from shared_resources.streams.log.kafka.writer import KafkaWriter
+from shared_resources.streams.log.kafka.writer import TRANSACTION_SECONDS, KafkaWriter
 from shared_resources.streams.log.names import check_topic_name
 from shared_resources.streams.log.port import Assignment, LogProblem, Positions, TopicState
 
@@ -132,10 +132,10 @@ class KafkaLog:
         return False
 
     def shown(self, topic: str, group: str) -> Positions:
-        return self._positions(topic, group)
+        return self._positions(topic, group, in_transactions=False)
 
     def positions_of(self, topic: str, group: str) -> Positions:
-        return self._positions(topic, group)
+        return self._positions(topic, group, in_transactions=True)
 
     def reader(self, topic: str, group: str, assignment: Assignment) -> KafkaReader:
         if self.topic(topic) is None:
@@ -174,18 +174,20 @@ class KafkaLog:
         )
         return {at.partition: self._answer(found).offset for at, found in answers.items()}
 
-    def _positions(self, topic: str, group: str) -> Positions:
-        """As committed: those of a transaction that is just ending are waited for."""
+    def _positions(self, topic: str, group: str, *, in_transactions: bool) -> Positions:
+        """As committed: those of a transaction that is just ending are waited for, and until that of a
+        writer that died is aborted."""
         state = self.topic(topic)
         if state is None:
             return {}
         admin, _ = self._opened()
         wanted = [TopicPartition(topic, partition) for partition in state.ends]
-        until = time.monotonic() + ANSWER_SECONDS
+        patience = TRANSACTION_SECONDS if in_transactions else 0
+        until = time.monotonic() + ANSWER_SECONDS + patience
         with self._said_of(group):
             while True:
                 (asked,) = admin.list_consumer_group_offsets(
-                    [ConsumerGroupTopicPartitions(group, wanted)], require_stable=True
+                    [ConsumerGroupTopicPartitions(group, wanted)], require_stable=in_transactions
                 ).values()
                 found: Iterable[TopicPartition] = self._answer(asked).topic_partitions
                 errors = [at.error for at in found if at.error is not None]

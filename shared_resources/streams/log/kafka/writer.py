@@ -18,13 +18,16 @@ from shared_resources.production.kafka.settings import KafkaSettings
 from shared_resources.streams.log.kafka.problems import NOT_A_MEMBER, Heard, problem_of
 from shared_resources.streams.log.kafka.reader import KafkaReader
 from shared_resources.streams.log.kafka.records import rows_of
-from shared_resources.streams.log.port import Fenced, LogProblem, LogReader, Positions
+from shared_resources.streams.log.port import LogProblem, LogReader, NotTheReader, Positions
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # How long what is sent may take: brokers are restarted, and what they missed is sent again.
 PATIENCE_SECONDS = 60.0
+# After that the brokers abort what a dead writer had begun, if none of its name comes before: until then
+# nobody reads further. They look each ten seconds.
+TRANSACTION_SECONDS = 20.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -126,21 +129,28 @@ class KafkaWriter:
         offsets = [TopicPartition(reader.topic, p, at) for p, at in positions.items()]
         with self._heard.answering(reader.group):
             member = reader.consumer.consumer_group_metadata()
+            if not reader.consumer.memberid():
+                # The brokers let whoever names no member write positions: older clients do so.
+                raise _not_the_reader(reader, positions)
             try:
                 self._producer.send_offsets_to_transaction(offsets, member, PATIENCE_SECONDS)
             except KafkaException as problem:
                 if problem.args[0].code() not in NOT_A_MEMBER:
                     raise
-                raise Fenced(
-                    f"Partitions of {', '.join(map(str, sorted(positions)))} are another reader's of "
-                    f"group {reader.group!r} now."
-                ) from problem
+                raise _not_the_reader(reader, positions) from problem
 
     def _note(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and (
             self._failed is None or self._failed[0].code() == KafkaError._PURGE_QUEUE
         ):
             self._failed = (error, message.topic() or "")
+
+
+def _not_the_reader(reader: KafkaReader, positions: Positions) -> NotTheReader:
+    return NotTheReader(
+        f"Partitions of {', '.join(map(str, sorted(positions)))} are another reader's of group "
+        f"{reader.group!r} now, or change hands."
+    )
 
 
 def _configuration(settings: KafkaSettings, name: str | None, heard: Heard) -> dict[str, Any]:
@@ -160,5 +170,10 @@ def _configuration(settings: KafkaSettings, name: str | None, heard: Heard) -> d
         "reconnect.backoff.max.ms": 2_000,
     }
     if name is not None:
-        given |= {"transactional.id": name, "transaction.timeout.ms": int(PATIENCE_SECONDS * 1000)}
+        longest = int(TRANSACTION_SECONDS * 1000)
+        given |= {
+            "transactional.id": name,
+            "transaction.timeout.ms": longest,
+            "message.timeout.ms": longest,
+        }
     return given
