@@ -42,3 +42,29 @@ def of_topic(
     why = f"up to {lag:,} messages of {contract.stream.topic} wait"
     remedy = f"`mesh stream {contract.key}` takes them, as long as it runs"
     return [Reason(Kind.BEHIND, why, remedy)], lag
+
+
+def of_gate(environment: Environment, contract: Contract) -> list[Reason]:
+    """What waits at the gate, where its processes have noted nothing for a while; nothing of a product
+    without one, or where nobody has sent anything."""
+    from shared_resources.streams.gate.standing import accepted_gaps, gate_standing
+
+    stream = contract.stream
+    if stream is None or stream.gate is None or environment.log.topic(stream.topic) is None:
+        return []
+    at = gate_standing(environment, contract)
+    if at.gap is not None and not accepted_gaps(environment, contract).skipped(at.gap):
+        remedy = (
+            f"find what was in them, then `mesh stream skip {contract.key} --gate --reason ...`"
+        )
+        return [Reason(Kind.HOLES, at.gap.why, remedy)]
+    noted = max((note.at for note in at.notes.values() if note.at is not None), default=None)
+    if not at.waiting or (noted is not None and datetime.now(UTC) - noted <= _SHORTEST):
+        return []
+    return [
+        Reason(
+            Kind.BEHIND,
+            f"up to {at.waiting:,} messages of {stream.topic} wait at the gate to {stream.gate.topic}",
+            f"`mesh stream gate {contract.key}` passes them on, as long as it runs",
+        )
+    ]

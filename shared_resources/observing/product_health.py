@@ -25,7 +25,7 @@ from shared_resources.mesh.majors import EarlierMajor
 from shared_resources.observing.agreed import agreed
 from shared_resources.observing.ended import ended
 from shared_resources.observing.health import Health, Kind, Reason, named
-from shared_resources.observing.messages_waiting import of_topic
+from shared_resources.observing.messages_waiting import of_gate, of_topic
 from shared_resources.observing.standing import (
     Standing,
     is_part,
@@ -105,6 +105,7 @@ class Observer:
         with _one_trouble(told, contract, "its topic"):
             of_messages, waiting = of_topic(self._environment, contract, current)
             told += of_messages
+            told += of_gate(self._environment, contract)
         evidence: Evidence | None = None
         if current is not None:
             told += _stale(contract, current)

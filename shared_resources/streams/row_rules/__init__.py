@@ -5,6 +5,6 @@ many messages at once.
 Does not belong here: the condition of a kind of rule (`contracts/rules/`), decoding messages
 (`streams/decoding/`), what becomes of a rejected message.
 
-A window is decided by the audit. This is held to the same verdicts and measured; no process of the
-platform passes single messages on yet.
+A window is decided by the audit; this, held to the same verdicts, decides at the gate
+(`streams/gate/`).
 """

@@ -7,20 +7,20 @@ Does not belong here: the process itself (the room `streams/`).
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import uuid
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
 
 from shared_resources import wiring
 from shared_resources.cli.commands.arriving.all_streams import keep_all_up
+from shared_resources.cli.commands.arriving.gate import gate, row_of_gate, skip_at_gate
 from shared_resources.cli.commands.arriving.live import live
 from shared_resources.cli.commands.arriving.stream_job import job
 from shared_resources.cli.output import say
+from shared_resources.cli.stopping import Stop
 from shared_resources.cli.tables import print_json, print_table
 from shared_resources.cli.user import user
 from shared_resources.confinement.guard import platform_variables
@@ -69,14 +69,14 @@ def run(product: str | None, until_empty: bool, all_: bool, below: int | None) -
         raise click.UsageError("name a product, DOMAIN/PRODUCT, or --all of the mesh's streams")
     if all_ and until_empty:
         raise click.UsageError("--all keeps processes up; `mesh run` takes what is there, once")
-    stop = _Stop(below)
+    stop = Stop(below)
     if product is None:
         keep_all_up(stop.asked)
     else:
         _run(product, stop, until_empty)
 
 
-def _run(product: str, stop: _Stop, until_empty: bool) -> None:
+def _run(product: str, stop: Stop, until_empty: bool) -> None:
     from shared_resources.streams.decoding.decoders import unfit_writers
     from shared_resources.streams.process import StreamProcess
     from shared_resources.streams.window import Committed, Window
@@ -119,20 +119,29 @@ stream.add_command(job)
 @stream.command(epilog="Example: mesh stream skip order/purchases --reason 'kept 7 days only'")
 @click.argument("product", metavar="DOMAIN/PRODUCT")
 @click.option("--reason", required=True, help="Stands in the next version's evidence.")
-def skip(product: str, reason: str) -> None:
-    """Accept that messages are gone which were never read; the product goes on without them."""
+@click.option(
+    "--gate", "at_gate", is_flag=True, help="What the product's gate missed, not the product."
+)
+def skip(product: str, reason: str, at_gate: bool) -> None:
+    """Accept that messages are gone which were never read; the product, or its gate, goes on without."""
     from shared_resources.streams.standing import AcceptedGaps, look_at_topic, standing
 
     environment = wiring.current()
     contract = _contract(environment, product)
     if not reason.strip():
         raise click.BadParameter("is empty; say why", param_hint="--reason")
+    if at_gate:
+        skip_at_gate(environment, contract, reason.strip())
+        return
     _, gap = look_at_topic(environment, contract, standing(environment, contract))
     if gap is None:
         say(f"{product}: nothing is missing of its topic")
         return
     AcceptedGaps(environment.state, contract.key).accept(gap, user(), reason.strip())
     say(f"{gap.why}. Accepted by {user()}: the next version says so")
+
+
+stream.add_command(gate)
 
 
 @stream.command(
@@ -166,7 +175,10 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    print_table(rows, ["product", "topic", "mode", "version", "rows", "waiting", "missing"])
+    shown = ["product", "topic", "mode", "version", "rows", "waiting", "missing"]
+    if any(row["gate"] for row in rows):
+        shown += ["gate", "at_gate", "missing_at_gate"]
+    print_table(rows, shown)
 
 
 def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
@@ -194,7 +206,7 @@ def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
             row["missing"] = f"{gap.why}{by}"
     except LogProblem as problem:
         row["missing"] = str(problem)
-    return row
+    return row | row_of_gate(environment, contract)
 
 
 stream.add_command(live)
@@ -218,23 +230,3 @@ def _definition(environment: Environment, product: str) -> ProductDefinition:
     domain, folder = makeable(read_whole_mesh(environment), product)
     make_ready(environment, contract)
     return define_product(environment, domain, folder)
-
-
-class _Stop:
-    """Whether somebody asked for the end, or the process `below` which this one is has died. A second
-    signal ends it at once, as a kill would."""
-
-    def __init__(self, below: int | None = None) -> None:
-        self._asked = False
-        self._below = below
-        for one in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(one, self._heard)
-
-    def asked(self) -> bool:
-        return self._asked or self._below not in (None, os.getppid())
-
-    def _heard(self, number: int, frame: FrameType | None) -> None:
-        if self._asked:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-        self._asked = True

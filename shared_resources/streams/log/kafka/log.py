@@ -189,8 +189,12 @@ class KafkaLog:
                 (asked,) = admin.list_consumer_group_offsets(
                     [ConsumerGroupTopicPartitions(group, wanted)], require_stable=in_transactions
                 ).values()
-                found: Iterable[TopicPartition] = self._answer(asked).topic_partitions
-                errors = [at.error for at in found if at.error is not None]
+                try:
+                    found: Iterable[TopicPartition] = self._answer(asked).topic_partitions
+                    errors = [at.error for at in found if at.error is not None]
+                except KafkaException as problem:  # of the group as a whole
+                    errors = [problem.args[0]]
+                    found = ()
                 if not errors:
                     return {at.partition: at.offset for at in found if at.offset >= 0}
                 if errors[0].code() not in SETTLING or time.monotonic() > until:
