@@ -20,6 +20,7 @@ from tests.streams.receipts import PRODUCT, contract
 
 pytestmark = pytest.mark.slow
 __all__ = ["place"]
+TEN_YEARS = 3650 * 86_400
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = {"exactly_once": times(8, 100), "at_least_once": times(4, 50)}
 
@@ -34,8 +35,9 @@ def test_each_message_passes_the_gate_whatever_is_killed(mesh, place, delivery, 
     place, broker = place
     log = place.open()
     monkeypatch.setattr(LocalEnvironment, "log", property(lambda self: log))
-    log.create(place.topic, 4)
     good, bad = f"{place.topic}.good", f"{place.topic}.bad"
+    for topic in (place.topic, good, bad):
+        log.create(topic, 4, keep_seconds=TEN_YEARS)  # messages keep their times, which are old
     stream = {"gate": {"topic": good, "delivery": delivery}, "deadLetters": {"topic": bad}}
     mesh.product(PRODUCT, contract(topic=place.topic, **stream))
     chance = random.Random(12)
