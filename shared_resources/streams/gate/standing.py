@@ -22,8 +22,15 @@ from shared_resources.contracts.streams.model import Delivery
 from shared_resources.environment import Environment
 from shared_resources.evidence.stream_position import StreamPosition
 from shared_resources.state.database import TABLES, StateDatabase, insert
-from shared_resources.streams.log.port import LogProblem, Positions, TopicState
-from shared_resources.streams.standing import AcceptedGaps, Gap, Standing, check_topic, group_of
+from shared_resources.streams.log.port import Positions, TopicState
+from shared_resources.streams.standing import (
+    AcceptedGaps,
+    Gap,
+    Standing,
+    check_topic,
+    group_of,
+    look_at_topic,
+)
 
 _NOTED = sa.Table(
     "mesh_gates",
@@ -82,10 +89,7 @@ def gate_standing(environment: Environment, contract: Contract) -> GateStanding:
     assert stream is not None and stream.gate is not None
     gate = gate_of(environment, contract)
     notes = read_notes(environment.state, gate)
-    topic = environment.log.topic(stream.topic)
-    if topic is None:
-        check_topic(contract, None, Standing(0, 0, None))
-        raise LogProblem(f"{contract.key}: there is no topic {stream.topic!r}")
+    topic, _ = look_at_topic(environment, contract, Standing(0, 0, None))
     ours = {p: note for p, note in notes.items() if note.topic_id == topic.id}
     if others := {p: note for p, note in notes.items() if p not in ours}:
         return _of_another_topic(environment, contract, topic, notes, others)

@@ -60,7 +60,7 @@ def test_what_retention_took_stops_the_gate_until_it_is_accepted(shop, capsys):
     send(shop, [receipt(n) for n in range(3, 9)], partition=0)
     keep_from(shop, 0, 5)
     code, _, err = mesh_says(capsys, "gate", PRODUCT, "--until-empty")
-    assert code == 1 and "up to 3 messages went" in err and "--gate" in err
+    assert code == 2 and "up to 3 messages went" in err and "--gate" in err
     assert "the gate stands at 2" in err
     [row] = json.loads(mesh_says(capsys, "list", "--json")[1])
     assert "up to 3 messages went" in row["missing_at_gate"]
@@ -233,7 +233,7 @@ def test_without_dead_letters_or_a_gate_it_says_so(mesh, capsys):
 def test_without_a_topic_it_says_so(mesh, capsys):
     mesh.product(PRODUCT, contract(**WITH_BOTH))
     code, _, err = mesh_says(capsys, "gate", PRODUCT)
-    assert code == 1 and "there is no topic 'receipts' in the log; make it" in err
+    assert code == 1 and "there is no topic 'receipts' in" in err and "make it" in err
     [row] = json.loads(mesh_says(capsys, "list", "--json")[1])
     assert "there is no topic" in row["missing_at_gate"]
 

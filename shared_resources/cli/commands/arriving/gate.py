@@ -40,7 +40,7 @@ def gate(product: str, until_empty: bool, only_clauses: bool, as_json: bool) -> 
     """Pass messages that keep the contract on to the topic `gate`, the others to `deadLetters`.
 
     It runs in the foreground beside `mesh stream DOMAIN/PRODUCT`, which it does not need; any number of
-    processes share a topic's partitions. SIGTERM or Ctrl-C ends it. Exit 1 when messages are gone that
+    processes share a topic's partitions. SIGTERM or Ctrl-C ends it. Exit 2 when messages are gone that
     were not read.
     """
     from shared_resources.data_products.definition import define_product
