@@ -36,6 +36,13 @@ demo-production: setup ## the demo on S3, Glue and Snowflake: on their stand-ins
 	$(BIN)/python -m tests.stand_ins -- sh -ec '\
 	  $(BIN)/python -m domains.source_systems --live 5000; $(BIN)/mesh run; $(BIN)/mesh status'
 
+demo-streams: setup ## streams on a real Kafka and Cassandra, where Java and Maven are: in .mesh/streams
+	$(BIN)/python -m tests.stand_ins --streams --home .mesh/streams -- sh -ec '\
+	  $(BIN)/python -m domains.source_systems --live 5000; $(BIN)/mesh run order/purchases +recommendation/next_products; \
+	  $(BIN)/python -m domains.source_systems replay --continue --limit 2000; \
+	  $(BIN)/mesh stream order/purchases --until-empty; \
+	  $(BIN)/mesh stream live recommendation/next_products --until-empty; $(BIN)/mesh stream list'
+
 # The streams beside it are processes of their own, which wait for nothing there and end with it.
 dev: setup ## Dagster's UI, all code locations and the daemon on 127.0.0.1:3000, and the mesh's streams
 	umask 077; home="$$($(BIN)/python -m shared_resources.dagster_instance.instance)" || exit; \
@@ -74,4 +81,4 @@ bench: setup ## every benchmark beside its peers, and the chart of docs/benchmar
 clean: ## forget all state below .mesh, what landed there too
 	rm -rf .mesh
 
-.PHONY: help setup lock land demo demo-production dev test chaos lint reference bench clean flink
+.PHONY: help setup lock land demo demo-production demo-streams dev test chaos lint reference bench clean flink

@@ -43,6 +43,23 @@ def _streams() -> set[str]:
     }
 
 
+def _live() -> set[str]:
+    """The products whose served rows follow a stream."""
+    files = (PROJECT_ROOT / "domains").glob("*/products/*/product.py")
+    return {
+        f"{file.parents[2].name}/{file.parent.name}"
+        for file in files
+        if "@live(" in file.read_text()
+    }
+
+
+def _services() -> dict[str, tuple[str, list[str]]]:
+    """Of each stream's service the product, and its command."""
+    runs = {one.replace("/", "-"): (one, ["mesh", "stream", one]) for one in _streams()}
+    live = {f"{one}-live": (one, ["mesh", "stream", "live", one]) for one in _live()}
+    return runs | {name.replace("/", "-").replace("_", "-"): one for name, one in live.items()}
+
+
 def test_the_limits_of_runs_and_pools_are_those_of_the_platform() -> None:
     written = yaml.safe_load(instance._CONFIGURATION)
     composed = _yaml("compose/dagster.yaml")
@@ -59,7 +76,7 @@ def test_the_limits_of_runs_and_pools_are_those_of_the_platform() -> None:
 
 def test_every_domain_has_a_container_and_an_entry() -> None:
     composed = _yaml("compose/compose.yaml")["services"]
-    others = {"postgres", "webserver", "daemon", *(one.replace("/", "-") for one in _streams())}
+    others = {"postgres", "webserver", "daemon", *_services()}
     assert _domains() == set(composed) - others
     for domain in _domains():
         assert composed[domain]["build"]["args"] == {"DOMAIN": domain}
@@ -203,9 +220,16 @@ def test_systemd_reads_the_unit(unit: Path, name: str, tmp_path: Path) -> None:
     assert (read.returncode, read.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("instance", ["order/purchases", "order/purchases.2"])
+@pytest.mark.parametrize(
+    ("instance", "starts"),
+    [
+        ("order/purchases", "order/purchases"),
+        ("order/purchases.2", "order/purchases"),
+        ("live/recommendation/next_products", "live recommendation/next_products"),
+    ],
+)
 def test_the_unit_of_a_stream_starts_its_product_and_not_what_somebody_has_to_mend(
-    instance: str, tmp_path: Path
+    instance: str, starts: str, tmp_path: Path
 ) -> None:
     """What `%I` is of `mesh-stream@order-purchases.2`, through the unit's own line."""
     mesh = tmp_path / "mesh"
@@ -216,22 +240,23 @@ def test_the_unit_of_a_stream_starts_its_product_and_not_what_somebody_has_to_me
     line = unit["Service"]["ExecStart"].replace("/opt/mesh/.venv/bin/mesh", str(mesh))
     line = line.replace("$$", "$").replace("%%", "%").replace("%I", instance)
     said = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True).stdout
-    assert said == "stream order/purchases\n"
+    assert said == f"stream {starts}\n"
     assert int(unit["Service"]["RestartPreventExitStatus"]) == MessagesGone.exit_code
     assert MessagesGone.exit_code == EnvironmentProblem.exit_code == SOMEBODY_ACTS
 
 
 def test_every_stream_has_a_container_and_a_deployment() -> None:
     composed = _yaml("compose/compose.yaml")["services"]
-    for product in _streams():
-        service = composed[product.replace("/", "-")]
-        assert service["command"] == ["mesh", "stream", product]
+    for name, (product, command) in _services().items():
+        service = composed[name]
+        assert service["command"] == command
         assert service["image"] == composed[product.split("/")[0]]["image"]
         assert service["healthcheck"] == {"disable": True}
     charted = _yaml("helm/streams/values.yaml")["streams"]
-    assert {one["product"] for one in charted} == _streams()
+    assert {one["product"] for one in charted} == _streams() | _live()
     for one in charted:
         domain = one["product"].split("/")[0]
+        assert one.get("live", False) is (one["product"] in _live())
         assert (one["image"], one["secret"]) == (f"mesh-{domain}:1", f"mesh-{domain}")
 
 

@@ -2,8 +2,9 @@
 
 Belongs here: the command line. Does not belong here: the servers (`servers.py`).
 
-Starts the stand-ins, runs the command with the variables that lead to them, stops the stand-ins and
-ends as the command ended. No variable of a real account reaches the command.
+Starts the stand-ins, or with `--streams` a real Kafka and Cassandra for a local mesh, runs the command
+with the variables that lead to them, stops the stand-ins and ends as the command ended. No variable of a
+real account reaches the command.
 
     python -m tests.stand_ins -- sh -c 'python -m domains.source_systems && mesh run && mesh status'
 """
@@ -24,10 +25,11 @@ from types import FrameType
 from filelock import FileLock, Timeout
 
 from tests.stand_ins.servers import running_stand_ins
+from tests.stand_ins.streams import lacks, running_streams
 
 HOME = Path(__file__).resolve().parents[2] / ".mesh" / "production"
 MARK = ".stand-ins"
-_FOREIGN = ("AWS_", "SNOWFLAKE_", "MESH_", "DAGSTER_HOME", "PRIVATE_KEY_")
+_FOREIGN = ("AWS_", "SNOWFLAKE_", "MESH_", "DAGSTER_HOME", "PRIVATE_KEY_", "KAFKA_", "SCHEMA_REG")
 _KEPT = ("MESH_ROOT", "MESH_DEBUG")
 # Profiles and connections of the machine's owner are none of the stand-ins' business either.
 _NO_FILES = {
@@ -43,14 +45,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--home", type=Path, default=HOME, help="MESH_HOME, emptied first (default: %(default)s)"
     )
+    parser.add_argument(
+        "--streams",
+        action="store_true",
+        help="a real Kafka and Cassandra in place of the stand-ins",
+    )
     parser.add_argument("command", nargs="+", metavar="COMMAND")
     options = parser.parse_args(arguments)
+    if options.streams and (why := lacks()):
+        print(why, file=sys.stderr)
+        return 2
     home = options.home.resolve()
     home.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(home.with_name(f".{home.name}.lock"), blocking=False):
             _empty(home)
-            return _run(options.command, home)
+            return _run(options.command, home, streams=options.streams)
     except FileExistsError as problem:
         print(problem, file=sys.stderr)
     except Timeout:
@@ -58,12 +68,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 2
 
 
-def _run(words: Sequence[str], home: Path) -> int:
+def _run(words: Sequence[str], home: Path, *, streams: bool) -> int:
     _forget_accounts()
     command = _Command(words)
-    with command.hearing_signals(), running_stand_ins() as servers:
-        variables = {**servers.fresh(), **_NO_FILES, "MESH_HOME": str(home)}
-        return command.run({**os.environ, **variables})
+    with command.hearing_signals(), _streams() if streams else _accounts() as leads:
+        return command.run({**os.environ, **leads, **_NO_FILES, "MESH_HOME": str(home)})
+
+
+@contextmanager
+def _accounts() -> Iterator[Mapping[str, str]]:
+    with running_stand_ins() as servers:
+        yield servers.fresh()
+
+
+@contextmanager
+def _streams() -> Iterator[Mapping[str, str]]:
+    print("starting Kafka and Cassandra …", file=sys.stderr)
+    with running_streams() as variables:
+        yield variables
 
 
 def _empty(home: Path) -> None:

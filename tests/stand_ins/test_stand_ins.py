@@ -11,8 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import pytest
 
 from shared_resources.environment import PROJECT_ROOT
+from tests.stand_ins import streams
+from tests.stand_ins.__main__ import main
 
 
 def command(home: Path, *arguments: str) -> list[str]:
@@ -96,3 +99,12 @@ def test_a_folder_of_somebody_else_is_not_emptied(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert f"{tmp_path} is not empty" in done.stderr
     assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_without_java_streams_are_refused_with_what_is_missing_and_what_needs_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(streams.shutil, "which", lambda name: None)
+    assert main(["--streams", "--", "true"]) == 2
+    said = capsys.readouterr().err
+    assert "java and mvn not found" in said and "`make demo`" in said
