@@ -37,6 +37,7 @@ OPENS = {
     "reviewing/trial_process.py": "how many rows an input has",
     "running/pending.py": "which partitions are there",
     "serving_ports/following.py": "writes a version to where rows are read under agreements alone",
+    "streams/live/making.py": "its own version for its owner; its inputs are admitted by the door",
     "streams/merging.py": "merges a window into its own product, which is audited and published",
     "streams/taken_keys.py": "compares the keys of a window with those of its own product",
     "streams/window.py": "pins what rules refer to",
