@@ -43,11 +43,11 @@ demo-streams: setup ## streams on a real Kafka and Cassandra, where Java and Mav
 	  $(BIN)/mesh stream order/purchases --until-empty; \
 	  $(BIN)/mesh stream live recommendation/next_products --until-empty; $(BIN)/mesh stream list'
 
-# The streams beside it are processes of their own, which wait for nothing there and end with it.
+# The streams beside it are processes of their own, which wait for nothing there and end when it does.
 dev: setup ## Dagster's UI, all code locations and the daemon on 127.0.0.1:3000, and the mesh's streams
 	umask 077; home="$$($(BIN)/python -m shared_resources.dagster_instance.instance)" || exit; \
-	  $(BIN)/mesh stream --all & streams=$$!; trap 'kill $$streams 2>/dev/null; wait $$streams' EXIT; trap : INT TERM; \
-	  DAGSTER_HOME="$$home" $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
+	  $(BIN)/mesh stream --all --below $$$$ & \
+	  DAGSTER_HOME="$$home" exec $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000
 
 # The rooms of [tool.coverage.run] in pyproject.toml, and those whose tests go through them.
 COUNTED := $(addprefix tests/,access arrivals attesting branching cli/test_policy.py comparing contracts evidence \
