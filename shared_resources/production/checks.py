@@ -40,6 +40,7 @@ KNOWN = frozenset(
         "MESH_FLINK_STAGING",
         "MESH_GLUE_PREFIX",
         "MESH_HOME",
+        "MESH_KAFKA_PLAINTEXT",
         "MESH_KMS_KEY",
         "MESH_LANDING_EVENTS",
         "MESH_LANDING_QUEUE",

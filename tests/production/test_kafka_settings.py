@@ -89,7 +89,33 @@ def test_amazons_brokers_are_logged_in_to_with_a_token():
             {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SSL_KEY_LOCATION": "/nowhere"},
             "has no TLS; set SASL_SSL or SSL",
         ),
+        (
+            {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT"},
+            "would log in to one in clear; set SASL_SSL, or MESH_KAFKA_PLAINTEXT=allowed",
+        ),
+        (
+            {
+                "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+                "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092,two:9092",
+            },
+            "would log in to two in clear",
+        ),
+        ({"MESH_KAFKA_PLAINTEXT": "yes"}, "MESH_KAFKA_PLAINTEXT='yes' means nothing"),
     ],
 )
 def test_what_is_wrong_is_said_with_what_to_set(changed, told):
     assert told in problems_with(changed)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092,[::1]:9093,localhost:9094"},
+        {"MESH_KAFKA_PLAINTEXT": "allowed"},
+    ],
+)
+def test_a_login_in_clear_stays_on_this_machine_or_is_allowed(changed):
+    problems: list[str] = []
+    given = {**LOGIN, "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", **changed}
+    assert read_kafka(given, None, problems) is not None
+    assert problems == []

@@ -10,6 +10,7 @@ A problem is one line: the variable, what is wrong with it, what to set. It neve
 from __future__ import annotations
 
 import importlib.util
+import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ VARIABLES = frozenset(
         "KAFKA_SSL_KEY_PASSWORD",
     }
 )
+# Says that a login may go over the network in clear, as where the network itself is encrypted.
+CLEAR, ALLOWED = "MESH_KAFKA_PLAINTEXT", "allowed"
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT")
 _WITH_PASSWORD = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9_.-]+):[0-9]{1,5}")
@@ -161,6 +164,7 @@ def read_kafka(
     protocol = (variables.get("KAFKA_SECURITY_PROTOCOL") or "PLAINTEXT").upper()
     mechanism = (variables.get("KAFKA_SASL_MECHANISM") or "").upper() or None
     problems.extend(_wrong_login(variables, protocol, mechanism, region))
+    problems.extend(_in_clear(servers, protocol, variables.get(CLEAR, "")))
     problems.extend(_wrong_files(variables, protocol))
     if len(problems) > before:
         return None
@@ -229,6 +233,30 @@ def _wrong_login(
         for name in ("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"):
             if not variables.get(name):
                 yield f"{name} is not set, but KAFKA_SASL_MECHANISM={mechanism} needs it"
+
+
+def _in_clear(servers: str, protocol: str, allowed: str) -> Iterator[str]:
+    """`PLAIN` sends the password itself; of the others, what is heard serves to guess it, and whoever is
+    in between reads all messages of the one who logged in."""
+    if allowed not in ("", ALLOWED):
+        yield f"{CLEAR}={quoted(allowed)} means nothing; set it to {ALLOWED}, or unset it"
+    beyond = [host for host in map(_host, servers.split(",")) if not _is_here(host)]
+    if protocol == "SASL_PLAINTEXT" and beyond and not allowed:
+        yield (
+            f"KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT would log in to {beyond[0]} in clear; set SASL_SSL, "
+            f"or {CLEAR}={ALLOWED} where the network itself is encrypted"
+        )
+
+
+def _host(server: str) -> str:
+    return server.strip().rpartition(":")[0].strip("[]")
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _wrong_files(variables: Mapping[str, str], protocol: str) -> Iterator[str]:

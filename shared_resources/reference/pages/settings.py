@@ -81,6 +81,11 @@ _MESH: Mapping[str, tuple[str, str]] = {
         "Where [topics](../how-to/streams.md) are: `embedded`, in SQLite below `MESH_HOME`, or `kafka`, "
         "where Kafka's variables say.",
     ),
+    "MESH_KAFKA_PLAINTEXT": (
+        "",
+        "`allowed`: `KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT` may log in to another machine, over a "
+        "network that is encrypted itself.",
+    ),
     "MESH_SERVING_PLAINTEXT": (
         "",
         "`allowed`: the password may go to another machine without TLS, over a network that is encrypted "
