@@ -2,11 +2,12 @@
 
     python -m benchmarks.gate [--seconds N] [--rate N] [--repeat N]
 
-JSON of 160 bytes with a key to 4 partitions, a batch each 5 ms; each message says when it was sent, and
-the consumer (read_committed) when it saw it. Beside each other, the broker the same: the messages straight
-to the consumer (transport alone), through a gate with ten rules at least once, and exactly once. Producer,
-gate and consumer are processes of their own. Prints the median and the 99th percentile in ms after three
-seconds of warming up, of each the best of several runs. Timings are printed, never asserted.
+JSON of 160 bytes with a key to 4 partitions, a batch each 5 ms; each message says when it was sent,
+and the consumer (read_committed) when it saw it. Beside each other, the broker the same: the messages
+straight to the consumer (transport alone), through a gate with ten rules at least once, and exactly
+once. Producer, gate and consumer are processes of their own. Prints the median and the 99th percentile
+in ms after three seconds of warming up, of each the best of several runs. Timings are printed, never
+asserted.
 """
 
 from __future__ import annotations
