@@ -54,8 +54,9 @@ def _give_what_is_published(environment: Environment, contract: Contract) -> Non
         finish_publishing(environment, contract, stores)
 
 
-def publish(audited: AuditedBatch) -> tuple[Version, ...]:
-    """Publish to each store, the lake first; one version a store. Doing it twice changes nothing.
+def publish(audited: AuditedBatch, *, served: bool = True) -> tuple[Version, ...]:
+    """Publish to each store, the lake first; one version a store. Doing it twice changes nothing. Who
+    says that it is not to be `served` by its key has that done himself.
 
     Raises `MovedOn` when somebody replaced the same rows since the attempt was begun, and
     `PublishError` when a store refuses; what the stores before it published stays, and the next run
@@ -94,7 +95,8 @@ def publish(audited: AuditedBatch) -> tuple[Version, ...]:
     note_published(audited)
     environment.pins.replace(audited.attempt.run.run_id, pin_of(versions[0]))
     follow(environment, contract.key)
-    serve_current(environment, contract)
+    if served:
+        serve_current(environment, contract)
     return tuple(versions)
 
 

@@ -45,14 +45,15 @@ _log = logging.getLogger(__name__)
 ATTEMPTS = 20
 
 
-def serve_current(environment: Environment, contract: Contract) -> None:
-    """Serve the version that is current now.
+def serve_current(environment: Environment, contract: Contract) -> bool:
+    """Serve the version that is current now; whether that was done.
 
     It is published whatever comes of this: the port serves the version before, as whole as it was, the
     product's health says so, and whoever follows next brings it level.
     """
     try:
         bring_level(environment, contract)
+        return True
     except (MeshProblem, OSError) as problem:
         said = str(problem) if isinstance(problem, MeshProblem) else type(problem).__name__
         _log.warning(
@@ -61,6 +62,7 @@ def serve_current(environment: Environment, contract: Contract) -> None:
             said,
             contract.key,
         )
+        return False
 
 
 def bring_level(

@@ -23,6 +23,7 @@ from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.environment import Environment
 from shared_resources.evidence.record import stream_in
 from shared_resources.evidence.stream_position import Skipped
+from shared_resources.serving_ports.pacing import PacedServing
 from shared_resources.stores.protocol import MovedOn, Overtaken
 from shared_resources.streams.flink.reconciling import JobsRows
 from shared_resources.streams.log.port import LogReader, Positions, TopicState, message_schema
@@ -94,6 +95,7 @@ class StreamProcess:
         group = group_of(self.environment, self._contract)
         reader = self.environment.log.reader(topic.name, group, self)
         alone_since = time.monotonic()  # since when it has no partition
+        paced = PacedServing(self.environment, self._contract)
         try:
             while not self.stopping():
                 window = self._gather(reader, topic, hurry=until is not None)
@@ -101,6 +103,8 @@ class StreamProcess:
                     window = self._with_rows(self._job, reader, window)
                 if window is not None:
                     self._commit(reader, window)
+                    paced.committed()
+                paced.go_on()
                 positions = reader.positions()
                 if until is None or window is not None:
                     continue
@@ -112,6 +116,7 @@ class StreamProcess:
                     return  # others have all of its partitions
         finally:
             reader.close()
+            paced.end()
 
     def check(self) -> TopicState:
         """The topic as it is, of which nothing is gone but what somebody said may be.

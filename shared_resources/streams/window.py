@@ -130,7 +130,7 @@ def commit_window(
             f"is in quarantine and its messages are read again; correct {contract.path}, or what is "
             "published, and start the stream again"
         )
-    return Committed(publish(audited), audited.report, refused)
+    return Committed(publish(audited, served=False), audited.report, refused)
 
 
 def inputs_now(environment: Environment, definition: ProductDefinition) -> dict[str, PinnedInput]:

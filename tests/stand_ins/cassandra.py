@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.stand_ins.java_jars import class_path, jars
@@ -65,6 +65,31 @@ class Cassandra:
     """A running server. `fresh()` gives the variables that lead to an empty keyspace."""
 
     port: int
+    home: Path
+    folder: Path
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        log = self.home / "log"
+        with log.open("ab") as said:
+            process = subprocess.Popen(
+                _command(self.folder, self.home), cwd=self.home, stdout=said, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+        self.processes.append(process)
+        _wait_for(self, process, log)
+
+    def kill(self) -> None:
+        process = self.processes[-1]
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # nothing of it is to outlast the tests
+        process.wait()
+
+    def kill_and_restart(self) -> None:
+        """As it is after a crash: from its own commit log, on the same port."""
+        self.kill()
+        self.start()
 
     def fresh(self) -> dict[str, str]:
         keyspace = f"mesh_{uuid.uuid4().hex[:12]}"
@@ -94,19 +119,13 @@ def running_cassandra() -> Iterator[Cassandra]:
         native = free_port()
         said = _CONFIGURATION.format(home=home, native=native, storage=free_port())
         Path(home, "cassandra.yaml").write_text(said)
-        with Path(home, "log").open("wb") as log:
-            process = subprocess.Popen(
-                _command(folder, Path(home)), cwd=home, stdout=log, stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )  # fmt: skip
+        made = Cassandra(native, Path(home), folder)
         try:
-            made = Cassandra(native)
-            _wait_for(made, process, Path(home, "log"))
+            made.start()
             yield made
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # nothing of it is to outlast the tests
-            process.wait()
+            if made.processes:
+                made.kill()
 
 
 def _command(folder: Path, home: Path) -> list[str]:

@@ -88,9 +88,16 @@ class CassandraPort:
             "IF NOT EXISTS",
             (generation.product, generation.id, text_of(generation), State.WRITING, _now()),
         )
+        self._drop_strays()
         self._session.define(
             f"CREATE TABLE {_table(generation.id)} (key text PRIMARY KEY, row text)"
         )
+        try:
+            self._check(generation, State.WRITING)
+        except Superseded:
+            # Somebody has dropped it between the two: nobody else knows of the table.
+            self._remove(generation.product, generation.id)
+            raise
 
     def load(self, generation: Generation, rows: Iterable[Row]) -> None:
         cql = f"INSERT INTO {_table(generation.id)} (key, row) VALUES (?, ?) USING TIMESTAMP 1"
@@ -220,6 +227,21 @@ class CassandraPort:
         self._session.execute(
             f"DELETE FROM {GENERATIONS} WHERE product = ? AND id = ? IF EXISTS", (product, id_)
         )
+
+    def _drop_strays(self) -> None:
+        """Tables of which no generation is noted: their writer was taken for dead before he made them,
+        and died after it. A table is made after its generation is noted, and noted generations are read
+        after the tables are: what is missing then was noted before, and is no more."""
+        tables = self._session.tables("g_")
+        if not tables:
+            return
+        noted = {
+            _table(one.id)
+            for one in self._session.execute(f"SELECT id FROM {GENERATIONS}")
+            if one.id
+        }
+        for table in tables - noted:
+            self._session.define(f"DROP TABLE IF EXISTS {table}")
 
     def _position(self, id_: str) -> tuple[int | None, str]:
         try:

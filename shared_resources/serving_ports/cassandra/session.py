@@ -71,6 +71,14 @@ class CassandraSession:
         with self.problems():
             self.opened.execute(cql, timeout=60)
 
+    def tables(self, begins: str) -> set[str]:
+        """The tables of the keyspace whose names begin so."""
+        rows = self.execute(
+            "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?",
+            (self._settings.keyspace,),
+        )
+        return {one.table_name for one in rows if one.table_name.startswith(begins)}
+
     def forget_prepared(self, of: str) -> None:
         with self._lock:
             self._prepared = {cql: one for cql, one in self._prepared.items() if of not in cql}
@@ -110,6 +118,7 @@ class CassandraSession:
         cluster = Cluster(
             said.hosts,
             port=said.port,
+            protocol_version=5,  # that of Cassandra 4 and 5: newer ones would be tried first, each anew
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             auth_provider=PlainTextAuthProvider(said.user, said.password) if said.user else None,
             ssl_context=ssl.create_default_context(cafile=str(said.ca)) if said.ca else None,
