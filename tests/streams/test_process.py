@@ -118,7 +118,7 @@ def test_a_window_that_is_refused_for_an_erasure_is_tried_again_and_not_for_ever
 def test_a_window_that_was_kept_and_never_committed_is_not_kept_twice(shop, monkeypatch):
     send(shop, [receipt(1), b"broken", receipt(2)], partition=0)
 
-    def dies(*given):
+    def dies(*given, **named):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -352,7 +352,7 @@ def killed_before_its_commit(shop, monkeypatch):
             drain(shop)
 
 
-def dies(*given):
+def dies(*given, **named):
     raise KeyboardInterrupt
 
 
@@ -479,12 +479,12 @@ def test_who_takes_the_same_messages_leaves_alone_what_another_has_staged(shop, 
     send(shop, [receipt(1), receipt(2)], partition=0)
     publish = window_module.publish
 
-    def overtaken(audited):
+    def overtaken(audited, **named):
         monkeypatch.setattr(window_module, "publish", dies)
         with pytest.raises(KeyboardInterrupt):  # staged as far as that
             drain_beside(shop)
         monkeypatch.setattr(window_module, "publish", publish)
-        return publish(audited)
+        return publish(audited, **named)
 
     monkeypatch.setattr(window_module, "publish", overtaken)
     drain(shop)
