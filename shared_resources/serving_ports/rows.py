@@ -150,5 +150,5 @@ def _matching(pattern: re.Pattern[str], text: str) -> str:
     return found[0]
 
 
-def _json(values: Sequence[Any]) -> str:
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+# `json.dumps` makes an encoder for each call that is given any option, which takes half of its time.
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
