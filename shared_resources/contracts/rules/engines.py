@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -225,16 +226,28 @@ def _wide(cast: exp.Cast) -> exp.Expr:
     return cast
 
 
+_MOMENT = "TIMESTAMP_LTZ(6)"
+
+
 def _for_flink(node: exp.Expr) -> exp.Expr:
     from sqlglot import exp
 
+    if isinstance(node, exp.Cast) and node.to.args.get("kind") == _MOMENT:
+        # It reads no zone in a text: the session is in UTC.
+        if isinstance(node.this, exp.Literal):
+            moment = datetime.fromisoformat(node.this.name).astimezone(UTC)
+            text = moment.replace(tzinfo=None).isoformat(" ")
+            return exp.Cast(this=exp.Literal.string(text), to=node.to)
+        return node
     if isinstance(node, exp.Identifier):
         return exp.Identifier(this=f"`{node.name.replace('`', '``')}`", quoted=False)
     if isinstance(node, exp.DataType):
         if node.is_type("text"):
             return exp.DataType.build("STRING", udt=True)
         if node.is_type("timestamptz"):
-            return exp.DataType.build("TIMESTAMP_LTZ(6)", udt=True)
+            return exp.DataType(this=exp.DataType.Type.USERDEFINED, kind=_MOMENT)
+        if node.is_type("timestamp", "timestampntz"):
+            return exp.DataType.build("TIMESTAMP(6)", udt=True)
     if isinstance(node, exp.Length):
         return exp.Anonymous(this="CHAR_LENGTH", expressions=[node.this])
     return node

@@ -19,7 +19,6 @@ from shared_resources.streams.flink.message_sql import doubtful, flink_type, tok
 from shared_resources.streams.flink.verdict_sql import (
     REASONS,
     JobRules,
-    cleaned,
     job_rules,
     quoted,
     reasons,
@@ -123,7 +122,7 @@ def _sink(contract: Contract, job: Job) -> list[str]:
 
 def _insert(contract: Contract, rules: JobRules, fields: Sequence[str]) -> str:
     """Each message becomes exactly one row. What is computed once and used often is unnested: Flink
-    would else compute it anew for each use."""
+    would else compute it anew for each use. No JSON number is NaN, which rules want as null."""
     by_name = {c.name: c for c in contract.columns}
     token = {name: f"`tokens`[{place}]" for place, name in enumerate(fields, start=1)}
     typed = [f"{value(token[name], by_name[name])} AS {quoted(name)}" for name in fields]
@@ -148,18 +147,15 @@ FROM (
   SELECT {own}, `empty`, `unread`, {names},
     {reasons(rules)} AS `{REASONS}`
   FROM (
-    SELECT {own}, `empty`, `unread`, {", ".join(cleaned(contract))}
+    SELECT {own}, `empty`, `unread`, {plain}
     FROM (
-      SELECT {own}, `empty`, `unread`, {plain}
+      SELECT {own}, `empty`, `tokens` IS NULL OR COALESCE({doubts}, FALSE) AS `unread`, {names}
       FROM (
-        SELECT {own}, `empty`, `tokens` IS NULL OR COALESCE({doubts}, FALSE) AS `unread`, {names}
-        FROM (
-          SELECT {own}, `value` IS NULL AS `empty`, `tokens`,
-            {_lines(typed, 12)}
-          FROM `topic` CROSS JOIN UNNEST(ARRAY[
-            {tokens("`value`", contract, fields)}
-          ]) AS `found` (`tokens`)
-        )
+        SELECT {own}, `value` IS NULL AS `empty`, `tokens`,
+          {_lines(typed, 10)}
+        FROM `topic` CROSS JOIN UNNEST(ARRAY[
+          {tokens("`value`", contract, fields)}
+        ]) AS `found` (`tokens`)
       )
     )
   )

@@ -126,9 +126,9 @@ def doubtful(token: str, name: str, column: Column) -> str:
     lost = f"{token} <> 'null' AND {name} IS NULL"
     family = column.type.family
     if family is Family.FLOAT:
-        # Landing wants whole numbers exactly, and zeros to be zeros.
+        # Landing wants whole numbers exactly, and zeros to be zeros; to Flink -0.0 is not in (0.0).
         whole_from = 1 << 23 if column.type.width == 32 else 1 << 52
-        zero = f"{name} = 0 AND {token} NOT IN ('0', '0.0', '-0.0', '0.00')"
+        zero = f"{name} = 0 AND {token} NOT IN ('0', '0.0', '0.00')"
         return f"({lost}) OR ABS({name}) >= {whole_from}E0 OR ({zero})"
     if family in (Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ):
         return f"({lost}) OR {token} LIKE '\"0000%'"

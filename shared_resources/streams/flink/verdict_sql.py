@@ -14,9 +14,7 @@ from shared_resources.contracts.rules.engines import (
     Engine,
     NotExpressed,
     condition_for,
-    without_nan,
 )
-from shared_resources.contracts.types import Family
 from shared_resources.sql import quote_literal
 from shared_resources.streams.row_rules.places import Place, place_rules
 
@@ -51,15 +49,6 @@ def job_rules(contract: Contract, rules: Sequence[Rule] | None = None) -> JobRul
 def quoted(name: str) -> str:
     """A name as Flink quotes it."""
     return f"`{name.replace('`', '``')}`"
-
-
-def cleaned(contract: Contract) -> list[str]:
-    """The contract's columns as the rules want them: NaN is null."""
-    names = [(quoted(c.name), c.type.family) for c in contract.columns]
-    return [
-        f"{without_nan(name, Engine.FLINK)} AS {name}" if family is Family.FLOAT else name
-        for name, family in names
-    ]
 
 
 def reasons(rules: JobRules) -> str:

@@ -15,15 +15,26 @@ def main() -> None:
         environment.getConfig().set(name, said)
     answers = []
     for statement in statements:
-        result = environment.executeSql(statement)
-        if statement.startswith("SELECT"):
-            rows = result.collect()
-            answer = {}
-            while rows.hasNext():
-                row = rows.next()
-                answer[str(row.getField(0))] = row.getField(1)
+        try:
+            answer = ask(environment, statement)
+        except Exception as problem:  # noqa: BLE001 -- py4j's, with Java's in it
+            causes = [line for line in str(problem).splitlines() if "Caused by" in line]
+            answer = {"-1": "\n".join([*causes[-3:], statement])}
+        if answer is not None:
             answers.append(answer)
     Path(sys.argv[2]).write_text(json.dumps(answers))
+
+
+def ask(environment, statement):
+    """By the first column, the second; None of what is no query."""
+    result = environment.executeSql(statement)
+    if not statement.startswith("SELECT"):
+        return None
+    rows, answer = result.collect(), {}
+    while rows.hasNext():
+        row = rows.next()
+        answer[str(row.getField(0))] = row.getField(1)
+    return answer
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Flink, DuckDB and polars give every row the same verdict, and read every message the same way.
+"""Flink, DuckDB and polars give every row the same verdict.
 
-Contracts and rows are those of `row_rules/test_agreement.py`. All are asked of one JVM, a query each.
+Contracts and rows are those of `row_rules/test_agreement.py`, without floats that no job reads. All are
+asked of one JVM, a query each.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +24,6 @@ from shared_resources.contracts.types import Family
 from shared_resources.streams.flink.message_sql import flink_type
 from shared_resources.streams.flink.verdict_sql import (
     JobRules,
-    cleaned,
     job_rules,
     quoted,
     reasons,
@@ -54,6 +55,21 @@ def written(value: Any, family: Family) -> Any:
     return str(value)
 
 
+def as_staged(contract: Contract, table: pa.Table) -> pa.Table:
+    """Without floats that a job leaves unread: JSON has no NaN and infinities, large numbers and -0.0 are
+    the platform's to read."""
+    for place, column in enumerate(contract.columns):
+        if column.type.family is Family.FLOAT:
+            values = table[column.name]
+            most = 2.0**23 if column.type.width == 32 else 2.0**52
+            read = pc.less(pc.abs(values), pa.scalar(most, values.type))
+            zero = pc.equal(values, pa.scalar(0.0, values.type))
+            values = pc.if_else(read, values, pa.scalar(None, values.type))
+            values = pc.if_else(zero, pa.scalar(0.0, values.type), values)
+            table = table.set_column(place, table.schema.field(place), values)
+    return table
+
+
 def query(contract: Contract, rules: JobRules, table: pa.Table, folder: Path) -> list[str]:
     """Statements that make the table and ask what each row breaks, by its number."""
     folder.mkdir()
@@ -70,7 +86,7 @@ def query(contract: Contract, rules: JobRules, table: pa.Table, folder: Path) ->
         f"'filesystem', 'path' = '{folder.as_uri()}', 'format' = 'json', "
         "'json.timestamp-format.standard' = 'ISO-8601')",
         f"SELECT `_mesh_row`, {reasons(rules)} FROM (SELECT `_mesh_row`, "
-        f"{', '.join(cleaned(contract))} FROM {name})",
+        f"{', '.join(quoted(c.name) for c in contract.columns)} FROM {name})",
     ]
 
 
@@ -98,7 +114,7 @@ def test_flink_gives_each_row_the_verdict_of_duckdb_and_polars(tmp_path: Path) -
         text, kinds = data.draw(contracts())
         contract = strict(read_contract_text(text, Path("contract.odcs.yaml")))
         rows = [data.draw(tables(contract, kinds)) for _ in range(ROUNDS)]
-        drawn.append((contract, pa.concat_tables(rows)))
+        drawn.append((contract, as_staged(contract, pa.concat_tables(rows))))
 
     draw()
     statements, asked = [], []
@@ -110,7 +126,9 @@ def test_flink_gives_each_row_the_verdict_of_duckdb_and_polars(tmp_path: Path) -
             kept = [rule for rule in contract.rules if rule.name in names]
             asked.append((replace(contract, rules=tuple(kept)), table))
     assert len(asked) >= EXAMPLES // 2
-    for (contract, table), answer in zip(asked, ask(statements, tmp_path), strict=True):
+    answers = ask(statements, tmp_path)
+    assert not [answer[-1] for answer in answers if -1 in answer]
+    for (contract, table), answer in zip(asked, answers, strict=True):
         rows = table.to_pylist()
         assert sorted(answer) == list(range(len(rows)))
         by_flink = sorted(

@@ -67,6 +67,20 @@ class MultipleOf(RowKind):
             f"abs({steps}) * {slack}))"
         )
 
+    def violation_on(self, rule: Rule, contract: Contract, engine: str) -> str:
+        said = self.violation(rule, contract)
+        if engine != "flink" or contract.column(rule.columns[0]).type.family is not Family.FLOAT:
+            return said
+        # Its ROUND goes by decimals, and fails at an infinity.
+        column = column_of(rule, contract)[0]
+        step = literal(rule.arguments["multipleOf"], ColumnType(Family.FLOAT))
+        steps = f"({column}::DOUBLE / {step})"
+        slack = "4e-7" if contract.column(rule.columns[0]).type.width == 32 else "1e-15"
+        return (
+            f"(isinf({steps}) OR abs({steps} - floor({steps} + 0.5)) > greatest(1e-9, "
+            f"abs({steps}) * {slack}))"
+        )
+
     def broken(self, rule: Rule, contract: Contract) -> pl.Expr:
         import polars as pl
 
