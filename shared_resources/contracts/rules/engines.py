@@ -67,8 +67,8 @@ def query_for(
 
 
 def condition_for(rule: Rule, contract: Contract, engine: Engine) -> str:
-    """The condition in the engine's SQL under which a row breaks the rule; NULL counts as kept. Of a
-    column of floats it wants NaN as null (`without_nan`).
+    """The condition in the engine's SQL under which a row breaks the rule; NULL counts as kept. NaN
+    must be null in a column of floats, as every rule wants it.
 
     Raises `NotExpressed` for a rule that no single row decides, or that the engine has no words for.
     """
@@ -82,11 +82,6 @@ def condition_for(rule: Rule, contract: Contract, engine: Engine) -> str:
     where = tree.find(exp.Where)
     assert where is not None
     return str(where.this.sql(dialect=_dialect(engine)))
-
-
-def without_nan(column: str, engine: Engine) -> str:
-    """A column of floats, quoted as the engine does, with null for NaN."""
-    return _WITHOUT_NAN[engine].format(column)
 
 
 def _query(rule: Rule, contract: Contract, engine: Engine) -> str:

@@ -20,7 +20,8 @@ import pytest
 import sqlglot
 
 from shared_resources.contracts.model import Partitioning, Rule
-from shared_resources.contracts.rules.engines import Engine, NotExpressed, query_for
+from shared_resources.contracts.rules.engines import Engine, NotExpressed, condition_for, query_for
+from shared_resources.contracts.rules.kind import RowKind
 from shared_resources.contracts.rules.registry import all_kinds, kind_of
 from shared_resources.contracts.types import ColumnType, Family
 from shared_resources.governance.audit.audit import audit
@@ -120,6 +121,16 @@ def test_every_kind_is_asked_or_has_no_query() -> None:
     for kind in sorted(NO_QUERY):
         with pytest.raises(NotExpressed):
             query_for(make_rule(kind), CONTRACT, Engine.SNOWFLAKE, ("lines",))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_rule_of_rows_is_a_condition_and_another_none(rule: Rule) -> None:
+    if not isinstance(kind_of(rule), RowKind) or rule.kind == "personal_data":
+        with pytest.raises(NotExpressed):
+            condition_for(rule, _contract(rule), Engine.FLINK)
+        return
+    said = condition_for(rule, _contract(rule), Engine.FLINK)
+    assert said in _query(rule, Engine.FLINK) and "TIMESTAMPNTZ" not in said
 
 
 # Flink's quotes and literals are SQLite's to sqlglot, which has no dialect of Flink's own.
