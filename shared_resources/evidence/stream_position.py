@@ -7,9 +7,12 @@ Does not belong here: the log and its readers (the room `streams/`).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+# A producer makes up names as it likes: a commit holds some of them.
+MOST_NAMES, LONGEST_NAME = 20, 64
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,30 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Fields of messages that the contract does not know, and says to leave out: how many there are, and
+    the names of the first, never what stood in them."""
+
+    fields: int = 0
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, names: Collection[str]) -> LeftOut:
+        shown = sorted(name.encode("utf-8", "replace").decode() for name in names)[:MOST_NAMES]
+        return cls(len(names), tuple(name[:LONGEST_NAME] for name in shown))
+
+    @property
+    def told(self) -> str:
+        more = self.fields - len(self.names)
+        return ", ".join(self.names) + (f" and {more} more" if more else "")
+
+
+@dataclass(frozen=True)
 class StreamPosition:
     """`positions` are, by partition of the topic, the offset of the first message that is neither
     published, nor rejected, nor skipped. The other numbers are of this one commit: messages taken,
-    of these `rejected`, and those without a value (`tombstones`). `engine` is there when another than the
+    of these `rejected`, and those without a value (`tombstones`), and what was
+    `left_out` of their fields. `engine` is there when another than the
     platform decoded the messages: each of them was then found once in what it gave, and nothing else.
     """
 
@@ -53,6 +76,7 @@ class StreamPosition:
     tombstones: int = 0
     skipped: tuple[Skipped, ...] = ()
     engine: str = ""
+    left_out: LeftOut = LeftOut()
 
     def on(self, before: StreamPosition | None) -> StreamPosition:
         """With the partitions that others have read, as `before` has them."""
@@ -73,6 +97,8 @@ class StreamPosition:
             written["skipped"] = [vars(one) for one in self.skipped]
         if self.engine:
             written |= {"engine": self.engine, "reconciled": self.messages}
+        if self.left_out.fields:
+            written["leftOut"] = vars(self.left_out)
         return json.dumps(written, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
@@ -88,4 +114,9 @@ class StreamPosition:
             int(written["tombstones"]),
             tuple(Skipped(**one) for one in written.get("skipped", ())),
             str(written.get("engine", "")),
+            _left_out(written.get("leftOut") or {}),
         )
+
+
+def _left_out(written: Mapping[str, Any]) -> LeftOut:
+    return LeftOut(int(written.get("fields", 0)), tuple(map(str, written.get("names", ()))))

@@ -54,6 +54,8 @@ def stream_metadata(version: Version) -> dict[str, dg.MetadataValue[Any]]:
     }
     if position.engine:
         metadata["decoded by"] = f"{position.engine}, every message compared with the log's"
+    if position.left_out.fields:
+        metadata["fields left out"] = position.left_out.told
     if position.skipped:
         metadata["messages skipped"] = dg.MetadataValue.json(
             [vars(one) for one in position.skipped]

@@ -59,6 +59,7 @@ def last_of_each_key(contract: Contract, decoded: WindowRows, messages: pa.Table
         tuple(decoded.places[row] for row in kept),
         faults,
         tuple(tombstones),
+        decoded.ignored,
     )
 
 

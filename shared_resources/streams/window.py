@@ -22,7 +22,7 @@ from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.data_products.pinned_inputs import PinnedInput, open_at
 from shared_resources.data_products.publishing import already_published, publish
 from shared_resources.environment import Environment
-from shared_resources.evidence.stream_position import Skipped, StreamPosition
+from shared_resources.evidence.stream_position import LeftOut, Skipped, StreamPosition
 from shared_resources.governance.audit.report import AuditReport
 from shared_resources.governance.quarantine.quarantine import QuarantineEntry
 from shared_resources.parquet import write_parquet
@@ -177,6 +177,7 @@ def make_window(attempt: Attempt, window: Window, at: Standing) -> Made:
         tombstones=len(decoded.tombstones),
         skipped=window.skipped,
         engine=contract.stream.engine if window.rows is not None and contract.stream else "",
+        left_out=LeftOut.of(decoded.ignored),
     )
     made = Made(
         (part,),

@@ -27,13 +27,15 @@ Reasons = tuple[Reason, ...]
 @dataclass(frozen=True)
 class WindowRows:
     """`rows` are of the contract's types, and `places` where in the messages each was. `faults` are the
-    reasons of each message that is no row, by its place; `tombstones` those without a value.
+    reasons of each message that is no row, by its place; `tombstones` those without a value. `ignored`
+    names fields that the contract does not know and says to leave out.
     """
 
     rows: pa.Table
     places: tuple[int, ...]
     faults: Mapping[int, Reasons]
     tombstones: tuple[int, ...] = ()
+    ignored: frozenset[str] = frozenset()
 
     def without(self, why: Mapping[int, Reason]) -> WindowRows:
         """Without the rows, by their number among `rows`, that are set aside for a reason each."""
@@ -46,6 +48,7 @@ class WindowRows:
             tuple(self.places[row] for row in kept),
             {**self.faults, **set_aside},
             self.tombstones,
+            self.ignored,
         )
 
     def write_faults(self, topic: str, messages: pa.Table, file: Path) -> Path | None:
@@ -79,4 +82,5 @@ def read_rows(contract: Contract, messages: pa.Table) -> WindowRows:
         tuple(found.positions.to_list()),
         {one.position: one.reasons for one in found.undecodable},
         found.tombstones,
+        found.ignored,
     )

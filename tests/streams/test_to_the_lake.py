@@ -5,7 +5,11 @@ import json
 import pytest
 
 from shared_resources.cli.main import main
+from shared_resources.evidence.stream_position import LeftOut
+from shared_resources.reporting.metadata import stream_metadata
+from shared_resources.streams.draining import drain
 from shared_resources.streams.kept_messages import kept_messages
+from tests.guarantees.processes import definition
 from tests.streams.receipts import PRODUCT, contract, messages, receipt, send
 from tests.tiny_mesh import column
 
@@ -156,3 +160,25 @@ def test_an_upsert_keeps_the_last_row_of_each_key(mesh):
     [entry] = entries(mesh)
     [found] = kept(mesh, entry).to_pylist()
     assert json.loads(found["value"]) == receipt(1, paid=-1)
+
+
+def test_fields_that_are_left_out_are_named_by_window(mesh):
+    """`extraColumns: ignore` goes without them, and says so: names, and no value."""
+    mesh.environment.log.create("receipts", 1)
+    mesh.product(PRODUCT, contract(extraColumns="ignore"))
+    told = []
+    for more in (
+        {},
+        {"note": "private", "zone": 3},
+        {},
+        {f"f{n}" + "x" * 99: n for n in range(30)},
+    ):
+        send(mesh, [{**receipt(len(told) * 10 + n), **more} for n in range(3)])
+        drain(mesh.environment, definition(mesh.environment, PRODUCT), "r")
+        told.append(position(mesh).left_out)
+        assert "private" not in str(mesh.versions(PRODUCT)[-1].properties)
+    assert told[:3] == [LeftOut(), LeftOut(2, ("note", "zone")), LeftOut()]
+    assert told[3].fields == 30 and told[3].told.endswith("x and 10 more")
+    assert {len(name) for name in told[3].names} == {64}
+    shown = stream_metadata(mesh.versions(PRODUCT)[-1])
+    assert shown["fields left out"].value == told[3].told

@@ -38,11 +38,13 @@ _ANY = rf'(?:null|true|false|-?{_WHOLE}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|"[^"\\\
 @dataclass(frozen=True)
 class Layout:
     """`fields` are the names in a message, in its order; `names` those of the columns that `pattern`'s
-    groups give, after the first, which is there when a message matches."""
+    groups give, after the first, which is there when a message matches. `ignored` are the fields that
+    are left out."""
 
     fields: tuple[str, ...]
     names: tuple[str, ...]
     pattern: str
+    ignored: tuple[str, ...] = ()
 
     def texts(self, messages: pl.Series) -> tuple[pl.Series, pl.DataFrame]:
         """Whether each message matches, and the texts of its fields by column; null for a null."""
@@ -70,7 +72,8 @@ def layout_of(
     message = pl.Series([text])
     for pattern in _patterns(said):
         if message.str.contains(pattern).item():
-            return Layout(tuple(fields), tuple(names), pattern)
+            ignored = tuple(name for name in fields if columns[name] is None)
+            return Layout(tuple(fields), tuple(names), pattern, ignored)
     return None
 
 

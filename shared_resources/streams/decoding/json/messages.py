@@ -46,6 +46,7 @@ class JsonDecoder:
 
     def decode(self, values: pa.Array) -> Decoded:
         texts, undecodable = _texts(values)
+        self._careful.columns.ignored.clear()  # told by batch, of which there is no end
         positions = pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
         refused = {one.position for one in undecodable}
         tombstones = []
@@ -84,6 +85,8 @@ class JsonDecoder:
                 left = Part(left.positions.filter(others), left.frame.filter(others))
                 continue
             left, found[learnt] = self._matched(learnt, left, parts, doubtful)
+        matched = (layout for layout, number in found.items() if number)
+        self._careful.columns.ignored.update(name for one in matched for name in one.ignored)
         # Those of the most messages stay, and are looked for first.
         self._layouts = sorted(found, key=lambda one: -found[one])[:MOST_LAYOUTS]
         doubtful.append(left)
