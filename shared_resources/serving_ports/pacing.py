@@ -6,7 +6,7 @@ Does not belong here: how that is done (`following.py`), when it is told that it
 A generation is a whole version, so that what is served is always the version that its header names, row
 by row. To change only the rows of a window in the current generation would be cheaper, and on SQLite be
 seen in one step; on Cassandra it would not, as a batch over several partitions is seen piece by piece:
-who reads two keys would see two versions of one name (docs/decisions/19-a-served-stream-is-paced.md).
+who reads two keys would see two versions of one name (docs/decisions/20-a-served-stream-is-paced.md).
 """
 
 from __future__ import annotations
