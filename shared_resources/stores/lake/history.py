@@ -18,9 +18,8 @@ from shared_resources.stores.versions import version_of
 STORE = "lake"
 HIGHEST = "mesh.highest-number"  # of the table's properties
 _MOST_PRODUCTS = 8
-_VERSIONS: dict[
-    str, tuple[object, list[Version]]
-] = {}  # the last of each, with what they were read from
+# Of each product those that were asked for last, with the metadata that they are of.
+_VERSIONS: dict[str, tuple[object, list[Version]]] = {}
 
 
 def number_of(snapshot: SnapshotFacts) -> int | None:
@@ -80,8 +79,8 @@ def versions_of(table: AnyTable | None, product: str) -> list[Version]:
     if found is None or found[0] is not table.metadata:
         made = [to_version(product, snapshot) for _, snapshot in sorted(numbered(table).items())]
         found = _VERSIONS[product] = table.metadata, made
-        while len(_VERSIONS) > _MOST_PRODUCTS:
-            _VERSIONS.pop(next(iter(_VERSIONS)), None)
+        for other in list(_VERSIONS)[:-_MOST_PRODUCTS]:  # a copy: other threads add theirs
+            _VERSIONS.pop(other, None)
     return [*found[1]]
 
 
