@@ -169,6 +169,7 @@ def _as_read(contract: Contract, window: Window, rows: pa.Table) -> WindowRows:
         tuple(places[order].tolist()),
         {int(unread[place]): reasons for place, reasons in ours.faults.items()},
         tuple(np.flatnonzero(empty).tolist()),
+        ours.ignored,  # of what the job reads, each field is the contract's
     )
 
 

@@ -66,6 +66,17 @@ def test_kept_rows_and_what_the_platform_reads_itself_become_one_window(shop):
     assert job.files() == []  # what was passed is needed no longer
 
 
+def test_fields_that_are_left_out_are_named_of_what_the_platform_reads_itself(shop):
+    shop.product(PRODUCT, contract(engine="flink", extraColumns="ignore"))
+    shop.made = definition(shop.environment, PRODUCT)
+    send(shop, [receipt(1), receipt(2) | {"colour": "red"}], partition=0)
+    job = StagingJob(shop.environment, shop.made.contract)
+    job.stage([kept(0, 1), other(1, UNREAD)])
+    take(shop)
+    assert numbers(shop) == [1, 2]
+    assert "colour" in shop.versions(PRODUCT)[-1].evidence.stream.left_out.names
+
+
 def test_what_was_passed_is_removed_and_a_new_process_knows_it(shop):
     job = StagingJob(shop.environment, shop.made.contract)
     send(shop, [receipt(1)], partition=0)
