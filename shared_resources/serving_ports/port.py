@@ -45,9 +45,7 @@ class State(StrEnum):
 
 
 class PortUnreachable(MeshProblem):
-    """The port does not answer; the message names it, without a password."""
-
-    exit_code = 2
+    """The port does not answer; the message names it, without a password. It may pass."""
 
 
 class Superseded(MeshProblem):

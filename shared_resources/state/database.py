@@ -72,9 +72,7 @@ class Words(sa.TypeDecorator[str]):
 
 
 class StateUnreachable(MeshProblem):
-    """The state database does not answer; the message names it, without the password."""
-
-    exit_code = 2
+    """The state database does not answer; the message names it, without the password. It may pass."""
 
 
 class LockKept(StateUnreachable):
@@ -118,22 +116,22 @@ class StateDatabase:
             yield connection
 
     @contextlib.contextmanager
-    def lock(self, name: str) -> Iterator[None]:
+    def lock(self, name: str, patience: float | None = None) -> Iterator[None]:
         """Hold the named lock, which its holder's death frees: on every machine with Postgres.
 
-        Raises `LockKept` if another keeps it for `LOCK_SECONDS`.
+        Raises `LockKept` if another keeps it for `patience` seconds, `LOCK_SECONDS` where none is given.
 
         It serialises those who work in good order. What must hold even if the connection that
         holds it is cut needs a check of its own where it commits. Not for a holder to take twice.
         """
         if self.engine.dialect.name == "postgresql":
-            with _advisory_lock(self.engine, name):
+            with _advisory_lock(self.engine, name, patience):
                 yield
             return
         # No name ends as another begins: "/" cannot stand in a file's name, "%" is written "%25".
         file = self._locks / (name.replace("%", "%25").replace("/", "%2F") + ".lock")
         file.parent.mkdir(parents=True, exist_ok=True)
-        with _file_lock(file, name):
+        with _file_lock(file, name, patience):
             yield
 
     def is_held(self, name: str) -> bool:
@@ -209,24 +207,25 @@ def insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgr
 
 
 @contextlib.contextmanager
-def _file_lock(file: Path, name: str) -> Iterator[None]:
+def _file_lock(file: Path, name: str, patience: float | None = None) -> Iterator[None]:
+    seconds = LOCK_SECONDS if patience is None else patience
     with contextlib.ExitStack() as held:
         try:
-            held.enter_context(FileLock(file, timeout=LOCK_SECONDS))
+            held.enter_context(FileLock(file, timeout=seconds))
         except Timeout:
             raise _kept(
-                name, f"a process on this machine holds {file} (`fuser {file}` names it)"
+                name, seconds, f"a process on this machine holds {file} (`fuser {file}` names it)"
             ) from None
         yield
 
 
 @contextlib.contextmanager
-def _advisory_lock(engine: sa.Engine, name: str) -> Iterator[None]:
+def _advisory_lock(engine: sa.Engine, name: str, patience: float | None = None) -> Iterator[None]:
     """A lock of the session, outside of any transaction: a holder may take minutes."""
     number = _number(name)
     with engine.connect() as opened:
         connection = opened.execution_options(isolation_level="AUTOCOMMIT")
-        _take_advisory_lock(connection, number, name)
+        _take_advisory_lock(connection, number, name, patience)
         try:
             yield
         finally:
@@ -241,19 +240,23 @@ def _number(name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"mesh/{name}".encode()).digest()[:8], signed=True)
 
 
-def _take_advisory_lock(connection: sa.Connection, number: int, name: str) -> None:
+def _take_advisory_lock(
+    connection: sa.Connection, number: int, name: str, patience: float | None
+) -> None:
     # Who waits within Postgres does not hear Ctrl-C, and holds its vacuum back.
-    end = time.monotonic() + LOCK_SECONDS
+    seconds = LOCK_SECONDS if patience is None else patience
+    end = time.monotonic() + seconds
     for turn in itertools.count():
         if connection.scalar(sa.select(sa.func.pg_try_advisory_lock(number))):
             return
         if time.monotonic() > end:
             holder = connection.execute(_HOLDER, {"number": number}).first()
             if holder is None:
-                raise _kept(name, "it has changed hands since")
+                raise _kept(name, seconds, "it has changed hands since")
             pid, application, address = holder
             raise _kept(
                 name,
+                seconds,
                 f"{application or 'a process'} holds it from {address or 'a local socket'}; where "
                 f"that is gone, SELECT pg_terminate_backend({pid}) frees it",
             )
@@ -270,9 +273,9 @@ _HOLDER = sa.text("""
 """)
 
 
-def _kept(name: str, who: str) -> LockKept:
+def _kept(name: str, seconds: float, who: str) -> LockKept:
     return LockKept(
-        f"the lock {name!r} was not free within {LOCK_SECONDS / 60:.0f} minutes: {who}. See whether "
+        f"the lock {name!r} was not free within {seconds / 60:.0f} minutes: {who}. See whether "
         "that process still works or hangs, and try again"
     )
 

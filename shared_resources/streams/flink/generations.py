@@ -35,6 +35,12 @@ SQL, SAID, CURRENT = "job.sql", "generation.json", "current"
 SHORTEST_CHECKPOINT = 1
 
 
+class NoJob(MeshProblem):
+    """No job of Flink's decodes the product's messages: its contract names another engine."""
+
+    exit_code = 2
+
+
 @dataclass(frozen=True)
 class Generation:
     """`begins` is from where the job reads each partition; `statement` names what it was compiled to."""
@@ -65,8 +71,8 @@ def statement_digest(contract: Contract) -> str:
 def plan(environment: Environment, contract: Contract, folder: Path) -> tuple[Generation, str]:
     """A generation in that folder that would begin now, and its job. Nothing is written.
 
-    Raises `MessagesGone` when messages are missing that nobody said may be, and `MeshProblem` for a
-    product whose engine is another, or whose topic no job can read.
+    Raises `MessagesGone` when messages are missing that nobody said may be, `NoJob` for a product
+    whose engine is another, and `MeshProblem` for one whose topic no job can read.
     """
     kafka = _kafka(environment, contract)
     topic, gap, at, _ = look(environment, contract)
@@ -115,7 +121,7 @@ def current(environment: Environment, contract: Contract) -> Generation | None:
 
 def _kafka(environment: Environment, contract: Contract) -> KafkaSettings:
     if contract.stream is None or contract.stream.engine is not Engine.FLINK:
-        raise MeshProblem(
+        raise NoJob(
             f"{contract.key} is not made by Flink: add `engine: flink` to its `stream` in {contract.path}"
         )
     kafka: KafkaSettings | None = getattr(environment.log, "kafka", None)

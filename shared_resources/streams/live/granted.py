@@ -26,10 +26,11 @@ from shared_resources.access.grants import Grant
 from shared_resources.access.log import log_of, reading_of
 from shared_resources.access.masking_key import hmac_keys
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.streams.model import Stream
 from shared_resources.contracts.types import arrow_schema
 from shared_resources.environment import Environment
 from shared_resources.governance.catalogue import data_time_rules
-from shared_resources.mesh.read import central_of, read_product
+from shared_resources.mesh.read import read_central, read_product
 from shared_resources.problems import MeshProblem
 from shared_resources.serving_ports.kept_grants import KeptGrants
 from shared_resources.serving_ports.spells import SPELL, SpellLog
@@ -51,25 +52,30 @@ class Shown:
     broken: int
 
 
+def stream_followed(environment: Environment, key: str) -> tuple[Contract, Stream]:
+    """The contract of the product of whose messages rows are to follow. Raises `NoStream`."""
+    folder = read_product(environment, key)
+    if folder is None or folder.contract is None or folder.contract.stream is None:
+        raise NoStream(
+            f"{key} is made of no topic here: rows follow a product whose contract has `stream`; name "
+            "one in @live(of=…)"
+        )
+    return folder.contract, folder.contract.stream
+
+
 class GrantedMessages:
     """What `reader` is shown of messages of the product `key`. Raises `NoStream`, `NoAgreement`."""
 
     def __init__(self, environment: Environment, key: str, reader: Reader) -> None:
-        folder = read_product(environment, key)
-        if folder is None or folder.contract is None or folder.contract.stream is None:
-            raise NoStream(
-                f"{key} is made of no topic here: rows can follow a stream product alone"
-            )
-        self.contract: Contract = folder.contract
-        assert folder.contract.stream is not None
-        self.topic = folder.contract.stream.topic
+        self.contract, stream = stream_followed(environment, key)
+        self.topic = stream.topic
         self._environment, self._reader = environment, reader
-        central = data_time_rules(self.contract, (), central_of(environment))
+        central = data_time_rules(self.contract, (), read_central(environment))
         self._rules = MessageRules(self.contract, (*self.contract.rules, *central))
         self._columns = tuple((c.name, c.type) for c in self.contract.columns)
         self._grants = KeptGrants(environment)
         self._log = SpellLog(log_of(environment.home_of_readers, environment.shared_access_log))
-        self.columns  # noqa: B018 - who has no agreement is told before anything is read
+        self._grant()  # who has no agreement is told before anything is read
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -26,13 +27,15 @@ from shared_resources.access.principal import product_principal
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.environment import Environment, EnvironmentProblem
 from shared_resources.evidence.record import stream_in
+from shared_resources.problems import MeshProblem
 from shared_resources.serving_ports.following import bring_level
 from shared_resources.serving_ports.live_position import LivePosition
 from shared_resources.serving_ports.port import Behind, Held, ServingPort, Superseded
+from shared_resources.state.database import LockKept
 from shared_resources.stores.protocol import NotPublished
 from shared_resources.stores.reading.frames import as_frame
 from shared_resources.streams.live.granted import GrantedMessages
-from shared_resources.streams.live.making import Following, LiveProblem
+from shared_resources.streams.live.making import Following
 from shared_resources.streams.live.writing import LiveWriter
 from shared_resources.streams.log.port import LogReader, Positions, TopicState, message_schema
 
@@ -40,7 +43,15 @@ MOST_MESSAGES = 5_000
 # How often it is asked whether another version is served, and whether the one that is is stale.
 LOOKS_EACH = 1.0
 _WAIT = 0.2
+# How long it waits for its turn before it asks whether it is to end.
+_TURN = 0.5
 _SAYS_EACH = 10.0
+
+
+class NoLiveRows(MeshProblem):
+    """Nothing in the product's folder says how its rows follow messages."""
+
+    exit_code = 2
 
 
 @dataclass
@@ -57,7 +68,9 @@ class LiveProcess:
     _begins: Mapping[int, int] = field(default_factory=dict)
     _taken: bool = False
     _said: str = ""
-    _counts: dict[str, int] = field(default_factory=dict)
+    _messages: int = 0
+    _broken: int = 0
+    _says_at: float = 0.0
 
     @property
     def key(self) -> str:
@@ -66,12 +79,12 @@ class LiveProcess:
     def run(self, until: Positions | None = None) -> None:
         """Go on until it is stopped, or with `until`, until the rows are level with these offsets.
 
-        Raises `NoStream`, `NoAgreement`, `PortUnreachable`, `LogProblem`, and `LiveProblem`, also for a
-        product without `@live`.
+        Raises `NoLiveRows` for a product without `@live`, `NoStream`, `NoAgreement`, `PortUnreachable`,
+        `LogProblem` and `LiveProblem`.
         """
         port, live = self.environment.serving_port, self.definition.live
         if live is None:
-            raise LiveProblem(
+            raise NoLiveRows(
                 f"{self.key} has no live rows: decorate a class with @live in "
                 f"{self.definition.folder / 'product.py'} (docs/how-to/live.md)"
             )
@@ -83,12 +96,23 @@ class LiveProcess:
         reader = Reader(product_principal(self.key), by=self.key)
         messages = GrantedMessages(self.environment, live.of, reader)
         try:
-            with self.environment.state.lock(f"live/{self.key}"):
+            with ExitStack() as turn:
+                self._take_turn(turn)
                 while not self.stopping():
                     if self._once(port, messages, reader, until):
                         return
         finally:
             messages.close()
+
+    def _take_turn(self, turn: ExitStack) -> None:
+        """Wait until no other process of the product is at work, or until this one is to end."""
+        while not self.stopping():
+            lock = self.environment.state.lock(f"live/{self.key}", patience=_TURN)
+            try:
+                turn.enter_context(lock)
+                return
+            except LockKept:
+                self._say("another process of it is at work; it waits until that ends")
 
     def _once(
         self, port: ServingPort, messages: GrantedMessages, reader: Reader, until: Positions | None
@@ -150,7 +174,11 @@ class LiveProcess:
         goal: Positions,
         until: Positions | None,
     ) -> bool:
-        level, looks_at, unsaid = not goal, 0.0, not goal or writer.waits
+        level, looks_at = not goal, 0.0
+        # What is published changes rows, or is further than the position says.
+        unsaid = (
+            not goal or writer.waits or any(at > goal.get(p, 0) for p, at in self._begins.items())
+        )
         while not self.stopping() and not self._taken:
             if time.monotonic() >= looks_at:
                 if not self._same(port, writer, topic):
@@ -164,8 +192,8 @@ class LiveProcess:
             self._positions |= log.positions()
             if taken.num_rows:
                 shown = messages.of(taken)
-                self._count("messages", taken.num_rows)
-                self._count("broken", shown.broken)
+                self._messages += taken.num_rows
+                self._broken += shown.broken
                 writer.keep(state.update(shown.frame))
             level = level or all(
                 self._positions.get(p, 0) >= end for p, end in goal.items() if p in topic.ends
@@ -176,6 +204,7 @@ class LiveProcess:
                 self.wrote(at)
                 unsaid = False
             if until is not None and level and _reached(self._positions, until):
+                self._say(f"is level with its topic: {self._counts(writer)}")
                 return True
         return False
 
@@ -244,20 +273,17 @@ class LiveProcess:
             self.told(f"{self.key}: {what}")
         self._said = what
 
-    def _count(self, what: str, number: int) -> None:
-        self._counts[what] = self._counts.get(what, 0) + number
-
     def _say_counts(self, writer: LiveWriter) -> None:
-        now = int(time.monotonic())
-        if not self._counts.get("messages") or now < self._counts.get("due", 0):
-            return
+        if self._messages and time.monotonic() >= self._says_at:
+            self._say(self._counts(writer))
+            self._says_at = time.monotonic() + _SAYS_EACH
+
+    def _counts(self, writer: LiveWriter) -> str:
         refused = ", ".join(f"{n:,} broke {rule}" for rule, n in sorted(writer.refused.items()))
-        self._say(
-            f"{self._counts['messages']:,} messages, of which {self._counts.get('broken', 0):,} broke "
-            f"their contract; {writer.rows:,} rows written"
-            + (f"; not written: {refused}" if refused else "")
+        return (
+            f"{self._messages:,} messages, of which {self._broken:,} broke their contract; "
+            f"{writer.rows:,} rows written" + (f"; not written: {refused}" if refused else "")
         )
-        self._counts["due"] = now + int(_SAYS_EACH)
 
 
 def _reached(positions: Positions, until: Positions) -> bool:

@@ -12,8 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from shared_resources.problems import MeshProblem
+from shared_resources.serving_ports.port import PortUnreachable
+from shared_resources.state.database import LockKept, StateUnreachable
+from shared_resources.streams.decoding.registry import RegistryUnreachable
 from shared_resources.streams.kept_up import keeper
-from shared_resources.streams.kept_up.keeper import Keeper, Wanted
+from shared_resources.streams.kept_up.keeper import SOMEBODY_ACTS, Keeper, Wanted
 from shared_resources.streams.log.port import LogProblem
 
 # Writes a line for each start, then does as it is told.
@@ -122,3 +126,12 @@ def test_who_does_not_end_in_time_is_killed(kept: Kept, monkeypatch: pytest.Monk
     thread.join()
     with pytest.raises(ProcessLookupError):
         os.kill(kept.starts("one")[0], 0)
+
+
+@pytest.mark.parametrize(
+    "problem", [LogProblem, LockKept, PortUnreachable, RegistryUnreachable, StateUnreachable]
+)
+def test_a_server_that_does_not_answer_is_nothing_that_somebody_must_act_on(
+    problem: type[MeshProblem],
+) -> None:
+    assert problem.exit_code != SOMEBODY_ACTS

@@ -18,7 +18,7 @@ from shared_resources.serving_ports.live_position import LivePosition
 from shared_resources.streams.live import process
 from shared_resources.streams.live.granted import NoStream
 from shared_resources.streams.live.making import LiveProblem
-from shared_resources.streams.live.process import LiveProcess
+from shared_resources.streams.live.process import LiveProcess, NoLiveRows
 from tests.streams import receipts
 from tests.streams.live.made import (
     CODE,
@@ -53,6 +53,31 @@ def test_rows_follow_messages_and_go_on_where_they_were(mesh):
     at = LivePosition.of(held.note)
     assert held.position == 5 and at.positions == mesh.environment.log.topic("receipts").ends
     assert at.age() < 600 and at.topic == "receipts"
+
+
+def test_the_position_says_what_is_in_though_it_changes_no_row(mesh):
+    shop(mesh, code=CODE.replace("changed = {}", "rows, changed = rows.head(0), {}"))
+    send(mesh, (1, "one", 1.0))
+    follow(mesh)
+    send(mesh, (2, "two", 1.0))
+    publish_receipts(mesh)
+    assert current(mesh).position == 1
+    told = follow(mesh)
+    assert current(mesh).position == 2
+    assert told[-1].endswith(
+        "is level with its topic: 0 messages, of which 0 broke their contract; 0 rows written"
+    )
+
+
+def test_who_waits_for_another_process_says_so_and_can_be_ended(mesh, monkeypatch):
+    shop(mesh)
+    monkeypatch.setattr(process, "_TURN", 0.05)
+    told = []
+    waiting = LiveProcess(mesh.environment, definition(mesh), lambda: bool(told), told.append)
+    with mesh.environment.state.lock(f"live/{TAKINGS}"):
+        waiting.run()
+    assert told == [f"{TAKINGS}: another process of it is at work; it waits until that ends"]
+    assert current(mesh).position is None
 
 
 def test_what_breaks_the_streams_contract_changes_nothing(mesh):
@@ -229,7 +254,7 @@ def test_no_agreement_no_rows_and_what_it_grants_holds_for_messages(mesh):
 @pytest.mark.slow
 def test_what_cannot_follow_is_told(mesh):
     shop(mesh)
-    with pytest.raises(LiveProblem, match="crm/tills has no live rows"):
+    with pytest.raises(NoLiveRows, match="crm/tills has no live rows"):
         LiveProcess(mesh.environment, definition(mesh, "crm/tills"), lambda: True).run()
     mesh.product(TAKINGS, takings_contract(), CODE.replace("shop/receipts", "crm/tills"))
     with pytest.raises(NoStream, match="crm/tills is made of no topic"):

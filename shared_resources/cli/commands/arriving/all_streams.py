@@ -13,10 +13,9 @@ from functools import partial
 
 from shared_resources import wiring
 from shared_resources.cli.output import say
-from shared_resources.data_products.function import ProductProblem
 from shared_resources.environment import Environment
 from shared_resources.governance.stopped import stopped_products, why_resting
-from shared_resources.mesh import Domain, Mesh, ProductFolder, read_whole_mesh
+from shared_resources.mesh import Domain, Mesh, read_whole_mesh
 from shared_resources.streams.kept_up.keeper import Keeper, Wanted
 
 # The `mesh` of this interpreter, wherever its script may lie.
@@ -50,19 +49,8 @@ def _of_domain(environment: Environment, mesh: Mesh, domain: Domain) -> Iterator
                 _command("run", product.key),
                 partial(_lacks, environment, contract.stream.topic),
             )
-        elif _follows(environment, domain, product):
+        elif product.followed:
             yield Wanted(f"live {product.key}", _command("live", product.key))
-
-
-def _follows(environment: Environment, domain: Domain, product: ProductFolder) -> bool:
-    """Whether the product's served rows follow a stream, which its own code says."""
-    from shared_resources.data_products.definition import define_product
-
-    try:
-        return define_product(environment, domain, product).live is not None
-    except ProductProblem as problem:
-        say(f"{product.key}: is not made: {problem}", err=True)
-        return False
 
 
 def _command(what: str, product: str) -> list[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shared_resources import wiring
+from shared_resources.cli.commands.arriving.stream_contract import stream_contract
 from shared_resources.cli.output import say
 from shared_resources.cli.stopping import Stop
 from shared_resources.cli.tables import print_json
@@ -22,7 +23,6 @@ from shared_resources.confinement.guard import platform_variables
 from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.mesh import read_whole_mesh
-from shared_resources.running.selection import product_contract
 
 if TYPE_CHECKING:
     from shared_resources.streams.gate.clauses import Held
@@ -54,7 +54,8 @@ def gate(product: str, until_empty: bool, only_clauses: bool, as_json: bool) -> 
     if as_json and not only_clauses:
         raise click.UsageError("--json goes with --clauses")
     environment = wiring.current()
-    contract = _with_gate(environment, product)
+    contract = stream_contract(environment, product)
+    _check_gate(contract)
     domain, folder = makeable(read_whole_mesh(environment), product)
     definition = define_product(environment, domain, folder)
     if only_clauses:
@@ -131,14 +132,9 @@ def row_of_gate(environment: Environment, contract: Contract) -> dict[str, Any]:
     return row
 
 
-def _with_gate(environment: Environment, product: str) -> Contract:
-    contract = product_contract(environment, product)
-    _check_gate(contract)
-    return contract
-
-
 def _check_gate(contract: Contract) -> None:
-    if contract.stream is None or contract.stream.gate is None:
+    assert contract.stream is not None, "`stream_contract` refuses these"
+    if contract.stream.gate is None:
         raise click.UsageError(
             f"{contract.key} has no gate: give `stream` in {contract.path} a `gate: {{topic: …}}`"
         )

@@ -5,15 +5,13 @@ Belongs here: the command. Does not belong here: the process itself (the room `s
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-
 import click
 
 from shared_resources.cli.branch_option import outside_branches
 from shared_resources.cli.output import say
+from shared_resources.cli.stopping import Stop
 from shared_resources.mesh import read_whole_mesh
+from shared_resources.running.selection import product_folder
 
 
 @click.command(epilog="Example: mesh stream live recommendation/next_products")
@@ -28,27 +26,21 @@ def live(product: str, until_empty: bool, below: int | None) -> None:
     """
     from shared_resources.data_products.definition import define_product
     from shared_resources.governance.stopped import makeable
-    from shared_resources.mesh.read import read_product
+    from shared_resources.streams.live.granted import stream_followed
     from shared_resources.streams.live.process import LiveProcess
 
     environment = outside_branches("nobody reads from one")
+    product_folder(environment, product)  # says which product may be meant, where there is none
     domain, folder = makeable(read_whole_mesh(environment), product)
     definition = define_product(environment, domain, folder)
-    ended = threading.Event()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, lambda number, frame: ended.set())
     until = None
     if until_empty and definition.live is not None:
-        followed = read_product(environment, definition.live.of)
-        if followed is not None and followed.contract is not None and followed.contract.stream:
-            topic = environment.log.topic(followed.contract.stream.topic)
-            until = topic.ends if topic is not None else None
-        if until is None:
+        _, stream = stream_followed(environment, definition.live.of)
+        topic = environment.log.topic(stream.topic)
+        if topic is None:
             raise click.UsageError(
-                f"there is no topic of {definition.live.of} yet, and nothing to be level with"
+                f"there is no topic {stream.topic!r} in {environment.log} yet, and nothing to be level "
+                "with; without --until-empty the process waits for it"
             )
-
-    def stopping() -> bool:
-        return ended.is_set() or below not in (None, os.getppid())
-
-    LiveProcess(environment, definition, stopping, say).run(until)
+        until = topic.ends
+    LiveProcess(environment, definition, Stop(below).asked, say).run(until)

@@ -18,6 +18,7 @@ from shared_resources import wiring
 from shared_resources.cli.commands.arriving.all_streams import keep_all_up
 from shared_resources.cli.commands.arriving.gate import gate, row_of_gate, skip_at_gate
 from shared_resources.cli.commands.arriving.live import live
+from shared_resources.cli.commands.arriving.stream_contract import stream_contract
 from shared_resources.cli.commands.arriving.stream_job import job
 from shared_resources.cli.output import say
 from shared_resources.cli.stopping import Stop
@@ -28,7 +29,6 @@ from shared_resources.contracts.model import Contract
 from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.environment import Environment
 from shared_resources.mesh import read_whole_mesh
-from shared_resources.running.selection import product_contract
 from shared_resources.state.attempt import OF_A_STREAM
 
 
@@ -60,7 +60,7 @@ def stream() -> None:
 )
 @click.option("--below", type=int, hidden=True, help="End with the process of this number.")
 def run(product: str | None, until_empty: bool, all_: bool, below: int | None) -> None:
-    """Commit windows of the product's topic.
+    """Commit windows of the product's topic: what `mesh stream DOMAIN/PRODUCT` does.
 
     Ends with 2 when somebody has to act before it can go on: messages are gone that were not read, or it
     is set up wrongly. With `--until-empty`, with 1 when a window was refused whole.
@@ -127,7 +127,7 @@ def skip(product: str, reason: str, at_gate: bool) -> None:
     from shared_resources.streams.standing import AcceptedGaps, look_at_topic, standing
 
     environment = wiring.current()
-    contract = _contract(environment, product)
+    contract = stream_contract(environment, product)
     if not reason.strip():
         raise click.BadParameter("is empty; say why", param_hint="--reason")
     if at_gate:
@@ -212,21 +212,12 @@ def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
 stream.add_command(live)
 
 
-def _contract(environment: Environment, product: str) -> Contract:
-    contract = product_contract(environment, product)
-    if contract.stream is None:
-        raise click.UsageError(
-            f"{product} is made of no topic: its contract has no `stream`. `mesh run {product}` makes it"
-        )
-    return contract
-
-
 def _definition(environment: Environment, product: str) -> ProductDefinition:
     from shared_resources.data_products.definition import define_product
     from shared_resources.data_products.publishing import make_ready
     from shared_resources.governance.stopped import makeable
 
-    contract = _contract(environment, product)
+    contract = stream_contract(environment, product)
     domain, folder = makeable(read_whole_mesh(environment), product)
     make_ready(environment, contract)
     return define_product(environment, domain, folder)

@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 
 from shared_resources import wiring
+from shared_resources.cli.commands.arriving.stream_contract import stream_contract
 from shared_resources.cli.output import say
 from shared_resources.confinement.guard import platform_variables
-from shared_resources.running.selection import product_contract
 
 FLINK = "MESH_FLINK"
 
@@ -52,7 +52,7 @@ def job(product: str, only_print: bool, options: tuple[str, ...], hours: float) 
         if "=" not in option:
             raise click.BadParameter(f"{option!r} is not KEY=VALUE", param_hint="--set")
     environment = wiring.current()
-    contract = product_contract(environment, product)
+    contract = stream_contract(environment, product)
     if only_print:
         _, sql = plan(environment, contract, staging_of(environment, contract) / "GENERATION")
         say(sql)
