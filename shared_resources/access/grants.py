@@ -24,7 +24,7 @@ from shared_resources.mesh.agreements.model import Agreement, Status
 from shared_resources.mesh.agreements.oaas import written
 from shared_resources.mesh.domain_file import owners_named, same_person
 from shared_resources.mesh.model import Central, ProductFolder, is_product_key
-from shared_resources.mesh.read import central_of, read_product
+from shared_resources.mesh.read import read_central, read_product
 from shared_resources.problems import MeshProblem
 
 
@@ -107,7 +107,7 @@ def grant_of(
             "known; deploy its domain, or mend its contract"
         )
     owners = owners_named(folder.folder.parents[1])
-    return decide(folder, owners, central_of(environment), principal, purpose, now)
+    return decide(folder, owners, read_central(environment), principal, purpose, now)
 
 
 def decide(

@@ -76,12 +76,12 @@ class ProductionEnvironment(LocalEnvironment):
     @cached_property
     def engines(self) -> Mapping[str, AccessEngine]:
         from shared_resources.engines.cloud_warehouse.engine import SnowflakeEngine
-        from shared_resources.mesh.read import central_of
+        from shared_resources.mesh.read import read_central
         from shared_resources.stores.cloud_warehouse.session import SnowflakeSession
 
         session = SnowflakeSession(self.settings.snowflake_connection)
         engines: dict[str, AccessEngine] = {SnowflakeEngine.name: SnowflakeEngine(session)}
-        if central_of(self).aws_principals is not None:  # else the lake is read without it
+        if read_central(self).aws_principals is not None:  # else the lake is read without it
             from shared_resources.engines.lake_grants.client import LakeFormation
             from shared_resources.engines.lake_grants.grants import LakeGrants
 

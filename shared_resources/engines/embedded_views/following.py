@@ -14,7 +14,7 @@ from shared_resources.engines.embedded_views.views import EmbeddedViews, views_b
 from shared_resources.engines.shares import Share, shares_of_product
 from shared_resources.environment import Environment
 from shared_resources.mesh.domain_file import owners_named
-from shared_resources.mesh.read import central_of, read_product
+from shared_resources.mesh.read import read_central, read_product
 from shared_resources.problems import MeshProblem
 
 _log = logging.getLogger(__name__)
@@ -78,4 +78,4 @@ def _shares(environment: Environment, product: str) -> tuple[Share, ...]:
     if folder is None:
         return ()
     owners = owners_named(folder.folder.parents[1])
-    return shares_of_product(folder, owners, central_of(environment), datetime.now(UTC)).given
+    return shares_of_product(folder, owners, read_central(environment), datetime.now(UTC)).given

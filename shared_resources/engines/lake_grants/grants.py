@@ -40,7 +40,7 @@ from shared_resources.environment import Environment
 from shared_resources.mesh import look_at_mesh
 from shared_resources.mesh.agreements.oaas import written
 from shared_resources.mesh.model import Mesh
-from shared_resources.mesh.read import central_of
+from shared_resources.mesh.read import read_central
 
 _Place = tuple[str, str]  # a principal, and `database.table`
 
@@ -82,7 +82,7 @@ class LakeGrants:
         return Desired(frozenset(items), tuple(unsaid))
 
     def live(self) -> frozenset[Item]:
-        central = central_of(self._environment)
+        central = read_central(self._environment)
         readers = {arn: reader for reader, arn in (central.aws_principals or {}).items()}
         tables = dict(self._tables(look_at_mesh(self._environment)))
         items: list[Item] = []
