@@ -78,7 +78,8 @@ class ProductFolder:
     """One folder below `products/`. `contract` is None when the file is missing or not valid.
 
     `kind` is None when the product has no maker or more than one. `lines` gives the line of each
-    statement of the contract by its path, e.g. `schema.transactions.properties.quantity`.
+    statement of the contract by its path, e.g. `schema.transactions.properties.quantity`. Its served rows
+    follow the streams `followed`, and it is made without them.
     """
 
     domain: str
@@ -87,6 +88,7 @@ class ProductFolder:
     contract: Contract | None
     kind: ProductKind | None
     inputs: tuple[ProductReference, ...] = ()
+    followed: tuple[ProductReference, ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -228,8 +230,7 @@ class Mesh:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        of_domains = (finding for domain in self.domains for finding in domain.findings)
-        return (*self.central.findings, *of_domains)
+        return (*self.central.findings, *(one for of in self.domains for one in of.findings))
 
     @property
     def products(self) -> tuple[ProductFolder, ...]:
@@ -263,8 +264,8 @@ class Mesh:
         raise KeyError(f"no product {key!r} below {self.root / 'domains'}")
 
     def consumers(self, key: str) -> tuple[ProductFolder, ...]:
-        """The products that read `key`, or relate to it, directly."""
-        return tuple(product for product in self.products if key in product.reads)
+        """The products that read `key`, relate to it, or have rows that follow it, directly."""
+        return tuple(p for p in self.products if key in {*p.reads, *(f.key for f in p.followed)})
 
 
 DBT_PROJECT = "dbt_project"

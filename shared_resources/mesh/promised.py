@@ -66,6 +66,8 @@ def promise_of(domain: Domain) -> dict[str, bytes]:
                 for one in product.inputs
             ],
         }
+        if product.followed:
+            products[product.name]["followed"] = [one.key for one in product.followed]
     said = {"domain": domain.name, "products": products}
     files[PROMISE_FILE] = json.dumps(said, indent=1, sort_keys=True).encode()
     return files
@@ -118,6 +120,7 @@ def read_promised(
                 contract=contract,
                 kind=ProductKind(product["kind"]) if product["kind"] else None,
                 inputs=tuple(_inputs(product["inputs"], folder / PROMISE_FILE)),
+                followed=tuple(_followed(product, folder / PROMISE_FILE)),
                 lines=lines,
             )
         )
@@ -133,3 +136,9 @@ def _inputs(said: list[dict[str, Any]], file: Path) -> list[ProductReference]:
         for one in said
         if is_product_key(one["product"]) or pin_of(one["product"])
     ]
+
+
+def _followed(product: Mapping[str, Any], file: Path) -> list[ProductReference]:
+    """None in the promise of a platform that did not know of them."""
+    keys = (key for key in product.get("followed", ()) if is_product_key(key))
+    return [ProductReference(key, None, file, 0) for key in keys]

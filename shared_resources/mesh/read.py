@@ -18,6 +18,7 @@ from shared_resources.contracts.model import Contract
 from shared_resources.environment import Environment
 from shared_resources.findings import Finding, InvalidFile
 from shared_resources.mesh.central_file import read_central_file
+from shared_resources.mesh.code.live_code import read_followed
 from shared_resources.mesh.code.makers import added_makers, makers_in, read_added
 from shared_resources.mesh.code.model_text import inputs_of_model
 from shared_resources.mesh.code.platform_use import platform_findings
@@ -93,7 +94,7 @@ def read_mesh(
 
 
 def read_central(environment: Environment) -> Central:
-    """What is decided for every domain, without reading any of them."""
+    """What is decided for every domain, as it is in force for the environment; no domain is read."""
     registered = environment.registry.promised(()).central
     return _central(environment.root / "domains" / CENTRAL_FILE, registered)
 
@@ -119,12 +120,6 @@ def read_whole_mesh(environment: Environment) -> Mesh:
     """The mesh of the environment, its registry included, every contract read anew: for those who
     judge it."""
     return read_mesh(environment.root, registered=environment.registry.promised)
-
-
-def central_of(environment: Environment) -> Central:
-    """What the governance team decided, as it is in force for the environment."""
-    registered = environment.registry.promised(()).central
-    return _central(environment.root / "domains" / CENTRAL_FILE, registered)
 
 
 def _read_by(domain: Domain) -> set[str]:
@@ -207,9 +202,10 @@ def _read_product(
     contract, lines = _read_contract(folder, findings, reader)
     model = model_file(root, domain, folder.name)
     inputs: tuple[ProductReference, ...] = ()
+    followed: tuple[ProductReference, ...] = ()
     if (folder / CODE_FILE).is_file():
         code = read_product_code(folder / CODE_FILE)
-        inputs = code.inputs
+        inputs, followed = code.inputs, read_followed(folder / CODE_FILE)
         findings += code.findings
     elif added := makers_in(folder):
         code = read_added(added[0], folder / added[0].file)
@@ -228,6 +224,7 @@ def _read_product(
         contract=contract,
         kind=_kind(folder, model, contract, findings),
         inputs=inputs,
+        followed=followed,
         lines=lines,
     )
 
@@ -300,7 +297,7 @@ def _kind(
                 RULE,
                 f"nothing makes {folder.parent.parent.name}/{folder.name}",
                 f"add {CODE_FILE} with a @data_product function, or the dbt model "
-                f"{model.relative_to(folder.parents[3])}, or `landing` to the contract's "
+                f"{model.relative_to(folder.parents[3])}, or `landing` or `stream` to the contract's "
                 "customProperties" + _for_added(),
             )
         )

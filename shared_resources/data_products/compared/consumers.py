@@ -60,11 +60,11 @@ class Read:
 
 
 def _declared(mesh: Mesh, read: Read) -> Iterator[Use]:
-    """The products that name it: as an input of their code, or in a relationship."""
+    """The products that name it: as an input of their code, in a relationship, as what rows follow."""
     key = read.product.key
     for consumer in mesh.consumers(key):
         roles = read.roles_of(consumer)
-        for reference in consumer.references:
+        for reference in (*consumer.references, *consumer.followed):
             if reference.key != key:
                 continue
             columns = reference.columns

@@ -156,7 +156,7 @@ def read_product_code(file: Path) -> ProductCode:
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         for decorator in node.decorator_list
-        if _called(decorator) == _DECORATOR
+        if called(decorator) == _DECORATOR
     ]
     if len(makers) != 1:
         line = makers[1][0].lineno if makers else 1
@@ -174,7 +174,7 @@ def read_product_code(file: Path) -> ProductCode:
     function, decorator = makers[0]
     given = decorator.keywords if isinstance(decorator, ast.Call) else []
     keywords = [keyword for keyword in given if keyword.arg != ENGINE]
-    constants = _constants(tree)
+    constants = constants_of(tree)
     engines = [_engine(one.value, constants, file) for one in given if one.arg == ENGINE]
     inputs = (_input(keyword.value, constants, file) for keyword in keywords)
     return ProductCode(
@@ -185,7 +185,7 @@ def read_product_code(file: Path) -> ProductCode:
 
 def _engine(value: ast.expr, constants: Mapping[str, ast.expr], file: Path) -> Finding | None:
     """The finding for an engine that there is not; one that is not written out is told by loading."""
-    texts = _texts(value, constants)
+    texts = texts_of(value, constants)
     if texts is None or (len(texts) == 1 and texts[0] in ENGINES):
         return None
     known = " or ".join(map(repr, ENGINES))
@@ -243,7 +243,7 @@ def missing_rule_functions(contract: Contract, folder: Path) -> Iterator[Finding
 
 def _defined(tree: ast.Module) -> set[str]:
     """The names of functions, and whatever else is bound by assignment or import, of a module."""
-    names: set[str] = set(_constants(tree))
+    names: set[str] = set(constants_of(tree))
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)
@@ -252,17 +252,17 @@ def _defined(tree: ast.Module) -> set[str]:
     return names
 
 
-def _called(node: ast.expr) -> str:
+def called(node: ast.expr) -> str:
     """The last name of a decorator, or of what a call calls."""
     match node:
         case ast.Call(func=function):
-            return _called(function)
+            return called(function)
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
     return ""
 
 
-def _constants(tree: ast.Module) -> dict[str, ast.expr]:
+def constants_of(tree: ast.Module) -> dict[str, ast.expr]:
     """What is assigned to plain names at the top of a module."""
     return {
         target.id: node.value
@@ -282,29 +282,29 @@ def _input(
     if isinstance(value, ast.Call):
         given = {keyword.arg: keyword.value for keyword in value.keywords}
         first = value.args[0] if value.args else given.get("key")
-        if _called(value) != _INPUT or first is None:
+        if called(value) != _INPUT or first is None:
             return None
         second = value.args[1] if len(value.args) > 1 else given.get("columns")
-        columns = _texts(second, constants) if second is not None else None
+        columns = texts_of(second, constants) if second is not None else None
         key = first
-    texts = _texts(key, constants)
+    texts = texts_of(key, constants)
     if texts is None or len(texts) != 1:
         return None
     return ProductReference(texts[0], columns, file, value.lineno)
 
 
-def _texts(node: ast.expr, constants: Mapping[str, ast.expr]) -> tuple[str, ...] | None:
+def texts_of(node: ast.expr, constants: Mapping[str, ast.expr]) -> tuple[str, ...] | None:
     """The constant text, or list of texts, that an expression stands for; None if it is neither."""
     match node:
         case ast.Constant(value=str(text)):
             return (text,)
         case ast.Name(id=name) if name in constants:
             # Without its own name, so that `a = a` cannot go round in circles.
-            return _texts(constants[name], {k: v for k, v in constants.items() if k != name})
+            return texts_of(constants[name], {k: v for k, v in constants.items() if k != name})
         case ast.Starred(value=inner):
-            return _texts(inner, constants)
+            return texts_of(inner, constants)
         case ast.List(elts=items) | ast.Tuple(elts=items):
-            read = [_texts(item, constants) for item in items]
+            read = [texts_of(item, constants) for item in items]
             known = [texts for texts in read if texts is not None]
             return tuple(t for texts in known for t in texts) if len(known) == len(read) else None
     return None

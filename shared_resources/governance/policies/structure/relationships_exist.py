@@ -1,6 +1,6 @@
 """Policy: what a product refers to exists.
 
-Belongs here: this one rule, for relationships in contracts and inputs in code.
+Belongs here: this one rule, for relationships in contracts, inputs and `@live` in code.
 Does not belong here: whether the referred rows exist, which the audit checks.
 """
 
@@ -24,6 +24,8 @@ def check(domain: Domain, mesh: Mesh) -> Iterator[Finding]:
     for product in domain.products:
         for given in product.relationships:
             yield from _reference(f"{product.key}: a relationship", given, known)
+        for given in product.followed:
+            yield from _reference(f"{product.key}: @live", given, known)
         for given in product.inputs:
             yield from _reference(f"{product.key}: an input", given, known)
             if given.key == product.key:
@@ -73,6 +75,20 @@ def _related(column: str) -> Changes:
     return {"schema.orders.properties.order_id.relationships": [{"to": to}]}
 
 
+_LIVE = """\
+from shared_resources import data_product, live
+
+
+@data_product
+def orders():
+    return []
+
+
+@live(of="shop/lines")
+class Following:
+    def update(self, rows):
+        return rows
+"""
 EXAMPLES = (
     passes(
         "product and column are there", contract=_related("order_id"), others={"shop/lines": {}}
@@ -81,6 +97,11 @@ EXAMPLES = (
         "no domain publishes the product",
         "names 'shop/lines', which no domain publishes",
         contract=_related("order_id"),
+    ),
+    fails(
+        "no domain publishes what served rows are to follow",
+        "@live names 'shop/lines', which no domain publishes",
+        files={"product.py": _LIVE},
     ),
     fails(
         "the product has no such column",
@@ -92,7 +113,7 @@ EXAMPLES = (
 
 POLICY = LoadTimePolicy(
     NAME,
-    "Relationships and inputs name products and columns that exist.",
+    "Relationships, inputs and `@live` name products and columns that exist.",
     check,
     # The audit could not check the relationship, and the input would never arrive.
     waivable=False,
