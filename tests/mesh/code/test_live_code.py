@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shared_resources.data_products.compared.consumers import uses
 from shared_resources.mesh import ProductReference, read_mesh
 from shared_resources.mesh.code.live_code import read_followed
 from shared_resources.mesh.promised import promise_digest, promise_of, read_promised
@@ -47,6 +48,7 @@ def test_who_follows_reads_it_here_and_where_it_is_registered_and_is_made_withou
     write_product(tmp_path, "sales/sums", code=LIVE.format(of='"order/lines"'))
     mesh = read_mesh(tmp_path)
     assert [one.key for one in mesh.consumers("order/lines")] == ["sales/sums"]
+    assert [use.consumer for use in uses(mesh, "order/lines")] == ["sales/sums"]
     assert mesh.product("sales/sums").reads == ()
     files = promise_of(mesh.domain("sales"))
     folder = tmp_path / "registry" / promise_digest(files) / "sales"
