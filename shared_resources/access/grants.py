@@ -29,7 +29,12 @@ from shared_resources.problems import MeshProblem
 
 
 class NoAgreement(MeshProblem):
-    """The principal may not see what it asks for; the message says what to do about it."""
+    """The principal may not see what it asks for; the message says what to do about it. `outside` says it
+    to who has none of the mesh's files, and names none."""
+
+    def __init__(self, said: str, outside: str = "") -> None:
+        super().__init__(said)
+        self.outside = outside or said
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,9 @@ def decide(
     for consumer in principal.consumers:
         serving = [a for a in good if a.consumer == consumer and a.in_force(now)]
         if len(serving) > 1:
-            raise NoAgreement(_several(key, principal, serving))
+            raise NoAgreement(
+                _several(key, principal, serving), _several(key, principal, serving, outside=True)
+            )
         if serving:
             roles = [role for name in serving[0].roles if (role := contract.role(name))]
             terms = by_either_name(terms_of(roles, contract), contract)
@@ -149,12 +156,16 @@ def decide(
         whole = len(open_) == len(contract.columns)
         return Grant(key, principal, None if whole else by_either_name(Terms(open_), contract))
     if purpose is not None and purpose not in central.purposes and not bad:
-        known = ", ".join(sorted(central.purposes)) or f"none yet: add it to {central.file}"
-        raise NoAgreement(
+        known = ", ".join(sorted(central.purposes))
+        said = (
             f"{principal} may not read {key} for {purpose}: the purpose {purpose!r} does not exist; use "
-            f"one of: {known}"
+            "one of: "
         )
-    raise NoAgreement(_why_not(key, contract, principal, purpose, good, bad, now))
+        raise NoAgreement(
+            said + (known or f"none yet: add it to {central.file}"), said + (known or "none yet")
+        )
+    why = (key, contract, principal, purpose, good, bad, now)
+    raise NoAgreement(_why_not(*why), _why_not(*why, outside=True))
 
 
 def _open(contract: Contract, central: Central) -> tuple[str, ...] | None:
@@ -163,10 +174,12 @@ def _open(contract: Contract, central: Central) -> tuple[str, ...] | None:
     return tuple(named) or None
 
 
-def _several(product: str, principal: Principal, serving: Sequence[Agreement]) -> str:
+def _several(
+    product: str, principal: Principal, serving: Sequence[Agreement], *, outside: bool = False
+) -> str:
     purposes = sorted({agreement.purpose for agreement in serving})
     if len(purposes) < len(serving):
-        files = ", ".join(str(agreement.file) for agreement in serving)
+        files = ", ".join(one.id if outside else str(one.file) for one in serving)
         return (
             f"{principal} has several agreements about {product} for one purpose: {files}; keep one"
         )
@@ -184,14 +197,18 @@ def _why_not(
     agreements: Sequence[Agreement],
     bad: Sequence[Finding],
     now: datetime,
+    *,
+    outside: bool = False,
 ) -> str:
     """Why there is no grant, and the next step."""
     said = f"{principal} may not read {product}"
     said += f" for {purpose}: " if purpose else ": "
+    if bad and outside:
+        return f"{said}its agreement does not hold as it is written; its owner sees why in `mesh check`"
     if bad:
         return said + "; ".join(str(finding) for finding in bad)
     for agreement in agreements:
-        where = f"the agreement in {agreement.file}"
+        where = f"the agreement {agreement.id}" if outside else f"the agreement in {agreement.file}"
         approve = f"`mesh access approve {product} --for {agreement.consumer}`"
         if agreement.status is Status.REQUESTED:
             return f"{said}{where} is requested, and not approved; an owner of it says {approve}"

@@ -104,17 +104,25 @@ def _check_nobody_was_erased(audited: AuditedBatch) -> None:
     """Raise `MovedOn` when subjects whose keys the product holds were erased since it was begun: they
     may be in what was read before."""
     contract, cleared = audited.attempt.contract, audited.cleared
-    held = {column.subject for column in contract.columns} - {""}
-    place = audited.attempt.environment.attestor.place
-    if not held or place is None or cleared is None:
+    if cleared is None:
         return
-    begun = staged_at(cleared.staged.folder) - CLOCKS
-    if kinds := held & kinds_since(place, begun):
+    begun = staged_at(cleared.staged.folder)
+    if kind := erased_since(audited.attempt.environment, contract, begun):
         raise MovedOn(
-            f"{contract.key}: a {sorted(kinds)[0]} was erased since this batch was begun, and may be "
+            f"{contract.key}: a {kind} was erased since this batch was begun, and may be "
             "in it; nothing was published. Run it again; where `mesh erase --list` says NOT DONE, "
             "`mesh erase` the same again first"
         )
+
+
+def erased_since(environment: Environment, contract: Contract, moment: datetime) -> str:
+    """A kind of subject whose keys the product holds, of which any is being erased, or was since the
+    moment; ``""`` for none."""
+    held = {column.subject for column in contract.columns} - {""}
+    place = environment.attestor.place
+    if not held or place is None:
+        return ""
+    return min(held & kinds_since(place, moment - CLOCKS), default="")
 
 
 def note_objects(audited: AuditedBatch) -> None:

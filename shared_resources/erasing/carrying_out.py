@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared_resources.access.masking_key import hmac_keys
+from shared_resources.contracts.streams.model import Engine
 from shared_resources.engines.embedded_views.following import renew
 from shared_resources.environment import Environment
 from shared_resources.erasing.in_landing import InObject, erase_in_landing
@@ -40,6 +41,8 @@ _NOT_TEXT = frozenset(
     {
         "attestations",
         "copies",
+        # What a job has read of a topic, and compares with it.
+        "flink",
         "lake",
         "landing",
         "locks",
@@ -209,10 +212,17 @@ class _CarryingOut:
             left.append(_NOT_SEARCHED)
         notes = [_IN_POSTGRES] if self._environment.database_url is not None else []
         notes += [
-            f"the topic {one.contract.stream.topic} of {one.contract.key} holds what was sent as long as "
+            f"the topic {topic} of {one.contract.key} holds what was sent as long as "
             "it keeps it: who reads from an earlier position, as after a rollback, reads it again"
             for one in known
             if one.contract.stream is not None
+            for topic in one.contract.stream.topics
+        ]
+        notes += [
+            f"a job of Flink's stages what it reads of {one.contract.stream.topic} until all of a file "
+            f"is published: `mesh stream job {one.contract.key}`, begun anew, drops what is staged"
+            for one in known
+            if one.contract.stream is not None and one.contract.stream.engine is Engine.FLINK
         ]
         whole = [one for one in places if not one.get("problem")]
         return whole, derived(self._mesh, known), left, notes

@@ -48,7 +48,7 @@ class KeptGrants:
         kept.used = True
         grant = kept.decided
         if isinstance(grant, NoAgreement):
-            raise NoAgreement(str(grant))
+            raise NoAgreement(str(grant), grant.outside)
         if grant.agreement is not None and not grant.agreement.in_force(datetime.now(UTC)):
             return None
         return grant
@@ -61,7 +61,7 @@ class KeptGrants:
                 return grant
             decided = self._decide(product, reader).decided
         if isinstance(decided, NoAgreement):
-            raise NoAgreement(str(decided))
+            raise NoAgreement(str(decided), decided.outside)
         return decided
 
     def renew(self) -> None:

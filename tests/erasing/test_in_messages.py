@@ -37,7 +37,12 @@ BROKEN = [
 
 @pytest.fixture
 def shop(mesh: TinyMesh) -> TinyMesh:
-    stream = {"topic": "visits", "format": "json"}
+    stream = {
+        "topic": "visits",
+        "format": "json",
+        "gate": {"topic": "visits.good"},
+        "deadLetters": {"topic": "visits.bad"},
+    }
     properties = {"stream": stream, "lossBudgetPercent": 60}
     mesh.environment.log.create("visits", 1)
     mesh.product(VISITS, contract_text(VISITS, [KEY, AGE], properties=properties))
@@ -67,7 +72,8 @@ def test_who_is_erased_is_in_no_kept_message_and_the_others_are_as_they_came(
     assert rejects is not None and b"old" not in rejects.read_bytes()
     assert sorted(row["person"] for row in shop.rows(VISITS)) == OTHERS
     assert (shop.environment.home / "log/log.db").read_bytes() == log
-    assert "the topic visits" in json.dumps(erased.json)
+    for topic in ("visits", "visits.good", "visits.bad"):
+        assert f"the topic {topic} of" in json.dumps(erased.json)
     send(shop, [{"person": 7, "age": 1}], topic="visits")
     assert shop.run(VISITS).success
     assert sorted(row["person"] for row in shop.rows(VISITS)) == [7, *OTHERS]

@@ -120,6 +120,30 @@ def test_without_an_agreement_nothing_is_told(mesh, client) -> None:
         assert found.json()["title"] == "No agreement" and "mesh-version" not in found.headers
 
 
+def test_why_somebody_may_not_read_names_no_file_of_the_mesh(mesh, client) -> None:
+    headers = bearer(mesh, "marketing")
+    file = agree(mesh, "marketing", "names")
+    good = file.read_text()
+    ended = good + "\nslaProperties: []\n"
+    seconds = file.with_name("marketing.care.oaas.yaml")
+    for text, another in (
+        (good.replace("status: approved", "status: requested"), ""),
+        (good.replace("status: approved", "status: rejected"), ""),
+        (good.replace("role: names", "role: nobody"), ""),
+        (ended.replace("names", "["), ""),
+        (good, good),
+    ):
+        file.write_text(text)
+        seconds.unlink(missing_ok=True)
+        if another:
+            seconds.write_text(another)
+        found = client.get(f"/{PRODUCT}/0", headers=headers)
+        assert found.status_code == 403, text
+        detail = found.json()["detail"]
+        for part in ("/tmp", str(mesh.environment.root), ".yaml", "agreements/"):
+            assert part not in detail
+
+
 def test_who_does_not_see_the_key_cannot_look_by_it(mesh, client) -> None:
     agree(mesh, "marketing", "hashed")
     agree(mesh, "sales", "nameless")

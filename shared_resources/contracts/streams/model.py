@@ -89,6 +89,12 @@ class Stream:
     line: int = 0
 
     @property
+    def topics(self) -> tuple[str, ...]:
+        """All that it names: its own, its gate's and that of dead letters."""
+        gate = self.gate.topic if self.gate is not None else ""
+        return tuple(one for one in (self.topic, gate, self.dead_letters) if one)
+
+    @property
     def appends(self) -> bool:
         """Whether its rows are added to what is published, and replace nothing."""
         return self.mode is StreamMode.APPEND

@@ -63,7 +63,7 @@ def answer_to(request: Request, raised: MeshProblem) -> ProblemResponse:
         case NotAKey():
             return problem(request, 400, str(raised))
         case NoAgreement():
-            return problem(request, 403, str(raised))
+            return problem(request, 403, raised.outside)
         case NotServed():
             return problem(request, 404, str(raised))
         case TooManyGuesses():

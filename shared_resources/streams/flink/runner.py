@@ -7,8 +7,9 @@ Does not belong here: the statements (`job_sql.py`), starting this (`running_job
 
 The statements are run one after the other; the last one is the job. This ends when it does, or after so
 many seconds. Without
-`execution.target=remote` it runs here, in a JVM that ends with this process. `${NAME}` in a statement is
-the environment variable of that name, so that no file holds a secret.
+`execution.target=remote` it runs here, in a JVM that ends with this process. `${KAFKA_SASL_PASSWORD}` in
+a statement before the job is that environment variable, so that no file holds a secret. In the job
+itself, which has patterns and values of a contract in it, nothing is filled in.
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ SEPARATOR = "\n;\n"
 
 
 def filled(statement: str) -> str:
+    """It stands between double quotes of Kafka's own form, and that between single ones of SQL."""
     return re.sub(
-        r"\$\{([A-Z_]+)\}",
-        lambda found: os.environ[found[1]].replace("\\", "\\\\").replace('"', '\\"'),
+        r"\$\{(KAFKA_SASL_PASSWORD)\}",
+        lambda found: (
+            os.environ[found[1]].replace("\\", "\\\\").replace('"', '\\"').replace("'", "''")
+        ),
         statement,
     )
 
@@ -47,7 +51,7 @@ def main() -> None:
     for option in options:
         name, _, said = option.partition("=")
         config.set(name, said)
-    running = environment.executeSql(filled(job))
+    running = environment.executeSql(job)
     print("started", flush=True)
     ended = running.getJobClient().get().getJobExecutionResult()
     try:

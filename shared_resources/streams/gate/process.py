@@ -73,7 +73,8 @@ class GateProcess:
     _partitions: dict[str, int] = field(default_factory=dict)  # of each topic
 
     def __post_init__(self) -> None:
-        self.rules = MessageRules(self._contract, self.definition.rules)
+        self._asked = self.definition.rules
+        self.rules = MessageRules(self._contract, self._asked)
         self._name = gate_of(self.environment, self._contract)
 
     @property
@@ -235,9 +236,16 @@ class GateProcess:
         if not everything and time.monotonic() < self._note_at:
             return
         self._note_at = time.monotonic() + NOTE_SECONDS
+        self._renew_rules()
         moved = {p: at for p, at in self._at.items() if self._noted.get(p) != at}
         if moved:
             self._write(moved, committed=True)
+
+    def _renew_rules(self) -> None:
+        """A waiver ends with its day: from then on the policy's rules block here, too."""
+        asked = self.definition.rules
+        if asked != self._asked:
+            self._asked, self.rules = asked, MessageRules(self._contract, asked)
 
     def _write(self, positions: Positions, *, committed: bool) -> None:
         """The counts are all of them beside one of the partitions: they are shown together."""

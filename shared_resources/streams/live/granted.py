@@ -46,15 +46,17 @@ class NoStream(MeshProblem):
 
 @dataclass(frozen=True)
 class Shown:
-    """Rows of messages as they are granted, and how many messages broke the contract."""
+    """Rows of messages as they are granted, and how many messages broke the contract. `by` is
+    `Grant.said` of what they were granted by."""
 
     frame: pl.DataFrame
     broken: int
+    by: str
 
 
 def stream_followed(environment: Environment, key: str) -> tuple[Contract, Stream]:
     """The contract of the product of whose messages rows are to follow. Raises `NoStream`."""
-    folder = read_product(environment, key)
+    folder = read_product(environment, key, anew=False)
     if folder is None or folder.contract is None or folder.contract.stream is None:
         raise NoStream(
             f"{key} is made of no topic here: rows follow a product whose contract has `stream`; name "
@@ -67,28 +69,54 @@ class GrantedMessages:
     """What `reader` is shown of messages of the product `key`. Raises `NoStream`, `NoAgreement`."""
 
     def __init__(self, environment: Environment, key: str, reader: Reader) -> None:
-        self.contract, stream = stream_followed(environment, key)
-        self.topic = stream.topic
-        self._environment, self._reader = environment, reader
-        central = data_time_rules(self.contract, (), read_central(environment))
-        self._rules = MessageRules(self.contract, (*self.contract.rules, *central))
-        self._columns = tuple((c.name, c.type) for c in self.contract.columns)
+        self._environment, self._key, self._reader = environment, key, reader
         self._grants = KeptGrants(environment)
         self._log = SpellLog(log_of(environment.home_of_readers, environment.shared_access_log))
+        self._hold_to(self._contract_now())
         self._grant()  # who has no agreement is told before anything is read
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Those that are granted, in the contract's order. Raises `NoAgreement`."""
-        terms, names = self._grant().terms, [name for name, _ in self._columns]
-        return tuple(one for one in names if terms is None or one in terms.columns)
+        return self._columns_of(self._grant())
+
+    @property
+    def by(self) -> str:
+        """`Grant.said` of what is granted now. Raises `NoAgreement`."""
+        return self._grant().said
+
+    def is_as_before(self, by: str) -> bool:
+        """Whether contract and grant are still those by which something was shown. Raises `NoStream`,
+        `NoAgreement`."""
+        return self.by == by and self._contract_now().digest == self.contract.digest
+
+    def renew(self) -> None:
+        """Hold messages to the contract of this moment. Raises `NoStream`."""
+        contract = self._contract_now()
+        if contract.digest != self.contract.digest:
+            self._hold_to(contract)
+
+    def _contract_now(self) -> Contract:
+        return stream_followed(self._environment, self._key)[0]
+
+    def _hold_to(self, contract: Contract) -> None:
+        assert contract.stream is not None
+        self.contract, self.topic = contract, contract.stream.topic
+        central = data_time_rules(contract, (), read_central(self._environment))
+        self._rules = MessageRules(contract, (*contract.rules, *central))
+        self._columns = tuple((c.name, c.type) for c in contract.columns)
+
+    def _columns_of(self, grant: Grant) -> tuple[str, ...]:
+        names = [name for name, _ in self._columns]
+        return tuple(one for one in names if grant.terms is None or one in grant.terms.columns)
 
     def of(self, messages: pa.Table) -> Shown:
         """Of messages in `log.port.message_schema()`. Raises `NoAgreement` when it was taken back."""
-        grant, columns = self._grant(), self.columns
+        grant = self._grant()
+        columns = self._columns_of(grant)
         judged = self._rules.judge(messages)
         self._note(grant, columns, judged.frame.height)
-        return Shown(self._shown(judged.frame, grant, columns), len(judged.broken))
+        return Shown(self._shown(judged.frame, grant, columns), len(judged.broken), grant.said)
 
     def close(self) -> None:
         self._log.end_older_than(0)

@@ -25,6 +25,7 @@ import polars as pl
 from shared_resources.access.door import Reader, open_for
 from shared_resources.access.principal import product_principal
 from shared_resources.data_products.definition import ProductDefinition
+from shared_resources.data_products.publishing import erased_since
 from shared_resources.environment import Environment, EnvironmentProblem
 from shared_resources.evidence.record import stream_in
 from shared_resources.problems import MeshProblem
@@ -36,7 +37,8 @@ from shared_resources.stores.protocol import NotPublished
 from shared_resources.stores.reading.frames import as_frame
 from shared_resources.streams.live.granted import GrantedMessages
 from shared_resources.streams.live.making import Following
-from shared_resources.streams.live.writing import LiveWriter
+from shared_resources.streams.live.meanwhile import other_contract
+from shared_resources.streams.live.writing import LiveWriter, not_asked
 from shared_resources.streams.log.port import LogReader, Positions, TopicState, message_schema
 
 MOST_MESSAGES = 5_000
@@ -67,6 +69,7 @@ class LiveProcess:
     _positions: dict[int, int] = field(default_factory=dict)
     _begins: Mapping[int, int] = field(default_factory=dict)
     _taken: bool = False
+    _by: str = ""
     _said: str = ""
     _messages: int = 0
     _broken: int = 0
@@ -98,6 +101,8 @@ class LiveProcess:
         try:
             with ExitStack() as turn:
                 self._take_turn(turn)
+                for one in () if self.stopping() else not_asked(self.definition):
+                    self._say(f"{one.rule.name} is not asked of live rows: {one.reason}")
                 while not self.stopping():
                     if self._once(port, messages, reader, until):
                         return
@@ -118,9 +123,18 @@ class LiveProcess:
         self, port: ServingPort, messages: GrantedMessages, reader: Reader, until: Positions | None
     ) -> bool:
         """Follow what is served now for as long as it is; whether the end is reached."""
-        held, topic = port.current(self.key), self.environment.log.topic(messages.topic)
+        # What is served is looked at first: an erasure notes itself before it takes away what is served,
+        # so that nothing that was read before one is ever written into what is served after it.
+        held = port.current(self.key)
+        erased = erased_since(self.environment, self.definition.contract, datetime.now(UTC))
+        messages.renew()
+        topic = self.environment.log.topic(messages.topic)
         if held is None:
             self._wait(f"no version of {self.key} is served yet; it waits for one")
+        elif erased:
+            self._wait(f"a {erased} is being erased; rows stay as they are until that is done")
+        elif why := other_contract(self.environment, self.definition, held.generation):
+            self._wait(why)
         elif topic is None:
             self._wait(f"nobody has made the topic {messages.topic} yet; it waits for it")
         elif self._stale(held):
@@ -143,6 +157,7 @@ class LiveProcess:
         reader: Reader,
         until: Positions | None,
     ) -> bool:
+        self._by = messages.by
         state = Following(self.environment, self.definition, held.generation, reader)
         history, self._begins = self._published(messages, reader, topic)
         self._positions, self._taken = dict(self._begins), False
@@ -181,7 +196,7 @@ class LiveProcess:
         )
         while not self.stopping() and not self._taken:
             if time.monotonic() >= looks_at:
-                if not self._same(port, writer, topic):
+                if not self._same(port, writer, topic, messages):
                     return False
                 looks_at = time.monotonic() + LOOKS_EACH
                 log.show(self._positions)
@@ -192,6 +207,8 @@ class LiveProcess:
             self._positions |= log.positions()
             if taken.num_rows:
                 shown = messages.of(taken)
+                if shown.by != self._by:
+                    break  # what it has in memory was granted by other terms: it begins again
                 self._messages += taken.num_rows
                 self._broken += shown.broken
                 writer.keep(state.update(shown.frame))
@@ -232,7 +249,11 @@ class LiveProcess:
                     begins[partition] = max(begins[partition], offset)
         return frame, begins
 
-    def _same(self, port: ServingPort, writer: LiveWriter, topic: TopicState) -> bool:
+    def _same(
+        self, port: ServingPort, writer: LiveWriter, topic: TopicState, messages: GrantedMessages
+    ) -> bool:
+        if not messages.is_as_before(self._by):
+            return False
         held, now = port.current(self.key), self.environment.log.topic(topic.name)
         same = held is not None and held.generation.id == writer.generation.id
         return same and now is not None and now.id == topic.id and not self._stale(held)

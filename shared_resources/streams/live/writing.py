@@ -11,7 +11,13 @@ import itertools
 from collections import Counter
 
 import polars as pl
+import pyarrow as pa
 
+from shared_resources.contracts.model import Severity
+from shared_resources.contracts.promise import aliases
+from shared_resources.contracts.rules.batch.not_empty import KIND as NOT_EMPTY
+from shared_resources.contracts.rules.kind import KeyKind
+from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.contracts.types import arrow_schema
 from shared_resources.contracts.values.lossless import InvalidFrame, conform
 from shared_resources.data_products.definition import ProductDefinition
@@ -19,9 +25,32 @@ from shared_resources.serving_ports.live_position import LivePosition
 from shared_resources.serving_ports.port import Generation, Held, ServingPort
 from shared_resources.serving_ports.rows import rows_of
 from shared_resources.streams.live.making import LiveProblem
+from shared_resources.streams.row_rules.messages import alone
+from shared_resources.streams.row_rules.places import Place, Placed
 from shared_resources.streams.row_rules.rules import RowRules
 
 ROWS_AT_ONCE = 5_000
+
+
+def rules_of(definition: ProductDefinition) -> RowRules:
+    """The product's rules as they are asked of live rows: each takes another's place, and so is asked as
+    an upsert's, whatever share of a batch its contract allows to break them."""
+    return RowRules(definition.contract, [alone(rule) for rule in definition.rules])
+
+
+def not_asked(definition: ProductDefinition) -> tuple[Placed, ...]:
+    """The blocking rules that no live row is held to, each with the reason. Not among them are those that
+    a row which replaces that of its key cannot break: the primary key, and that there are rows."""
+    here = (Place.DECODING, Place.MESSAGE)
+    key = definition.contract.primary_key
+    return tuple(
+        one
+        for one in rules_of(definition).placed
+        if one.rule.severity is Severity.BLOCKING
+        and one.place not in here
+        and not (isinstance(kind_of(one.rule), KeyKind) and one.rule.columns == key)
+        and one.rule.kind != NOT_EMPTY.name
+    )
 
 
 class LiveWriter:
@@ -34,8 +63,10 @@ class LiveWriter:
         self._port, self._contract = port, definition.contract
         self.generation: Generation = held.generation
         self._position, self._note = held.position, held.note
-        self._rules = RowRules(definition.contract, definition.rules)
+        self._rules = rules_of(definition)
         self._schema = arrow_schema(tuple(self.generation.types.items()))
+        former = aliases(definition.contract)
+        self._served = [pl.col(former.get(n, n)).alias(n) for n in self._schema.names]
         self._waiting: dict[str, str] = {}
         self.refused: Counter[str] = Counter()
         self.rows = 0
@@ -48,9 +79,19 @@ class LiveWriter:
         judged = self._rules.judge(frame)
         for names in judged.reasons:
             self.refused.update(names)
-        kept = judged.kept(frame).select(self._schema.names)
-        for batch in kept.to_arrow().cast(self._schema).to_batches():
+        kept = judged.kept(frame).select(self._served).to_arrow()
+        for batch in self._as_served(kept).to_batches():
             self._waiting.update(rows_of(batch, self.generation))
+
+    def _as_served(self, kept: pa.Table) -> pa.Table:
+        try:
+            return kept.cast(self._schema)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raised = self._contract.key
+        raise LiveProblem(  # here, where the error is no context: its text quotes a value
+            f"{raised}: a row does not fit the types of the version that is served, which was made under "
+            "another contract; publish the product under the one of today"
+        )
 
     @property
     def waits(self) -> bool:

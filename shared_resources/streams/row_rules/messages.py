@@ -68,7 +68,7 @@ class MessageRules:
         self._stream = contract.stream
         asked = contract.rules if rules is None else rules
         if not self._stream.appends:
-            asked = [_alone(rule) for rule in asked]
+            asked = [alone(rule) for rule in asked]
         self._rows = RowRules(contract, asked)
         self._decoder = decoder_for(contract)
 
@@ -134,7 +134,7 @@ def _unread(reasons: Sequence[Reason]) -> tuple[Broken, ...]:
     return tuple(Broken(PARSE.name, reason) for reason in reasons)
 
 
-def _alone(rule: Rule) -> Rule:
+def alone(rule: Rule) -> Rule:
     """As an upsert asks it (`broken_alone.py`): no new row may break it, whatever its threshold is."""
     if rule.severity is Severity.BLOCKING and isinstance(kind_of(rule), RowKind):
         return replace(rule, threshold=Threshold())

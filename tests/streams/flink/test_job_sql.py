@@ -10,6 +10,7 @@ from shared_resources.contracts.odcs import read_contract
 from shared_resources.problems import MeshProblem
 from shared_resources.production.kafka.settings import KafkaSettings
 from shared_resources.sql import quote_literal
+from shared_resources.streams.flink import runner
 from shared_resources.streams.flink.job_sql import Job, compile_job, statement
 from shared_resources.streams.flink.message_sql import plain_message
 from shared_resources.streams.flink.verdict_sql import job_rules
@@ -47,6 +48,13 @@ def test_no_secret_is_in_it():
     assert "planted-secret" not in sql and "${KAFKA_SASL_PASSWORD}" in sql
     assert "scram.ScramLoginModule" in sql and 'username="re\\"ader"' in sql
     assert "'properties.ssl.truststore.location' = '/ca.pem'" in sql
+
+
+def test_a_password_of_any_form_stands_in_its_statement_and_no_other_variable_does(monkeypatch):
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", 'it\'s \\ "quoted"')
+    assert runner.filled("'password=\"${KAFKA_SASL_PASSWORD}\"; ${HOME}'") == (
+        "'password=\"it''s \\\\ \\\"quoted\\\"\"; ${HOME}'"
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 import pyarrow as pa
 import pytest
 
+from shared_resources.data_products.definition import ProductDefinition
+from shared_resources.streams.gate import process as gate_process
 from shared_resources.streams.gate.letters import COLUMNS, OFFSET, PARTITION, RULES, TOPIC, VERSION
 from shared_resources.streams.log.port import message_schema
-from tests.streams.gate.passing import BAD, GOOD, WITH_BOTH, in_topic, pass_all
+from tests.streams.gate.passing import BAD, GOOD, WITH_BOTH, gate, in_topic, pass_all
 from tests.streams.receipts import PRODUCT, contract, messages, receipt, send
 
 
@@ -122,3 +124,28 @@ def test_where_the_topic_has_other_partitions_the_order_within_a_key_is_kept(sho
     for places in by_key.values():
         assert len({partition for partition, _, _ in places}) == 1
         assert [n for _, _, n in sorted(places)] == sorted(n for _, _, n in places)
+
+
+def test_a_rule_that_blocks_again_blocks_at_a_gate_that_runs(mesh, monkeypatch):
+    """As a policy's does from the day after its waiver."""
+    mesh.environment.log.create("receipts", 1)
+    mesh.product(PRODUCT, contract(**WITH_BOTH))
+    process = gate(mesh)
+    rules = process.definition.rules
+    waived = [one for one in rules if one.name != "range_paid"]
+    assert len(waived) < len(rules)
+    now = list(waived)
+    monkeypatch.setattr(ProductDefinition, "rules", property(lambda _: tuple(now)))
+    monkeypatch.setattr(gate_process, "NOTE_SECONDS", 0.0)
+    process = gate(mesh)
+    send(mesh, [receipt(1, paid=-1)])
+    process.run(mesh.environment.log.topic("receipts").ends)
+    now[:] = rules
+    send(mesh, [receipt(2)])
+    process.run(mesh.environment.log.topic("receipts").ends)
+    send(mesh, [receipt(3, paid=-1)])
+    process.run(mesh.environment.log.topic("receipts").ends)
+    assert [one["value"] for one in in_topic(mesh.environment.log, GOOD)] == [
+        one.as_py() for one in messages([receipt(1, paid=-1), receipt(2)])["value"]
+    ]
+    assert len(in_topic(mesh.environment.log, BAD)) == 1

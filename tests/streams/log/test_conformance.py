@@ -62,6 +62,14 @@ def test_what_is_taken_is_of_the_schema_even_when_nothing_came(log, place):
     reader.close()
 
 
+def test_a_table_without_messages_is_sent_and_is_nothing(log, place):
+    written(log, place.topic, 2, message_schema().empty_table(), numbered(0, 1))
+    reader = log.reader(place.topic, "group", Told())
+    assert len(take(reader, 1)) == 1
+    reader.close()
+    assert sum(log.topic(place.topic).ends.values()) == 1
+
+
 def test_the_key_decides_where_a_message_goes_in_every_log_alike(log, place):
     keys = [str(number).encode() * (number % 7) for number in range(60)]
     written(log, place.topic, 5, table(*(message(key, key) for key in keys)))

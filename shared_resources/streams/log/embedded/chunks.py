@@ -68,6 +68,8 @@ def spread(messages: pa.Table, partitions: int, turn: int) -> dict[int, pa.Table
         without = np.flatnonzero(keyless)
         chosen[without] = (turn + np.arange(len(without)) // 1024) % partitions
     found = np.unique(chosen)
+    if not len(found):
+        return {}
     if len(found) == 1:
         return {int(found[0]): messages}
     order = np.argsort(chosen, kind="stable")

@@ -165,6 +165,9 @@ def _configuration(settings: KafkaSettings, name: str | None, heard: Heard) -> d
         # How long a topic that is not known may be one that was just made.
         "topic.metadata.propagation.max.ms": 3_000,
         "message.timeout.ms": int(PATIENCE_SECONDS * 1000),
+        # A client's own limit, of less than what a topic takes by default: the topic's is to decide, or a
+        # gate would stand for ever at a message that the topic before it has taken.
+        "message.max.bytes": 256 << 20,
         "queue.buffering.max.messages": 500_000,
         "queue.buffering.max.kbytes": 262_144,
         "reconnect.backoff.max.ms": 2_000,
