@@ -144,6 +144,18 @@ def test_why_somebody_may_not_read_names_no_file_of_the_mesh(mesh, client) -> No
             assert part not in detail
 
 
+def test_an_agreement_may_be_called_anything(mesh, client) -> None:
+    file = agree(mesh, "marketing", "names")
+    text = file.read_text()
+    line = next(one for one in text.splitlines() if one.startswith("id:"))
+    file.write_text(text.replace(line, 'id: "Vertrag 1 € 合同\\r\\nSet-Cookie: x"'))
+    found = client.get(f"/{PRODUCT}/1", headers=bearer(mesh, "marketing"))
+    assert found.status_code == 200, found.text
+    said = found.headers["mesh-agreement"]
+    assert said.startswith("Vertrag 1 %E2%82%AC %E5%90%88") and "%0D%0ASet-Cookie" in said
+    assert "set-cookie" not in found.headers
+
+
 def test_who_does_not_see_the_key_cannot_look_by_it(mesh, client) -> None:
     agree(mesh, "marketing", "hashed")
     agree(mesh, "sales", "nameless")

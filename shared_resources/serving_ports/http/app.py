@@ -18,7 +18,7 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
@@ -45,6 +45,7 @@ from shared_resources.serving_ports.rows import NotAKey
 LONGEST_PATH = 8 * 1024
 TICK = FRESH / 4
 _log = logging.getLogger(__name__)
+_PLAIN = " !#$&'()*+,/:;=?@[]~"
 _WHO = {"WWW-Authenticate": "Bearer"}
 _NO_TOKEN = (
     "send the header `Authorization: Bearer …` with a token in force; `mesh access token new` makes "
@@ -181,7 +182,8 @@ def _headers(answer: Answer) -> dict[str, str]:
         "Cache-Control": "no-store",
     }
     if answer.agreement:
-        said["Mesh-Agreement"] = answer.agreement
+        # A person chose it, of any letters; a header has those of ASCII.
+        said["Mesh-Agreement"] = quote(answer.agreement, safe=_PLAIN)
     if answer.position is not None:
         said["Mesh-Position"] = str(answer.position)
     if answer.follows is not None:

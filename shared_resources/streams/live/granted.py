@@ -115,8 +115,9 @@ class GrantedMessages:
         grant = self._grant()
         columns = self._columns_of(grant)
         judged = self._rules.judge(messages)
-        self._note(grant, columns, judged.frame.height)
-        return Shown(self._shown(judged.frame, grant, columns), len(judged.broken), grant.said)
+        frame = self._shown(judged.frame, grant, columns)
+        self._note(grant, columns, frame.height)
+        return Shown(frame, len(judged.broken), grant.said)
 
     def close(self) -> None:
         self._log.end_older_than(0)

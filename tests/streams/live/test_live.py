@@ -248,6 +248,7 @@ def test_no_agreement_no_rows_and_what_it_grants_holds_for_messages(mesh):
         read
         and read[-1].purpose == "campaigns"
         and read[-1].columns == ("receipt_id", "till", "paid")
+        and read[-1].rows == 1
     )
 
 
