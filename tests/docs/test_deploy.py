@@ -226,6 +226,8 @@ def test_systemd_reads_the_unit(unit: Path, name: str, tmp_path: Path) -> None:
         ("order/purchases", "order/purchases"),
         ("order/purchases.2", "order/purchases"),
         ("live/recommendation/next_products", "live recommendation/next_products"),
+        ("gate/order/purchases.2", "gate order/purchases"),
+        ("live/receipts", "live/receipts"),
     ],
 )
 def test_the_unit_of_a_stream_starts_its_product_and_not_what_somebody_has_to_mend(

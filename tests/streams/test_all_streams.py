@@ -135,6 +135,18 @@ def test_either_a_product_is_named_or_all_of_them(shop: TinyMesh, given: tuple[s
     assert call("stream", "run", *given).code == 2
 
 
+def test_a_gate_is_kept_up_beside_its_stream(
+    shop: TinyMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.product(PRODUCT, contract(gate={"topic": "good"}))
+    asked: list[Wanted] = []
+    monkeypatch.setattr(Keeper, "keep", lambda self, wanted: bool(asked.extend(wanted)))
+    assert call("stream", "--all").code == 1
+    assert [one.name for one in asked] == [PRODUCT, f"gate {PRODUCT}"]
+    assert asked[1].command[5:7] == ["gate", PRODUCT] and "--below" in asked[1].command
+    assert "waits for the topic receipts" in asked[1].lacks()
+
+
 def test_a_mesh_without_streams_says_so(mesh: TinyMesh) -> None:
     ended = call("stream", "--all")
     assert ended.code == 0

@@ -1,4 +1,4 @@
-"""`mesh stream --all`: a process for each product of a topic, and for each whose served rows follow one.
+"""`mesh stream --all`: a process for each stream, for its gate, for each product whose rows follow one.
 
 Belongs here: which products, their command, and what one still waits for.
 Does not belong here: keeping processes up (`streams/kept_up/`), what one does (`stream.py`).
@@ -36,7 +36,7 @@ def keep_all_up(stopping: Callable[[], bool]) -> None:
 
 
 def _of_domain(environment: Environment, mesh: Mesh, domain: Domain) -> Iterator[Wanted]:
-    """Its streams, and then what follows streams; what may not be made is said, and left out."""
+    """Its streams with their gates, and what follows; what may not be made is said, and left out."""
     stopped = stopped_products(mesh, domain)
     for product, contract in domain.contracts:
         if contract.stream is None and contract.serving is None:
@@ -44,11 +44,10 @@ def _of_domain(environment: Environment, mesh: Mesh, domain: Domain) -> Iterator
         if why := stopped.get(product.key) or why_resting(contract):
             say(f"{product.key}: is not made: {why}", err=True)
         elif contract.stream is not None:
-            yield Wanted(
-                product.key,
-                _command("run", product.key),
-                partial(_lacks, environment, contract.stream.topic),
-            )
+            lacks = partial(_lacks, environment, contract.stream.topic)
+            yield Wanted(product.key, _command("run", product.key), lacks)
+            if contract.stream.gate is not None:
+                yield Wanted(f"gate {product.key}", _command("gate", product.key), lacks)
         elif product.followed:
             yield Wanted(f"live {product.key}", _command("live", product.key))
 

@@ -35,8 +35,11 @@ _TELL_SECONDS = 10.0
 @click.argument("product", metavar="DOMAIN/PRODUCT")
 @click.option("--until-empty", is_flag=True, help="End when what the topic holds now is passed.")
 @click.option("--clauses", "only_clauses", is_flag=True, help="Say what it holds, and end.")
+@click.option("--below", type=int, hidden=True, help="End with the process of this number.")
 @click.option("--json", "as_json", is_flag=True, help="With --clauses: print them as JSON.")
-def gate(product: str, until_empty: bool, only_clauses: bool, as_json: bool) -> None:
+def gate(
+    product: str, until_empty: bool, only_clauses: bool, below: int | None, as_json: bool
+) -> None:
     """Pass messages that keep the contract on to the topic `gate`, the others to `deadLetters`.
 
     It runs in the foreground beside `mesh stream DOMAIN/PRODUCT`, which it does not need; any number of
@@ -63,7 +66,7 @@ def gate(product: str, until_empty: bool, only_clauses: bool, as_json: bool) -> 
         return
     if isinstance(environment, wiring.BranchEnvironment):
         raise click.UsageError("a branch passes nothing on: the gate's topic is production's")
-    stop, telling = Stop(), _Telling(product)
+    stop, telling = Stop(below), _Telling(product)
     process = GateProcess(
         environment,
         definition,

@@ -48,7 +48,8 @@ def stream() -> None:
 
     `mesh stream DOMAIN/PRODUCT` runs in the foreground, any number of processes share a topic's
     partitions; SIGTERM or Ctrl-C commits what was gathered, and ends it. `mesh stream --all` keeps
-    a process up for each of the mesh's streams, and for each product whose served rows follow one.
+    a process up for each of the mesh's streams, for its gate, and for each product whose served rows
+    follow one.
     """
 
 
@@ -56,7 +57,10 @@ def stream() -> None:
 @click.argument("product", required=False, metavar="[DOMAIN/PRODUCT]")
 @click.option("--until-empty", is_flag=True, help="End when what the topic holds now is committed.")
 @click.option(
-    "--all", "all_", is_flag=True, help="A process for each product of a topic, kept up here."
+    "--all",
+    "all_",
+    is_flag=True,
+    help="A process for each stream, gate and product that follows one, kept up here.",
 )
 @click.option("--below", type=int, hidden=True, help="End with the process of this number.")
 def run(product: str | None, until_empty: bool, all_: bool, below: int | None) -> None:
