@@ -91,8 +91,8 @@ def look_at_topic(
     topic = environment.log.topic(name)
     if topic is None:
         raise LogProblem(
-            f"{contract.key}: there is no topic {name!r} in {environment.log}; make it, or correct "
-            f"`stream.topic` in {contract.path}"
+            f"{contract.key}: there is no topic {name!r} in {environment.log}; make it (`mesh stream "
+            f"send` with --partitions does), or correct `stream.topic` in {contract.path}"
         )
     return topic, check_topic(contract, topic, at)
 

@@ -5,7 +5,6 @@ Belongs here: `Log` over librdkafka's admin client. Does not belong here: what r
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
@@ -25,7 +24,12 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ign
 from shared_resources.confinement.guard import refuse
 from shared_resources.production.kafka.settings import KafkaSettings
 from shared_resources.state.per_process import OncePerProcess
-from shared_resources.streams.log.kafka.problems import NO_TOPIC, SETTLING, Heard
+from shared_resources.streams.log.kafka.problems import (
+    NO_TOPIC,
+    SAID_BY_THE_CLIENT,
+    SETTLING,
+    Heard,
+)
 from shared_resources.streams.log.kafka.reader import KafkaReader
 from shared_resources.streams.log.kafka.writer import TRANSACTION_SECONDS, KafkaWriter
 from shared_resources.streams.log.names import check_topic_name
@@ -35,7 +39,6 @@ SESSION_SECONDS = 10.0
 ANSWER_SECONDS = 15.0
 # A topic that was just made or deleted is not known to every broker yet.
 _SETTLING_SECONDS = 10.0
-_LOG = logging.getLogger(__name__)
 _LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _T = TypeVar("_T")
@@ -148,7 +151,7 @@ class KafkaLog:
     def _open(self) -> tuple[AdminClient, Heard]:
         heard = Heard(self._settings)
         given = {**self._settings.client(), "error_cb": heard, "reconnect.backoff.max.ms": 2_000}
-        return AdminClient(given, logger=_LOG), heard
+        return AdminClient(given, logger=SAID_BY_THE_CLIENT), heard
 
     def _answer(self, asked: Future[_T]) -> _T:
         """Sooner than the client gives up, where the brokers refuse who asks."""

@@ -5,6 +5,7 @@ Belongs here: the words, and which errors pass by themselves. Does not belong he
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,11 @@ from confluent_kafka import KafkaError, KafkaException
 from shared_resources.problems import MeshProblem
 from shared_resources.production.kafka.settings import KafkaSettings
 from shared_resources.streams.log.port import Fenced, LogProblem
+
+# librdkafka tells of each attempt to connect, ten times a second. That goes to who listens to Python's
+# logs, and to nobody's terminal: what people should know of it is said once, as a problem.
+SAID_BY_THE_CLIENT = logging.getLogger(__name__)
+SAID_BY_THE_CLIENT.addHandler(logging.NullHandler())
 
 _AWAY = frozenset(
     {

@@ -10,7 +10,6 @@ once the `Assignment` has said from where, outside of the client's callback.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, Message, TopicPartition
 
 from shared_resources.production.kafka.settings import KafkaSettings
-from shared_resources.streams.log.kafka.problems import Heard, problem_of
+from shared_resources.streams.log.kafka.problems import SAID_BY_THE_CLIENT, Heard, problem_of
 from shared_resources.streams.log.kafka.records import table_of
 from shared_resources.streams.log.port import Assignment, OffsetsGone, Positions
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 # Brokers are restarted one after the other; who is away for longer is missed.
 PATIENCE_SECONDS = 60.0
 ANSWER_SECONDS = 10.0
-_LOG = logging.getLogger(__name__)
 _MOST_AT_ONCE = 500_000
 _MOMENT_SECONDS = 0.05  # after which what the group says is looked at
 # What the client says of a partition and mends by itself.
@@ -65,7 +63,7 @@ class KafkaReader:
         self._problem: BaseException | None = None  # said when what came before it was given
         self._lost_now = self._closed = False
         configuration = _configuration(settings, group, session_seconds, self._heard)
-        self.consumer = Consumer(configuration, logger=_LOG)
+        self.consumer = Consumer(configuration, logger=SAID_BY_THE_CLIENT)
         told = {"on_assign": self._on_assign, "on_revoke": self._on_lost, "on_lost": self._on_lost}
         with self._heard.answering(topic):
             self.consumer.subscribe([topic], **told)

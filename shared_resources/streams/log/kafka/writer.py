@@ -6,7 +6,6 @@ Belongs here: `LogWriter` over librdkafka's producer. Does not belong here: a ta
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from shared_resources.production.kafka.settings import KafkaSettings
-from shared_resources.streams.log.kafka.problems import NOT_A_MEMBER, Heard, problem_of
+from shared_resources.streams.log.kafka.problems import (
+    NOT_A_MEMBER,
+    SAID_BY_THE_CLIENT,
+    Heard,
+    problem_of,
+)
 from shared_resources.streams.log.kafka.reader import KafkaReader
 from shared_resources.streams.log.kafka.records import rows_of
 from shared_resources.streams.log.port import LogProblem, LogReader, NotTheReader, Positions
@@ -28,7 +32,6 @@ PATIENCE_SECONDS = 60.0
 # After that the brokers abort what a dead writer had begun, if none of its name comes before: until then
 # nobody reads further. They look each ten seconds.
 TRANSACTION_SECONDS = 20.0
-_LOG = logging.getLogger(__name__)
 
 
 class KafkaWriter:
@@ -40,7 +43,9 @@ class KafkaWriter:
         self._heard = Heard(settings)
         self._failed: tuple[KafkaError, str] | None = None
         self._begun = False
-        self._producer = Producer(_configuration(settings, name, self._heard), logger=_LOG)
+        self._producer = Producer(
+            _configuration(settings, name, self._heard), logger=SAID_BY_THE_CLIENT
+        )
         if name is not None:
             with self._heard.answering(name):
                 self._producer.init_transactions(PATIENCE_SECONDS)
