@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from shared_resources.contracts.model import Contract
 from shared_resources.streams.row_rules.messages import LATE, MessageRules
-from shared_resources.streams.row_rules.places import Place
 
 
 @dataclass(frozen=True)
@@ -24,10 +23,7 @@ class Held:
 
 def clauses(rules: MessageRules) -> tuple[Held, ...]:
     """Every rule of the product in its order, and every clause of its stream: none is left out."""
-    of_rules = (
-        Held(one.rule.name, one.place in (Place.DECODING, Place.MESSAGE), one.reason)
-        for one in rules.placed
-    )
+    of_rules = (Held(one.rule.name, one.by_message, one.reason) for one in rules.placed)
     return (*of_rules, *_of_the_stream(rules.contract))
 
 

@@ -2,7 +2,7 @@
 
 Belongs here: decoding, lateness, keys of tombstones and row rules asked of a table of messages, with the
 verdict that a window of the same messages gives each of them.
-Does not belong here: what only a window or the product decides (`MessageRules.elsewhere` names it),
+Does not belong here: what only a window or the product decides (`MessageRules.placed` says which),
 where messages come from and go to (`streams/gate/`).
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import polars as pl
 import pyarrow as pa
@@ -22,12 +21,11 @@ from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.landing.rejects import Reason
 from shared_resources.streams.late import late_rows, reason_of
 from shared_resources.streams.merging import read_keys
-from shared_resources.streams.row_rules.places import Place, Placed
+from shared_resources.streams.row_rules.places import Placed
 from shared_resources.streams.row_rules.rules import RowRules
 from shared_resources.streams.window_rows import decoder_for
 
 LATE = "late"
-_HERE = (Place.DECODING, Place.MESSAGE)
 
 
 @dataclass(frozen=True)
@@ -76,11 +74,6 @@ class MessageRules:
     def placed(self) -> tuple[Placed, ...]:
         """Each rule, and where it is decided."""
         return self._rows.placed
-
-    @cached_property
-    def elsewhere(self) -> tuple[Placed, ...]:
-        """The rules that no message decides alone, each with the reason."""
-        return tuple(one for one in self.placed if one.place not in _HERE)
 
     def judge(self, messages: pa.Table) -> JudgedMessages:
         """Of messages in `log.port.message_schema()`. Raises `RegistryUnreachable`."""

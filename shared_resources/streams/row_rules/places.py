@@ -47,6 +47,11 @@ class Placed:
     reason: str = ""
     broken: pl.Expr | None = None
 
+    @property
+    def by_message(self) -> bool:
+        """Whether each message is held to it, whatever comes beside it."""
+        return self.place in (Place.DECODING, Place.MESSAGE)
+
 
 def place_rules(contract: Contract, rules: Sequence[Rule] | None = None) -> tuple[Placed, ...]:
     """Each of the rules (the contract's own by default), in their order: none is left out."""
