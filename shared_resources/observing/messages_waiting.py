@@ -47,11 +47,11 @@ def of_topic(
 def of_gate(environment: Environment, contract: Contract) -> list[Reason]:
     """What waits at the gate, where its processes have noted nothing for a while; nothing of a product
     without one, or where nobody has sent anything."""
-    from shared_resources.streams.gate.standing import accepted_gaps, gate_standing
-
     stream = contract.stream
     if stream is None or stream.gate is None or environment.log.topic(stream.topic) is None:
         return []
+    from shared_resources.streams.gate.standing import accepted_gaps, gate_standing
+
     at = gate_standing(environment, contract)
     if at.gap is not None and not accepted_gaps(environment, contract).skipped(at.gap):
         remedy = (
