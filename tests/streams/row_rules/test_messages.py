@@ -89,7 +89,8 @@ def test_what_a_message_does_not_decide_is_named(mesh):
     rows = "  quality:\n  - {metric: rowCount, mustBeGreaterThan: 3}\n  properties:\n"
     mesh.product(PRODUCT, contract().replace("  properties:\n", rows, 1))
     rules = MessageRules(defined(mesh.environment, PRODUCT).contract)
-    said = {one.rule.kind: (one.place, one.reason) for one in rules.elsewhere}
+    placed = [one for one in rules.placed if not one.by_message]
+    said = {one.rule.kind: (one.place, one.reason) for one in placed}
     assert said["unique"][0] is Place.PRODUCT
     assert all(reason for _, reason in said.values())
 
