@@ -72,7 +72,7 @@ class GrantedMessages:
         self._environment, self._key, self._reader = environment, key, reader
         self._grants = KeptGrants(environment)
         self._log = SpellLog(log_of(environment.home_of_readers, environment.shared_access_log))
-        self._hold_to(self._contract_now())
+        self._hold_to(stream_followed(environment, key)[0])
         self._grant()  # who has no agreement is told before anything is read
 
     @property
@@ -86,18 +86,24 @@ class GrantedMessages:
         return self._grant().said
 
     def is_as_before(self, by: str) -> bool:
-        """Whether contract and grant are still those by which something was shown. Raises `NoStream`,
+        """Whether contract and grant are still those by which something was shown. Raises
         `NoAgreement`."""
-        return self.by == by and self._contract_now().digest == self.contract.digest
-
-    def renew(self) -> None:
-        """Hold messages to the contract of this moment. Raises `NoStream`."""
         contract = self._contract_now()
-        if contract.digest != self.contract.digest:
-            self._hold_to(contract)
+        return contract is not None and contract.digest == self.contract.digest and self.by == by
 
-    def _contract_now(self) -> Contract:
-        return stream_followed(self._environment, self._key)[0]
+    def renew(self) -> bool:
+        """Hold messages to the contract of this moment; whether there is one: files that are being put in
+        place have none for a moment, which ends no process."""
+        contract = self._contract_now()
+        if contract is not None and contract.digest != self.contract.digest:
+            self._hold_to(contract)
+        return contract is not None
+
+    def _contract_now(self) -> Contract | None:
+        try:
+            return stream_followed(self._environment, self._key)[0]
+        except NoStream:
+            return None
 
     def _hold_to(self, contract: Contract) -> None:
         assert contract.stream is not None

@@ -127,7 +127,7 @@ class LiveProcess:
         # so that nothing that was read before one is ever written into what is served after it.
         held = port.current(self.key)
         erased = erased_since(self.environment, self.definition.contract, datetime.now(UTC))
-        messages.renew()
+        readable = messages.renew()
         topic = self.environment.log.topic(messages.topic)
         if held is None:
             self._wait(f"no version of {self.key} is served yet; it waits for one")
@@ -135,6 +135,10 @@ class LiveProcess:
             self._wait(f"a {erased} is being erased; rows stay as they are until that is done")
         elif why := other_contract(self.environment, self.definition, held.generation):
             self._wait(why)
+        elif not readable:
+            self._wait(
+                f"{messages.contract.key} is made of no topic now; it waits until it is again"
+            )
         elif topic is None:
             self._wait(f"nobody has made the topic {messages.topic} yet; it waits for it")
         elif self._stale(held):

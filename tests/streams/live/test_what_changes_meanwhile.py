@@ -196,6 +196,20 @@ def test_a_stricter_contract_of_the_stream_holds_for_the_next_message(mesh, monk
     assert served(mesh, "two") == (2, 3.0)
 
 
+def test_a_contract_of_the_stream_that_is_gone_for_a_moment_ends_nothing(mesh, monkeypatch):
+    monkeypatch.setattr(process, "LOOKS_EACH", 0.0)
+    shop(mesh)
+    send(mesh, (1, "one", 1.0))
+    with Running(mesh) as live:
+        wait_until(lambda: served(mesh, "one") == (1, 1.0))
+        mesh.product(STREAM, "not: [a contract")
+        wait_until(lambda: any("is made of no topic now" in one for one in live.told))
+        mesh.product(STREAM, receipts.contract())
+        send(mesh, (2, "one", 1.0))
+        wait_until(lambda: served(mesh, "one") == (2, 2.0))
+    assert live.problem is None
+
+
 @pytest.mark.slow
 def test_an_erasure_reaches_live_rows_of_the_subject(mesh, monkeypatch):
     stream = changed(
