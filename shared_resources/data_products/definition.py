@@ -89,7 +89,7 @@ def define_product(
 ) -> ProductDefinition:
     """Import the product's code, if it has any, and add the central rules.
 
-    Raises `ProductProblem` when `function.py` does not hold exactly one `@data_product` function,
+    Raises `ProductProblem` when `product.py` does not hold exactly one `@data_product` function,
     `DbtModelFailed` when its dbt model does not parse.
     """
     assert product.contract is not None and product.kind is not None, "check_domain refuses these"
