@@ -45,7 +45,7 @@ class Place:
                 os.environ["DAGSTER_HOME"] = without_home
 
     def land(self) -> None:
-        command = [sys.executable, "-m", "domains.source_systems"]
+        command = [sys.executable, "-m", "domains.source_systems", "--live", "1000"]
         with self.entered():
             subprocess.run(command, check=True, cwd=PROJECT_ROOT)
 
@@ -80,6 +80,7 @@ def described(place: Place, key: str, server: Server) -> dict[str, Any] | None:
         except NotPublished:
             return None
         evidence = snapshot.version.evidence
+        stream = evidence.stream
         return {
             "number": snapshot.version.number,
             "schema": [(field.name, str(field.type)) for field in snapshot.schema],
@@ -87,7 +88,13 @@ def described(place: Place, key: str, server: Server) -> dict[str, Any] | None:
             **_content(snapshot),
             # Who ran when, on which snapshots and files, differs from run to run in one place, too.
             "evidence": replace(
-                evidence, run_id="", inputs={}, input_attestations={}, objects=(), quarantined=()
+                evidence,
+                run_id="",
+                inputs={},
+                input_attestations={},
+                objects=(),
+                quarantined=(),
+                stream=replace(stream, topic_id="") if stream is not None else None,
             ),
             "read": sorted(evidence.inputs),
             "quarantined": len(evidence.quarantined),
