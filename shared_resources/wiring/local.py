@@ -152,16 +152,22 @@ class LocalEnvironment(Environment):
 
     @cached_property
     def serving_port(self) -> ServingPort | None:
-        from shared_resources.serving_ports.cassandra.settings import read_settings
+        from shared_resources.serving_ports.cassandra.settings import (
+            EMBEDDED,
+            VARIABLE,
+            read_settings,
+        )
         from shared_resources.serving_ports.sqlite_port import SqlitePort
 
-        if (settings := read_settings(platform_variables())) is not None:
+        variables = platform_variables()
+        if (settings := read_settings(variables)) is not None:
             from shared_resources.serving_ports.cassandra.port import CassandraPort
             from shared_resources.serving_ports.cassandra.session import CassandraSession
 
             return CassandraPort(CassandraSession(settings))
-        # One machine's files are no place for a mesh of many machines.
-        return None if self.is_production else SqlitePort(self.home / PORTS)
+        # Files of one machine are no place for a mesh of many: somebody has to say that it is one.
+        alone = not self.is_production or variables.get(VARIABLE) == EMBEDDED
+        return SqlitePort(self.home / PORTS) if alone else None
 
     @cached_property
     def dbt_target(self) -> DbtTarget:

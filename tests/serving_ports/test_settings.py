@@ -21,6 +21,7 @@ def test_the_address_is_read(tmp_path: Path) -> None:
     assert (found.hosts, found.port) == (("a.example.com", "b.example.com"), 9142)
     assert (found.keyspace, found.datacenter, found.user) == ("mesh", "eu_west", "mesh")
     assert not found.stays_here and read_settings({}) is None
+    assert read_settings({"MESH_SERVING": "embedded"}) is None
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.9,localhost"])

@@ -60,6 +60,7 @@ class StandIns:
             **CREDENTIALS,
             "MESH_ENV": "production",
             "MESH_LOG": "embedded",
+            "MESH_SERVING": "embedded",
             "MESH_LAKE": f"s3://{name}/lake",
             "MESH_LANDING": f"s3://{name}/landing",
             "MESH_QUARANTINE": f"s3://{name}/quarantine",

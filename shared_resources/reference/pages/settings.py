@@ -68,7 +68,8 @@ _MESH: Mapping[str, tuple[str, str]] = {
     "MESH_SERVING": (
         "SQLite below `MESH_HOME`; in production nowhere",
         "Cassandra, where [rows are served by their key](../how-to/serving.md): "
-        "`cassandra://host[,host…][:port]/keyspace/datacenter`.",
+        "`cassandra://host[,host…][:port]/keyspace/datacenter`; or `embedded`, in SQLite there, for "
+        "production on one machine.",
     ),
     "MESH_SERVING_USER": ("", "Who logs in there."),
     "MESH_SERVING_PASSWORD": ("", "Secret: its password."),

@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 from shared_resources.environment import EnvironmentProblem
 
 VARIABLE = "MESH_SERVING"
+EMBEDDED = "embedded"  # SQLite, on a machine of production that is alone
 USER, PASSWORD, CA = "MESH_SERVING_USER", "MESH_SERVING_PASSWORD", "MESH_SERVING_CA"
 # Said by who has a network of his own that nobody else is in (a tunnel, a mesh of proxies).
 PLAINTEXT, ALLOWED = "MESH_SERVING_PLAINTEXT", "allowed"
-_FORM = "write it as cassandra://host[,host…][:port]/keyspace/datacenter"
+_FORM = "write it as cassandra://host[,host…][:port]/keyspace/datacenter, or embedded"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 
@@ -42,9 +43,10 @@ class CassandraSettings:
 
 
 def read_settings(variables: Mapping[str, str]) -> CassandraSettings | None:
-    """None where the variable is not set. Raises `EnvironmentProblem`, which shows no secret."""
+    """None where the variable is not set, or says `embedded`. Raises `EnvironmentProblem`, which shows no
+    secret."""
     said = variables.get(VARIABLE, "")
-    if not said:
+    if said in ("", EMBEDDED):
         return None
     try:
         parts = urlsplit(said)
