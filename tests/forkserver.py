@@ -12,11 +12,12 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import multiprocessing.util  # registers its hook for the exit, which has to be there before ours
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -44,9 +45,29 @@ def _kill_children() -> None:
 atexit.register(_kill_children)
 
 
+class _Child(ForkServerProcess):
+    """Has the variables of its parent when it is started, not those of the server.
+
+    The server keeps those of the test that was the first to need it: a child of a later test would work in
+    another environment, and find nothing there.
+    """
+
+    def start(self) -> None:
+        self._variables = dict(os.environ)
+        super().start()
+
+    def run(self) -> None:
+        os.environ.clear()
+        os.environ.update(self._variables)
+        super().run()
+
+
+class _ForkServer(ForkServerContext):
+    Process = _Child
+
+
 def forkserver() -> ForkServerContext:
-    """Children have the environment variables of the time when the first of them was started."""
-    context = multiprocessing.get_context("forkserver")
+    context = _ForkServer()
     context.set_forkserver_preload(list(_PRELOADED))
     return context
 

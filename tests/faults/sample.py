@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from domains.source_systems import source, systems
-from domains.source_systems.__main__ import land
+from domains.source_systems.__main__ import land, main
 from shared_resources.landing.zones.zone import LandingZone
 
 # Five weeks, of which the recommendations hold out the last four; one week of promotions. What
@@ -68,6 +68,11 @@ def _make_tables(original: Callable[[str], Path], scratch: Path) -> Mapping[str,
             )
             connection.read_parquet(str(made[name])).create_view(name)
     return made
+
+
+def send_receipts(lines: int) -> None:
+    """Send the next lines of receipts to the topic of `order/purchases`."""
+    assert main(["replay", "--continue", "--limit", str(lines)]) == 0
 
 
 def promotions(zone: LandingZone, scratch: Path, number: int, rows: int, bad: int = 0) -> None:

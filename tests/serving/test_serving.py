@@ -120,7 +120,7 @@ def test_a_second_is_refused_and_a_killed_one_is_recovered(order: Served, tmp_pa
     finally:
         again.process.send_signal(signal.SIGTERM)
         again.process.wait(180)
-    assert sorted(path.name for path in (order.home / "serving" / "sockets").iterdir()) == []
+    assert processes_of(order.home) == []
 
 
 @pytest.mark.slow
