@@ -48,8 +48,8 @@ atexit.register(_kill_children)
 class _Child(ForkServerProcess):
     """Has the variables of its parent when it is started, not those of the server.
 
-    The server keeps those of the test that was the first to need it: a child of a later test would work in
-    another environment, and find nothing there.
+    The server keeps those of the test that was the first to need it: a child of a later test would
+    work in another environment, and find nothing there.
     """
 
     def start(self) -> None:
