@@ -149,6 +149,11 @@ class RuleKind(ABC):
         """The bounds within which a second column keeps the rule, whatever stands in the first."""
         return {}
 
+    def unbroken(self, rule: Rule, contract: Contract, frame: pl.DataFrame) -> bool:
+        """Whether what a frame knows of its columns at once, such as the least and the greatest value,
+        proves that no row breaks the rule; NaN is null in it."""
+        return False
+
     def failing(self, rule: Rule, contract: Contract) -> str:
         """What the failing rows do, after `3 rows`: `have no price`."""
         return "fail"

@@ -134,7 +134,7 @@ class GrantedMessages:
     def _shown(self, frame: pl.DataFrame, grant: Grant, columns: tuple[str, ...]) -> pl.DataFrame:
         terms = grant.terms
         if terms is None or not (terms.masks or terms.rows):
-            return frame.select(columns)
+            return frame[list(columns)]
         table = frame.to_arrow().cast(arrow_schema(self._columns))
         version = Version(self.contract.key, "log", 0, "", table.num_rows, datetime.now(UTC))
         keys = hmac_keys(self._environment) if needs_key(terms) else (b"", b"")

@@ -66,7 +66,7 @@ class LiveWriter:
         self._rules = rules_of(definition)
         self._schema = arrow_schema(tuple(self.generation.types.items()))
         former = aliases(definition.contract)
-        self._served = [pl.col(former.get(n, n)).alias(n) for n in self._schema.names]
+        self._served = [former.get(name, name) for name in self._schema.names]
         self._waiting: dict[str, str] = {}
         self.refused: Counter[str] = Counter()
         self.rows = 0
@@ -79,7 +79,7 @@ class LiveWriter:
         judged = self._rules.judge(frame)
         for names in judged.reasons:
             self.refused.update(names)
-        kept = judged.kept(frame).select(self._served).to_arrow()
+        kept = judged.kept(frame)[self._served].to_arrow().rename_columns(self._schema.names)
         for batch in self._as_served(kept).to_batches():
             self._waiting.update(rows_of(batch, self.generation))
 
@@ -122,8 +122,10 @@ class LiveWriter:
 
     def _typed(self, frame: pl.DataFrame) -> pl.DataFrame:
         names = self._rules.schema.names()
+        if frame.schema == self._rules.schema:
+            return frame
         if sorted(frame.columns) == sorted(names):
-            frame = frame.select(names)
+            frame = frame[names]
             if frame.schema == self._rules.schema:
                 return frame
         try:

@@ -30,6 +30,8 @@ RECENT_DAYS = 14.0
 AFFINITY_WEIGHT = 0.2
 POPULARITY_WEIGHT = 0.2
 DAY = 86_400.0
+DECIMALS = 6
+_SAME = 10**-DECIMALS
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -41,14 +43,20 @@ class TooFewPurchases(ValueError):
 
 @dataclass(frozen=True)
 class Bought:
-    """A household's lines, in any order: the place of each one's product, and seconds since the cut-off
-    (before it: below 0)."""
+    """A household's lines, ordered by product and moment: the place of each one's product, and seconds
+    since the cut-off (before it: below 0)."""
 
     places: Integers
     seconds: Floats
 
+    @classmethod
+    def of(cls, places: Integers, seconds: Floats) -> Bought:
+        """In one order, whichever the lines came in: sums of floats are to be the same to the bit."""
+        order = np.lexsort((seconds, places))
+        return cls(places[order], seconds[order])
+
     def and_then(self, places: Integers, seconds: Floats) -> Bought:
-        return Bought(
+        return Bought.of(
             np.concatenate([self.places, places]), np.concatenate([self.seconds, seconds])
         )
 
@@ -70,38 +78,55 @@ class Model:
 
     def top(self, bought: Bought) -> tuple[Integers, Floats]:
         """The products to offer, best first, and their scores."""
-        scores = self._scores(bought)
-        candidates = np.flatnonzero(scores)
-        found = scores[candidates]
-        best = np.argpartition(-found, RECOMMENDED - 1)[:RECOMMENDED]
-        # Of equal scores the more popular comes first; the last bits depend on the order of the lines.
-        order = np.lexsort((candidates[best], -found[best].round(6)))
-        best = best[order]
-        return self.products[candidates[best]], found[best].round(6)
+        candidates, scores = self._scores(bought)
+        # A product is among the candidates once for each part of its score. All that may come to the same
+        # score as the last of the best stay: not chance decides between them.
+        found, most = scores[candidates], 3 * RECOMMENDED
+        if len(found) > most:
+            least = np.partition(found, len(found) - most)[len(found) - most]
+            candidates = candidates[found >= least - _SAME]
+        candidates = np.unique(candidates)
+        # Of equal scores the more popular comes first; the last bits depend on the order of the sums.
+        found = scores[candidates].round(DECIMALS)
+        best = np.lexsort((candidates, -found))[:RECOMMENDED]
+        return self.products[candidates[best]], found[best]
 
-    def _scores(self, bought: Bought) -> Floats:
-        scores = POPULARITY_WEIGHT * self.popularity
+    def _scores(self, bought: Bought) -> tuple[Integers, Floats]:
+        """The places of all products whose score is above 0, some of them up to three times, and the
+        scores of all. The others are not looked at: a household has bought hundreds of thousands."""
+        scores = np.zeros(len(self.products))
+        popular = self.popularity[:POPULAR]
+        scores[:POPULAR] = POPULARITY_WEIGHT * popular
+        touched = [np.flatnonzero(popular)]
         if len(bought.places):
-            # In one order, whichever the lines came in: sums of floats are to be the same to the bit.
-            order = np.lexsort((bought.seconds, bought.places))
-            places, seconds = bought.places[order], bought.seconds[order]
+            places, seconds = bought.places, bought.seconds
             now = seconds.max()
             faded = np.exp((seconds - now) / (DAYS_TO_FADE * DAY))
-            repeated = np.log1p(np.bincount(places, faded, len(scores)))
-            scores += repeated / repeated.max()
-            lately = np.unique(places[seconds >= now - RECENT_DAYS * DAY])
-            scores += AFFINITY_WEIGHT * self._going_with(lately)
-        return scores / (1 + AFFINITY_WEIGHT + POPULARITY_WEIGHT)
+            first = _firsts(places)
+            repeated = np.log1p(np.add.reduceat(faded, first))
+            scores[places[first]] += repeated / repeated.max()
+            recent = places[seconds >= now - RECENT_DAYS * DAY]
+            others, confidence = self._going_with(recent[_firsts(recent)])
+            scores[others] += AFFINITY_WEIGHT * confidence
+            touched += [places[first], others]
+        scores /= 1 + AFFINITY_WEIGHT + POPULARITY_WEIGHT
+        return np.concatenate(touched), scores
 
-    def _going_with(self, places: Integers) -> Floats:
+    def _going_with(self, places: Integers) -> tuple[Integers, Floats]:
+        """What goes with any of these, and how surely of the surest."""
         begins, ends = self.begins[places], self.begins[places + 1]
         lengths = ends - begins
         at = np.repeat(begins - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
         found = np.zeros(len(self.products))
-        if len(at):
-            found += np.bincount(self.others[at], self.confidence[at], len(self.products))
-        greatest = found.max()
-        return found / greatest if greatest > 0 else found
+        np.add.at(found, self.others[at], self.confidence[at])
+        others = np.unique(self.others[at])
+        confidence = found[others]
+        return others, confidence / confidence.max(initial=np.finfo(float).tiny)
+
+
+def _firsts(ordered: Integers) -> Integers:
+    """Where each different value begins."""
+    return np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
 
 
 def learn(bought: pl.DataFrame, affinities: pl.DataFrame) -> Model:
@@ -145,7 +170,7 @@ def by_household(bought: pl.DataFrame, model: Model) -> Mapping[int, Bought]:
     """`bought`: household_id, product_id and `seconds`; products that the model does not know are left
     out."""
     places = pl.DataFrame({"product_id": model.products}).with_row_index("place")
-    lines = bought.join(places, on="product_id").sort("household_id")
+    lines = bought.join(places, on="product_id").sort("household_id", "place", "seconds")
     households = lines["household_id"].to_numpy()
     place = lines["place"].to_numpy().astype(np.int64)
     seconds = lines["seconds"].to_numpy().astype(np.float64)

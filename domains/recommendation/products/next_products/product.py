@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -103,14 +102,16 @@ class Following:
 
     def update(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows of the households that bought something; of what the version knows already, none."""
-        lines = since(
-            rows.filter(pl.col("transaction_timestamp") >= self._cut_off), self._cut_off
-        ).select("household_id", "product_id", "seconds")
+        midnight = _midnight(self._cut_off)
+        lines = rows["household_id", "product_id", "transaction_timestamp"].iter_rows()
         changed: dict[int, list[tuple[int, float]]] = {}
-        for household, product, seconds in lines.iter_rows():
+        for household, product, moment in lines:
             place = self._places.get(product)
+            if place is None or moment < midnight:
+                continue
+            line = (place, (moment - midnight).total_seconds())
             came = self._came.setdefault(household, set())
-            if place is not None and (line := (place, seconds)) not in came:
+            if line not in came:
                 came.add(line)
                 changed.setdefault(household, []).append(line)
         for household, new in changed.items():
@@ -120,36 +121,42 @@ class Following:
             )
         found = offers(self._model, {one: self._bought[one] for one in changed}, self._cut_off)
         evidence = [self._evidence.get(one, (0, 0, 0)) for one in changed]
-        schema = dict.fromkeys(EVIDENCE, pl.Int64)
-        return found.hstack(pl.DataFrame(evidence, schema=schema, orient="row"))
+        counts = np.array(evidence, np.int64).reshape(-1, len(EVIDENCE))
+        return found.hstack(pl.DataFrame(counts, schema=EVIDENCE))
 
 
 def since(lines: pl.DataFrame, cut_off: date) -> pl.DataFrame:
     """With `seconds`, from the cut-off to the line's moment."""
     moment = pl.col("transaction_timestamp").cast(pl.Datetime("us"))
-    midnight = pl.lit(datetime.combine(cut_off, datetime.min.time()))
     return lines.with_columns(
-        (moment - midnight).dt.total_seconds().cast(pl.Float64).alias("seconds")
+        (moment - pl.lit(_midnight(cut_off))).dt.total_seconds().cast(pl.Float64).alias("seconds")
     )
+
+
+def _midnight(cut_off: date) -> datetime:
+    return datetime.combine(cut_off, datetime.min.time())
 
 
 def offers(model: Model, bought: Mapping[int, Bought], cut_off: date) -> pl.DataFrame:
     """The rows of these households, in their order, without the evidence."""
-    midnight = datetime.combine(cut_off, datetime.min.time())
-    columns: dict[str, list[Any]] = {"household_id": list(bought)}
-    tops = [model.top(one) for one in bought.values()]
-    for place in range(RECOMMENDED):
-        columns[f"product_{place + 1}"] = [int(products[place]) for products, _ in tops]
-    for place in range(RECOMMENDED):
-        columns[f"score_{place + 1}"] = [float(scores[place]) for _, scores in tops]
-    columns["last_purchase"] = [
-        midnight + timedelta(seconds=float(one.seconds.max())) if len(one.seconds) else None
-        for one in bought.values()
-    ]
-    columns["cut_off_date"] = [cut_off] * len(bought)
-    types = {name: pl.Float64() if name.startswith("score") else pl.Int64() for name in columns}
-    schema = pl.Schema({**types, "last_purchase": pl.Datetime("us"), "cut_off_date": pl.Date()})
-    return pl.DataFrame(columns, schema=schema)
+    midnight = _midnight(cut_off)
+    products = np.empty((len(bought), RECOMMENDED), np.int64)
+    scores = np.empty((len(bought), RECOMMENDED))
+    last: list[datetime | None] = []
+    for row, one in enumerate(bought.values()):
+        products[row], scores[row] = model.top(one)
+        moment = float(one.seconds.max()) if len(one.seconds) else None
+        last.append(None if moment is None else midnight + timedelta(seconds=moment))
+    places = range(1, RECOMMENDED + 1)
+    return pl.DataFrame(
+        [
+            pl.Series("household_id", list(bought), pl.Int64),
+            *pl.DataFrame(products, schema=[f"product_{n}" for n in places]),
+            *pl.DataFrame(scores, schema=[f"score_{n}" for n in places]),
+            pl.Series("last_purchase", last, pl.Datetime("us")),
+            pl.Series("cut_off_date", [cut_off], pl.Date).new_from_index(0, len(bought)),
+        ]
+    )
 
 
 def _evidence(rows: pl.DataFrame, after: pl.DataFrame, popular: list[int]) -> pl.DataFrame:

@@ -64,6 +64,12 @@ class Range(RowKind):
 
         return on.out_of_range(*on.column_of(rule, contract), rule.arguments)
 
+    def unbroken(self, rule: Rule, contract: Contract, frame: pl.DataFrame) -> bool:
+        from shared_resources.contracts.rules import expressions as on
+
+        _, type_ = on.column_of(rule, contract)
+        return on.all_within(frame.get_column(rule.columns[0]), type_, rule.arguments)
+
     def failing(self, rule: Rule, contract: Contract) -> str:
         return f"have {a(rule.columns[0])} outside {range_of(rule.arguments)}"
 

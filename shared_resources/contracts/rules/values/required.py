@@ -52,6 +52,9 @@ class Required(RowKind):
 
         return on.column_of(rule, contract)[0].is_null()
 
+    def unbroken(self, rule: Rule, contract: Contract, frame: pl.DataFrame) -> bool:
+        return frame.get_column(rule.columns[0]).null_count() == 0
+
     def failing(self, rule: Rule, contract: Contract) -> str:
         return f"have no {rule.columns[0]}"
 

@@ -48,11 +48,9 @@ class Layout:
 
     def texts(self, messages: pl.Series) -> tuple[pl.Series, pl.DataFrame]:
         """Whether each message matches, and the texts of its fields by column; null for a null."""
-        found = messages.str.extract_groups(self.pattern).struct.unnest()
-        matched = found.to_series(0).is_not_null()
-        texts = found.select(found.columns[1:])
-        texts.columns = list(self.names)
-        return matched, texts
+        first, *found = messages.str.extract_groups(self.pattern).struct.unnest().get_columns()
+        texts = [text.alias(name) for text, name in zip(found, self.names, strict=True)]
+        return first.is_not_null(), pl.DataFrame(texts)
 
 
 def layout_of(

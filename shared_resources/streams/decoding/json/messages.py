@@ -23,7 +23,7 @@ from shared_resources.streams.decoding.decoded import (
 from shared_resources.streams.decoding.framing import as_text
 from shared_resources.streams.decoding.json.carefully import CarefulReader
 from shared_resources.streams.decoding.json.layouts import Layout, layout_of
-from shared_resources.streams.decoding.json.typed_texts import typed
+from shared_resources.streams.decoding.json.typed_texts import TypedTexts
 
 # Each layout costs a pass over the messages that no layout before it matched.
 MOST_LAYOUTS = 16
@@ -42,7 +42,7 @@ class JsonDecoder:
         self._formatted = [
             c for c in contract.columns if c.text_format and c.type.family is not Family.STRING
         ]
-        self._plain = [c for c in contract.columns if c not in self._formatted]
+        self._plain = TypedTexts([c for c in contract.columns if c not in self._formatted])
 
     def decode(self, values: pa.Array) -> Decoded:
         texts, undecodable = _texts(values)
@@ -113,7 +113,7 @@ class JsonDecoder:
         return unmatched, number
 
     def _typed(self, texts: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-        frame, sure = typed(texts, self._plain)
+        frame, sure = self._plain.read(texts)
         for column in self._formatted:
             values = pl.Series(column.name, [None] * texts.height, self._schema[column.name])
             if column.name in texts.columns:
@@ -121,7 +121,7 @@ class JsonDecoder:
                 values = self._careful.values(column.type, column.text_format, cells)
                 sure = sure & (values.is_not_null() | cells.is_null())
             frame = frame.with_columns(values.cast(self._schema[column.name]))
-        return frame.select(self._schema.names()), sure
+        return frame[self._schema.names()], sure
 
     def _learnt(self, text: str) -> Layout | None:
         """The layout of a message that landing has nothing against, by its names."""

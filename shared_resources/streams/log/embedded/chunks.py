@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from shared_resources.streams.log.partitioning import partitions_of
@@ -151,10 +152,16 @@ def _decoded(
     import numpy as np
     import pyarrow as pa
 
-    schema = message_schema()
-    kept = pa.ipc.read_record_batch(pa.py_buffer(blob), pa.schema([schema.field(n) for n in KEPT]))
+    kept = pa.ipc.read_record_batch(pa.py_buffer(blob), _stored_schema())
     numbers = np.arange(first, last + 1) if offsets is None else np.frombuffer(offsets, np.int64)
     own = np.full(kept.num_rows, partition, np.int32)
     return pa.RecordBatch.from_arrays(
-        [pa.array(own), pa.array(numbers), *kept.columns], schema=schema
+        [pa.array(own), pa.array(numbers), *kept.columns], schema=message_schema()
     )
+
+
+@cache
+def _stored_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([message_schema().field(name) for name in KEPT])
