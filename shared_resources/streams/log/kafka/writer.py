@@ -165,7 +165,9 @@ def _configuration(settings: KafkaSettings, name: str | None, heard: Heard) -> d
         "enable.idempotence": True,
         "partitioner": "murmur2_random",  # as Kafka's Java clients do it
         "compression.type": "lz4",
-        "linger.ms": 5,
+        # What is sent comes in tables, and waits for no company: 5 ms, the default, are most of what a
+        # message takes from one process to another.
+        "linger.ms": 1,
         "delivery.report.only.error": True,
         # How long a topic that is not known may be one that was just made.
         "topic.metadata.propagation.max.ms": 3_000,
@@ -183,5 +185,9 @@ def _configuration(settings: KafkaSettings, name: str | None, heard: Heard) -> d
             "transactional.id": name,
             "transaction.timeout.ms": longest,
             "message.timeout.ms": longest,
+            # While the marks of the transaction before it are written, which takes milliseconds, brokers
+            # refuse the next one's positions; the client's own pause is 100 ms, and grows from there.
+            "retry.backoff.ms": 3,
+            "linger.ms": 0,
         }
     return given
