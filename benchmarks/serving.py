@@ -123,6 +123,10 @@ def _report(found: Mapping[str, tuple[Answers, int]], rate: int) -> None:
     report(figures)
 
 
+class _NotAnswered(SystemExit):
+    """More was asked than connections, or seconds, sufficed for; or something else than rows came."""
+
+
 # -- asking ----------------------------------------------------------------------------------------
 
 
@@ -191,7 +195,10 @@ def _ask(
     _attack(vegeta, server, targets, token, rate, 3)
     answers, most = _attack(vegeta, server, targets, token, rate, seconds), 0
     for more in (rate, *STEPS):
-        if _attack(vegeta, server, targets, token, more, 5).p99 >= GOAL_MS:
+        try:
+            if _attack(vegeta, server, targets, token, more, 5).p99 >= GOAL_MS:
+                break
+        except _NotAnswered:
             break
         most = more
     return answers, most
@@ -225,7 +232,7 @@ def _attack(
     rows = list(csv.reader(told.splitlines()))
     codes = {row[1] for row in rows}
     if not codes <= {"200", "404"}:
-        raise SystemExit(f"answered with {', '.join(sorted(codes))}")
+        raise _NotAnswered(f"at {rate:,}/s answered with {', '.join(sorted(codes))}")
     # nanoseconds: when it was sent, how long it took; what it should have been sent at is known
     first, gap = min(int(row[0]) for row in rows), 1e9 / rate
     late = sorted(
