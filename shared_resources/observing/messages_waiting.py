@@ -61,10 +61,13 @@ def of_gate(environment: Environment, contract: Contract) -> list[Reason]:
     noted = max((note.at for note in at.notes.values() if note.at is not None), default=None)
     if not at.waiting or (noted is not None and datetime.now(UTC) - noted <= _SHORTEST):
         return []
+    by = f"`mesh stream gate {contract.key}`"
+    if stream.gate.undecided:
+        by = f"`mesh stream job {contract.key}`, with {by} beside it,"
     return [
         Reason(
             Kind.BEHIND,
             f"up to {at.waiting:,} messages of {stream.topic} wait at the gate to {stream.gate.topic}",
-            f"`mesh stream gate {contract.key}` passes them on, as long as it runs",
+            f"{by} passes them on, as long as it runs",
         )
     ]

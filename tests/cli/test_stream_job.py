@@ -1,5 +1,6 @@
 """`mesh stream job`, without Flink: what it prints, what it refuses, what it would run."""
 
+import fcntl
 import os
 
 import pytest
@@ -61,6 +62,84 @@ def test_it_becomes_the_runner_with_no_more_than_it_needs(shop, monkeypatch, tmp
     assert "MESH_SIGNING_KEY" not in variables
     assert variables["KAFKA_SASL_PASSWORD"] == "planted-password"
     assert "planted" not in (generation.folder / "job.sql").read_text()
+
+
+def with_gate(shop):
+    gate = {"topic": "good", "engine": "flink"}
+    shop.product(PRODUCT, contract(engine="flink", gate=gate))
+    return definition(shop.environment, PRODUCT).contract
+
+
+def flink(tmp_path, monkeypatch, code=0):
+    """An interpreter that writes down what it is asked, and the job that is begun at last."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\nexit {code}\n')
+    python.chmod(0o700)
+    monkeypatch.setenv("MESH_FLINK", str(python))
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)  # it is this process's to its end
+    begun = []
+    monkeypatch.setattr(os, "execve", lambda *given: begun.append(given))
+    return begun
+
+
+def test_a_job_at_a_gate_ends_first_what_the_one_before_has_written(shop, monkeypatch, tmp_path):
+    made = with_gate(shop)
+    begun = flink(tmp_path, monkeypatch)
+    assert run(PRODUCT, "--set", "parallelism.default=2").exit_code == 0
+    first = current(shop.environment, made)
+    assert first.gate == {0: 0, 1: 0} and first.options == ("parallelism.default=2",)
+    assert shop.environment.log.topic("good.undecided").partitions == 2
+    assert not (tmp_path / "asked").exists()
+    checkpoint = first.folder / "checkpoints" / "job" / "chk-3"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "_metadata").touch()
+    os.utime(checkpoint / "_metadata", (0, 0))
+    result = run(PRODUCT)
+    assert result.exit_code == 0, result.output
+    asked = (tmp_path / "asked").read_text()
+    assert asked.split()[1:] == [
+        str(first.folder / "job.sql"),
+        "end",
+        "parallelism.default=2",
+        f"execution.state-recovery.path={checkpoint.as_uri()}",
+    ]
+    assert "some may be missing" in result.output
+    assert len(begun) == 2 and current(shop.environment, made).folder != first.folder
+
+
+def test_what_was_not_committed_stays_to_be(shop, monkeypatch, tmp_path):
+    made = with_gate(shop)
+    begun = flink(tmp_path, monkeypatch, code=3)
+    assert run(PRODUCT).exit_code == 0
+    first = current(shop.environment, made)
+    (first.folder / "checkpoints" / "chk-3").mkdir(parents=True)
+    (first.folder / "checkpoints" / "chk-3" / "_metadata").touch()
+    result = run(PRODUCT)
+    assert "was not committed" in str(result.exception)
+    assert len(begun) == 1 and current(shop.environment, made) == first
+
+
+def test_two_jobs_at_one_gate_are_one_too_many(shop, monkeypatch, tmp_path):
+    made = with_gate(shop)
+    flink(tmp_path, monkeypatch)
+    root = staging_of(shop.environment, made)
+    root.mkdir(parents=True)
+    monkeypatch.undo()
+    monkeypatch.setenv("MESH_ROOT", str(shop.root))
+    monkeypatch.setenv("MESH_HOME", str(shop.environment.home))
+    monkeypatch.setenv("MESH_FLINK", str(tmp_path / "python"))
+    with (root / "running").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        result = run(PRODUCT)
+    assert result.exit_code == 2 and "runs already" in result.output
+
+
+def test_a_gate_is_printed_with_its_job(shop):
+    with_gate(shop)
+    result = run(PRODUCT, "--print")
+    assert result.exit_code == 0, result.output
+    assert "'topic' = 'good.undecided'" in result.output
+    assert shop.environment.log.topic("good.undecided") is None
 
 
 @pytest.mark.parametrize(

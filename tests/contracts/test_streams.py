@@ -34,6 +34,20 @@ WRONG = {
     "dead letters that are a name": (
         {"gate": {"topic": "good"}, "deadLetters": "bad"}, "deadLetters: must be a mapping",
     ),
+    "a gate's engine that is a list": (
+        {"gate": {"topic": "good", "engine": ["flink"]}}, "gate.engine: is ['flink'], which does not",
+    ),
+    "a gate of a job where none reads": (
+        {"gate": {"topic": "good", "engine": "flink"}}, "gate: has the engine flink, and no job",
+    ),
+    "dead letters where a job's gate has undecided ones": (
+        {"engine": "flink", "gate": {"topic": "good", "engine": "flink"},
+         "deadLetters": {"topic": "good.undecided"}},
+        "gate: needs a topic 'good.undecided', too",
+    ),
+    "a job's gate with a name too long for undecided ones": (
+        {"engine": "flink", "gate": {"topic": "g" * 245, "engine": "flink"}}, "which is too long or",
+    ),
     "dead letters without a gate": (
         {"deadLetters": {"topic": "bad"}}, "deadLetters: takes what the gate does not pass",
     ),
@@ -51,3 +65,12 @@ def test_a_gate_is_read():
     made = read(contract(gate={"topic": "good", "delivery": "at_least_once"})).stream
     assert (made.gate, made.dead_letters) == (Gate("good", Delivery.AT_LEAST_ONCE), "")
     assert read(contract()).stream.gate is None
+
+
+def test_a_gate_that_a_job_passes_to_has_a_topic_for_what_is_left():
+    made = read(contract(engine="flink", gate={"topic": "good", "engine": "flink"})).stream
+    assert made.topics == ("receipts", "good", "good.undecided")
+    assert read(contract(engine="flink", gate={"topic": "good"})).stream.topics == (
+        "receipts",
+        "good",
+    )

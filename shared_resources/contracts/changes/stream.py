@@ -51,6 +51,8 @@ def _gate_changes(was: Stream, now: Stream) -> Iterator[Change]:
         once = now.gate.delivery is Delivery.EXACTLY_ONCE
         said = "stands there once" if once else "may stand there twice"
         yield either(not once, f"{clause}.delivery", f"a message that keeps it {said}")
+    if was.gate and now.gate and was.gate.engine is not now.gate.engine:
+        yield compatible(f"{clause}.engine", f"{now.gate.engine.value} passes messages on")
     if was.dead_letters != now.dead_letters:
         where = f"in the topic {now.dead_letters}" if now.dead_letters else "in no topic"
         yield compatible(f"{_CLAUSE}.deadLetters", f"what does not pass its gate is {where}")

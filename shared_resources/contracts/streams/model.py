@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+# What the name of a topic of undecided messages ends with.
+UNDECIDED = ".undecided"
+
 
 class MessageFormat(StrEnum):
     """How a message's value is written. The last two are framed as a schema registry's clients do."""
@@ -28,7 +31,8 @@ class StreamMode(StrEnum):
 
 
 class Engine(StrEnum):
-    """What decodes the messages: the platform's own process, or a job of Flink's beside it."""
+    """What decodes the messages, or passes them at the gate: the platform's own process, or a job of
+    Flink's beside it."""
 
     MESH = "mesh"
     FLINK = "flink"
@@ -51,10 +55,18 @@ class Delivery(StrEnum):
 
 @dataclass(frozen=True)
 class Gate:
-    """`topic` holds what keeps the contract, of each message as it came."""
+    """`topic` holds what keeps the contract, of each message as it came. `engine` decides on what is
+    plainly written."""
 
     topic: str
     delivery: Delivery = Delivery.EXACTLY_ONCE
+    engine: Engine = Engine.MESH
+
+    @property
+    def undecided(self) -> str:
+        """The topic of what a job could not decide, which the platform's own process does then; ``""``
+        where no job passes messages on."""
+        return f"{self.topic}{UNDECIDED}" if self.engine is Engine.FLINK else ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,8 @@ class Stream:
     `subject` is the registry's name of the values' schema, of which the process says when it starts which
     versions do not fit. `ignores_extra`: fields that the contract does not know are left out. `engine`
     decodes the messages; all else is the same for each. `dead_letters` is the topic of what the gate does
-    not pass; ``""`` for none.
+    not pass; ``""`` for none. `undecided_of` stands in no contract: it is the stream's own topic, of one
+    whose `topic` holds what a job has left of that to the platform (`streams/gate/undecided.py`).
     """
 
     topic: str
@@ -86,13 +99,14 @@ class Stream:
     engine: Engine = Engine.MESH
     gate: Gate | None = None
     dead_letters: str = ""
+    undecided_of: str = ""
     line: int = 0
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """All that it names: its own, its gate's and that of dead letters."""
-        gate = self.gate.topic if self.gate is not None else ""
-        return tuple(one for one in (self.topic, gate, self.dead_letters) if one)
+        """All that have its messages: its own, its gate's, of dead letters and of what is undecided."""
+        gate = (self.gate.topic, self.gate.undecided) if self.gate is not None else ()
+        return tuple(one for one in (self.topic, *gate, self.dead_letters) if one)
 
     @property
     def appends(self) -> bool:

@@ -74,10 +74,17 @@ STREAM: Mapping[str, Schema] = {
                 "description": "`exactly_once` (default): by transactions of the log. `at_least_once`: "
                 "sooner; after a process ended in between, a message may stand there twice.",
             },
+            "engine": {
+                "enum": [*Engine],
+                "description": "`mesh` (default): `mesh stream gate` passes messages on. `flink`: the "
+                "job of a stream with `engine: flink` does, once a window; `mesh stream gate` decides "
+                "beside it on what is not plainly written, of the topic `….undecided`.",
+            },
         },
         "required": ["topic"],
         "additionalProperties": False,
-        "description": "The topic to which `mesh stream gate` passes what keeps the contract.",
+        "description": "The topic to which `mesh stream gate`, or a job of Flink's, passes what keeps "
+        "the contract.",
     },
     "deadLetters": {
         "type": "object",

@@ -4,10 +4,11 @@ Belongs here: beginning a job at the product's committed position, finding the c
 removing what no window will ever take.
 Does not belong here: the statements (`job_sql.py`), the files of a generation (`staged.py`).
 
-A job has no memory of its own: whoever begins it begins a new generation, in a folder of its own, at the
-position of the version that readers see, and what the job before staged and nobody took is dropped. So
-neither a checkpoint nor a savepoint is needed, a job of another contract continues nothing, and a job
-that was thought dead writes where nobody looks.
+A job that stages alone has no memory of its own: whoever begins it begins a new generation, in a folder
+of its own, at the position of the version that readers see, and what the job before staged and nobody
+took is dropped. So neither a checkpoint nor a savepoint is needed, a job of another contract continues
+nothing, and a job that was thought dead writes where nobody looks. One that passes messages on at a gate,
+too, has its checkpoints in that folder: they serve to end it (`ending.py`), and not to continue it.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ import hashlib
 import json
 import shutil
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared_resources.confinement.guard import platform_variables
 from shared_resources.contracts.model import Contract
-from shared_resources.contracts.streams.model import Engine
+from shared_resources.contracts.streams.model import Delivery, Engine
 from shared_resources.environment import Environment, EnvironmentProblem
 from shared_resources.problems import MeshProblem
 from shared_resources.production.kafka.settings import KafkaSettings
+from shared_resources.streams.flink.gate_sql import JobGate
 from shared_resources.streams.flink.job_sql import Job, compile_job, statement
 from shared_resources.streams.log.port import Positions
 from shared_resources.streams.standing import begin_at, look
@@ -43,13 +46,17 @@ class NoJob(MeshProblem):
 
 @dataclass(frozen=True)
 class Generation:
-    """`begins` is from where the job reads each partition; `statement` names what it was compiled to."""
+    """`begins` is from where the job reads each partition; `statement` names what it was compiled to.
+    `gate` is from where it passes messages on exactly once, None where it does not; `options` are Flink's
+    settings that it was begun with."""
 
     folder: Path
     topic_id: str
     begins: Positions
     statement: str
     checkpoint_seconds: int
+    gate: Positions | None = None
+    options: tuple[str, ...] = ()
 
     @property
     def metadata(self) -> Path:
@@ -68,7 +75,13 @@ def statement_digest(contract: Contract) -> str:
     return hashlib.sha256(statement(contract).encode()).hexdigest()[:16]
 
 
-def plan(environment: Environment, contract: Contract, folder: Path) -> tuple[Generation, str]:
+def plan(
+    environment: Environment,
+    contract: Contract,
+    folder: Path,
+    gate: JobGate | None = None,
+    options: Sequence[str] = (),
+) -> tuple[Generation, str]:
     """A generation in that folder that would begin now, and its job. Nothing is written.
 
     Raises `MessagesGone` when messages are missing that nobody said may be, `NoJob` for a product
@@ -77,21 +90,40 @@ def plan(environment: Environment, contract: Contract, folder: Path) -> tuple[Ge
     kafka = _kafka(environment, contract)
     topic, gap, at, _ = look(environment, contract)
     begins = dict(begin_at(topic, at, gap, sorted(topic.ends)))
-    assert contract.stream is not None
-    seconds = max(SHORTEST_CHECKPOINT, contract.stream.window_seconds)
-    made = Generation(folder, topic.id, begins, statement_digest(contract), seconds)
-    return made, compile_job(contract, kafka, Job(begins, folder.as_uri(), seconds))
+    if gate is not None:  # what is staged before the product's position, no window takes
+        begins = {p: min(begin, gate.begins[p]) for p, begin in begins.items()}
+    stream = contract.stream
+    assert stream is not None
+    seconds = max(SHORTEST_CHECKPOINT, stream.window_seconds)
+    once = stream.gate is not None and stream.gate.delivery is Delivery.EXACTLY_ONCE
+    made = Generation(
+        folder,
+        topic.id,
+        begins,
+        statement_digest(contract),
+        seconds,
+        gate.begins if gate is not None and once else None,
+        tuple(options),
+    )
+    return made, compile_job(contract, kafka, Job(begins, folder.as_uri(), seconds, gate))
 
 
-def begin(environment: Environment, contract: Contract) -> Generation:
+def begin(
+    environment: Environment,
+    contract: Contract,
+    gate: JobGate | None = None,
+    options: Sequence[str] = (),
+) -> Generation:
     """Make a new generation the current one, and remove the others. Raises as `plan`."""
     root = staging_of(environment, contract)
-    made, sql = plan(environment, contract, root / uuid.uuid4().hex[:12])
+    made, sql = plan(environment, contract, root / uuid.uuid4().hex[:12], gate, options)
     made.folder.mkdir(parents=True, mode=0o700)
     (made.folder / SQL).write_text(sql, encoding="utf-8")
     said = {
         "topic_id": made.topic_id,
         "begins": {str(p): at for p, at in made.begins.items()},
+        "gate": None if made.gate is None else {str(p): at for p, at in made.gate.items()},
+        "options": list(made.options),
         "statement": made.statement,
         "checkpoint_seconds": made.checkpoint_seconds,
     }
@@ -113,10 +145,19 @@ def current(environment: Environment, contract: Contract) -> Generation | None:
         said = json.loads((folder / SAID).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    begins = {int(p): int(at) for p, at in said["begins"].items()}
     return Generation(
-        folder, said["topic_id"], begins, said["statement"], int(said["checkpoint_seconds"])
+        folder,
+        said["topic_id"],
+        _positions(said["begins"]),
+        said["statement"],
+        int(said["checkpoint_seconds"]),
+        _positions(said["gate"]) if said.get("gate") is not None else None,
+        tuple(said.get("options", ())),
     )
+
+
+def _positions(said: Mapping[str, int]) -> Positions:
+    return {int(p): int(at) for p, at in said.items()}
 
 
 def _kafka(environment: Environment, contract: Contract) -> KafkaSettings:

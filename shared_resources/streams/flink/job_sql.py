@@ -1,7 +1,8 @@
 """The job: from the topic to the staging table, as statements of Flink's SQL.
 
 Belongs here: the source, the sink, the settings without which a job loses rows, one statement in between.
-Does not belong here: reading a message (`message_sql.py`), rules (`verdict_sql.py`), running the job.
+Does not belong here: reading a message (`message_sql.py`), rules (`verdict_sql.py`), what a gate is given
+beside (`gate_sql.py`), running the job.
 
 All goes into one table: each commit of it is one checkpoint, so what it holds of a partition has no hole
 below its highest offset, or something was lost. Two tables would be committed one after the other.
@@ -9,28 +10,46 @@ below its highest offset, or something was lost. Two tables would be committed o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared_resources.contracts.model import Contract
 from shared_resources.production.kafka.settings import KafkaSettings
 from shared_resources.sql import quote_literal
-from shared_resources.streams.flink.message_sql import doubtful, flink_type, tokens, value
-from shared_resources.streams.flink.verdict_sql import (
-    REASONS,
-    JobRules,
-    job_rules,
-    quoted,
-    reasons,
+from shared_resources.streams.flink.gate_sql import (
+    CAME,
+    CARRIED,
+    HEADERS,
+    JUDGED,
+    KEY,
+    VALUE,
+    JobGate,
+    gate_inserts,
+    gate_settings,
+    gate_sinks,
+    raw_messages,
 )
+from shared_resources.streams.flink.message_sql import doubtful, flink_type, tokens, value
+from shared_resources.streams.flink.options import lines as _lines
+from shared_resources.streams.flink.options import listed as _listed
+from shared_resources.streams.flink.staged_columns import (
+    BROKEN,
+    EMPTY,
+    KEPT,
+    OFFSET,
+    PARTITION,
+    REASONS,
+    UNREAD,
+    VERDICT,
+)
+from shared_resources.streams.flink.verdict_sql import JobRules, job_rules, quoted, reasons
 from shared_resources.streams.log.port import Positions
 
-PARTITION, OFFSET, VERDICT = "_mesh_partition", "_mesh_offset", "_mesh_verdict"
 CATALOG, DATABASE, TABLE = "staging", "stream", "messages"
-# Of one staged message: it keeps the rules, breaks some, is not plainly written, has no value.
-KEPT, BROKEN, UNREAD, EMPTY = "kept", "broken", "unread", "empty"
 PASSWORD = "${KAFKA_SASL_PASSWORD}"  # filled in by who runs the job, from its own environment
 SEPARATOR = "\n;\n"
+_TABLE = f"`{CATALOG}`.`{DATABASE}`.`{TABLE}`"
+_OWN = (PARTITION, OFFSET)
 _FORMAT_2 = {
     "format-version": "2",
     "write.parquet.compression-codec": "zstd",
@@ -45,12 +64,14 @@ _FORMAT_2 = {
 
 @dataclass(frozen=True)
 class Job:
-    """What a job is made of beside the contract: from where it reads the topic, and into which folder
-    (the warehouse of an Iceberg catalog of Hadoop's kind) it puts what it has read."""
+    """What a job is made of beside the contract: from where it reads the topic, into which folder (the
+    warehouse of an Iceberg catalog of Hadoop's kind) it puts what it has read, and the gate that it
+    passes messages to, if it does."""
 
     begins: Positions
     warehouse: str
     checkpoint_seconds: int
+    gate: JobGate | None = None
 
 
 def compile_job(contract: Contract, kafka: KafkaSettings, job: Job) -> str:
@@ -58,13 +79,29 @@ def compile_job(contract: Contract, kafka: KafkaSettings, job: Job) -> str:
 
     Raises `MeshProblem` for brokers that are logged in to as Flink cannot.
     """
-    source, sink = _source(contract, kafka, job), _sink(contract, job)
-    return SEPARATOR.join([*_settings(job), source, *sink, statement(contract)])
+    source, sink, gate = _source(contract, kafka, job), _sink(contract, job), job.gate
+    before = [*_settings(job), source, *sink]
+    if gate is None:
+        return SEPARATOR.join([*before, statement(contract)])
+    judged = _judged(contract, gate.rules, (*_OWN, *CARRIED))
+    names = ", ".join(quoted(one) for one in (*_OWN, VERDICT, REASONS, *_names(contract)))
+    inserts = [
+        f"INSERT INTO {_TABLE}\nSELECT {names} FROM `{JUDGED}`",
+        *gate_inserts(contract, gate),
+    ]
+    return SEPARATOR.join(
+        [
+            *before,
+            *gate_sinks(contract, kafka, gate, PASSWORD),
+            f"CREATE TEMPORARY VIEW `{JUDGED}` AS\n{judged}",
+            "EXECUTE STATEMENT SET BEGIN\n" + ";\n".join(inserts) + ";\nEND",
+        ]
+    )
 
 
 def statement(contract: Contract) -> str:
-    """What is done with each message."""
-    return _insert(contract, job_rules(contract), [c.name for c in contract.columns])
+    """What is staged of each message."""
+    return f"INSERT INTO {_TABLE}\n{_judged(contract, job_rules(contract), _OWN)}"
 
 
 def _settings(job: Job) -> list[str]:
@@ -79,6 +116,7 @@ def _settings(job: Job) -> list[str]:
         "restart-strategy.type": "fixed-delay",
         "restart-strategy.fixed-delay.attempts": "3",
         "restart-strategy.fixed-delay.delay": "5 s",
+        **(gate_settings(job.warehouse) if job.gate else {}),
     }
     return [f"SET {quote_literal(key)} = {quote_literal(said)}" for key, said in settings.items()]
 
@@ -90,7 +128,7 @@ def _source(contract: Contract, kafka: KafkaSettings, job: Job) -> str:
     options = {
         "connector": "kafka",
         "topic": stream.topic,
-        "format": "raw",
+        **({"format": "raw"} if job.gate is None else raw_messages(KEY)),
         "scan.startup.mode": "specific-offsets",
         "scan.startup.specific-offsets": begins,
         # Partitions that are added are read by the job that begins after that.
@@ -99,38 +137,49 @@ def _source(contract: Contract, kafka: KafkaSettings, job: Job) -> str:
         "properties.isolation.level": "read_committed",
         "properties.auto.offset.reset": "none",
         "properties.enable.auto.commit": "false",
+        **({} if job.gate is None else {"properties.group.id": job.gate.group}),
         **{f"properties.{name}": said for name, said in kafka.java_client(PASSWORD).items()},
     }
-    return (
-        "CREATE TEMPORARY TABLE `topic` (\n  `value` STRING,\n"
-        f"  `{PARTITION}` INT METADATA FROM 'partition' VIRTUAL,\n"
-        f"  `{OFFSET}` BIGINT METADATA FROM 'offset' VIRTUAL\n) WITH ({_listed(options)})"
-    )
+    columns = [
+        "`value` STRING" if job.gate is None else f"`{KEY}` BYTES, `{VALUE}` BYTES",
+        f"`{PARTITION}` INT METADATA FROM 'partition' VIRTUAL",
+        f"`{OFFSET}` BIGINT METADATA FROM 'offset' VIRTUAL",
+    ]
+    if job.gate is not None:
+        columns += [
+            f"`{HEADERS}` MAP<STRING, BYTES> METADATA FROM 'headers' VIRTUAL",
+            f"`{CAME}` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL",
+            # What is no UTF-8 has U+FFFD in it.
+            f"`value` AS DECODE(`{VALUE}`, 'UTF-8')",
+        ]
+    return f"CREATE TEMPORARY TABLE `topic` (\n  {_lines(columns)}\n) WITH ({_listed(options)})"
 
 
 def _sink(contract: Contract, job: Job) -> list[str]:
     catalog = {"type": "iceberg", "catalog-type": "hadoop", "warehouse": job.warehouse}
     columns = [f"{quoted(c.name)} {flink_type(c.type)}" for c in contract.columns]
     own = [f"`{PARTITION}` INT", f"`{OFFSET}` BIGINT", f"`{VERDICT}` STRING", f"`{REASONS}` STRING"]
-    table = f"`{CATALOG}`.`{DATABASE}`.`{TABLE}`"
+    columns_of_it = _lines([*own, *columns])
     return [
         f"CREATE CATALOG `{CATALOG}` WITH ({_listed(catalog)})",
-        f"CREATE DATABASE `{CATALOG}`.`{DATABASE}`",
-        f"CREATE TABLE {table} (\n  {_lines([*own, *columns])}\n) WITH ({_listed(_FORMAT_2)})",
+        # It is there when a job goes on to end what one before has begun.
+        f"CREATE DATABASE IF NOT EXISTS `{CATALOG}`.`{DATABASE}`",
+        f"CREATE TABLE IF NOT EXISTS {_TABLE} (\n  {columns_of_it}\n) WITH ({_listed(_FORMAT_2)})",
     ]
 
 
-def _insert(contract: Contract, rules: JobRules, fields: Sequence[str]) -> str:
-    """Each message becomes exactly one row. What is computed once and used often is unnested: Flink
-    would else compute it anew for each use. No JSON number is NaN, which rules want as null."""
-    by_name = {c.name: c for c in contract.columns}
+def _judged(contract: Contract, rules: JobRules, carried: Sequence[str]) -> str:
+    """Each message becomes exactly one row, its columns `carried` with it. What is computed once and used
+    often is unnested: Flink would else compute it anew for each use. No JSON number is NaN, which rules
+    want as null."""
+    by_name, fields = {c.name: c for c in contract.columns}, _names(contract)
     token = {name: f"`tokens`[{place}]" for place, name in enumerate(fields, start=1)}
     typed = [f"{value(token[name], by_name[name])} AS {quoted(name)}" for name in fields]
     doubts = " OR ".join(
         f"({doubtful(token[name], quoted(name), by_name[name])})" for name in fields
     )
-    own = f"`{PARTITION}`, `{OFFSET}`"
-    names = ", ".join(quoted(c.name) for c in contract.columns)
+    own = ", ".join(f"`{name}`" for name in carried)
+    names = ", ".join(map(quoted, fields))
     # What was not proved, or is doubtful, has no values here.
     plain = ", ".join(
         f"CASE WHEN `unread` THEN NULL ELSE {quoted(c.name)} END AS {quoted(c.name)}"
@@ -141,8 +190,7 @@ def _insert(contract: Contract, rules: JobRules, fields: Sequence[str]) -> str:
         f"WHEN `{REASONS}` IS NULL THEN '{KEPT}' ELSE '{BROKEN}' END"
     )
     said = f"CASE WHEN `unread` OR `empty` THEN NULL ELSE `{REASONS}` END"
-    return f"""INSERT INTO `{CATALOG}`.`{DATABASE}`.`{TABLE}`
-SELECT {own}, {verdict}, {said}, {names}
+    return f"""SELECT {own}, {verdict} AS `{VERDICT}`, {said} AS `{REASONS}`, {names}
 FROM (
   SELECT {own}, `empty`, `unread`, {names},
     {reasons(rules)} AS `{REASONS}`
@@ -162,9 +210,5 @@ FROM (
 )"""
 
 
-def _listed(options: Mapping[str, str]) -> str:
-    return _lines([f"{quote_literal(k)} = {quote_literal(v)}" for k, v in options.items()])
-
-
-def _lines(parts: Sequence[str], indent: int = 2) -> str:
-    return f",\n{' ' * indent}".join(parts)
+def _names(contract: Contract) -> list[str]:
+    return [c.name for c in contract.columns]

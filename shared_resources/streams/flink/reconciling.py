@@ -21,8 +21,14 @@ from shared_resources.contracts.types import arrow_schema
 from shared_resources.environment import Environment
 from shared_resources.problems import MeshProblem
 from shared_resources.streams.flink.generations import current, statement_digest
-from shared_resources.streams.flink.job_sql import EMPTY, OFFSET, PARTITION, UNREAD, VERDICT
 from shared_resources.streams.flink.staged import Staged, Unreconciled
+from shared_resources.streams.flink.staged_columns import (
+    EMPTY,
+    OFFSET,
+    PARTITION,
+    UNREAD,
+    VERDICT,
+)
 from shared_resources.streams.log.port import Positions
 from shared_resources.streams.window import Window
 from shared_resources.streams.window_rows import WindowRows, read_rows

@@ -4,12 +4,13 @@ Belongs here: what must happen in Flink's own Python: nothing of the platform is
 Does not belong here: the statements (`job_sql.py`), starting this (`running_job.py`).
 
     python runner.py FILE SECONDS [key=value …]
+    python runner.py FILE end [key=value …]
 
 The statements are run one after the other; the last one is the job. This ends when it does, or after so
-many seconds. Without
+many seconds; `end`: as soon as it runs, all that it has written committed. Without
 `execution.target=remote` it runs here, in a JVM that ends with this process. `${KAFKA_SASL_PASSWORD}` in
-a statement before the job is that environment variable, so that no file holds a secret. In the job
-itself, which has patterns and values of a contract in it, nothing is filled in.
+a table's options is that environment variable, so that no file holds a secret. In a view and the job
+itself, which have patterns and values of a contract in them, nothing is filled in.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 SEPARATOR = "\n;\n"
+TABLE = "CREATE TEMPORARY TABLE "
+STARTING_SECONDS = 180
 
 
 def filled(statement: str) -> str:
@@ -47,12 +52,16 @@ def main() -> None:
         if setting := re.fullmatch(r"SET '([^']+)' = '([^']*)'", statement):
             config.set(setting[1], setting[2])  # as the SQL client does, which alone knows SET
         else:
-            environment.executeSql(filled(statement))
+            is_table = statement.startswith(TABLE)
+            environment.executeSql(filled(statement) if is_table else statement)
     for option in options:
         name, _, said = option.partition("=")
         config.set(name, said)
     running = environment.executeSql(job)
     print("started", flush=True)
+    if seconds == "end":
+        end(java, running.getJobClient().get())
+        return
     ended = running.getJobClient().get().getJobExecutionResult()
     try:
         ended.get(int(seconds), java.java.util.concurrent.TimeUnit.SECONDS)
@@ -61,6 +70,22 @@ def main() -> None:
             raise
         running.getJobClient().get().cancel().get()
         print(f"ended after {seconds} seconds, to be begun anew", flush=True)
+
+
+def end(java: Any, job: Any) -> None:
+    """Stop the job with all committed that it has read. It is refused until all its tasks run."""
+    canonical = java.org.apache.flink.core.execution.SavepointFormatType.CANONICAL
+    until = time.monotonic() + STARTING_SECONDS
+    while True:
+        try:
+            job.stopWithSavepoint(False, None, canonical).get()
+            break
+        except Exception:
+            if time.monotonic() > until or job.getJobStatus().get().isTerminalState():
+                raise
+            time.sleep(0.5)
+    job.getJobExecutionResult().get()
+    print("ended, with all of it committed", flush=True)
 
 
 if __name__ == "__main__":

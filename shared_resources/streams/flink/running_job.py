@@ -21,6 +21,13 @@ def command(python: str, generation: Generation, options: Sequence[str], hours: 
     return [python, str(RUNNER), sql, f"{hours * 3600:.0f}", *options]
 
 
+def ending_command(python: str, generation: Generation, checkpoint: Path) -> list[str]:
+    """Runs the generation's job from there until all that it has read is committed."""
+    sql = str(generation.folder / SQL)
+    resumed = f"execution.state-recovery.path={checkpoint.as_uri()}"
+    return [python, str(RUNNER), sql, "end", *generation.options, resumed]
+
+
 def environment_of(variables: Mapping[str, str]) -> dict[str, str]:
     return {
         name: said

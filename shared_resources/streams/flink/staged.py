@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from shared_resources.problems import MeshProblem
 from shared_resources.streams.flink.generations import Generation
-from shared_resources.streams.flink.job_sql import OFFSET, PARTITION
+from shared_resources.streams.flink.staged_columns import OFFSET, PARTITION
 from shared_resources.streams.log.port import Positions
 
 REMOVED = "removed"

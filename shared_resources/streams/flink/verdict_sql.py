@@ -18,8 +18,6 @@ from shared_resources.contracts.rules.engines import (
 from shared_resources.sql import quote_literal
 from shared_resources.streams.row_rules.places import Place, place_rules
 
-REASONS = "_mesh_reasons"
-
 
 @dataclass(frozen=True)
 class JobRules:

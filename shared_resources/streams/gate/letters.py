@@ -58,7 +58,7 @@ def _dead(contract: Contract, messages: pa.Table, judged: JudgedMessages) -> pa.
             **_reasons(contract, judged.broken[places[number]]),
             PRODUCT: contract.key,
             VERSION: contract.version,
-            TOPIC: stream.topic,
+            TOPIC: stream.undecided_of or stream.topic,
             PARTITION: str(partitions[number]),
             OFFSET: str(offsets[number]),
         }

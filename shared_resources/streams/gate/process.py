@@ -31,6 +31,7 @@ from shared_resources.streams.gate.standing import (
     gate_standing,
     write_notes,
 )
+from shared_resources.streams.gate.undecided import as_they_came
 from shared_resources.streams.log.port import (
     Fenced,
     LogReader,
@@ -63,6 +64,7 @@ class GateProcess:
     stopping: Callable[[], bool]
     told: Callable[[Letters], None] = lambda letters: None
     fenced: Callable[[str], None] = lambda why: None
+    noting: Callable[[], None] = lambda: None  # once in a while, beside its own notes
     _at: dict[int, int] = field(default_factory=dict)  # from where each of its partitions goes on
     _passed: int = 0  # not noted yet
     _rejected: int = 0
@@ -151,6 +153,8 @@ class GateProcess:
                 return
 
     def _publish(self, reader: LogReader, writer: LogWriter, messages: pa.Table) -> None:
+        if self._stream.undecided_of:
+            messages = as_they_came(messages)
         letters = split(self._contract, messages, self.rules.judge(messages))
         ends = {p: at for p, at in reader.positions().items() if at != self._at.get(p, at)}
         try:
@@ -174,11 +178,12 @@ class GateProcess:
             self._show_at = time.monotonic() + _SHOW_SECONDS
 
     def _send(self, writer: LogWriter, letters: Letters) -> None:
-        """As it came; where the topic has another number of partitions the key decides, so that the order
-        within a key stays."""
+        """As it came; where the topic has another number of partitions, or a job writes to it, too, the
+        key decides, so that one key is in one partition."""
         for topic, messages in self._to(letters):
             if messages.num_rows:
                 same = self._partitions[topic] == self._partitions[self._stream.topic]
+                same = same and not self._stream.undecided_of
                 writer.send(topic, messages if same else by_key(messages))
 
     def _to(self, letters: Letters) -> tuple[tuple[str, pa.Table], ...]:
@@ -237,6 +242,7 @@ class GateProcess:
             return
         self._note_at = time.monotonic() + NOTE_SECONDS
         self._renew_rules()
+        self.noting()
         moved = {p: at for p, at in self._at.items() if self._noted.get(p) != at}
         if moved:
             self._write(moved, committed=True)

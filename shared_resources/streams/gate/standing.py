@@ -80,7 +80,9 @@ class GateStanding:
 
 def gate_of(environment: Environment, contract: Contract) -> str:
     """The name of the gate's readers in the log, and of what is kept of it in the mesh's state."""
-    return f"{group_of(environment, contract)}.gate"
+    stream = contract.stream
+    of_the_rest = ".undecided" if stream is not None and stream.undecided_of else ""
+    return f"{group_of(environment, contract)}.gate{of_the_rest}"
 
 
 def gate_standing(environment: Environment, contract: Contract) -> GateStanding:

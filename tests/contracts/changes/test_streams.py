@@ -32,6 +32,10 @@ TABLE = {
         {"gate": {"topic": "good"}}, {"gate": {"topic": "good", "delivery": "at_least_once"}},
         B, C, "may stand there twice",
     ),
+    "a job passes messages on": (
+        {"engine": "flink", "gate": {"topic": "good"}},
+        {"engine": "flink", "gate": {"topic": "good", "engine": "flink"}}, C, C, "passes messages on",
+    ),
     "what does not keep it is in a topic": (
         {"gate": {"topic": "good"}}, {"gate": {"topic": "good"}, "deadLetters": {"topic": "bad"}},
         C, C, "in the topic bad",

@@ -25,8 +25,7 @@ from shared_resources.streams.flink.generations import (
     staging_of,
     statement_digest,
 )
-from shared_resources.streams.flink.job_sql import OFFSET, PARTITION, VERDICT
-from shared_resources.streams.flink.verdict_sql import REASONS
+from shared_resources.streams.flink.staged_columns import OFFSET, PARTITION, REASONS, VERDICT
 
 Row = tuple[int, int, str, dict[str, Any]]  # partition, offset, verdict, values
 

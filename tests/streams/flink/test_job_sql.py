@@ -11,7 +11,8 @@ from shared_resources.problems import MeshProblem
 from shared_resources.production.kafka.settings import KafkaSettings
 from shared_resources.sql import quote_literal
 from shared_resources.streams.flink import runner
-from shared_resources.streams.flink.job_sql import Job, compile_job, statement
+from shared_resources.streams.flink.gate_sql import JobGate
+from shared_resources.streams.flink.job_sql import SEPARATOR, Job, compile_job, statement
 from shared_resources.streams.flink.message_sql import plain_message
 from shared_resources.streams.flink.verdict_sql import job_rules
 from tests.contracts.reading import findings, read
@@ -67,6 +68,60 @@ def test_a_password_of_any_form_stands_in_its_statement_and_no_other_variable_do
 def test_brokers_that_it_cannot_log_in_to_are_refused(kafka):
     with pytest.raises(MeshProblem, match="does not log in to Kafka by"):
         compile_job(made(), kafka, JOB)
+
+
+GATE = {"topic": "good", "engine": "flink"}
+
+
+def with_gate(**stream):
+    given = read(contract(**{"engine": "flink", "gate": GATE, **stream}))
+    gate = JobGate({0: 9, 1: 0}, "mesh.shop.receipts.gate", job_rules(given))
+    return compile_job(given, KAFKA, Job({0: 5, 1: 0}, "file:///staging/x", 7, gate))
+
+
+def test_a_gates_topics_are_written_of_what_is_read_and_judged_once():
+    sql = with_gate(deadLetters={"topic": "bad"})
+    assert sql.count("FROM `topic`") == 1 and sql.count("FROM `judged`") == 4
+    inserts = sql.split("BEGIN\n")[1].split(";\n")
+    to = {one.split("`")[1]: one for one in inserts if "INTO `" in one}
+    assert "_mesh_verdict` = 'kept' AND" in to["passed"]
+    assert "_mesh_verdict` = 'broken' AND" in to["dead"] and "mesh.rules" in to["dead"]
+    assert "(`_mesh_verdict` = 'unread') AND" in to["undecided"]
+    for name in ("passed", "dead", "undecided"):  # what the gate had before passes no more
+        assert "CASE `_mesh_partition` WHEN 0 THEN 9 WHEN 1 THEN 0 ELSE 0 END" in to[name]
+    assert "CASE `_mesh_partition`" not in to["staging"]
+    assert "'topic' = 'good.undecided'" in sql and "'topic' = 'bad'" in sql
+
+
+def test_a_gate_is_delivered_as_its_contract_says():
+    once = with_gate()
+    assert once.count("'sink.delivery-guarantee' = 'exactly-once'") == 2
+    assert "'sink.transactional-id-prefix' = 'mesh.shop.receipts.gate.job.passed'" in once
+    assert "'execution.checkpointing.dir' = 'file:///staging/x/checkpoints'" in once
+    often = with_gate(gate={**GATE, "delivery": "at_least_once"})
+    assert often.count("'sink.delivery-guarantee' = 'at-least-once'") == 2
+    assert "transactional" not in often
+
+
+def test_tombstones_and_what_may_be_late_are_left_to_the_platform():
+    at = column("at", "TIMESTAMP", logicalTypeOptions={"timezone": True})
+    late = with_gate(
+        mode="upsert",
+        columns=[{**at, "physicalType": "TIMESTAMPTZ"}],
+        late={"column": "at", "hours": 3},
+    )
+    assert "`_mesh_verdict` = 'unread' OR `_mesh_verdict` = 'empty' OR COALESCE(" in late
+    assert late.count(">= 3, FALSE)") == 2 and late.count("AND NOT COALESCE(") == 1
+
+
+def test_no_secret_is_in_a_gates_tables_and_nothing_is_filled_in_beside_them():
+    kafka = KafkaSettings("b:1", "SASL_SSL", "SCRAM-SHA-512", "reader", "planted-secret")
+    given = made(gate=GATE)
+    gate = JobGate({0: 0}, "g", job_rules(given))
+    sql = compile_job(given, kafka, Job({0: 0}, "file:///x", 7, gate))
+    assert "planted-secret" not in sql
+    filled = [one for one in sql.split(SEPARATOR) if "${KAFKA_SASL_PASSWORD}" in one]
+    assert len(filled) == 3 and all(one.startswith(runner.TABLE) for one in filled)
 
 
 PLAIN = [

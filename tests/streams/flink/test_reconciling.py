@@ -8,9 +8,9 @@ import pytest
 
 from shared_resources.contracts.streams.model import Engine
 from shared_resources.streams.flink import reconciling
-from shared_resources.streams.flink.job_sql import BROKEN, EMPTY, KEPT, UNREAD
 from shared_resources.streams.flink.reconciling import NotStaged, reconciled
 from shared_resources.streams.flink.staged import Staged, Unreconciled
+from shared_resources.streams.flink.staged_columns import BROKEN, EMPTY, KEPT, UNREAD
 from shared_resources.streams.process import StreamProcess
 from shared_resources.streams.window import Window
 from tests.guarantees.processes import definition, roll_back

@@ -46,7 +46,9 @@ def _of_domain(environment: Environment, mesh: Mesh, domain: Domain) -> Iterator
         elif contract.stream is not None:
             lacks = partial(_lacks, environment, contract.stream.topic)
             yield Wanted(product.key, _command("run", product.key), lacks)
-            if contract.stream.gate is not None:
+            if (gate := contract.stream.gate) is not None:
+                if gate.undecided:  # which a job makes
+                    lacks = partial(_lacks, environment, gate.undecided)
                 yield Wanted(f"gate {product.key}", _command("gate", product.key), lacks)
         elif product.followed:
             yield Wanted(f"live {product.key}", _command("live", product.key))

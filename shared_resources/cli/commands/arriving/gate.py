@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -44,7 +45,8 @@ def gate(
 
     It runs in the foreground beside `mesh stream DOMAIN/PRODUCT`, which it does not need; any number of
     processes share a topic's partitions. SIGTERM or Ctrl-C ends it. Exit 2 when messages are gone that
-    were not read.
+    were not read. Where the gate has `engine: flink`, a job passes messages on (`mesh stream job`), and
+    this decides beside it on those that the job could not.
     """
     from shared_resources.data_products.definition import define_product
     from shared_resources.governance.stopped import makeable
@@ -52,6 +54,7 @@ def gate(
     from shared_resources.streams.gate.clauses import clauses
     from shared_resources.streams.gate.process import GateProcess
     from shared_resources.streams.gate.standing import gate_standing
+    from shared_resources.streams.gate.undecided import has_job, note_the_job, of_undecided
     from shared_resources.streams.row_rules.messages import MessageRules
 
     if as_json and not only_clauses:
@@ -69,18 +72,29 @@ def gate(
     stop, telling = Stop(below), _Telling(product)
     process = GateProcess(
         environment,
-        definition,
+        of_undecided(definition) if has_job(contract) else definition,
         stop.asked,
         telling.told,
         lambda why: say(f"{product}: begins again: {why}", err=True),
+        partial(note_the_job, environment, contract),
     )
+    contract = process.definition.contract
     at = gate_standing(environment, contract)
     for said in unfit_writers(contract, platform_variables()):
         say(f"{product}: {said}", err=True)
-    stream = contract.stream
+    _say_topics(contract, at.topic.partitions)
+    _say_clauses(clauses(process.rules))
+    try:
+        process.run(until=at.topic.ends if until_empty else None)
+    finally:
+        telling.tell()
+
+
+def _say_topics(contract: Contract, partitions: int) -> None:
+    product, stream = contract.key, contract.stream
     assert stream is not None and stream.gate is not None
     say(
-        f"{product}: passes {stream.topic} ({at.topic.partitions} partitions) on to {stream.gate.topic}, "
+        f"{product}: passes {stream.topic} ({partitions} partitions) on to {stream.gate.topic}, "
         f"{stream.gate.delivery.value}, as process {os.getpid()}"
     )
     if stream.dead_letters:
@@ -90,28 +104,28 @@ def gate(
             f"{product}: what does not keep the contract is counted, and goes nowhere: there are no "
             f"`deadLetters`. Where `mesh stream {product}` runs, too, it is in quarantine"
         )
-    _say_clauses(clauses(process.rules))
-    try:
-        process.run(until=at.topic.ends if until_empty else None)
-    finally:
-        telling.tell()
 
 
 def skip_at_gate(environment: Environment, contract: Contract, reason: str) -> None:
     from shared_resources.streams.gate.standing import accepted_gaps, gate_standing
+    from shared_resources.streams.gate.undecided import has_job, undecided
 
     _check_gate(contract)
-    gap = gate_standing(environment, contract).gap
-    if gap is None:
+    whole = True
+    for one in (contract, undecided(contract)) if has_job(contract) else (contract,):
+        gap = gate_standing(environment, one).gap
+        if gap is not None:
+            whole = False
+            accepted_gaps(environment, one).accept(gap, user(), reason)
+            say(f"{gap.why}. Accepted by {user()}: start the gate again")
+    if whole:
         say(f"{contract.key}: nothing is missing at its gate")
-        return
-    accepted_gaps(environment, contract).accept(gap, user(), reason)
-    say(f"{gap.why}. Accepted by {user()}: start the gate again")
 
 
 def row_of_gate(environment: Environment, contract: Contract) -> dict[str, Any]:
     """What `mesh stream list` tells of it; None each where there is none."""
     from shared_resources.streams.gate.standing import accepted_gaps, gate_standing
+    from shared_resources.streams.gate.undecided import has_job
     from shared_resources.streams.log.port import LogProblem
 
     row: dict[str, Any] = dict.fromkeys(("gate", "dead_letters", "delivery", "at_gate", "passed"))
@@ -126,8 +140,9 @@ def row_of_gate(environment: Environment, contract: Contract) -> dict[str, Any]:
     except LogProblem as problem:
         return row | {"missing_at_gate": str(problem)}
     row["at_gate"] = at.waiting
-    row["passed"] = sum(note.passed for note in at.notes.values())
-    row["rejected_at_gate"] = sum(note.rejected for note in at.notes.values())
+    if not has_job(contract):  # which counts nothing
+        row["passed"] = sum(note.passed for note in at.notes.values())
+        row["rejected_at_gate"] = sum(note.rejected for note in at.notes.values())
     if at.gap is not None:
         accepted = accepted_gaps(environment, contract).skipped(at.gap)
         by = f". Accepted by {accepted[0].by}" if accepted else ""

@@ -16,6 +16,7 @@ from shared_resources.contracts.model import Column
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.numbers import is_number
 from shared_resources.contracts.streams.model import (
+    UNDECIDED,
     Delivery,
     Engine,
     ExtraFields,
@@ -39,11 +40,12 @@ STREAM_FIELDS = (
     "gate",
     "deadLetters",
 )
-GATE_FIELDS = ("topic", "delivery")
+GATE_FIELDS = ("topic", "delivery", "engine")
 DEAD_LETTERS_FIELDS = ("topic",)
 LATE_FIELDS = ("column", "hours")
 SHORTEST_WINDOW, LONGEST_WINDOW = 1, 60
 MOST_HOURS = 24 * 366
+LONGEST_TOPIC = 249
 # Kafka's own rule; `.` and `..` cannot be told from folders.
 _TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -110,6 +112,11 @@ def _check_rest(
 
 def _check_engine(node: Node, stream: Stream, columns: Mapping[str, Column]) -> None:
     if stream.engine is not Engine.FLINK:
+        if stream.gate is not None and stream.gate.engine is Engine.FLINK:
+            (node.get("gate") or node).problem(
+                "has the engine flink, and no job of Flink's reads the topic",
+                "add `engine: flink` to the stream, too, or take the gate's away",
+            )
         return
     engine = node.get("engine") or node
     if stream.format is not MessageFormat.JSON:
@@ -132,6 +139,13 @@ def _check_topics(node: Node, stream: Stream) -> None:
             "add `gate:`; what `mesh stream` rejects is in quarantine",
         )
     named = {"topic": stream.topic, "gate": stream.gate.topic if stream.gate else ""}
+    undecided = stream.gate.undecided if stream.gate else ""
+    if len(undecided) > LONGEST_TOPIC or (undecided and undecided in _given(stream)):
+        (node.get("gate") or node).problem(
+            f"needs a topic {undecided!r}, too, for what its job does not decide, which is too long or "
+            "used for something else",
+            f"name the gate's topic so that {UNDECIDED!r} after it is free",
+        )
     for name, topic in (("gate", named["gate"]), ("deadLetters", stream.dead_letters)):
         before = [named["topic"]] if name == "gate" else [*named.values()]
         if topic and topic in before:
@@ -141,10 +155,15 @@ def _check_topics(node: Node, stream: Stream) -> None:
             )
 
 
+def _given(stream: Stream) -> tuple[str, ...]:
+    return stream.topic, stream.dead_letters
+
+
 def _gate(node: Node | None) -> Gate | None:
     if node is None or not _is_mapping(node, GATE_FIELDS, "topic"):
         return None
-    return Gate(_topic(node), _choice(node, "delivery", Delivery.EXACTLY_ONCE))
+    delivery = _choice(node, "delivery", Delivery.EXACTLY_ONCE)
+    return Gate(_topic(node), delivery, _choice(node, "engine", Engine.MESH))
 
 
 def _dead_letters(node: Node | None) -> str:

@@ -57,7 +57,12 @@ def _of_a_stream(product: ProductFolder, stream: Stream, streams: _Streams) -> I
 
 def _written(stream: Stream) -> tuple[tuple[str, str], ...]:
     gate = stream.gate.topic if stream.gate is not None else ""
-    named = (("gate's", gate), ("deadLetters", stream.dead_letters))
+    undecided = stream.gate.undecided if stream.gate is not None else ""
+    named = (
+        ("gate's", gate),
+        ("deadLetters", stream.dead_letters),
+        ("gate's undecided", undecided),
+    )
     return tuple((what, topic) for what, topic in named if topic)
 
 
