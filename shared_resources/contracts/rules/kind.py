@@ -304,3 +304,11 @@ class OwnKind(RuleKind):
     of_any_type = True
     python: ClassVar[bool]
     of: ClassVar[str]
+
+    def broken(self, rule: Rule, contract: Contract) -> pl.Expr:
+        """For single rows: the condition under which one breaks a rule that allows none, as `RowKind` has
+        it. A batch is asked the query itself, and refused whole.
+
+        Raises `ValueError`, with the reason, where single rows do not decide it.
+        """
+        raise ValueError("nobody knows what of a batch it looks at")

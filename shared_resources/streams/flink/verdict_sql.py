@@ -37,6 +37,11 @@ def job_rules(contract: Contract, rules: Sequence[Rule] | None = None) -> JobRul
         if placed.place is not Place.MESSAGE:
             left.append((placed.rule.name, placed.reason))
             continue
+        if placed.whole:
+            left.append(
+                (placed.rule.name, "a window with a message that breaks it is refused whole")
+            )
+            continue
         try:
             asked.append((placed.rule, condition_for(placed.rule, contract, Engine.FLINK)))
         except NotExpressed as problem:

@@ -40,12 +40,14 @@ class Place(StrEnum):
 class Placed:
     """A rule and where it is decided. `reason` says why there and no earlier; ``""`` where nothing is
     earlier. `broken` is the condition of a rule that a message decides, or that is counted message by
-    message until its window's threshold decides."""
+    message until its window's threshold decides. `whole`: a window of the lake with a message that breaks
+    it is refused whole, as a batch is; what takes single messages (gate, live rows) leaves that one."""
 
     rule: Rule
     place: Place
     reason: str = ""
     broken: pl.Expr | None = None
+    whole: bool = False
 
     @property
     def by_message(self) -> bool:
@@ -70,8 +72,7 @@ def _placed(rule: Rule, contract: Contract) -> Placed:
         looked_into = kind.product(rule)
         return Placed(rule, Place.PRODUCT, f"it looks into the published version of {looked_into}")
     if isinstance(kind, OwnKind):
-        what = "function" if kind.python else "query"
-        return Placed(rule, Place.WINDOW, f"a {what} of the domain's own is asked of whole batches")
+        return _of_the_domain(kind, rule, contract)
     assert isinstance(kind, BatchKind)
     if kind.name in ("columns", "parse"):
         return Placed(rule, Place.DECODING)
@@ -93,6 +94,19 @@ def _of_a_row(kind: RowKind, rule: Rule, contract: Contract) -> Placed:
         reason = f"the contract allows some rows to break it ({rule.threshold})"
         return Placed(rule, Place.WINDOW, reason, broken)
     return Placed(rule, Place.MESSAGE, broken=broken)
+
+
+def _of_the_domain(kind: OwnKind, rule: Rule, contract: Contract) -> Placed:
+    what = "function" if kind.python else "query"
+    asked = f"a {what} of the domain's own is asked of whole batches"
+    if rule.severity is not Severity.BLOCKING:
+        return Placed(rule, Place.WINDOW, f"{asked}: it warns, and keeps no row from readers")
+    if rule.threshold.unit is not Unit.ROWS or not _allows_none(rule.threshold):
+        return Placed(rule, Place.WINDOW, f"{asked}: its number may be another than 0")
+    try:
+        return Placed(rule, Place.MESSAGE, broken=kind.broken(rule, contract), whole=True)
+    except ValueError as problem:
+        return Placed(rule, Place.WINDOW, f"{asked}: {problem}")
 
 
 def _allows_none(threshold: Threshold) -> bool:

@@ -7,8 +7,9 @@ Does not belong here: confining and running the query (`governance/audit/domain_
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from shared_resources.contracts.model import Rule
+from shared_resources.contracts.model import Contract, Rule
 from shared_resources.contracts.node import Node, suggest
 from shared_resources.contracts.reading.columns import DeclaredColumn
 from shared_resources.contracts.reading.thresholds import read_threshold
@@ -16,6 +17,9 @@ from shared_resources.contracts.rules.items import item_rule
 from shared_resources.contracts.rules.kind import OwnKind
 from shared_resources.contracts.rules.view import BATCH
 from shared_resources.sql import quote_identifier
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
@@ -54,6 +58,11 @@ class Sql(OwnKind):
         """Of the same query, however it is laid out; of two others nobody knows."""
         one, other = was.arguments["query"], now.arguments["query"]
         return bool(one == other) or _laid_out(one) == _laid_out(other)
+
+    def broken(self, rule: Rule, contract: Contract) -> pl.Expr:
+        from shared_resources.contracts.rules.row_conditions import row_condition  # with polars
+
+        return row_condition(rule.arguments["query"], contract)
 
     def measured(self, shown: str) -> str:
         return f"the query answers {shown}"
