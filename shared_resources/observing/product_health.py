@@ -34,6 +34,7 @@ from shared_resources.observing.standing import (
     run_again,
     standing,
 )
+from shared_resources.observing.stream_processes import of_processes
 from shared_resources.serving_ports.lagging import lags
 from shared_resources.state.attempt import OF_A_STREAM, AttemptsOfAll, LastAttempt, Outcome
 from shared_resources.stores.protocol import ProductStore, Unreadable, Version
@@ -106,6 +107,8 @@ class Observer:
             of_messages, waiting = of_topic(self._environment, contract, current)
             told += of_messages
             told += of_gate(self._environment, contract)
+        with _one_trouble(told, contract, "how its processes ended"):
+            told += of_processes(self._environment, contract)
         evidence: Evidence | None = None
         if current is not None:
             told += _stale(contract, current)

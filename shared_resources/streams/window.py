@@ -75,7 +75,10 @@ class Window:
 
 
 class StuckStream(MeshProblem):
-    """What is published breaks a rule by itself, so that nothing can go on top of it."""
+    """What is published breaks a rule by itself, so that nothing can go on top of it: somebody has to
+    mend it (`exit_code` 2)."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)

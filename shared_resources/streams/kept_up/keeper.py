@@ -3,8 +3,9 @@
 Belongs here: when a process is started, and started again; how all of them end.
 Does not belong here: which there are and what their command is (`cli/commands/arriving/`).
 
-A process that ended with `SOMEBODY_ACTS` stays down: started again it would end the same way. So does
-one that ended well, since somebody has told it to. Whatever else one died of, it is started again.
+One that ended well stays down, since somebody has told it to. One that ended with `SOMEBODY_ACTS` would
+end the same way, until that is done: it is tried again, ever more rarely, so that nobody need start the
+others anew. Whatever else one died of may pass, and it is started again soon.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from shared_resources.problems import MeshProblem
+from shared_resources.streams.kept_up.endings import SOMEBODY_ACTS
 
-SOMEBODY_ACTS = 2
 _LOOK_SECONDS = 0.2
 _READY_SECONDS = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+# Each try of what waits for a person is a process that reads the whole mesh.
+_FIRST_PATIENCE, _LONGEST_PATIENCE = 60.0, 960.0
 # Who ran for so long was well: its next death is a new trouble.
 _WELL_SECONDS = 60.0
 _END_SECONDS = 120.0
@@ -42,8 +45,10 @@ class _Kept:
     next_at: float = 0.0
     began_at: float = 0.0
     pause: float = field(default_factory=lambda: _FIRST_PAUSE)
+    patience: float = field(default_factory=lambda: _FIRST_PATIENCE)
     said: str = ""
-    code: int | None = None  # with which it ended for good
+    waits_for_somebody: bool = False
+    told_to_end: bool = False
 
 
 @dataclass
@@ -55,19 +60,19 @@ class Keeper:
     _kept: list[_Kept] = field(default_factory=list)
 
     def keep(self, wanted: Sequence[Wanted]) -> bool:
-        """Keep them up until `stopping`, or all have ended for good; whether none ended in trouble."""
+        """Keep them up until `stopping`, or all were told to end; whether none waits for somebody."""
         self._kept = [_Kept(one) for one in wanted]
         try:
-            while not self.stopping() and any(one.code is None for one in self._kept):
+            while not self.stopping() and not all(one.told_to_end for one in self._kept):
                 for one in self._kept:
                     self._look_at(one)
                 time.sleep(_LOOK_SECONDS)
         finally:
             self._end()
-        return all(one.code in (None, 0) for one in self._kept)
+        return not any(one.waits_for_somebody for one in self._kept)
 
     def _look_at(self, one: _Kept) -> None:
-        if one.code is not None:
+        if one.told_to_end:
             return
         if one.process is None:
             if time.monotonic() >= one.next_at and self._is_ready(one):
@@ -76,6 +81,9 @@ class Keeper:
                 one.began_at = time.monotonic()
         elif (code := one.process.poll()) is not None:
             self._ended(one, code)
+        elif one.waits_for_somebody and self._is_well(one):
+            one.waits_for_somebody = False
+            self.say(f"{one.wanted.name}: goes on again")
 
     def _is_ready(self, one: _Kept) -> bool:
         try:
@@ -88,20 +96,36 @@ class Keeper:
         one.next_at = time.monotonic() + _READY_SECONDS
         return not lacks
 
+    def _is_well(self, one: _Kept) -> bool:
+        return time.monotonic() - one.began_at > _WELL_SECONDS
+
     def _ended(self, one: _Kept, code: int) -> None:
         one.process = None
-        if code in (0, SOMEBODY_ACTS):
-            one.code = code
-            how = "has ended" if code == 0 else "cannot go on until somebody acts"
-            self.say(f"{one.wanted.name}: {how}; the others go on")
+        if code == 0:
+            one.told_to_end, one.waits_for_somebody = True, False
+            self.say(f"{one.wanted.name}: has ended; the others go on")
             return
-        now = time.monotonic()
-        if now - one.began_at > _WELL_SECONDS:
-            one.pause = _FIRST_PAUSE
+        if self._is_well(one):
+            one.pause, one.patience = _FIRST_PAUSE, _FIRST_PATIENCE
+        if code == SOMEBODY_ACTS:
+            self._waits_for_somebody(one)
+            return
+        one.waits_for_somebody = False
         how = f"ended with {code}" if code > 0 else f"was ended by {signal.Signals(-code).name}"
         self.say(f"{one.wanted.name}: {how}; it is started again in {one.pause:.0f} s")
-        one.next_at = now + one.pause
+        one.next_at = time.monotonic() + one.pause
         one.pause = min(2 * one.pause, _LONGEST_PAUSE)
+
+    def _waits_for_somebody(self, one: _Kept) -> None:
+        """Said once: what is tried and ends the same way is nothing new."""
+        if not one.waits_for_somebody:
+            self.say(
+                f"{one.wanted.name}: cannot go on until somebody acts; the others go on, and it is tried "
+                f"again, in {one.patience:.0f} s and then more rarely"
+            )
+        one.waits_for_somebody = True
+        one.next_at = time.monotonic() + one.patience
+        one.patience = min(2 * one.patience, _LONGEST_PATIENCE)
 
     def _end(self) -> None:
         """Each commits what it has gathered; who does not end in time is killed, and loses nothing."""

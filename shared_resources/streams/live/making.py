@@ -27,7 +27,16 @@ from shared_resources.stores.reading.frames import as_frame
 
 
 class LiveProblem(MeshProblem):
-    """The code of a product's live rows raised, or gave what are no rows of it."""
+    """The code of a product's live rows raised, or gave what are no rows of it: somebody has to mend it
+    (`exit_code` 2)."""
+
+    exit_code = 2
+
+
+class OtherContract(LiveProblem):
+    """The product's contract is another than the process began with: it is to be started anew."""
+
+    exit_code = 1
 
 
 class Following:

@@ -11,20 +11,20 @@ from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.environment import Environment
 from shared_resources.mesh.read import read_product
 from shared_resources.serving_ports.port import Generation
-from shared_resources.streams.live.making import LiveProblem
+from shared_resources.streams.live.making import OtherContract
 
 
 def other_contract(
     environment: Environment, definition: ProductDefinition, served: Generation
 ) -> str:
-    """Why rows by the definition do not fit what is served, if they do not. Raises `LiveProblem` when it
-    is the definition that is of yesterday: rows are held to rules by it that hold no more."""
+    """Why rows by the definition do not fit what is served, if they do not. Raises `OtherContract` when
+    it is the definition that is of yesterday: rows are held to rules by it that hold no more."""
     own = definition.contract
     folder = read_product(environment, definition.key, anew=False)
     now = folder.contract if folder is not None else None
     changed = now is not None and now.digest != own.digest
     if changed or goes_back(served.contract_version, own.version):
-        raise LiveProblem(
+        raise OtherContract(
             f"{definition.key}: its contract was changed since this process began; start "
             "`mesh stream live` again"
         )

@@ -30,6 +30,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper, "_LOOK_SECONDS", 0.01)
     monkeypatch.setattr(keeper, "_READY_SECONDS", 0.01)
     monkeypatch.setattr(keeper, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(keeper, "_FIRST_PATIENCE", 0.01)
 
 
 class Kept:
@@ -46,6 +47,9 @@ class Kept:
     def starts(self, name: str) -> list[int]:
         file = self._folder / name
         return [int(one) for one in file.read_text().split()] if file.exists() else []
+
+    def mend(self, name: str) -> None:
+        (self._folder / f"{name}.mended").touch()
 
     def keep(self, *wanted: Wanted) -> threading.Thread:
         def run() -> None:
@@ -90,15 +94,59 @@ def test_who_is_killed_is_started_again(kept: Kept) -> None:
     assert "one: was ended by SIGKILL; it is started again in 0 s" in kept.said
 
 
-def test_nobody_is_started_again_who_waits_for_a_person_or_was_told_to_end(kept: Kept) -> None:
-    thread = kept.keep(kept.wanted("gap", "sys.exit(2)"), kept.wanted("told", "sys.exit(0)"))
+def test_nobody_is_started_again_who_was_told_to_end(kept: Kept) -> None:
+    thread = kept.keep(kept.wanted("told", "sys.exit(0)"))
+    thread.join()
+    assert kept.result is True and len(kept.starts("told")) == 1
+    assert kept.said == ["told: has ended; the others go on"]
+
+
+def test_who_waits_for_a_person_is_tried_again_and_said_once(kept: Kept) -> None:
+    thread = kept.keep(kept.wanted("gap", "sys.exit(2)"))
+    kept.until(lambda: len(kept.starts("gap")) > 2)
+    kept.ended.set()
     thread.join()
     assert kept.result is False
-    assert [len(kept.starts(one)) for one in ("gap", "told")] == [1, 1]
-    assert sorted(kept.said) == [
-        "gap: cannot go on until somebody acts; the others go on",
-        "told: has ended; the others go on",
+    assert kept.said == [
+        "gap: cannot go on until somebody acts; the others go on, and it is tried again, in 0 s and then "
+        "more rarely"
     ]
+
+
+def test_who_was_mended_goes_on_and_is_said_to(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "_WELL_SECONDS", 0.5)
+    mended = "os.path.exists(sys.argv[1] + '.mended') or sys.exit(2)\n"
+    thread = kept.keep(kept.wanted("one", mended + WAITS))
+    kept.until(lambda: len(kept.starts("one")) > 1)
+    kept.mend("one")
+    kept.until(lambda: kept.said[-1] == "one: goes on again")
+    kept.ended.set()
+    thread.join()
+    assert kept.result is True and len(kept.said) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "first", "longest"),
+    [(1, "_FIRST_PAUSE", "_LONGEST_PAUSE"), (2, "_FIRST_PATIENCE", "_LONGEST_PATIENCE")],
+)
+def test_pauses_grow_up_to_a_longest(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, code: int, first: str, longest: str
+) -> None:
+    """Of each trouble by itself: what may pass is never as rare as what a person has to mend."""
+    assert keeper._LONGEST_PAUSE < keeper._LONGEST_PATIENCE
+    monkeypatch.setattr(keeper, first, 1.0)
+    monkeypatch.setattr(keeper, longest, 4.0)
+    one = keeper._Kept(kept.wanted("one", ""))
+    judged = Keeper(kept.ended.is_set, kept.said.append)
+    pauses = []
+    for _ in range(4):
+        one.began_at = time.monotonic()
+        judged._ended(one, code)
+        pauses.append(round(one.next_at - time.monotonic()))
+    assert pauses == [1, 2, 4, 4]
+    one.began_at = time.monotonic() - 2 * keeper._WELL_SECONDS
+    judged._ended(one, code)
+    assert round(one.next_at - time.monotonic()) == 1, "who ran for long was well"
 
 
 def test_what_one_waits_for_is_said_once_and_starts_it_when_it_is_there(kept: Kept) -> None:

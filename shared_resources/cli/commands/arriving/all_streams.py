@@ -23,7 +23,7 @@ _MESH = "from shared_resources.cli.main import main; main()"
 
 
 def keep_all_up(stopping: Callable[[], bool]) -> None:
-    """Until `stopping`, or until none is left that can go on. Ends with 1 when one ended in trouble."""
+    """Until `stopping`, or until all were told to end. Ends with 1 while one waits for somebody."""
     environment = wiring.current()
     mesh = read_whole_mesh(environment)
     wanted = [one for domain in mesh.domains for one in _of_domain(environment, mesh, domain)]

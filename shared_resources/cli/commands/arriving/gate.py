@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from shared_resources.environment import Environment
 from shared_resources.mesh import read_whole_mesh
 
 if TYPE_CHECKING:
+    from shared_resources.data_products.definition import ProductDefinition
     from shared_resources.streams.gate.clauses import Held
     from shared_resources.streams.gate.letters import Letters
 
@@ -48,28 +50,43 @@ def gate(
     were not read. Where the gate has `engine: flink`, a job passes messages on (`mesh stream job`), and
     this decides beside it on those that the job could not.
     """
-    from shared_resources.data_products.definition import define_product
-    from shared_resources.governance.stopped import makeable
-    from shared_resources.streams.decoding.decoders import unfit_writers
     from shared_resources.streams.gate.clauses import clauses
-    from shared_resources.streams.gate.process import GateProcess
-    from shared_resources.streams.gate.standing import gate_standing
-    from shared_resources.streams.gate.undecided import has_job, note_the_job, of_undecided
+    from shared_resources.streams.kept_up.endings import to_go_on
     from shared_resources.streams.row_rules.messages import MessageRules
 
     if as_json and not only_clauses:
         raise click.UsageError("--json goes with --clauses")
     environment = wiring.current()
-    contract = stream_contract(environment, product)
-    _check_gate(contract)
-    domain, folder = makeable(read_whole_mesh(environment), product)
-    definition = define_product(environment, domain, folder)
     if only_clauses:
-        _say_clauses(clauses(MessageRules(contract, definition.rules)), as_json=as_json)
+        definition = _definition(environment, product)
+        _say_clauses(clauses(MessageRules(definition.contract, definition.rules)), as_json=as_json)
         return
     if isinstance(environment, wiring.BranchEnvironment):
         raise click.UsageError("a branch passes nothing on: the gate's topic is production's")
-    stop, telling = Stop(below), _Telling(product)
+    with nullcontext() if until_empty else to_go_on(environment.state, f"gate {product}"):
+        _pass_on(environment, _definition(environment, product), Stop(below), until_empty)
+
+
+def _definition(environment: Environment, product: str) -> ProductDefinition:
+    from shared_resources.data_products.definition import define_product
+    from shared_resources.governance.stopped import makeable
+
+    _check_gate(stream_contract(environment, product))
+    domain, folder = makeable(read_whole_mesh(environment), product)
+    return define_product(environment, domain, folder)
+
+
+def _pass_on(
+    environment: Environment, definition: ProductDefinition, stop: Stop, until_empty: bool
+) -> None:
+    from shared_resources.streams.decoding.decoders import unfit_writers
+    from shared_resources.streams.gate.clauses import clauses
+    from shared_resources.streams.gate.process import GateProcess
+    from shared_resources.streams.gate.standing import gate_standing
+    from shared_resources.streams.gate.undecided import has_job, note_the_job, of_undecided
+
+    contract, product = definition.contract, definition.key
+    telling = _Telling(product)
     process = GateProcess(
         environment,
         of_undecided(definition) if has_job(contract) else definition,

@@ -5,11 +5,14 @@ Belongs here: the command. Does not belong here: the process itself (the room `s
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import click
 
 from shared_resources.cli.branch_option import outside_branches
 from shared_resources.cli.output import say
 from shared_resources.cli.stopping import Stop
+from shared_resources.environment import Environment
 from shared_resources.mesh import read_whole_mesh
 from shared_resources.running.selection import product_folder
 
@@ -24,12 +27,19 @@ def live(product: str, until_empty: bool, below: int | None) -> None:
     The product's `@live` class says how a message changes a row. Runs in the foreground; one process a
     product is at work, a second one waits for it. SIGTERM or Ctrl-C ends it; whoever comes next goes on.
     """
+    from shared_resources.streams.kept_up.endings import to_go_on
+
+    environment = outside_branches("nobody reads from one")
+    with nullcontext() if until_empty else to_go_on(environment.state, f"live {product}"):
+        _live(environment, product, Stop(below), until_empty)
+
+
+def _live(environment: Environment, product: str, stop: Stop, until_empty: bool) -> None:
     from shared_resources.data_products.definition import define_product
     from shared_resources.governance.stopped import makeable
     from shared_resources.streams.live.granted import stream_followed
     from shared_resources.streams.live.process import LiveProcess
 
-    environment = outside_branches("nobody reads from one")
     product_folder(environment, product)  # says which product may be meant, where there is none
     domain, folder = makeable(read_whole_mesh(environment), product)
     definition = define_product(environment, domain, folder)
@@ -43,4 +53,4 @@ def live(product: str, until_empty: bool, below: int | None) -> None:
                 "with; without --until-empty the process waits for it"
             )
         until = topic.ends
-    LiveProcess(environment, definition, Stop(below).asked, say).run(until)
+    LiveProcess(environment, definition, stop.asked, say).run(until)

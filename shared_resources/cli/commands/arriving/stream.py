@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import uuid
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -76,16 +78,19 @@ def run(product: str | None, until_empty: bool, all_: bool, below: int | None) -
     stop = Stop(below)
     if product is None:
         keep_all_up(stop.asked)
-    else:
-        _run(product, stop, until_empty)
+        return
+    from shared_resources.streams.kept_up.endings import to_go_on
+
+    environment = wiring.current()
+    with nullcontext() if until_empty else to_go_on(environment.state, f"run {product}"):
+        _run(environment, product, stop, until_empty)
 
 
-def _run(product: str, stop: Stop, until_empty: bool) -> None:
+def _run(environment: Environment, product: str, stop: Stop, until_empty: bool) -> None:
     from shared_resources.streams.decoding.decoders import unfit_writers
     from shared_resources.streams.process import StreamProcess
     from shared_resources.streams.window import Committed, Window
 
-    environment = wiring.current()
     definition = _definition(environment, product)
     refused = 0
 
@@ -172,10 +177,25 @@ def send(topic: str, file: Path, key: str | None, partitions: int | None) -> Non
 @stream.command("list", epilog="Example: mesh stream list --json")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
 def list_(as_json: bool) -> None:
-    """The products that are made of topics: how far each is, and how many messages wait."""
+    """The products that are made of topics: how far each is, and how many messages wait.
+
+    A process that ended in trouble, of one that follows a stream too, is said until it is started again.
+    """
+    from shared_resources.streams.kept_up.last_endings import last_endings
+
     environment = wiring.current()
-    contracts = [one.contract for one in read_whole_mesh(environment).own_products]
-    rows = [_row(environment, one) for one in contracts if one is not None and one.stream]
+    products = read_whole_mesh(environment).own_products
+    contracts = [one.contract for one in products if one.contract is not None]
+    rows = [_row(environment, one) for one in contracts if one.stream]
+    ended = {
+        one.key: last_endings(environment, one.key)
+        for one in products
+        if one.followed or (one.contract is not None and one.contract.stream)
+    }
+    for row in rows:
+        row["ended"] = [
+            {**asdict(one), "at": one.at.isoformat()} for one in ended.get(row["product"], ())
+        ]
     if as_json:
         print_json(rows)
         return
@@ -183,6 +203,9 @@ def list_(as_json: bool) -> None:
     if any(row["gate"] for row in rows):
         shown += ["gate", "at_gate", "missing_at_gate"]
     print_table(rows, shown)
+    for one in (one for found in ended.values() for one in found):
+        how = "waits for somebody" if one.somebody_acts else "is to be started again"
+        say(f"mesh stream {one.process}: ended {one.at:%Y-%m-%d %H:%M} UTC, {how}: {one.why}")
 
 
 def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
