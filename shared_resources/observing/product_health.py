@@ -38,6 +38,7 @@ from shared_resources.observing.stream_processes import of_processes
 from shared_resources.serving_ports.lagging import lags
 from shared_resources.state.attempt import OF_A_STREAM, AttemptsOfAll, LastAttempt, Outcome
 from shared_resources.stores.protocol import ProductStore, Unreadable, Version
+from shared_resources.streams.log.asked_once import AskedOnce
 from shared_resources.streams.log.port import LogProblem
 from shared_resources.wording import duration
 
@@ -70,6 +71,7 @@ class Observer:
         self._of_all = of_all
         self._bad_runs: Mapping[str, list[BadRun]] | None = None
         self._numbers: dict[str, tuple[str, int] | None] = {}
+        self._log = AskedOnce()
 
     def observe(self, product: ProductFolder) -> Observed:
         """A product by its folder, whose contract may be broken."""
@@ -104,9 +106,10 @@ class Observer:
         current = versions[-1] if versions else None
         waiting: int | None = None
         with _one_trouble(told, contract, "its topic"):
-            of_messages, waiting = of_topic(self._environment, contract, current)
+            ask = self._log.ask
+            of_messages, waiting = ask(lambda: of_topic(self._environment, contract, current))
             told += of_messages
-            told += of_gate(self._environment, contract)
+            told += ask(lambda: of_gate(self._environment, contract))
         with _one_trouble(told, contract, "how its processes ended"):
             told += of_processes(self._environment, contract)
         evidence: Evidence | None = None

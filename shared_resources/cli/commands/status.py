@@ -99,16 +99,22 @@ def _print(rows: list[dict[str, Any]], observed: dict[str, Observed], said: list
         row["health"] = row["health"]["state"]
     shown = ("key", "owner", "contract", "rows", "published_at", *COLUMNS[-4:])
     print_table(rows, shown)
-    told = said + [
-        f"{key}: {reason}"
-        for key, one in observed.items()
-        for reason in one.health.reasons
-        if reason.kind is not Kind.NEVER
-    ]
+    told = said + _reasons(observed)
     if told:
         say()
     for line in told:
         say(line)
+
+
+def _reasons(observed: dict[str, Observed]) -> list[str]:
+    """A line each; why several cannot be read, as a log that does not answer, is said once."""
+    of: dict[tuple[str, str], list[str]] = {}
+    for key, one in observed.items():
+        for reason in one.health.reasons:
+            if reason.kind is not Kind.NEVER:
+                own = "" if reason.kind is Kind.UNREADABLE else key
+                of.setdefault((own, str(reason)), []).append(key)
+    return [f"{', '.join(keys)}: {said}" for (_, said), keys in of.items()]
 
 
 def _row(product: ProductFolder, observed: Observed) -> dict[str, Any]:

@@ -28,6 +28,11 @@ class LogProblem(MeshProblem):
     """The log does not answer, or refuses; the message says which address or file and what to do."""
 
 
+class LogUnreachable(LogProblem):
+    """Nobody answers at the log's address, or nobody there takes this client in: whichever topic is asked
+    for, and after the same wait. The message names none."""
+
+
 class OffsetsGone(LogProblem):
     """What a reader was to read next is not in the log: kept no longer, or never written to this topic.
 

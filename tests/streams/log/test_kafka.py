@@ -9,7 +9,7 @@ import pytest
 from shared_resources.production.kafka.settings import KafkaSettings
 from shared_resources.streams.log.kafka import log as kafka_log
 from shared_resources.streams.log.kafka.log import KafkaLog
-from shared_resources.streams.log.port import LogProblem
+from shared_resources.streams.log.port import LogProblem, LogUnreachable
 from tests.stand_ins.kafka import PASSWORD, PERSON, running_kafka
 from tests.streams.log.messages import Told, message, numbered, table, take, take_nothing
 
@@ -51,7 +51,7 @@ def test_a_broker_that_is_not_there_is_said_with_its_address(monkeypatch):
     monkeypatch.setattr(kafka_log, "ANSWER_SECONDS", 1.0)
     monkeypatch.setattr(kafka_log, "_SETTLING_SECONDS", 0.0)
     with pytest.raises(
-        LogProblem, match=r"Kafka at 127.0.0.1:9 does not answer .*Are the brokers up"
+        LogUnreachable, match=r"Kafka at 127.0.0.1:9 does not answer: .*Are the brokers up"
     ):
         KafkaLog(KafkaSettings("127.0.0.1:9")).topic(TOPIC)
 

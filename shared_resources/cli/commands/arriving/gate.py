@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from shared_resources.data_products.definition import ProductDefinition
     from shared_resources.streams.gate.clauses import Held
     from shared_resources.streams.gate.letters import Letters
+    from shared_resources.streams.log.asked_once import AskedOnce
 
 _TELL_SECONDS = 10.0
 
@@ -139,7 +140,7 @@ def skip_at_gate(environment: Environment, contract: Contract, reason: str) -> N
         say(f"{contract.key}: nothing is missing at its gate")
 
 
-def row_of_gate(environment: Environment, contract: Contract) -> dict[str, Any]:
+def row_of_gate(environment: Environment, contract: Contract, log: AskedOnce) -> dict[str, Any]:
     """What `mesh stream list` tells of it; None each where there is none."""
     from shared_resources.streams.gate.standing import accepted_gaps, gate_standing
     from shared_resources.streams.gate.undecided import has_job
@@ -153,7 +154,7 @@ def row_of_gate(environment: Environment, contract: Contract) -> dict[str, Any]:
     row["gate"], row["delivery"] = stream.gate.topic, stream.gate.delivery.value
     row["dead_letters"] = stream.dead_letters or None
     try:
-        at = gate_standing(environment, contract)
+        at = log.ask(lambda: gate_standing(environment, contract))
     except LogProblem as problem:
         return row | {"missing_at_gate": str(problem)}
     row["at_gate"] = at.waiting

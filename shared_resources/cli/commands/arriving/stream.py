@@ -12,7 +12,7 @@ import uuid
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -32,6 +32,9 @@ from shared_resources.data_products.definition import ProductDefinition
 from shared_resources.environment import Environment
 from shared_resources.mesh import read_whole_mesh
 from shared_resources.state.attempt import OF_A_STREAM
+
+if TYPE_CHECKING:
+    from shared_resources.streams.log.asked_once import AskedOnce
 
 
 class _OfAProduct(click.Group):
@@ -182,11 +185,13 @@ def list_(as_json: bool) -> None:
     A process that ended in trouble, of one that follows a stream too, is said until it is started again.
     """
     from shared_resources.streams.kept_up.last_endings import last_endings
+    from shared_resources.streams.log.asked_once import AskedOnce
 
     environment = wiring.current()
     products = read_whole_mesh(environment).own_products
     contracts = [one.contract for one in products if one.contract is not None]
-    rows = [_row(environment, one) for one in contracts if one.stream]
+    log = AskedOnce()
+    rows = [_row(environment, one, log) for one in contracts if one.stream]
     ended = {
         one.key: last_endings(environment, one.key)
         for one in products
@@ -199,6 +204,12 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
+    if log.unreachable is not None:
+        say(str(log.unreachable), err=True)  # once, and not in each row
+        for row in rows:
+            for column in ("missing", "missing_at_gate"):
+                if row[column] == str(log.unreachable):
+                    row[column] = "the log does not answer"
     shown = ["product", "topic", "mode", "version", "rows", "waiting", "missing"]
     if any(row["gate"] for row in rows):
         shown += ["gate", "at_gate", "missing_at_gate"]
@@ -208,7 +219,7 @@ def list_(as_json: bool) -> None:
         say(f"mesh stream {one.process}: ended {one.at:%Y-%m-%d %H:%M} UTC, {how}: {one.why}")
 
 
-def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
+def _row(environment: Environment, contract: Contract, log: AskedOnce) -> dict[str, Any]:
     from shared_resources.streams.log.port import LogProblem
     from shared_resources.streams.standing import AcceptedGaps, look_at_topic, standing, unread
 
@@ -225,7 +236,7 @@ def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
         "missing": "",
     }
     try:
-        topic, gap = look_at_topic(environment, contract, at)
+        topic, gap = log.ask(lambda: look_at_topic(environment, contract, at))
         row["waiting"] = unread(topic, at)
         if gap is not None:
             accepted = AcceptedGaps(environment.state, contract.key).skipped(gap)
@@ -233,7 +244,7 @@ def _row(environment: Environment, contract: Contract) -> dict[str, Any]:
             row["missing"] = f"{gap.why}{by}"
     except LogProblem as problem:
         row["missing"] = str(problem)
-    return row | row_of_gate(environment, contract)
+    return row | row_of_gate(environment, contract, log)
 
 
 stream.add_command(live)

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from shared_resources.problems import MeshProblem
 from shared_resources.production.kafka.settings import KafkaSettings
-from shared_resources.streams.log.port import Fenced, LogProblem
+from shared_resources.streams.log.port import Fenced, LogProblem, LogUnreachable
 
 # librdkafka tells of each attempt to connect, ten times a second. That goes to who listens to Python's
 # logs, and to nobody's terminal: what people should know of it is said once, as a problem.
@@ -132,18 +132,18 @@ def problem_of(error: KafkaError, settings: KafkaSettings, about: str = "") -> M
             f"Another writer{on} of the same name has begun since; this one's ends here: {error.str()}."
         )
     if code in _REFUSED:
-        return LogProblem(
+        return LogUnreachable(
             f"{where} refuses this login ({error.str()}); check KAFKA_SASL_USERNAME, "
             "KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM."
         )
     if _of_a_certificate(error):
-        return LogProblem(
+        return LogUnreachable(
             f"The certificate of {where} is not trusted ({error.str()}); set KAFKA_SSL_CA_LOCATION to "
             "the PEM file of who signed it."
         )
     if code in _AWAY or code == KafkaError._SSL:
-        return LogProblem(
-            f"{where} does not answer{on}: {error.str()}. Are the brokers up, are host and port right, "
+        return LogUnreachable(
+            f"{where} does not answer: {error.str()}. Are the brokers up, are host and port right, "
             f"and is KAFKA_SECURITY_PROTOCOL={settings.protocol} what they speak there?"
         )
     if code in NO_TOPIC:
