@@ -125,9 +125,12 @@ def test_what_cannot_go_on_by_being_started_again_ends_with_2(shop: TinyMesh) ->
     call("stream", PRODUCT).refused("the topic was deleted and made anew", "mesh stream skip")
     call("stream", PRODUCT, "--until-empty").refused("Nothing was changed")
     with running("stream", "--all") as started:
-        assert started.process.wait(60) == 1
-        started._reads.join()
-    assert any("cannot go on until somebody acts" in one for one in started.said)
+        started.until_said("cannot go on until somebody acts")
+        [row] = call("stream", "list", "--json").json
+        [ended_so] = row["ended"]
+        assert ended_so["process"] == f"run {PRODUCT}" and ended_so["somebody_acts"]
+        assert "the topic was deleted and made anew" in ended_so["why"]
+        assert started.end() == 1
 
 
 @pytest.mark.parametrize("given", [(), ("--all", PRODUCT), ("--all", "--until-empty")])
