@@ -18,6 +18,10 @@ from shared_resources.contracts.rules.engines import (
 from shared_resources.sql import quote_literal
 from shared_resources.streams.row_rules.places import Place, place_rules
 
+_ASKED_OF_WINDOWS = (
+    "it is a query of the domain's own: the audit asks it of each window, which is refused whole"
+)
+
 
 @dataclass(frozen=True)
 class JobRules:
@@ -38,9 +42,7 @@ def job_rules(contract: Contract, rules: Sequence[Rule] | None = None) -> JobRul
             left.append((placed.rule.name, placed.reason))
             continue
         if placed.whole:
-            left.append(
-                (placed.rule.name, "a window with a message that breaks it is refused whole")
-            )
+            left.append((placed.rule.name, _ASKED_OF_WINDOWS))
             continue
         try:
             asked.append((placed.rule, condition_for(placed.rule, contract, Engine.FLINK)))
