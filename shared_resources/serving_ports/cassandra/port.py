@@ -5,9 +5,11 @@ Belongs here: the port's methods in CQL. Does not belong here: connecting (`sess
 A generation is a table of `(key, row)`, its rows written with the timestamp 1. The pointer is a static
 column of the product's partition in `mesh_generations`, beside the state of each generation: one
 conditional batch on that partition switches (lightweight transactions, Paxos), and no writer that was
-taken for dead can switch, as its state is another by then. The pointer is read serially, so that two
-readers never see it go back; the row is read after it, from a table that does not change its generation.
-A table that is dropped between the two is a newer pointer: it is read again.
+taken for dead can switch, as its state is another by then. The pointer is read serially (Paxos again,
+on one partition for all readers of a product), so that no process ever sees it go back, and holds for a
+moment (`pointers.py`): so much later than in another process may a switch be seen. The row is read
+after it, from a table that does not change its generation. A table that is dropped between the two is a
+newer pointer: it is read again.
 
 Changed rows are written with their position as timestamp, in one logged batch with it: of each key what
 came last stays, whoever comes again.
@@ -21,6 +23,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from shared_resources.serving_ports.cassandra.pointers import Pointers
 from shared_resources.serving_ports.cassandra.session import GENERATIONS, CassandraSession
 from shared_resources.serving_ports.port import (
     Counted,
@@ -55,6 +58,7 @@ class CassandraPort:
     def __init__(self, session: CassandraSession) -> None:
         self._session = session
         self._read: dict[str, Generation] = {}
+        self._pointers = Pointers(session)
 
     def products(self) -> list[str]:
         rows = self._session.execute(f"SELECT DISTINCT product FROM {GENERATIONS}")
@@ -136,7 +140,9 @@ class CassandraPort:
         if instead_of is not None:
             replaced = (State.REPLACED, now, product, instead_of, State.CURRENT)
             statements.append((_STATE, replaced))
-        if self._session.execute_together(statements).was_applied:
+        done = self._session.execute_together(statements).was_applied
+        self._pointers.forget(product)
+        if done:
             return True
         states = {one.generation.id: one.state for one in self.held(product)}
         if states.get(generation.id) is State.CURRENT:
@@ -163,18 +169,16 @@ class CassandraPort:
         )
         for one in self.held(product):
             self._remove(product, one.generation.id)
+        self._pointers.forget(product)
 
     def get(self, product: str, key: str) -> Found | None:
         for _ in range(_TRIES):
-            row = self._session.execute(
-                f"SELECT current FROM {GENERATIONS} WHERE product = ? LIMIT 1",
-                (product,),
-                serial=True,
-            ).one()
-            if row is None or row.current is None:
+            current = self._pointers.of(product)
+            if current is None:
                 return None
-            generation = self._read.get(row.current) or self._remember(product, row.current)
+            generation = self._read.get(current) or self._remember(product, current)
             if generation is None:
+                self._pointers.forget(product)
                 continue
             try:
                 with self._of(generation):
@@ -184,7 +188,9 @@ class CassandraPort:
                     )
                     values = {one.key: one.row for one in found}
             except Superseded:
-                continue  # it was dropped after the pointer was read: that has another by now
+                # It was dropped after the pointer was read: that has another by now.
+                self._pointers.forget(product)
+                continue
             return Found(generation, values.get(key), *_position_of(values.get(_POSITION)))
         raise PortUnreachable(f"{product}: its generations change faster than they can be read")
 
