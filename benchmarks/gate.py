@@ -62,7 +62,7 @@ def main() -> None:
     from tests.stand_ins.kafka import running_kafka
 
     figures = []
-    with running_kafka() as broker:
+    with running_kafka(to_last=True) as broker:
         for name, delivery in WAYS.items():
             runs = [
                 _run(broker.address, delivery, options.rate, options.seconds)

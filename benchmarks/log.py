@@ -78,7 +78,7 @@ def _on_kafka(count: int, repeat: int) -> list[Figure]:
     from shared_resources.streams.log.kafka.log import KafkaLog
     from tests.stand_ins.kafka import running_kafka
 
-    with running_kafka() as broker:
+    with running_kafka(to_last=True) as broker:
         log = KafkaLog(KafkaSettings(broker.address))
         produced, consumed = [], []
         for _ in range(repeat):

@@ -60,7 +60,10 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=int, default=30)
     options = parser.parse_args()
-    with running_kafka() as broker, tempfile.TemporaryDirectory(prefix="mesh-bench-") as folder:
+    with (
+        running_kafka(to_last=True) as broker,
+        tempfile.TemporaryDirectory(prefix="mesh-bench-") as folder,
+    ):
         log = KafkaLog(KafkaSettings(broker.address))
         topic = f"lines-{uuid.uuid4().hex[:8]}"
         log.create(topic, PARTITIONS)

@@ -73,9 +73,11 @@ broker.heartbeat.interval.ms=300
 
 @dataclass
 class Broker:
-    """A broker in `folder`, which is kept over its restarts. `address` is without security."""
+    """A broker in `folder`, which is kept over its restarts. `address` is without security. One that is
+    `to_last` is run as brokers are, slower to start and faster then; the others as tests need it."""
 
     folder: Path
+    to_last: bool = False
     port: int = field(default_factory=free_port)
     secure: int = field(default_factory=free_port)
     controller: int = field(default_factory=free_port)
@@ -155,13 +157,10 @@ class Broker:
             raise RuntimeError(f"Kafka's folder was not formatted: {done.stdout}{done.stderr}")
 
     def _java(self, folder: Path, main: str, *arguments: str) -> list[str]:
-        options = [
-            "-Xmx384m",
-            "-Xms128m",
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-            "-Xshare:auto",
-        ]
+        options = ["-Xmx384m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        if self.to_last:
+            options = ["-Xmx1g", "-Xms1g", "-XX:+UseG1GC"]
+        options.append("-Xshare:auto")
         options.append("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
         return ["java", *options, "-cp", class_path(folder), main, *arguments]
 
@@ -182,10 +181,10 @@ class Broker:
 
 
 @contextmanager
-def running_kafka() -> Iterator[Broker]:
+def running_kafka(*, to_last: bool = False) -> Iterator[Broker]:
     """A broker of one's own, to stop, kill and start again."""
     folder = Path(tempfile.mkdtemp(prefix="mesh-kafka-"))
-    broker = Broker(folder)
+    broker = Broker(folder, to_last)
     try:
         broker.start()
         yield broker
