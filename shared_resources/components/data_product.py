@@ -27,10 +27,11 @@ class DataProductParams(BaseModel):
 
     kind: str | None = Field(
         default=None,
-        description=f"One of {', '.join(one.value for one in Beginning)}; default: function where it "
-        "reads a product, else ingest.",
+        description=f"One of {', '.join(one.value for one in Beginning)}; default: stream of a topic, "
+        "function where it reads a product, else ingest.",
     )
     reads: list[str] = Field(default=[], description="The products that it is made of, by key.")
+    topic: str = Field(default="", description="The topic whose messages it is made of.")
     from_: str | None = Field(
         default=None,
         alias="from",
@@ -57,12 +58,13 @@ class DataProductScaffolder(dg.Scaffolder[DataProductParams]):
             inferred, reads = infer_place(environment, said.from_, tuple(said.reads))
             new = NewProduct(
                 f"{domain}/{folder.name}",
-                Beginning(said.kind or (Beginning.FUNCTION if reads else Beginning.INGEST)),
+                Beginning.of(said.kind, reads, said.topic),
                 said.description or f"One row of {folder.name.replace('_', ' ')}.",
                 reads,
                 said.file_format,
                 inferred,
                 table_of(said.from_),
+                said.topic,
             )
             promised = environment.registry.promised
             told(environment.root, make_product(environment.root, new, registered=promised))

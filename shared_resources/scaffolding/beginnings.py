@@ -6,6 +6,7 @@ Does not belong here: the files that each has (`new_product.py`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from shared_resources.mesh import ProductKind
@@ -15,6 +16,7 @@ class Beginning(StrEnum):
     """`SOURCE` and `MACHINE_LEARNING` are functions, with more of them written already."""
 
     INGEST = "ingest"
+    STREAM = "stream"
     SOURCE = "source"
     FUNCTION = "function"
     DBT = "dbt"
@@ -30,4 +32,13 @@ class Beginning(StrEnum):
     @property
     def reads(self) -> bool:
         """Whether it is made of other products."""
-        return self not in (Beginning.INGEST, Beginning.SOURCE)
+        return self not in (Beginning.INGEST, Beginning.STREAM, Beginning.SOURCE)
+
+    @classmethod
+    def of(cls, kind: str | None, reads: Sequence[str], topic: str) -> Beginning:
+        """The one that is named; else what the product is made of says it."""
+        if kind:
+            return cls(kind)
+        if topic:
+            return cls.STREAM
+        return cls.FUNCTION if reads else cls.INGEST

@@ -26,6 +26,7 @@ from shared_resources.scaffolding.inferred_columns import (
     inferred_properties,
 )
 from shared_resources.scaffolding.machine_learning import learned, predicted_columns
+from shared_resources.scaffolding.stream import stream_properties
 
 if TYPE_CHECKING:
     from shared_resources.scaffolding.new_product import NewProduct
@@ -78,6 +79,8 @@ def contract_text(product: NewProduct, owner: str, inputs: Sequence[Contract]) -
     own = [] if inferred is None else inferred_properties(inferred)
     if product.kind is Beginning.INGEST:
         own.insert(0, {"property": "landing", "vendor": "mesh", "value": _landing(product)})
+    if product.kind is Beginning.STREAM:
+        own[:0] = stream_properties(product.topic, inferred)
     if own:
         contract["customProperties"] = own
     contract["roles"] = [{"role": READER, "description": "Every column."}]

@@ -25,6 +25,7 @@ from shared_resources.scaffolding.machine_learning import model_code
 from shared_resources.scaffolding.new_domain import refuse_findings, safe_name
 from shared_resources.scaffolding.new_files import NotMade, written
 from shared_resources.scaffolding.source import source_code, variable_of, with_variable
+from shared_resources.scaffolding.stream import of_messages
 
 _FUNCTION = '''\
 """{title}, made of {reads}.
@@ -57,7 +58,8 @@ from {{{{ source('{domain}', '{product}') }}}}
 class NewProduct:
     """`key` is its `domain/name`. `reads` are the keys of what it is made of; of an ingest, none.
     `format` is that of an ingest's files; `inferred` is what was found out of data that is there;
-    `table` is what a source asks for, its own name where nothing else is said."""
+    `table` is what a source asks for, its own name where nothing else is said; `topic` has the
+    messages that a stream is made of."""
 
     key: str
     kind: Beginning
@@ -66,6 +68,7 @@ class NewProduct:
     format: str = "csv"
     inferred: Inferred | None = None
     table: str = ""
+    topic: str = ""
 
     @property
     def domain(self) -> str:
@@ -95,16 +98,7 @@ def make_product(
     mesh = read_mesh(root, registered=registered)
     domain = _domain(mesh, product.domain)
     inputs = [_contract(mesh, key) for key in product.reads]
-    if product.kind.reads != bool(inputs):
-        raise NotMade(
-            f"{product.key} is made of what lies outside of the mesh alone; take --reads out"
-            if inputs
-            else f"{product.key} needs something to be made of: --reads DOMAIN/PRODUCT"
-        )
-    if product.kind is Beginning.MACHINE_LEARNING and product.inferred is not None:
-        raise NotMade(f"{product.key} predicts columns of its own; write --reads instead of --from")
-    if product.kind is Beginning.SOURCE and product.inferred is not None:
-        product = replace(product, inferred=replace(product.inferred, landing=None))
+    product = _made_of_what_fits(product)
     folder = domain.folder / "products" / safe_name(product.name)
     files = {
         CONTRACT_FILE: contract_text(product, domain.owner, inputs),
@@ -119,6 +113,34 @@ def make_product(
         asked = {finding for finding in findings if finding.rule == GRANTED}
         refuse_findings(product.key, {*findings} - {*before} - asked)
     return made
+
+
+def _made_of_what_fits(product: NewProduct) -> NewProduct:
+    """With what was inferred as its kind can use it. Raises `NotMade` for what does not go together."""
+    key, kind = product.key, product.kind
+    if kind.reads != bool(product.reads):
+        raise NotMade(
+            f"{key} is made of what lies outside of the mesh alone; take --reads out"
+            if product.reads
+            else f"{key} needs something to be made of: --reads DOMAIN/PRODUCT"
+        )
+    if bool(product.topic) != (kind is Beginning.STREAM):
+        raise NotMade(
+            f"{key} is of the kind {kind}, which is made of no topic; take --topic or --kind out"
+            if product.topic
+            else f"{key} needs a topic to be made of: --topic TOPIC"
+        )
+    if product.inferred is None:
+        return product
+    match kind:
+        case Beginning.MACHINE_LEARNING:
+            raise NotMade(f"{key} predicts columns of its own; write --reads instead of --from")
+        case Beginning.STREAM:
+            return replace(product, inferred=of_messages(product.inferred))
+        case Beginning.SOURCE:
+            return replace(product, inferred=replace(product.inferred, landing=None))
+        case _:
+            return product
 
 
 def _code(product: NewProduct, inputs: Sequence[Contract]) -> dict[str, str]:

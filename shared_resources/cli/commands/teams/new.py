@@ -93,9 +93,12 @@ def _begin_repository(place: Path, made: NewDomain) -> None:
 @new.command(epilog="Example: mesh new product order/big_baskets --reads order/baskets")
 @click.argument("product", metavar="DOMAIN/NAME")
 @click.option(
-    "--kind", type=click.Choice(KINDS), help="Default: function with --reads, else ingest."
+    "--kind",
+    type=click.Choice(KINDS),
+    help="Default: stream with --topic, function with --reads, else ingest.",
 )
 @click.option("--reads", multiple=True, metavar="DOMAIN/PRODUCT", help="What it is made of.")
+@click.option("--topic", default="", help="The topic whose messages it is made of.")
 @click.option(
     "--from",
     "from_",
@@ -109,17 +112,18 @@ def product(
     product: str,
     kind: str | None,
     reads: tuple[str, ...],
+    topic: str,
     from_: str | None,
     format_: str,
     description: str | None,
 ) -> None:
     """A product: its contract, and what makes it.
 
-    That is landed files (ingest), a table of a database outside (source), a function, a dbt model, or a
-    model that learns (machine-learning). One that reads another begins as its copy, with the same
-    columns; one that learns predicts the last number of the first. With --from, the contract says
-    what was found in the data, each column behind the evidence for it; what nobody can know from data is
-    reported by `mesh check` until it is confirmed.
+    That is landed files (ingest), a topic's messages (stream), a table of a database outside (source),
+    a function, a dbt model, or a model that learns (machine-learning). One that reads another begins as
+    its copy, with the same columns; one that learns predicts the last number of the first. With --from,
+    the contract says what was found in the data (of a topic, a file of JSON lines), each column behind
+    the evidence for it; what nobody can know from data is reported by `mesh check` until it is confirmed.
     """
     from shared_resources.inference.places import infer_place, table_of
     from shared_resources.scaffolding.new_product import NewProduct, make_product
@@ -128,12 +132,13 @@ def product(
     inferred, reads = infer_place(environment, from_, reads)
     made = NewProduct(
         product,
-        Beginning(kind or (Beginning.FUNCTION if reads else Beginning.INGEST)),
+        Beginning.of(kind, reads, topic),
         description or f"One row of {product.rpartition('/')[2].replace('_', ' ')}.",
         reads,
         format_,
         inferred,
         table_of(from_),
+        topic,
     )
     root = environment.root
     files = make_product(root, made, registered=environment.registry.promised)
@@ -168,6 +173,11 @@ def _tell_next(made: NewProduct, contract: Path, code: Path) -> None:
             say(
                 f"next: write the files' columns into {contract}, then "
                 f"`mesh audit {contract} --data <file>`"
+            )
+        case Beginning.STREAM:
+            say(
+                f"next: `mesh stream {made.key}` makes it of {made.topic}, as long as it runs; where "
+                f"nobody writes to it yet, `mesh stream send {made.topic} FILE --partitions 4` does"
             )
         case Beginning.SOURCE:
             from shared_resources.scaffolding.source import variable_of
