@@ -127,7 +127,7 @@ def _bare(address: str, topic: str, count: int) -> None:
     from confluent_kafka import Consumer, TopicPartition
 
     consumer = Consumer({"bootstrap.servers": address, "group.id": "bare", "enable.auto.commit": False,
-                         "isolation.level": "read_committed"})  # fmt: skip
+                         "isolation.level": "read_committed", "fetch.queue.backoff.ms": 10})  # fmt: skip
     consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
     while count > 0:
         count -= len(consumer.consume(50_000, 0.2))

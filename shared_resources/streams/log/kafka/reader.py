@@ -235,5 +235,8 @@ def _configuration(
         "topic.metadata.refresh.interval.ms": 30_000,
         "queued.max.messages.kbytes": 131_072,
         "fetch.wait.max.ms": 100,
+        # How long it fetches nothing once it has enough for a moment: a second, the client's own, is long
+        # enough to run dry, and the most of what reading a backlog took.
+        "fetch.queue.backoff.ms": 10,
         "reconnect.backoff.max.ms": 2_000,
     }
