@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 import polars as pl
 
 
+# Said again as in household_recommendations: `mesh audit` asks these rules wherever it is called, where
+# no `domains` can be imported, and a checkout or a release is audited by its own rules alone.
 @dataclass(frozen=True)
 class Quality:
     """Measures over the households that bought something after the cut-off.
