@@ -32,7 +32,7 @@ COLUMNS = (
     "transaction_timestamp",
 )
 AT_ONCE = 20_000
-TICK = 0.01  # seconds between what is sent at a limited speed: no message is later than that
+TICK = 0.005  # seconds between what is sent at a limited speed: no message is later than that
 
 
 @dataclass(frozen=True)
@@ -88,35 +88,43 @@ def replay(log: Log, topic: str, lines: pl.DataFrame, pace: Pace) -> Iterator[in
     writer = log.writer()
     try:
         began = time.monotonic()
-        while sent < lines.height:
-            until = min(due(time.monotonic() - began), sent + AT_ONCE)
-            if until == sent:
-                time.sleep(TICK)
-                continue
-            writer.send(topic, messages(lines.slice(sent, until - sent)))
-            if pace != Pace():
-                writer.flush()
-            sent = until
-            yield sent
+        for first in range(0, lines.height, AT_ONCE):
+            written = messages(lines.slice(first, AT_ONCE))
+            end = first + written.num_rows
+            while sent < end:
+                until = min(due(time.monotonic() - began), end)
+                if until > sent:
+                    writer.send(topic, _of_now(written.slice(sent - first, until - sent)))
+                    sent = until
+                    yield sent
+                if pace != Pace():
+                    writer.flush()
+                    time.sleep(TICK)
         writer.flush()
     finally:
         writer.close()
 
 
 def messages(lines: pl.DataFrame) -> pa.Table:
-    """The lines as messages of `message_schema()`, of now."""
+    """The lines as messages of `message_schema()`."""
     moment = pl.col("transaction_timestamp").dt.strftime("%Y-%m-%dT%H:%M:%S")
     written = lines.select(
         pl.col("household_id").cast(pl.String).cast(pl.Binary).alias("key"),
         pl.struct(*COLUMNS[:-1], moment).struct.json_encode().cast(pl.Binary).alias("value"),
     ).to_arrow()
-    count, now = lines.height, time.time_ns() // 1_000_000
+    count, schema = lines.height, message_schema()
     columns = {
         "partition": pa.array([-1] * count, pa.int32()),  # the key decides
         "offset": pa.array([-1] * count, pa.int64()),  # the log gives it
-        "timestamp": pa.array([now] * count, pa.int64()).cast(pa.timestamp("ms", "UTC")),
+        "timestamp": pa.array([0] * count, schema.field("timestamp").type),
         "key": written["key"].cast(pa.binary()),
         "value": written["value"].cast(pa.binary()),
-        "headers": pa.nulls(count, message_schema().field("headers").type),
+        "headers": pa.nulls(count, schema.field("headers").type),
     }
-    return pa.table(columns, schema=message_schema())
+    return _of_now(pa.table(columns, schema=schema))
+
+
+def _of_now(written: pa.Table) -> pa.Table:
+    field = message_schema().field("timestamp")
+    now = pa.scalar(time.time_ns() // 1_000_000, field.type)
+    return written.set_column(2, field, pa.repeat(now, written.num_rows))

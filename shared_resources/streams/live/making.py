@@ -7,6 +7,7 @@ Does not belong here: which messages it is given (`granted.py`), what becomes of
 
 from __future__ import annotations
 
+import gc
 from traceback import extract_tb
 from typing import Any
 
@@ -70,6 +71,7 @@ class Following:
         frame = self._live.frames.get(PUBLISHED, pl.DataFrame)
         arguments[PUBLISHED] = as_frame(version.snapshot, frame)
         self._made = self._called(lambda live: live.made_by(**arguments))
+        _settle()
 
     def update(self, rows: pl.DataFrame) -> pl.DataFrame:
         """What the product's rows are now whose keys these rows change. Raises `LiveProblem`."""
@@ -91,6 +93,14 @@ class Following:
         except Exception as raised:  # noqa: BLE001 - whatever the code of a domain raises
             problem = _problem(definition, self._live, raised)
         raise problem  # here, where the error is no context: its text may quote a value
+
+
+def _settle() -> None:
+    """What is in memory by now stays: looked through for cycles in the middle of a step, it would hold up
+    every message of that step."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _opened(environment: Environment, key: str, pinned: tuple[str, int] | None) -> Snapshot:
