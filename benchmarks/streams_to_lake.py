@@ -1,13 +1,15 @@
 """A topic's messages on their way to the lake: read, judged, published; beside the bare client.
 
     python -m benchmarks.streams_to_lake [--messages N] [--seconds S]
+        [--flink PYTHON] [--spark PYTHON --spark-jars FOLDER]
 
 A real Kafka runs beside (`tests/stand_ins/kafka.py`): JSON of 156 bytes to 8 partitions, ten rules
 (`stream_rules.py`). Prints messages a second of the bare client, of what a window does before it is
 staged (read, decoded, judged), and of what `mesh stream` publishes with one process and with two, each
 process's microseconds of CPU a message, and its memory; then how long a message takes until a reader of
 the lake may see it, at 10,000 a second and windows of one second. The broker shares the machine.
-Timings are printed, never asserted.
+With the interpreters of their environments, Flink's and Spark's Iceberg sinks take the same topic in the
+same run (`stream_peers/`), with two tasks each. Timings are printed, never asserted.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +30,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.results.figures import Figure, report
+from benchmarks.stream_peers.beside import measured, processor_of
 from benchmarks.stream_rules import as_json, contract
 from shared_resources.environment import Environment
 from shared_resources.production.kafka.settings import KafkaSettings
@@ -38,12 +41,16 @@ from shared_resources.streams.process import StreamProcess
 from shared_resources.streams.row_rules.rules import RowRules
 from shared_resources.wiring import current
 from tests.guarantees.processes import definition
-from tests.stand_ins.kafka import running_kafka
+from tests.stand_ins.kafka import Broker, running_kafka
 from tests.tiny_mesh import column, contract_text, tiny_mesh
 
 PARTITIONS, BATCH = 8, 20_000
 PRODUCT = "shop/lines"
 A_SECOND = 10_000  # messages, while it is looked how late readers see them
+
+
+# Seconds, those of the processor, and those of the broker's.
+Taken = tuple[float, float, float]
 
 
 class _Alone:
@@ -59,6 +66,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--flink", metavar="PYTHON", help="of Flink's environment (`make flink`)")
+    parser.add_argument("--spark", metavar="PYTHON", help="of an environment with pyspark")
+    parser.add_argument(
+        "--spark-jars", metavar="FOLDER", help="Iceberg's runtime and the connector for Kafka"
+    )
     options = parser.parse_args()
     with (
         running_kafka(to_last=True) as broker,
@@ -69,8 +81,9 @@ def main() -> None:
         log.create(topic, PARTITIONS)
         _fill(log, topic, options.messages)
         figures = [
-            *_read(log, topic, broker.address, options.messages),
-            *_published(Path(folder), broker.address, topic, options.messages),
+            *_read(log, topic, broker, options.messages),
+            *_published(Path(folder), broker, topic, options.messages),
+            *_peers(Path(folder), broker, topic, options),
             *_lateness(Path(folder), broker.address, options.seconds),
         ]
     report(figures)
@@ -104,8 +117,8 @@ def _fill(log: Log, topic: str, count: int) -> None:
 # -- up to the rules -------------------------------------------------------------------------------
 
 
-def _read(log: Log, topic: str, address: str, count: int) -> list[Figure]:
-    bare = _took(partial(_bare, address, topic, count))
+def _read(log: Log, topic: str, broker: Broker, count: int) -> list[Figure]:
+    bare = _took(broker, partial(_bare, broker.address, topic, count))
     decoder, rules = JsonDecoder(contract()), RowRules(contract())
 
     def judged() -> None:
@@ -116,7 +129,7 @@ def _read(log: Log, topic: str, address: str, count: int) -> list[Figure]:
             rules.judge(decoder.decode(taken.column("value").combine_chunks()).frame)
         reader.close()
 
-    checked = _took(judged)
+    checked = _took(broker, judged)
     return [
         _rate("consumed by the bare client", count, bare),
         _rate("read, decoded and judged by ten rules", count, checked, count / bare[0]),
@@ -134,16 +147,22 @@ def _bare(address: str, topic: str, count: int) -> None:
     consumer.close()
 
 
-def _took(work: Callable[[], None]) -> tuple[float, float]:
-    """Seconds, and those of the processor."""
-    began, before = time.perf_counter(), time.process_time()
+def _took(broker: Broker, work: Callable[[], None]) -> Taken:
+    began, before, of_broker = time.perf_counter(), time.process_time(), _processor(broker)
     work()
-    return time.perf_counter() - began, time.process_time() - before
+    seconds, processor = time.perf_counter() - began, time.process_time() - before
+    return seconds, processor, _processor(broker) - of_broker
 
 
-def _rate(what: str, count: int, took: tuple[float, float], limit: float | None = None) -> Figure:
-    seconds, processor = took
-    print(f"{what:<58} {processor / count * 1e6:6.2f} µs of the processor a message")
+def _processor(broker: Broker) -> float:
+    assert broker.pid is not None
+    return processor_of(broker.pid)
+
+
+def _rate(what: str, count: int, took: Taken, limit: float | None = None) -> Figure:
+    seconds, processor, of_broker = (one / count * 1e6 for one in took)
+    print(f"{what:<58} {processor:6.2f} µs of the processor a message, the broker {of_broker:5.2f}")
+    seconds = took[0]
     peer = "the bare client" if limit else ""
     return Figure(f"{what}, M/s", count / seconds / 1e6, "M/s", peer, limit and limit / 1e6)
 
@@ -174,14 +193,36 @@ def _contract(topic: str) -> str:
     return contract_text(PRODUCT, columns, properties={"stream": stream, "lossBudgetPercent": 50})
 
 
-def _published(folder: Path, address: str, topic: str, count: int) -> list[Figure]:
+def _published(folder: Path, broker: Broker, topic: str, count: int) -> list[Figure]:
     found = []
     for processes in (1, 2):
-        seconds, processor, memory = _drained(folder / str(processes), address, topic, processes)
+        before = _processor(broker)
+        seconds, processor, memory = _drained(
+            folder / str(processes), broker.address, topic, processes
+        )
         what = f"published to the lake by {processes} process{'es' if processes > 1 else ''}"
-        found.append(_rate(what, count, (seconds, processor)))
+        found.append(_rate(what, count, (seconds, processor, _processor(broker) - before)))
         print(f"{'':<58} {memory:6.0f} MiB a process")
     return found
+
+
+def _peers(
+    folder: Path, broker: Broker, topic: str, options: argparse.Namespace
+) -> Iterator[Figure]:
+    """Each of those whose environment was named; what is missing in its table is said."""
+    count = options.messages // BATCH * BATCH
+    jars = () if options.spark_jars is None else (options.spark_jars,)
+    for name, python, more in (("flink", options.flink, ()), ("spark", options.spark, jars)):
+        if python is None:
+            continue
+        before = _processor(broker)
+        took = measured(python, f"{name}.py", broker.address, topic, folder / name, count, *more)
+        what = f"published by {name.title()}'s Iceberg sink, two tasks"
+        spent = (took.seconds, took.processor, _processor(broker) - before)
+        yield _rate(what, count, spent)
+        print(f"{'':<58} {took.before:6.1f} s of the processor until its job was begun")
+        if took.rows != count:
+            print(f"{'':<58} {count - took.rows:,} of {count:,} rows are not there")
 
 
 def _drained(folder: Path, address: str, topic: str, processes: int) -> tuple[float, float, float]:
