@@ -30,7 +30,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.results.figures import Figure, report
-from benchmarks.stream_peers.beside import measured, processor_of
+from benchmarks.stream_peers.beside import named, processor_of, wanted
 from benchmarks.stream_rules import as_json, contract
 from shared_resources.environment import Environment
 from shared_resources.production.kafka.settings import KafkaSettings
@@ -66,11 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=int, default=30)
-    parser.add_argument("--flink", metavar="PYTHON", help="of Flink's environment (`make flink`)")
-    parser.add_argument("--spark", metavar="PYTHON", help="of an environment with pyspark")
-    parser.add_argument(
-        "--spark-jars", metavar="FOLDER", help="Iceberg's runtime and the connector for Kafka"
-    )
+    wanted(parser)
     options = parser.parse_args()
     with (
         running_kafka(to_last=True) as broker,
@@ -83,7 +79,7 @@ def main() -> None:
         figures = [
             *_read(log, topic, broker, options.messages),
             *_published(Path(folder), broker, topic, options.messages),
-            *_peers(Path(folder), broker, topic, options),
+            *_beside(Path(folder), broker, topic, options),
             *_lateness(Path(folder), broker.address, options.seconds),
         ]
     report(figures)
@@ -110,7 +106,7 @@ def _fill(log: Log, topic: str, count: int) -> None:
     one = _messages(as_json(BATCH), int(time.time() * 1000))
     for _ in range(count // BATCH):
         writer.send(topic, one)
-    writer.flush()
+        writer.flush()
     writer.close()
 
 
@@ -198,7 +194,7 @@ def _published(folder: Path, broker: Broker, topic: str, count: int) -> list[Fig
     for processes in (1, 2):
         before = _processor(broker)
         seconds, processor, memory = _drained(
-            folder / str(processes), broker.address, topic, processes
+            folder / str(processes), broker.address, topic, processes, count // BATCH * BATCH
         )
         what = f"published to the lake by {processes} process{'es' if processes > 1 else ''}"
         found.append(_rate(what, count, (seconds, processor, _processor(broker) - before)))
@@ -206,27 +202,22 @@ def _published(folder: Path, broker: Broker, topic: str, count: int) -> list[Fig
     return found
 
 
-def _peers(
+def _beside(
     folder: Path, broker: Broker, topic: str, options: argparse.Namespace
 ) -> Iterator[Figure]:
-    """Each of those whose environment was named; what is missing in its table is said."""
     count = options.messages // BATCH * BATCH
-    jars = () if options.spark_jars is None else (options.spark_jars,)
-    for name, python, more in (("flink", options.flink, ()), ("spark", options.spark, jars)):
-        if python is None:
-            continue
+    for name, measure in named(options):
         before = _processor(broker)
-        took = measured(python, f"{name}.py", broker.address, topic, folder / name, count, *more)
-        what = f"published by {name.title()}'s Iceberg sink, two tasks"
+        took = measure(broker.address, topic, folder / name, count)
         spent = (took.seconds, took.processor, _processor(broker) - before)
-        yield _rate(what, count, spent)
-        print(f"{'':<58} {took.before:6.1f} s of the processor until its job was begun")
-        if took.rows != count:
-            print(f"{'':<58} {count - took.rows:,} of {count:,} rows are not there")
+        yield _rate(f"published by {name}'s Iceberg sink, two tasks", count, spent)
 
 
-def _drained(folder: Path, address: str, topic: str, processes: int) -> tuple[float, float, float]:
-    """Seconds from the first window to the last, of the processor, and the most MiB of a process."""
+def _drained(
+    folder: Path, address: str, topic: str, processes: int, count: int
+) -> tuple[float, float, float]:
+    """Seconds from the first window to the last, of the processor, and the most MiB of a process. Raises
+    `RuntimeError` when not all was published."""
     folder.mkdir()
     with tiny_mesh(folder) as mesh:
         mesh.product(PRODUCT, _contract(topic))
@@ -241,6 +232,9 @@ def _drained(folder: Path, address: str, topic: str, processes: int) -> tuple[fl
         heard = [said.get() for _ in workers]
         for worker in workers:
             worker.join()
+        rows = mesh.versions(PRODUCT)[-1].rows
+    if rows != count:
+        raise RuntimeError(f"{rows:,} of {count:,} messages were published: it was held up")
     began = min(one[0] for one in heard)
     ended = max(one[1] for one in heard)
     return ended - began, sum(one[2] for one in heard), max(one[3] for one in heard)
@@ -258,7 +252,7 @@ def _drain(variables: dict[str, str], address: str, said: multiprocessing.Queue)
         lambda committed, window: ended.append(time.time()),
     )  # fmt: skip
     began, before = time.time(), time.process_time()
-    process.run(topic.ends)
+    process.run(topic.ends, patience=600.0)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     said.put((began, max(ended, default=began), time.process_time() - before, memory))
 

@@ -6,13 +6,15 @@ Does not belong here: what it does (`flink.py`, `spark.py`).
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -24,19 +26,34 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Took:
-    """`processor` are the seconds of all its processes since the job was begun, `before` those that it
-    took until then. `rows` are in the table: fewer than were sent are lost."""
+    """`processor` are the seconds of all its processes since the job was begun."""
 
     seconds: float
     processor: float
-    before: float
-    rows: int
 
 
-def measured(
-    python: str, program: str, broker: str, topic: str, folder: Path, count: int, *more: str
-) -> Took:
-    """Raises `RuntimeError` when it ends before, with what it said last."""
+def wanted(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--flink", metavar="PYTHON", help="of Flink's environment (`make flink`)")
+    parser.add_argument("--spark", metavar="PYTHON", help="of an environment with pyspark")
+    parser.add_argument("--spark-jars", metavar="FOLDER", default="", help="see pom.xml")
+
+
+def named(
+    options: argparse.Namespace,
+) -> Iterator[tuple[str, Callable[[str, str, Path, int], Took]]]:
+    """Those whose environment was named, each with what measures it."""
+    if options.flink is not None:
+        yield "Flink", partial(measured, (options.flink, "flink.py"))
+    if options.spark is not None:
+        yield "Spark", partial(measured, (options.spark, "spark.py", options.spark_jars))
+
+
+def measured(run: Sequence[str], broker: str, topic: str, folder: Path, count: int) -> Took:
+    """`run` is an interpreter, a program and what it is given last. What is missing in its table is said.
+
+    Raises `RuntimeError` when it ends before, with what it said last.
+    """
+    python, program, *more = run
     folder.mkdir()
     said = folder / "said"
     command = [python, str(HERE / program), broker, topic, str(folder), *more]
@@ -55,7 +72,11 @@ def measured(
             rows, ended = _committed(folder / "shop" / "lines" / "metadata")
         if started.poll() is not None:
             raise RuntimeError(said.read_text(errors="replace")[-3000:])
-        return Took(ended / 1000 - began, processor_of(started.pid) - before, before, rows)
+        took = Took(ended / 1000 - began, processor_of(started.pid) - before)
+        print(f"{before:.1f} s of the processor until the job of {program} was begun")
+        if rows != count:
+            print(f"{count - rows:,} of {count:,} rows are not in the table of {program}")
+        return took
     finally:
         os.killpg(started.pid, signal.SIGKILL)
         started.wait()
