@@ -103,6 +103,11 @@ def _settle() -> None:
     gc.freeze()
 
 
+def let_go() -> None:
+    """At the end: of what is still kept as Python ends, libraries would say that it leaked."""
+    gc.unfreeze()
+
+
 def _opened(environment: Environment, key: str, pinned: tuple[str, int] | None) -> Snapshot:
     """At the version that the served one was made of; the current one, where that is there no more."""
     if pinned is not None:

@@ -36,7 +36,7 @@ from shared_resources.state.database import LockKept
 from shared_resources.stores.protocol import NotPublished
 from shared_resources.stores.reading.frames import as_frame
 from shared_resources.streams.live.granted import GrantedMessages
-from shared_resources.streams.live.making import Following
+from shared_resources.streams.live.making import Following, let_go
 from shared_resources.streams.live.meanwhile import other_contract
 from shared_resources.streams.live.writing import LiveWriter, not_asked
 from shared_resources.streams.log.port import LogReader, Positions, TopicState, message_schema
@@ -108,6 +108,7 @@ class LiveProcess:
                         return
         finally:
             messages.close()
+            let_go()
 
     def _take_turn(self, turn: ExitStack) -> None:
         """Wait until no other process of the product is at work, or until this one is to end."""

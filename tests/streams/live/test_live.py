@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 import time
@@ -53,6 +54,14 @@ def test_rows_follow_messages_and_go_on_where_they_were(mesh):
     at = LivePosition.of(held.note)
     assert held.position == 5 and at.positions == mesh.environment.log.topic("receipts").ends
     assert at.age() < 600 and at.topic == "receipts"
+
+
+def test_nothing_is_kept_from_the_collector_once_it_has_ended(mesh):
+    shop(mesh)
+    follow(mesh)
+    assert gc.get_freeze_count() == 0, (
+        "libraries say of what is frozen as Python ends that it leaked"
+    )
 
 
 def test_the_position_says_what_is_in_though_it_changes_no_row(mesh):
