@@ -66,6 +66,8 @@ def row_condition(query: str, contract: Contract) -> pl.Expr:
         raise Inexpressible(_NO_COUNT)
     if not _has(table, "this", "alias") or not _counts(tree.expressions):
         raise Inexpressible(_NO_COUNT)
+    if table.alias_column_names:
+        raise Inexpressible("it gives the columns other names")
     where = tree.args.get("where")
     if not isinstance(where, exp.Where):
         raise Inexpressible("it counts all rows")

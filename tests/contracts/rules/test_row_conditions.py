@@ -209,6 +209,7 @@ def test_every_construct_over_every_edge(kind: str) -> None:
         ("WITH batch AS (SELECT 1 int_a) SELECT count(*) FROM batch WHERE int_a > 1", "no SELECT"),
         ("SELECT count(*) FROM batch WHERE true UNION SELECT 1", "it is no SELECT count"),
         ("SELECT count(*) FROM batch WHERE int_a > 1; SELECT 1", "it is no SELECT count"),
+        ("SELECT count(*) FROM batch AS b(int_b, int_a) WHERE b.int_a > 1", "other names"),
         ("SELECT count(*) FROM batch WHERE (", "cannot be read"),
     ],
 )  # fmt: skip

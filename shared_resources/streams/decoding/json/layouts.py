@@ -31,8 +31,9 @@ _TEXT = r'"([^"\\\x00-\x1f]*)"'
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
 ZONE = "Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]"
-# A field that is left out: any value that holds no other.
-_ANY = rf'(?:null|true|false|-?{_WHOLE}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|"[^"\\\x00-\x1f]*")'
+# A field that is left out: any value that holds no other. Python reads no integer of thousands of digits.
+_FEW = "(?:0|[1-9][0-9]{0,17})"
+_ANY = rf'(?:null|true|false|-?{_FEW}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|"[^"\\\x00-\x1f]*")'
 
 
 @dataclass(frozen=True)
