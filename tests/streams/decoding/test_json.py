@@ -172,7 +172,9 @@ def test_a_message_is_what_the_line_would_be_often(lines: list[str]) -> None:
 
 def test_a_field_that_is_left_out_is_read_no_more_leniently_where_its_layout_is_known() -> None:
     """A number of thousands of digits makes its line a reject, whatever column it is for."""
-    both_ways([f'{{"text":"a","junk":{value}}}' for value in ("1", "1" * 5000, "2", "-" + "9" * 4301)])
+    both_ways(
+        [f'{{"text":"a","junk":{value}}}' for value in ("1", "1" * 5000, "2", "-" + "9" * 4301)]
+    )
 
 
 def decode(*values: bytes | None, contract: Contract = CONTRACT) -> Decoded:
