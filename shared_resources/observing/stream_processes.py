@@ -17,20 +17,14 @@ def of_processes(environment: Environment, contract: Contract) -> list[Reason]:
     """Of processes that the product has today. What passes by itself is no trouble: it is tried again."""
     if contract.stream is None and contract.serving is None:
         return []
+    endings = [one for one in last_endings(environment, contract.key) if one.somebody_acts]
+    product = read_product(environment, contract.key, anew=False) if endings else None
     return [
         Reason(
             Kind.CRASHED,
             f"`mesh stream {ending.process}` ended at {ending.at:%Y-%m-%d %H:%M} UTC: {ending.why}",
             "mend that; `mesh stream --all` tries again by itself, whatever else keeps it up is started",
         )
-        for ending in last_endings(environment, contract.key)
-        if ending.somebody_acts and _is_to_run(environment, contract, ending.process)
+        for ending in endings
+        if product is not None and ending.is_of(product)
     ]
-
-
-def _is_to_run(environment: Environment, contract: Contract, process: str) -> bool:
-    if process.startswith("live "):
-        product = read_product(environment, contract.key, anew=False)
-        return product is not None and bool(product.followed)
-    stream = contract.stream
-    return stream is not None and (process.startswith("run ") or stream.gate is not None)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared_resources.environment import Environment
+from shared_resources.mesh import ProductFolder
 from shared_resources.sql import quote_literal
 from shared_resources.state.looking import look
 
@@ -21,6 +22,17 @@ class Ending:
     why: str
     somebody_acts: bool
     at: datetime
+
+    def is_of(self, product: ProductFolder) -> bool:
+        """Whether the product has such a process today. One that it has no more, or that somebody started
+        by mistake, is never started again, and nobody waits for it."""
+        what, contract = self.process.partition(" ")[0], product.contract
+        if what == "live":
+            return bool(product.followed)
+        if contract is None:
+            return True  # it may be what ended the process
+        stream = contract.stream
+        return stream is not None and (what == "run" or stream.gate is not None)
 
 
 def last_endings(environment: Environment, product: str) -> tuple[Ending, ...]:

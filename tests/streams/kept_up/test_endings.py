@@ -77,6 +77,7 @@ def test_who_waits_for_a_person_is_seen_in_the_list_and_in_the_health(
     end(mesh, f"run {STREAM}", StuckStream("what is published breaks a rule"))
     end(mesh, f"gate {STREAM}", StuckStream("there is no gate any more"))
     end(mesh, f"live {TAKINGS}", LiveProblem("product.py:3 raised KeyError"))
+    end(mesh, f"live {STREAM}", LiveProblem("it has no live rows"))
     reasons = [str(one) for key in (STREAM, TAKINGS) for one in _health(mesh, key)]
     assert [one.partition(" ended at ")[0] for one in reasons] == [
         f"crashed: `mesh stream run {STREAM}`",
@@ -86,6 +87,7 @@ def test_who_waits_for_a_person_is_seen_in_the_list_and_in_the_health(
     said = _listed(capsys)
     assert "waits for somebody: product.py:3 raised KeyError" in said
     assert "waits for somebody: what is published breaks a rule" in said
+    assert "no gate any more" not in said and "no live rows" not in said, "nobody starts them again"
 
 
 def test_what_passes_by_itself_fails_no_health(

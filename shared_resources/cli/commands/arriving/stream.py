@@ -193,9 +193,9 @@ def list_(as_json: bool) -> None:
     log = AskedOnce()
     rows = [_row(environment, one, log) for one in contracts if one.stream]
     ended = {
-        one.key: last_endings(environment, one.key)
-        for one in products
-        if one.followed or (one.contract is not None and one.contract.stream)
+        product.key: [e for e in last_endings(environment, product.key) if e.is_of(product)]
+        for product in products
+        if product.followed or (product.contract is not None and product.contract.stream)
     }
     for row in rows:
         row["ended"] = [
