@@ -1,9 +1,9 @@
 """A domain's own query that counts rows by a condition, as that condition in polars.
 
-Belongs here: which queries are one, and each construct whose meaning is the same in DuckDB and polars: a
-closed list, by what sqlglot reads.
-Does not belong here: the query in a batch (`governance/audit/domain_rules/`), where a rule is decided
-(`streams/row_rules/`).
+Belongs here: each construct whose meaning is the same in DuckDB and polars: a closed list, by what
+sqlglot reads.
+Does not belong here: which queries are one (`counting_queries.py`), the query in a batch
+(`governance/audit/domain_rules/`), where a rule is decided (`streams/row_rules/`).
 
 What is not on the list is asked of batches alone, with the reason. DuckDB and sqlglot bind `=`, `IS` and
 `BETWEEN` differently tight; as these take no conditions here, what both read is the same.
@@ -20,15 +20,18 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from shared_resources.contracts.model import Contract
+from shared_resources.contracts.rules.counting_queries import (
+    STUMBLES,
+    counted_by,
+    says_only,
+    taken_by_duckdb,
+)
 from shared_resources.contracts.rules.expressions import Inexpressible, literal
-from shared_resources.contracts.rules.view import BATCH
 from shared_resources.contracts.types import ColumnType, Family
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-# Each is a level of an expression that polars goes down.
-MOST_PARTS = 500
 _COUNT = ColumnType(Family.INTEGER)
 _DIGITS = re.compile(r"[0-9]+(\.[0-9]+)?")
 _EXPONENT = re.compile(r"[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]+")
@@ -48,51 +51,11 @@ def row_condition(query: str, contract: Contract) -> pl.Expr:
     Raises `Inexpressible` for a query that single rows do not decide, or that polars might decide
     otherwise.
     """
-    import sqlglot  # here: few contracts need it, and importing it takes a moment
-    from sqlglot import exp
-
-    try:
-        trees = sqlglot.parse(query, dialect="duckdb")
-        parts = sum(1 for tree in trees if tree is not None for _ in tree.walk())
-    except (sqlglot.errors.SqlglotError, RecursionError):
-        raise Inexpressible("it cannot be read") from None
-    if parts > MOST_PARTS:
-        raise Inexpressible(f"it has more than {MOST_PARTS} parts")
-    [tree] = trees if len(trees) == 1 else [None]
-    if not isinstance(tree, exp.Select) or not _has(tree, "expressions", "from_", "where"):
-        raise Inexpressible(_NO_COUNT)
-    table = tree.args["from_"].this if _has(tree.args.get("from_"), "this") else None
-    if not isinstance(table, exp.Table) or table.name.lower() != BATCH:
-        raise Inexpressible(_NO_COUNT)
-    if not _has(table, "this", "alias") or not _counts(tree.expressions):
-        raise Inexpressible(_NO_COUNT)
-    if table.alias_column_names:
-        raise Inexpressible("it gives the columns other names")
-    where = tree.args.get("where")
-    if not isinstance(where, exp.Where):
-        raise Inexpressible("it counts all rows")
-    return _Condition(contract, table.alias_or_name.lower()).of(where.this)
-
-
-_NO_COUNT = "it is no SELECT count(*) FROM ${object} WHERE and a condition"
-
-
-def _has(node: Any, *names: str) -> bool:
-    """Whether the node says nothing but these."""
-    return node is not None and {name for name, said in node.args.items() if said} <= {*names}
-
-
-def _counts(selected: Sequence[exp.Expr]) -> bool:
-    from sqlglot import exp
-
-    if len(selected) != 1:
-        return False
-    counted = selected[0].unalias()
-    return (
-        type(counted) is exp.Count
-        and _has(counted, "this", "big_int")
-        and counted.this == exp.Star()
-    )
+    where, named = counted_by(query)
+    condition = _Condition(contract, named).of(where)
+    if not taken_by_duckdb(query, contract):
+        raise Inexpressible("DuckDB does not take it")
+    return condition
 
 
 class _Condition:
@@ -154,13 +117,13 @@ class _Condition:
         return value.is_null()
 
     def _between(self, node: exp.Expr) -> pl.Expr:
-        if not _has(node, "this", "low", "high"):
+        if not says_only(node, "this", "low", "high"):
             raise _unknown(node)
         value, low, high = self._values([node.this, node.args["low"], node.args["high"]], node)
         return (value >= low) & (value <= high)
 
     def _in(self, node: exp.Expr) -> pl.Expr:
-        if not _has(node, "this", "expressions"):
+        if not says_only(node, "this", "expressions") or not node.expressions:
             raise _unknown(node)
         value, *listed = self._values([node.this, *node.expressions], node)
         return pl.any_horizontal(*[value == one for one in listed])
@@ -191,7 +154,7 @@ class _Condition:
             return self._type(node.this)
         if type(node) is exp.Column:
             return self._column(node)[1]
-        if type(node) in self._best and _has(node, "this", "expressions", "ignore_nulls"):
+        if type(node) in self._best and says_only(node, "this", "expressions", "ignore_nulls"):
             return self._common([node.this, *node.expressions])
         if type(node) is exp.Length:
             return _COUNT
@@ -218,7 +181,7 @@ class _Condition:
     def _column(self, node: exp.Expr) -> tuple[str, ColumnType]:
         from sqlglot import exp
 
-        known = type(node.this) is exp.Identifier and _has(node, "this", "table")
+        known = type(node.this) is exp.Identifier and says_only(node, "this", "table")
         column = self._columns.get(node.name.lower()) if known else None
         if column is None or node.text("table").lower() not in ("", self._named):
             raise Inexpressible(f"`{_said(node)}` is no column of the product's")
@@ -229,7 +192,9 @@ class _Condition:
         from sqlglot import exp
 
         listed = node.this.this if type(node.this) is exp.ArrayDistinct else None
-        if type(listed) is not exp.Array or not (_has(node, "this") and _has(node.this, "this")):
+        if type(listed) is not exp.Array or not (
+            says_only(node, "this") and says_only(node.this, "this")
+        ):
             raise _unknown(node)
         columns = listed.expressions
         if not columns or any(type(one) is not exp.Column for one in columns):
@@ -248,7 +213,7 @@ def _constant(node: exp.Expr, type_: ColumnType) -> pl.Expr:
     text, sign, cast = node, "", None
     if type(node) is exp.Neg:
         text, sign = node.this, "-"
-    elif type(node) is exp.Cast and _has(node, "this", "to"):
+    elif type(node) is exp.Cast and says_only(node, "this", "to"):
         text, cast = node.this, node.to
     if type(node) is exp.Boolean and type_.family is Family.BOOLEAN:
         return literal(node.this, type_)
@@ -306,7 +271,10 @@ def _in_32_bits(number: Decimal) -> bool:
 
 def _said(node: exp.Expr) -> str:
     """A part of the query, for people."""
-    text = node.sql(dialect="duckdb", comments=False)
+    try:
+        text = node.sql(dialect="duckdb", comments=False)
+    except STUMBLES:
+        return "a part of it"
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
