@@ -27,7 +27,10 @@ _ROW = "_mesh_number"
 
 
 class TooManyKeys(MeshProblem):
-    """The product has grown beyond where each window's keys are compared with all of it."""
+    """The product has grown beyond where each window's keys are compared with all of it: somebody has to
+    change its contract (`exit_code` 2)."""
+
+    exit_code = 2
 
 
 def unique_rules(rules: Sequence[Rule]) -> list[Rule]:

@@ -3,8 +3,8 @@
 Belongs here: that verdict, noting it for whoever looks at the mesh, forgetting it when one is started.
 Does not belong here: starting one again (`keeper.py`), looking at the notes (`last_endings.py`).
 
-`NotPublished` and `NoAgreement` end other commands as wrong use and as a failure; of what is to run for
-good the one passes by itself, and the other does not. The note is in the mesh's state, so that it is the
+`NotPublished` ends other commands as wrong use, and those of `_FOR_A_PERSON` as a failure; of what is to
+run for good the one passes by itself, and the others do not. The note is in the mesh's state, so that it is the
 same under `mesh stream --all`, systemd and Kubernetes.
 """
 
@@ -17,11 +17,14 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from shared_resources.access.grants import NoAgreement
+from shared_resources.governance.catalogue import PolicyViolation
+from shared_resources.governance.stopped import ProductStopped
 from shared_resources.problems import MeshProblem
 from shared_resources.state.database import TABLES, StateDatabase, Words, insert
 from shared_resources.stores.protocol import NotPublished
 
 SOMEBODY_ACTS = 2
+_FOR_A_PERSON = (NoAgreement, PolicyViolation, ProductStopped)
 _ENDED = sa.Table(
     "mesh_stream_endings",
     TABLES,
@@ -66,7 +69,7 @@ class Endings:
 def somebody_acts(problem: MeshProblem) -> bool:
     if isinstance(problem, NotPublished):
         return False
-    return problem.exit_code == SOMEBODY_ACTS or isinstance(problem, NoAgreement)
+    return problem.exit_code == SOMEBODY_ACTS or isinstance(problem, _FOR_A_PERSON)
 
 
 @contextmanager

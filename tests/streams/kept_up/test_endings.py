@@ -6,6 +6,7 @@ import pytest
 
 from shared_resources.access.grants import NoAgreement
 from shared_resources.cli.main import main
+from shared_resources.governance.stopped import ProductStopped
 from shared_resources.mesh import read_whole_mesh
 from shared_resources.observing.product_health import Observer
 from shared_resources.problems import MeshProblem
@@ -16,12 +17,13 @@ from shared_resources.streams.kept_up.last_endings import last_endings
 from shared_resources.streams.live.making import LiveProblem, OtherContract
 from shared_resources.streams.log.port import LogProblem
 from shared_resources.streams.standing import MessagesGone
+from shared_resources.streams.taken_keys import TooManyKeys
 from shared_resources.streams.window import StuckStream
 from tests.streams.live.made import STREAM, TAKINGS, shop
 from tests.tiny_mesh import TinyMesh
 
 MAY_PASS = (NotPublished, OtherContract, LogProblem, StateUnreachable)
-FOR_A_PERSON = (MessagesGone, StuckStream, LiveProblem, NoAgreement)
+FOR_A_PERSON = (MessagesGone, StuckStream, TooManyKeys, LiveProblem, NoAgreement, ProductStopped)
 
 
 def end(mesh: TinyMesh, process: str, problem: Exception) -> MeshProblem:
