@@ -4,8 +4,8 @@ Belongs here: that verdict, noting it for whoever looks at the mesh, forgetting 
 Does not belong here: starting one again (`keeper.py`), looking at the notes (`last_endings.py`).
 
 `NotPublished` ends other commands as wrong use, and those of `_FOR_A_PERSON` as a failure; of what is to
-run for good the one passes by itself, and the others do not. The note is in the mesh's state, so that it is the
-same under `mesh stream --all`, systemd and Kubernetes.
+run for good the one passes by itself, and the others do not. The note is in the mesh's state, so that it
+is the same under `mesh stream --all`, systemd and Kubernetes.
 """
 
 from __future__ import annotations
