@@ -21,7 +21,7 @@ from tests.streams.flink.test_with_flink import MORE, batch, start_job
 from tests.streams.gate.passing import in_topic
 from tests.streams.receipts import PRODUCT, contract, messages
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("flink")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1100), pytest.mark.xdist_group("flink")]
 ALONE = "shop/alone"  # the same topic, whose gate the platform is
 GATES = {PRODUCT: "job", ALONE: "alone"}
 CAME = 1_700_000_000_000  # 2023-11-14T22:13:20Z, of every message
