@@ -129,7 +129,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(mesh.main(arguments, prog_name="mesh", standalone_mode=False) or 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
-    except click.Abort:
+    except click.Abort as end:
+        if isinstance(end.__context__, EOFError):  # click asked, and standard input has ended
+            say("\nmesh: nobody answers that; give it as an option, which --help names", err=True)
+            sys.exit(2)
         say("stopped", err=True)
         sys.exit(1)
     except click.ClickException as problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
 from pathlib import Path
 
@@ -107,6 +108,14 @@ def test_what_is_not_said_is_asked(mesh: TinyMesh) -> None:
     assert (domain.owner, domain.contact) == ("finance@example.com", "#money")
     assert domain.archetype is Archetype.AGGREGATE
     assert domain.description == "What finance knows."
+
+
+def test_where_nobody_answers_what_is_not_said_it_is_to_be_an_option(
+    mesh: TinyMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    told = call("new", "domain", "finance")
+    assert told.code == 2 and "give it as an option" in told.err
 
 
 @pytest.mark.parametrize(

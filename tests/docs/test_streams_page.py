@@ -42,7 +42,7 @@ def test_the_contract_and_the_messages_of_the_page_make_a_product(mesh):
     subprocess.run(
         [sys.executable, "-c", example("send")], check=True, cwd=ROOT, env=os.environ | at
     )
-    assert environment.log.topic("receipts").partitions == 2
+    assert environment.log.topic("receipts").partitions == 4
     assert mesh.run(PRODUCT).success
     assert sorted(row["receipt_id"] for row in mesh.rows(PRODUCT)) == [1, 2]
 

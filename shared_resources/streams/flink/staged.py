@@ -29,7 +29,10 @@ Ranges = Mapping[int, tuple[int, int]]
 
 
 class Unreconciled(MeshProblem):
-    """What was staged is not what the log holds: nothing of it is published."""
+    """What was staged is not what the log holds: nothing of it is published, and the same is found until
+    somebody begins the job anew (`exit_code` 2)."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)

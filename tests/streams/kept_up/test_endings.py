@@ -12,6 +12,7 @@ from shared_resources.observing.product_health import Observer
 from shared_resources.problems import MeshProblem
 from shared_resources.state.database import StateUnreachable
 from shared_resources.stores.protocol import NotPublished
+from shared_resources.streams.flink.staged import Unreconciled
 from shared_resources.streams.kept_up.endings import SOMEBODY_ACTS, to_go_on
 from shared_resources.streams.kept_up.last_endings import last_endings
 from shared_resources.streams.live.making import LiveProblem, OtherContract
@@ -23,7 +24,9 @@ from tests.streams.live.made import STREAM, TAKINGS, shop
 from tests.tiny_mesh import TinyMesh
 
 MAY_PASS = (NotPublished, OtherContract, LogProblem, StateUnreachable)
-FOR_A_PERSON = (MessagesGone, StuckStream, TooManyKeys, LiveProblem, NoAgreement, ProductStopped)
+FOR_A_PERSON = (
+    MessagesGone, StuckStream, TooManyKeys, Unreconciled, LiveProblem, NoAgreement, ProductStopped,
+)  # fmt: skip
 
 
 def end(mesh: TinyMesh, process: str, problem: Exception) -> MeshProblem:

@@ -140,7 +140,8 @@ def _check_topics(node: Node, stream: Stream) -> None:
         )
     named = {"topic": stream.topic, "gate": stream.gate.topic if stream.gate else ""}
     undecided = stream.gate.undecided if stream.gate else ""
-    if len(undecided) > LONGEST_TOPIC or (undecided and undecided in _given(stream)):
+    taken = bool(undecided) and undecided in (stream.topic, stream.dead_letters)
+    if taken or len(undecided) > LONGEST_TOPIC:
         (node.get("gate") or node).problem(
             f"needs a topic {undecided!r}, too, for what its job does not decide, which is too long or "
             "used for something else",
@@ -153,10 +154,6 @@ def _check_topics(node: Node, stream: Stream) -> None:
                 f"names the topic {topic!r}, which the stream has for something else",
                 "give it a topic of its own",
             )
-
-
-def _given(stream: Stream) -> tuple[str, ...]:
-    return stream.topic, stream.dead_letters
 
 
 def _gate(node: Node | None) -> Gate | None:
