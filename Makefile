@@ -39,7 +39,7 @@ demo-production: setup ## the demo on S3, Glue and Snowflake: on their stand-ins
 demo-streams: setup ## streams on a real Kafka and Cassandra, where Java and Maven are: in .mesh/streams
 	$(BIN)/python -m tests.stand_ins --streams --home .mesh/streams -- sh -ec '\
 	  $(BIN)/python -m domains.source_systems --live 5000; $(BIN)/mesh run order/purchases +recommendation/next_products; \
-	  $(BIN)/python -m domains.source_systems replay --continue --limit 2000; \
+	  $(BIN)/python -m domains.source_systems replay --from 2017-12-05 --continue --limit 2000; \
 	  $(BIN)/mesh stream order/purchases --until-empty; \
 	  $(BIN)/mesh stream live recommendation/next_products --until-empty; $(BIN)/mesh stream list'
 
