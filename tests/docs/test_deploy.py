@@ -227,6 +227,7 @@ def test_systemd_reads_the_unit(unit: Path, name: str, tmp_path: Path) -> None:
         ("order/purchases.2", "order/purchases"),
         ("live/recommendation/next_products", "live recommendation/next_products"),
         ("gate/order/purchases.2", "gate order/purchases"),
+        ("job/order/purchases", "job order/purchases"),
         ("live/receipts", "live/receipts"),
     ],
 )
