@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _COUNT = ColumnType(Family.INTEGER)
 _DIGITS = re.compile(r"[0-9]+(\.[0-9]+)?")
+_MOST_DIGITS, _DIGITS_OF_BIGINT = 38, 19  # of a decimal in DuckDB
 _EXPONENT = re.compile(r"[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]+")
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _MOMENTS: Mapping[Family, re.Pattern[str]] = {
@@ -253,7 +254,7 @@ def _of_number(node: exp.Expr, text: str, type_: ColumnType) -> pl.Expr:
             if family is Family.INTEGER and number == int(number) and "." not in digits:
                 struct.pack("q", int(number))
                 return literal(int(number), _COUNT)
-            if family is Family.DECIMAL and abs(number) < 10 ** (type_.precision - type_.scale):
+            if family is Family.DECIMAL and _exactly_compared(digits, number, type_):
                 return literal(number, type_)
             # So that what DuckDB divides, and what comes of it, is exact or rounded once.
             if double and len(digits) <= 15:
@@ -263,6 +264,17 @@ def _of_number(node: exp.Expr, text: str, type_: ColumnType) -> pl.Expr:
         except (InvalidOperation, OverflowError, struct.error):
             pass
     raise Inexpressible(f"`{_said(node)}` is no exact value of {type_}")
+
+
+def _exactly_compared(digits: str, number: Decimal, type_: ColumnType) -> bool:
+    """Whether the column's type has room for the number, and DuckDB's decimals for both: where they have
+    not, it compares doubles, or refuses the column's own values."""
+    whole, _, fraction = digits.partition(".")
+    room = type_.precision - type_.scale
+    # To DuckDB a number without a point may be a BIGINT.
+    places = max(room, len(whole) if fraction else _DIGITS_OF_BIGINT)
+    compared = places + max(type_.scale, len(fraction))
+    return abs(number) < 10**room and compared <= _MOST_DIGITS
 
 
 def _in_32_bits(number: Decimal) -> bool:

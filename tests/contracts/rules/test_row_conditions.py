@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -15,7 +17,7 @@ from shared_resources.contracts.rules.counting_queries import MOST_PARTS
 from shared_resources.contracts.rules.expressions import Inexpressible
 from shared_resources.contracts.rules.row_conditions import row_condition
 from shared_resources.contracts.rules.view import BATCH
-from shared_resources.contracts.types import Family, arrow_schema
+from shared_resources.contracts.types import ColumnType, Family, arrow_schema
 from shared_resources.governance.audit.engine.connection import float_columns, without_nan
 from shared_resources.sql import quote_literal
 from tests.contract_factory import make_column, make_contract
@@ -285,6 +287,36 @@ def test_what_the_two_may_decide_otherwise_is_asked_of_batches_alone(
 ) -> None:
     with pytest.raises(Inexpressible, match=why):
         row_condition(query(condition), CONTRACT)
+
+
+@pytest.mark.parametrize(("precision", "scale"), [(38, 38), (38, 10), (38, 0), (4, 4), (19, 2)])
+def test_decimals_that_duckdb_would_not_compare_exactly_are_asked_of_batches_alone(
+    precision: int, scale: int
+) -> None:
+    """With more than 38 digits it compares doubles, or cannot read the column's own values."""
+    most, more = (Decimal(f"{10**precision - n}E-{scale}") for n in (1, 2))
+    least = Decimal(f"1E-{scale}")
+    type_ = ColumnType(Family.DECIMAL, precision=precision, scale=scale)
+    contract = make_contract([replace(make_column("amount", "decimal"), type=type_)])
+    amounts = [None, Decimal(0), least, more, most, most.copy_negate()]
+    table = pa.table(
+        {"_at": range(6), "amount": pa.array(amounts, pa.decimal128(precision, scale))}
+    )
+    decided = 0
+    for constant in ("0", "0.0", "0.000", "0." + "0" * 40, "-0.5", f"{most:f}", f"-{most:f}"):
+        for asked in (f"amount < {constant}", f"{constant} = greatest(amount, {constant})"):
+            try:
+                condition = row_condition(query(asked), contract).fill_null(False)
+            except Inexpressible:
+                continue
+            decided += 1
+            with duckdb.connect() as connection:
+                connection.register(BATCH, table)
+                by_sql = f"SELECT _at FROM {BATCH} WHERE {asked} ORDER BY _at"
+                found = connection.execute(by_sql).fetchall()
+            kept = pl.DataFrame(table).filter(condition)["_at"].to_list()
+            assert kept == [at for (at,) in found], asked
+    assert decided or scale == precision
 
 
 def test_a_query_may_call_the_batch_by_another_name() -> None:
