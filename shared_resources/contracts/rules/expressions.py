@@ -14,6 +14,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import polars as pl
@@ -78,12 +79,10 @@ def _value(value: Any, type_: ColumnType) -> Any:
         case Family.STRING:
             return str(value)
         case Family.INTEGER:
-            return int(value)
+            return _units(value, type_, 0, 1 << (type_.width - 1))
         case Family.DECIMAL:
-            number = Decimal(str(value))
-            if number != round(number, type_.scale):
-                raise Inexpressible(f"{value} has more decimals than {type_}")
-            return number
+            units = _units(value, type_, type_.scale, 10**type_.precision)
+            return Decimal(f"{units}E-{type_.scale}")
         case Family.FLOAT:
             return float(value)
         case Family.BOOLEAN:
@@ -92,6 +91,18 @@ def _value(value: Any, type_: ColumnType) -> Any:
             return as_date(value)
         case Family.TIMESTAMP | Family.TIMESTAMP_TZ:
             return as_datetime(value, type_.family is Family.TIMESTAMP_TZ)
+
+
+def _units(value: Any, type_: ColumnType, scale: int, beyond: int) -> int:
+    """An exact number in units of its last place. Not by the arithmetic of `Decimal`, which by default
+    keeps 28 digits."""
+    units: Fraction = Fraction(str(value)) * 10**scale
+    if units.denominator != 1:
+        raise Inexpressible(f"{value} has more decimals than {type_}")
+    least = -beyond if type_.family is Family.INTEGER else 1 - beyond
+    if not least <= units < beyond:
+        raise Inexpressible(f"{value} is beyond {type_}")
+    return int(units)
 
 
 # Sets are looked up by a hash only where that is equality; the others are compared one by one.

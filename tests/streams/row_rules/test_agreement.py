@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,7 +30,7 @@ from shared_resources.contracts.rules import expressions
 from shared_resources.contracts.rules.kind import RowKind
 from shared_resources.contracts.rules.registry import kind_of
 from shared_resources.contracts.rules.view import not_matching
-from shared_resources.contracts.types import arrow_schema
+from shared_resources.contracts.types import ColumnType, Family, arrow_schema
 from shared_resources.governance.audit.audit import audit
 from shared_resources.governance.audit.engine.staged_data import StagedData
 from shared_resources.governance.audit.loss import bad_rows
@@ -166,6 +166,51 @@ def test_a_pattern_means_the_same_to_both(pattern: str) -> None:
     said = duckdb.sql(f"SELECT t FROM given_ WHERE {condition}").fetchall()
     frame = pl.DataFrame({"t": TEXTS}).filter(expressions.not_matching(pl.col("t"), pattern))
     assert sorted(frame["t"].to_list()) == sorted(text for (text,) in said)
+
+
+LONG = ColumnType(Family.DECIMAL, precision=38, scale=18)
+BIGINT, INTEGER = (ColumnType(Family.INTEGER, width=width) for width in (64, 32))
+
+
+@pytest.mark.parametrize("bound", ["1", "999999999999.5", "0.000000000000000001", "9" * 20])
+def test_bounds_and_values_of_long_decimals_are_exact(bound: str) -> None:
+    """Python's own arithmetic keeps 28 digits, fewer than such a column has."""
+    type_, least = LONG, Decimal("1E-18")
+    with localcontext(prec=50):
+        amounts = [Decimal(bound) + step * least for step in (-1, 0, 1)]
+    frame = pl.DataFrame({"d": amounts}, schema={"d": pl.Decimal(38, 18)})
+    broken = expressions.out_of_range(pl.col("d"), type_, {"maximum": bound})
+    assert frame.select(d=broken)["d"].to_list() == [False, False, True]
+    broken = expressions.not_in(pl.col("d"), type_, [bound])
+    assert frame.select(d=broken)["d"].to_list() == [True, False, True]
+    assert not expressions.all_within(frame["d"], type_, {"maximum": bound})
+    assert expressions.all_within(frame["d"].head(2), type_, {"maximum": bound})
+
+
+@pytest.mark.parametrize(
+    ("type_", "bound"),
+    [
+        (LONG, 10**20), (LONG, "1e30"), (LONG, "0.0000000000000000001"), (BIGINT, 1 << 63),
+        (BIGINT, -(1 << 63) - 1), (BIGINT, 10**30), (BIGINT, 0.5), (INTEGER, 1 << 31),
+    ],
+)  # fmt: skip
+def test_a_number_that_the_columns_type_does_not_have_is_named(
+    type_: ColumnType, bound: object
+) -> None:
+    """And ends no gate."""
+    for condition in (
+        lambda: expressions.out_of_range(pl.col("d"), type_, {"minimum": bound}),
+        lambda: expressions.not_in(pl.col("d"), type_, [bound]),
+    ):
+        with pytest.raises(expressions.Inexpressible, match=type_.duckdb.split("(")[0]):
+            condition()
+
+
+def test_the_least_and_the_greatest_integer_are_values() -> None:
+    frame = pl.DataFrame({"d": [-(1 << 63), (1 << 63) - 1]})
+    for bound, broken in ((-(1 << 63), [False, True]), ((1 << 63) - 1, [False, False])):
+        condition = expressions.out_of_range(pl.col("d"), BIGINT, {"maximum": bound})
+        assert frame.select(d=condition)["d"].to_list() == broken
 
 
 def test_what_polars_cannot_decide_exactly_is_named_with_the_reason() -> None:
