@@ -71,7 +71,7 @@ def test_a_product_that_breaks_a_rule_without_any_message_says_so(mesh, capsys):
     send(mesh, [receipt(1)])
     with pytest.raises(SystemExit) as done:
         main(["stream", PRODUCT, "--until-empty"])
-    assert done.value.code == 1
+    assert done.value.code == 2
     assert "no window can be published" in capsys.readouterr().err
 
 
