@@ -1,8 +1,9 @@
 """Conditions on rows as polars' expressions: what kinds have in common for messages of a stream.
 
 Belongs here: values as literals, conditions on one column, patterns in the words of Rust's regular
-expressions, each with the meaning that it has in the audit's SQL (`view.py`).
-Does not belong here: the condition of one kind (its file), asking them of messages
+expressions, each with the meaning that it has in the audit's SQL (`view.py`); evaluating them over a
+frame, large or small.
+Does not belong here: the condition of one kind (its file), which of them are asked of messages
 (`streams/row_rules/`).
 
 As in SQL, a condition that is null counts as not failing, and NaN is null before any rule sees it.

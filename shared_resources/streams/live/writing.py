@@ -122,8 +122,6 @@ class LiveWriter:
 
     def _typed(self, frame: pl.DataFrame) -> pl.DataFrame:
         names = self._rules.schema.names()
-        if frame.schema == self._rules.schema:
-            return frame
         if sorted(frame.columns) == sorted(names):
             frame = frame[names]
             if frame.schema == self._rules.schema:

@@ -93,7 +93,7 @@ class Model:
 
     def _scores(self, bought: Bought) -> tuple[Integers, Floats]:
         """The places of all products whose score is above 0, some of them up to three times, and the
-        scores of all. The others are not looked at: a household has bought hundreds of thousands."""
+        scores of all. No other product is looked at: there are thousands, and few have a score."""
         scores = np.zeros(len(self.products))
         popular = self.popularity[:POPULAR]
         scores[:POPULAR] = POPULARITY_WEIGHT * popular
